@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Below TCP: interfaces with their addresses, routes, neighbour cache (ARP, NDP), L2/L3 headers of outgoing packets,
+ * checksums, ICMP echo. Row 3: no ethdev, no clock; each worker has its own copy of all of it.
+ */
+#ifndef LINK_H
+#define LINK_H
+#include <stdint.h>
+#include <stdbool.h>
+#include <rte_mbuf.h>
+#include <rte_ether.h>
+#include "tern.h"
+#include "pkt.h"
+
+struct worker;
+
+#define TX_RING 1024 /* packets waiting for the device per interface: bursts of input can't outrun it */
+
+/** A worker's view of one port. */
+struct iface {
+	struct rte_ether_addr mac;
+	uint16_t mtu;
+	uint16_t port_id, queue; /* for the engine */
+	uint8_t idx;
+	bool tx_ip_cksum, tx_tcp_cksum, tx_multi_seg; /* the device does it */
+	uint32_t laddr4, count4, mask4, gw4; /* laddr4, mask4, gw4: network order; laddr4 0: no IPv4 */
+	uint8_t laddr6[16], gw6[16], ll6[16]; /* ll6: link-local from the MAC */
+	uint8_t prefix6;
+	bool has6;
+	uint32_t count6;
+	uint16_t n_tx;
+	struct rte_mbuf *tx[TX_RING];
+};
+
+enum { NEIGH_FREE, NEIGH_INCOMPLETE, NEIGH_STALE, NEIGH_REACHABLE, NEIGH_FAILED };
+#define NEIGH_QUEUE 16 /* packets kept while resolving; more are dropped and counted */
+
+struct neigh {
+	struct wheel_node timer;
+	uint8_t addr[16];
+	uint8_t af, ifidx, state, tries;
+	uint8_t n_queued;
+	struct rte_ether_addr mac;
+	uint32_t refs; /* connections that use it: such an entry is never evicted */
+	uint64_t used_us, confirmed_us;
+	uint32_t next;	/* hash chain */
+	struct rte_mbuf *queue[NEIGH_QUEUE];
+};
+#define NEIGH_NONE 0xffffu
+
+/** Fill *ifc from conf (addresses, masks) with the given mac and mtu. @return 0 or -EINVAL. */
+int link_iface_init(struct iface *ifc, uint8_t idx, const struct tern_if_conf *conf, const struct rte_ether_addr *mac,
+		    uint16_t mtu);
+int link_init(struct worker *w, uint32_t max_neighbours);
+void link_fini(struct worker *w); /* frees queued packets */
+
+/** Is addr (4 or 16 bytes by af) one of ours on ifc? */
+bool link_is_local(const struct iface *ifc, uint8_t af, const void *addr);
+/** Route: interface and next hop (copied to nexthop) for dst. @return ifidx or -ENETUNREACH. */
+int link_route(const struct worker *w, uint8_t af, const void *dst, uint8_t nexthop[16]);
+/** Local address number i (mod count) of ifc into out. */
+void link_local_addr(const struct iface *ifc, uint8_t af, uint32_t i, uint8_t out[16]);
+/**
+ * Neighbour for nexthop, made if absent; takes a reference. hint: a source MAC seen from there, used (as STALE, being
+ * verified) only when there was no entry. @return index or NEIGH_NONE when the cache is full of used entries.
+ */
+uint16_t link_neigh_get(struct worker *w, uint8_t ifidx, uint8_t af, const uint8_t nexthop[16],
+			const struct rte_ether_addr *hint);
+void link_neigh_put(struct worker *w, uint16_t idx);
+
+/** Output. m starts at the IP header, complete except for checksums (l3_len/l4_len set in m, TCP or ICMP):
+ *  prepend Ethernet for neighbour idx, checksum by device or software, queue on ifc->tx or the neighbour's queue.
+ *  Consumes m. */
+void link_output(struct worker *w, uint8_t ifidx, uint16_t neigh, struct rte_mbuf *m);
+/** Same for an answer that rewrote the received frame: m starts at its Ethernet header with the received MACs, which
+ *  are swapped. Consumes m. */
+void link_reply(struct worker *w, uint8_t ifidx, struct rte_mbuf *m);
+/** Room on ifc->tx for n more packets? */
+static inline bool
+link_tx_room(const struct iface *ifc, unsigned int n)
+{
+	return ifc->n_tx + n <= TX_RING;
+}
+/** Handle ARP, ICMP, ICMPv6 and fragments; consumes s->m. A completed reassembly comes back as the return value. */
+struct rte_mbuf *link_input(struct worker *w, struct seg *s);
+/** ARP packets and NDP advertisements must reach every worker; true for such a packet (engine copies them around). */
+bool link_is_neigh_update(const struct seg *s);
+#endif

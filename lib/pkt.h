@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * From mbuf to struct seg or a named drop reason. Every byte is hostile: nothing past the frame is read, the IP
+ * total length rules over the frame length, and payload is never padding. Row 1.
+ */
+#ifndef PKT_H
+#define PKT_H
+#include <stdint.h>
+#include <stdbool.h>
+#include <rte_mbuf.h>
+#include <rte_ether.h>
+#include <rte_ip.h>
+#include <rte_tcp.h>
+#include "table.h"
+
+#define TCP_FIN 0x01
+#define TCP_SYN 0x02
+#define TCP_RST 0x04
+#define TCP_PSH 0x08
+#define TCP_ACK 0x10
+#define TCP_URG 0x20
+#define TCP_ECE 0x40
+#define TCP_CWR 0x80
+
+enum pkt_kind { PKT_TCP, PKT_ARP, PKT_ICMP, PKT_ICMP6, PKT_FRAG };
+
+/** One received packet, on the stack of the poll; points into m. Headers are contiguous in m's first segment. */
+struct seg {
+	struct rte_mbuf *m;
+	struct flow flow;  /* local = destination */
+	uint32_t hash;	   /* table hash (TCP only) */
+	uint8_t ifidx;
+	uint8_t kind;	   /* enum pkt_kind */
+	uint8_t flags;	   /* TCP flags */
+	uint8_t optlen;	   /* TCP option bytes */
+	uint8_t tos, ttl;
+	uint16_t l3_off, l4_off, data_off; /* from the start of the frame */
+	uint16_t urp;
+	uint32_t seq, ack; /* host order */
+	uint16_t wnd;	   /* host order, unscaled */
+	uint16_t ip_len;   /* bytes of the datagram, from the IP header */
+	uint32_t len;	   /* payload bytes, without SYN and FIN */
+	const uint8_t *opt; /* TCP options */
+};
+
+/* The one accessor for packet bytes: n bytes at off inside the first segment, or NULL. */
+static inline void *
+pkt_at(const struct rte_mbuf *m, uint32_t off, uint32_t n)
+{
+	return off + n <= m->data_len ? rte_pktmbuf_mtod_offset(m, void *, off) : NULL;
+}
+
+struct iface;
+/**
+ * Parse one frame received on ifc. Fills s. TCP checksums are verified unless the mbuf says the device did.
+ * IPv4 options and IPv6 extension headers are walked and skipped; fragments come back as PKT_FRAG with l3_off set.
+ * @return 0 (s->kind says what it is) or a STAT_DROP_* reason; the caller frees m in both cases.
+ */
+int pkt_parse(const struct iface *ifc, struct rte_mbuf *m, struct seg *s);
+
+/** TCP or UDP-style checksum over an mbuf chain from l4_off for l4_len bytes with the pseudo header of the IP header
+ *  at l3_off; 0 means right when the field is included. */
+uint16_t pkt_l4_cksum(const struct rte_mbuf *m, uint16_t l3_off, uint16_t l4_off, uint32_t l4_len, uint8_t proto);
+
+/* Parsed TCP options (tcp_opt.c). */
+struct tcp_opts {
+	bool has_mss, has_ws, has_ts, sack_ok;
+	uint8_t ws;	/* clamped to 14 (RFC 7323 2.3) */
+	uint8_t n_sack;
+	uint16_t mss;
+	uint32_t tsval, tsecr;
+	struct {
+		uint32_t left, right;
+	} sack[4];
+};
+/** Parse optlen bytes; malformed lengths end the parse (MUST-7), unknown kinds are skipped (MUST-6). MSS, window scale
+ *  and SACK-permitted count only when syn. Pure. */
+void tcp_opt_parse(const uint8_t *opt, unsigned int optlen, bool syn, struct tcp_opts *o);
+/** Emit for a SYN/SYN-ACK what o has (mss always), in Linux's order: MSS, SACK+TS or NOP NOP TS, NOP WS; SACK-OK alone as
+ *  NOP NOP SACK-OK. @return bytes (multiple of 4, <= 40). */
+unsigned int tcp_opt_emit_syn(uint8_t *p, const struct tcp_opts *o);
+/** NOP NOP TS (12 bytes). */
+unsigned int tcp_opt_emit_ts(uint8_t *p, uint32_t tsval, uint32_t tsecr);
+#endif

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Counters, one set per worker, written by its owner only. Names are Linux's nstat names where one exists. A dropped
+ * packet is counted once under one DROP reason (STAT_DROP_FIRST ..); pkt_parse() returns such a reason.
+ */
+#ifndef STATS_H
+#define STATS_H
+#include <stdint.h>
+
+/* X(symbol, "Name", "what it counts") */
+#define STATS_COUNTERS(X)                                                                                              \
+	X(RX_PKTS, "RxPackets", "packets received")                                                                    \
+	X(TX_PKTS, "TxPackets", "packets handed to the device")                                                        \
+	X(TX_FULL, "TxBackpressure", "bursts the device did not take whole")                                           \
+	X(HANDOVER_OUT, "HandoverOut", "packets given to the worker that owns their connection")                       \
+	X(HANDOVER_IN, "HandoverIn", "packets taken from another worker")                                              \
+	X(IN_SEGS, "TcpInSegs", "TCP segments received")                                                               \
+	X(OUT_SEGS, "TcpOutSegs", "TCP segments sent, retransmissions included")                                       \
+	X(RETRANS_SEGS, "TcpRetransSegs", "segments retransmitted")                                                    \
+	X(OUT_RSTS, "TcpOutRsts", "RST segments sent")                                                                 \
+	X(ACTIVE_OPENS, "TcpActiveOpens", "CLOSED -> SYN_SENT")                                                        \
+	X(PASSIVE_OPENS, "TcpPassiveOpens", "connections made from a listener")                                        \
+	X(ATTEMPT_FAILS, "TcpAttemptFails", "opens that failed before ESTABLISHED")                                    \
+	X(ESTAB_RESETS, "TcpEstabResets", "resets of ESTABLISHED or CLOSE_WAIT")                                       \
+	X(ESTABLISHED, "TcpExtTernEstablished", "connections that reached ESTABLISHED")                                \
+	X(ACCEPTED, "TcpExtTernAccepted", "connections handed out by accept")                                          \
+	X(CLOSED_OK, "TcpExtTernClosed", "connections closed in order by both sides")                                  \
+	X(SYN_RETRANS, "TcpExtTCPSynRetrans", "SYN and SYN-ACK retransmissions")                                       \
+	X(LISTEN_OVERFLOWS, "TcpExtListenOverflows", "accept queue full")                                              \
+	X(LISTEN_DROPS, "TcpExtListenDrops", "SYN or final ACK dropped at a listener for any reason")                  \
+	X(REQQ_FULL_COOKIES, "TcpExtTCPReqQFullDoCookies", "half-open queue full: cookie sent")                        \
+	X(REQQ_FULL_DROP, "TcpExtTCPReqQFullDrop", "half-open queue full: SYN dropped")                                \
+	X(COOKIES_SENT, "TcpExtSyncookiesSent", "SYN cookies sent")                                                    \
+	X(COOKIES_RECV, "TcpExtSyncookiesRecv", "valid SYN cookies received")                                          \
+	X(COOKIES_FAILED, "TcpExtSyncookiesFailed", "invalid or stale SYN cookies received")                           \
+	X(ACCEPT_DEFER, "TcpExtTernAcceptDefer", "final ACK found the accept queue full")                              \
+	X(TW, "TcpExtTW", "TIME-WAIT records made")                                                                    \
+	X(TW_EXPIRED, "TcpExtTernTWExpired", "TIME-WAIT records that lived for 2 MSL")                                 \
+	X(TW_RECYCLED, "TcpExtTWRecycled", "TIME-WAIT ended early by a newer SYN (RFC 6191)")                          \
+	X(TW_OVERFLOW, "TcpExtTCPTimeWaitOverflow", "no TIME-WAIT record free: closed at once")                        \
+	X(TW_REACK, "TcpExtTernTWReAck", "ACKs repeated from TIME-WAIT")                                               \
+	X(TW_RST_IGNORED, "TcpExtTernTWRstIgnored", "RST ignored in TIME-WAIT (RFC 1337)")                             \
+	X(DELAYED_ACKS, "TcpExtDelayedACKs", "delayed ACKs sent by timer")                                             \
+	X(TIMEOUTS, "TcpExtTCPTimeouts", "retransmission timeouts")                                                    \
+	X(FAST_RETRANS, "TcpExtTCPFastRetrans", "fast retransmits")                                                    \
+	X(PROBES, "TcpExtTCPWinProbe", "zero-window probes sent")                                                      \
+	X(KEEPALIVES, "TcpExtTCPKeepAlive", "keep-alive probes sent")                                                  \
+	X(OFO_QUEUE, "TcpExtTCPOFOQueue", "segments queued out of order")                                              \
+	X(OFO_DROP, "TcpExtTCPOFODrop", "out-of-order segments dropped: queue limit")                                  \
+	X(RCVQ_DROP, "TcpExtTCPRcvQDrop", "in-window data dropped: receive buffer full")                               \
+	X(RCV_COALESCE, "TcpExtTCPRcvCoalesce", "small segments copied into the previous buffer")                      \
+	X(CHALLENGE_ACK, "TcpExtTCPChallengeACK", "challenge ACKs sent (RFC 5961)")                                    \
+	X(ABORT_ON_DATA, "TcpExtTCPAbortOnData", "closed with unread or late data: RST")                               \
+	X(ABORT_ON_CLOSE, "TcpExtTCPAbortOnClose", "aborted by the application")                                       \
+	X(ABORT_ON_TIMEOUT, "TcpExtTCPAbortOnTimeout", "given up after R2, keep-alive or orphan timeout")              \
+	X(ABORT_ON_MEMORY, "TcpExtTCPAbortOnMemory", "connection dropped: a pool was empty")                           \
+	X(CONN_POOL_EMPTY, "TernConnPoolEmpty", "no connection object free")                                           \
+	X(REQ_POOL_EMPTY, "TernReqPoolEmpty", "no half-open object free")                                              \
+	X(MBUF_EMPTY, "TernMbufEmpty", "no mbuf for a packet or data to send")                                         \
+	X(TABLE_FULL, "TernTableFull", "connection table bucket overflow")                                             \
+	X(PORTS_EXHAUSTED, "TernPortsExhausted", "connect: no local port free")                                        \
+	X(ARP_RX, "ArpIn", "ARP packets for us")                                                                       \
+	X(ARP_TX, "ArpOut", "ARP packets sent")                                                                        \
+	X(ND_RX, "Icmp6NdIn", "neighbour discovery messages for us")                                                   \
+	X(ND_TX, "Icmp6NdOut", "neighbour discovery messages sent")                                                    \
+	X(NEIGH_FULL, "NeighTableFull", "no neighbour entry could be made")                                            \
+	X(ECHO_REPLY, "IcmpOutEchoReps", "ICMP and ICMPv6 echo replies sent")                                          \
+	X(REASM_OK, "IpReasmOKs", "datagrams reassembled")                                                             \
+	X(RST_RATELIMIT, "TernRstRateLimited", "RST or ACK answers not sent: rate limit")                              \
+	X(UNREACH_RX, "IcmpInDestUnreachs", "ICMP errors received")
+
+/* Named reasons: a packet that ends under one of these was dropped, once. */
+#define STATS_DROPS(X)                                                                                                 \
+	X(DROP_RUNT, "DropRunt", "frame too short for its headers")                                                    \
+	X(DROP_ETHERTYPE, "DropEtherType", "not IPv4, IPv6 or ARP")                                                    \
+	X(DROP_L2_DST, "DropL2Dst", "unicast IP in a multicast or broadcast frame, or not our MAC")                    \
+	X(DROP_IP_HDR, "DropIpHdrErrors", "bad version, header length or total length")                                \
+	X(DROP_IP_CSUM, "DropIpCsum", "bad IPv4 header checksum")                                                      \
+	X(DROP_IP_OPTIONS, "DropIpOptions", "malformed or source-route IPv4 option, bad IPv6 extension header")        \
+	X(DROP_IP_ADDR, "DropIpAddr", "not addressed to us")                                                           \
+	X(DROP_MARTIAN, "DropMartian", "impossible source or destination address")                                     \
+	X(DROP_IP_PROTO, "DropIpProto", "not TCP or ICMP")                                                             \
+	X(DROP_FRAG, "DropFrag", "bad, overlapping or unfinished fragment, or no room to reassemble")                  \
+	X(DROP_ARP, "DropArp", "malformed or foreign ARP")                                                             \
+	X(DROP_ICMP, "DropIcmp", "malformed or unhandled ICMP")                                                        \
+	X(DROP_NEIGH, "DropNeighFull", "no neighbour entry, queue full or resolution failed")                          \
+	X(DROP_TCP_HDR, "DropTcpHdr", "TCP header too short or data offset out of range")                              \
+	X(DROP_TCP_CSUM, "DropTcpCsum", "bad TCP checksum")                                                            \
+	X(DROP_TCP_FLAGS, "DropTcpFlags", "impossible flags for the state")                                            \
+	X(DROP_NO_SOCKET, "DropNoSocket", "no connection and no listener (RST sent unless limited)")                   \
+	X(DROP_LISTEN, "DropListen", "SYN dropped by a listener: queue or pool full")                                  \
+	X(DROP_LISTEN_FLAGS, "DropListenFlags", "segment a listener ignores or resets")                                \
+	X(DROP_COOKIE, "DropCookie", "forged or stale SYN cookie")                                                     \
+	X(DROP_SEQ, "DropSeq", "sequence number outside the window")                                                   \
+	X(DROP_ACK, "DropAck", "acknowledgement outside what was sent")                                                \
+	X(DROP_PAWS, "DropPaws", "timestamp older than the last (RFC 7323)")                                           \
+	X(DROP_RST_SEQ, "DropRstSeq", "RST not exactly at RCV.NXT (RFC 5961)")                                         \
+	X(DROP_TW, "DropTimeWait", "old segment in TIME-WAIT")                                                         \
+	X(DROP_CLOSED_RX, "DropAfterClose", "data after the application closed")                                       \
+	X(DROP_RX_NOBUF, "DropRxNoBuf", "receive buffer or out-of-order queue full")                                   \
+	X(DROP_TX_FULL, "DropTxFull", "no room to send an answer")                                                     \
+	X(DROP_HANDOVER, "DropHandoverFull", "hand-over ring full")
+
+enum stat {
+#define X(sym, name, text) STAT_##sym,
+	STATS_COUNTERS(X) STATS_DROPS(X)
+#undef X
+	STAT_COUNT
+};
+#define STAT_DROP_FIRST STAT_DROP_RUNT
+
+const char *stats_name(unsigned int i); /* stats.c */
+const char *stats_text(unsigned int i);
+#endif

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Which worker owns a connection: the Toeplitz hash the NIC computes (rte_thash), through the same RETA. Where the device
+ * has no RSS, the same function decides who a packet is handed to. Pure after steer_init(); read-only on the packet path.
+ */
+#ifndef STEER_H
+#define STEER_H
+#include <stdint.h>
+#include "table.h"
+
+#define STEER_RETA_MAX 512
+#define STEER_KEY_LEN 40
+
+struct steer {
+	uint16_t n_workers;
+	uint16_t reta_size;		/* power of two */
+	uint8_t key[STEER_KEY_LEN];	/* as given to the device, big endian words */
+	uint8_t reta[STEER_RETA_MAX];	/* hash & (reta_size - 1) -> worker index */
+};
+
+/** Default (symmetric is not needed: both directions are computed from the receiver's view) key and round-robin RETA. */
+void steer_init(struct steer *s, uint16_t n_workers, uint16_t reta_size);
+/** Toeplitz hash of a packet *received* for flow f (source = remote, destination = local), as RSS computes it. */
+uint32_t steer_hash(const struct steer *s, const struct flow *f);
+/** Worker index that owns f. */
+uint16_t steer_owner(const struct steer *s, const struct flow *f);
+#endif

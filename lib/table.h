@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The per-worker connection table. Three kinds of object (half-open request, connection, TIME-WAIT) start with the
+ * same struct tobj and live in one table; the first cache line of an object is all that a look-up and the first
+ * steps of input need for IPv4. Unshared: no lock, no atomic. Buckets are one cache line: seven slots of a pointer
+ * with a 16-bit tag in its upper bits, and a link to a spare bucket. Row 2.
+ */
+#ifndef TABLE_H
+#define TABLE_H
+#include <stdint.h>
+#include <stddef.h>
+#include <stdbool.h>
+#include <string.h>
+#include <rte_common.h>
+#include <rte_prefetch.h>
+#include "wheel.h"
+
+enum { TOBJ_REQ = 1, TOBJ_CONN, TOBJ_TW };
+
+union flow_addr {
+	struct {
+		uint32_t laddr4, raddr4; /* network order */
+	};
+	struct {
+		uint8_t laddr6[16], raddr6[16];
+	};
+};
+
+/** Four-tuple; unused bytes of addr need not be set for IPv4. */
+struct flow {
+	union flow_addr addr;
+	uint16_t lport, rport; /* network order */
+	uint8_t af;	       /* 4 or 6 */
+};
+
+/* Every table object starts with these fields (56 bytes), then `addr`: 8 bytes of it for IPv4, 32 for IPv6. */
+#define TOBJ_FIELDS                                                                                                    \
+	struct wheel_node timer; /* 24 bytes */                                                                        \
+	uint32_t hash;                                                                                                 \
+	uint16_t lport, rport;                                                                                         \
+	uint8_t kind; /* TOBJ_* */                                                                                     \
+	uint8_t af;                                                                                                    \
+	uint8_t state; /* enum tern_state */                                                                           \
+	uint8_t ifidx;                                                                                                 \
+	uint32_t rcv_nxt;                                                                                              \
+	uint32_t snd_nxt;                                                                                              \
+	uint32_t kind_data[3];                                                                                         \
+	union flow_addr addr;
+
+struct tobj {
+	TOBJ_FIELDS
+};
+_Static_assert(offsetof(struct tobj, addr) == 56, "IPv4 key must end with the first cache line");
+
+struct bucket;
+struct table {
+	struct bucket *buckets;
+	uint32_t mask;
+	uint32_t spare_free; /* index list of spare buckets */
+	uint32_t n_spare;
+	uint32_t count;
+	uint64_t key[4]; /* random: makes the hash unpredictable from outside */
+	size_t bytes;
+	int node;
+};
+
+/** Room for `max` objects at a mean load of about half. key: 32 random bytes. @return 0 or -ENOMEM. */
+int table_init(struct table *t, uint32_t max, const uint8_t key[32], int node);
+void table_fini(struct table *t);
+/** Keyed hash of a four-tuple (folded multiply; not linear, unlike CRC or Toeplitz, so collisions can't be built). */
+uint32_t table_hash(const struct table *t, const struct flow *f);
+void table_prefetch_bucket(const struct table *t, uint32_t hash);
+/** First object of the bucket whose tag matches, prefetched but not compared; NULL: surely absent. */
+struct tobj *table_peek(const struct table *t, uint32_t hash);
+/** The object of flow f, compared in full, or NULL. */
+struct tobj *table_lookup(const struct table *t, const struct flow *f, uint32_t hash);
+/** Insert o by o->hash; the caller made sure it's not there. @return 0 or -ENOSPC. */
+int table_insert(struct table *t, struct tobj *o);
+/** Remove o (must be present). */
+void table_remove(struct table *t, struct tobj *o);
+/** Put new in old's slot (same flow, same hash). */
+void table_replace(struct table *t, struct tobj *old, struct tobj *new_);
+/** Call fn for every object; fn may remove the object it is given. For shutdown and reports, not the packet path. */
+void table_walk(struct table *t, void (*fn)(struct tobj *, void *), void *arg);
+
+static inline bool
+flow_match(const struct tobj *o, const struct flow *f)
+{
+	if (o->lport != f->lport || o->rport != f->rport || o->af != f->af)
+		return false;
+	if (f->af == 4)
+		return o->addr.laddr4 == f->addr.laddr4 && o->addr.raddr4 == f->addr.raddr4;
+	return memcmp(&o->addr, &f->addr, 32) == 0;
+}
+#endif

@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * tern: a user-space TCP endpoint on DPDK. This is the only public header.
+ *
+ * Thread rule: a worker owns everything it touches. Every call that takes a worker, listener or connection
+ * must be made on that worker's lcore: from its callbacks (start, poll, acceptable, readable ...). Only
+ * tern_stop(), tern_drain() and the tern_stats_*() readers may be called from any thread.
+ *
+ * Handle rule: a connection handle is the application's from tern_connect()/tern_accept() until it calls
+ * tern_close() or tern_abort(), or until its closed() callback returns, whichever is first. After that it
+ * must not be used. tern_close() never blocks; the four-way close goes on in the worker.
+ *
+ * Errors: functions return a negative errno; pointers are NULL only where said.
+ * Units: times carry their unit in their name; lengths are bytes; ports and addresses are network order.
+ */
+#ifndef TERN_H
+#define TERN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct rte_mbuf;
+struct tern;
+struct tern_worker;
+struct tern_listener;
+struct tern_conn;
+
+#define TERN_IF_MAX 4
+#define TERN_WORKER_MAX 64
+#define TERN_AF_INET 4
+#define TERN_AF_INET6 6
+
+/** One end of a connection. v4 uses the first four bytes of addr. addr and port are in network order. */
+struct tern_endpoint {
+	uint8_t addr[16];
+	uint16_t port;
+	uint8_t af; /* TERN_AF_INET or TERN_AF_INET6; 0 = unspecified */
+};
+
+/** An interface: one ethdev port with its addresses. addr4_count consecutive addresses from addr4 are local. */
+struct tern_if_conf {
+	uint16_t port_id;	/* ethdev port */
+	uint16_t mtu;		/* bytes; 0 = the device's */
+	uint8_t addr4[4];	/* all zero: no IPv4 here */
+	uint8_t prefix4;
+	uint8_t gw4[4];		/* all zero: none */
+	uint32_t addr4_count;	/* 0 means 1 */
+	uint8_t addr6[16];
+	uint8_t prefix6;
+	uint8_t gw6[16];
+	uint32_t addr6_count;	/* 0 means 1; counts up in the last four bytes */
+};
+
+enum tern_cookie_mode { TERN_COOKIE_AUTO, TERN_COOKIE_ALWAYS, TERN_COOKIE_NEVER };
+
+/** TCP defaults; per-connection values are set with tern_setopt(). Zero means the default in brackets. */
+struct tern_tcp_conf {
+	uint32_t time_wait_ms;	   /* 2 MSL [60000] RFC 9293 3.4.2 */
+	uint32_t rto_init_ms;	   /* [1000] RFC 6298 2.1 */
+	uint32_t rto_min_ms;	   /* [200] as Linux; RFC 6298 2.4 says SHOULD 1 s */
+	uint32_t rto_max_ms;	   /* [60000] RFC 6298 2.5 */
+	uint32_t delack_ms;	   /* [40] < 500, RFC 9293 MUST-40 */
+	uint32_t fin_timeout_ms;   /* orphaned FIN-WAIT-2 [60000] */
+	uint32_t user_timeout_ms;  /* R2 for data [100000] RFC 9293 3.8.3 */
+	uint32_t syn_timeout_ms;   /* R2 for an active SYN [180000] MUST-23 */
+	uint8_t synack_retries;	   /* [5] */
+	uint8_t cookie_mode;	   /* enum tern_cookie_mode */
+	bool no_timestamps, no_sack, no_wscale; /* do not offer or accept the option */
+	bool no_nagle, no_delack;
+	bool abort_on_overflow;	   /* full accept queue at the final ACK: RST instead of silence */
+	uint32_t snd_buf, rcv_buf; /* bytes per connection [262144 each] */
+	uint32_t somaxconn;	   /* cap on a listener's accept queue [4096] */
+	uint32_t max_syn_backlog;  /* cap on a listener's half-open queue [4096] */
+	uint16_t port_min, port_max; /* ephemeral ports, host order [1024, 65535] RFC 6056 3.2 */
+	uint8_t ttl, tos;	   /* [64, 0] MUST-49, MUST-48 */
+};
+
+/** What a worker tells the application. Any pointer may be NULL. All run on the worker's lcore. */
+struct tern_app {
+	/** Once, before the first poll: listen and connect here. Non-zero stops the worker with that errno. */
+	int (*start)(struct tern_worker *w, void *arg);
+	/** Every poll, after packets and timers; now_us is the worker's monotonic clock. */
+	void (*poll)(struct tern_worker *w, uint64_t now_us, void *arg);
+	/** Once tern_drain() was seen; close what is open. The worker leaves when its connections are gone. */
+	void (*drain)(struct tern_worker *w, void *arg);
+	/** One tcpdump-style line without newline, or a state change; set it to trace, costs one branch else. */
+	void (*trace)(struct tern_worker *w, const char *line, void *arg);
+	void *arg;
+};
+
+/** Per worker limits; zero means the default in brackets. Memory for all of it is taken at start. */
+struct tern_conf {
+	const char *name;	    /* prefix of memory names; unique per stack in a process ["tern"] */
+	const unsigned int *lcores; /* one worker per lcore id */
+	unsigned int n_workers;
+	struct tern_if_conf ifs[TERN_IF_MAX];
+	unsigned int n_ifs;
+	uint32_t max_conns;	/* full connections [16384] */
+	uint32_t max_requests;	/* half-open requests [8192] */
+	uint32_t max_timewait;	/* TIME-WAIT records [65536] */
+	uint32_t max_portsets;	/* (local address, peer address, peer port) triples with active opens [1024] */
+	uint32_t max_listeners; /* [64] */
+	uint32_t max_neighbours; /* [1024] */
+	uint32_t n_mbufs;	/* [16384] */
+	struct tern_tcp_conf tcp;
+	struct tern_app app;
+};
+
+/* --- lifecycle ---------------------------------------------------------------------------------------------- */
+
+/**
+ * Set up ports, queues, pools and workers. EAL must be initialised. Cold: may sleep, logs what it chose.
+ * @return 0 and *t, or -EINVAL/-ENOMEM/-ENODEV... after one log line that says what was wrong.
+ */
+int tern_create(const struct tern_conf *conf, struct tern **t);
+/** Run worker i of t on the calling lcore until tern_stop(), or tern_drain() and nothing is left open. */
+int tern_worker_loop(struct tern *t, unsigned int i);
+/** Ask all workers to leave at once (any thread, async-signal-safe). */
+void tern_stop(struct tern *t);
+/** Ask all workers to close and leave; timeout_ms later they leave anyway (any thread, async-signal-safe). */
+void tern_drain(struct tern *t, uint32_t timeout_ms);
+/** Free everything; no worker may be running. */
+void tern_destroy(struct tern *t);
+/** Create the two ends of an in-memory cable as ethdev ports (net_ring). n_queues rings each way, of `slots`
+ *  packets, a power of two. @return 0 and both port ids, or a negative errno. */
+int tern_ring_pair(const char *name, unsigned int n_queues, unsigned int slots, uint16_t port_id[2]);
+
+struct tern_worker *tern_worker_get(struct tern *t, unsigned int i);
+unsigned int tern_worker_index(const struct tern_worker *w);
+uint64_t tern_now_us(const struct tern_worker *w);
+
+/* --- server ------------------------------------------------------------------------------------------------- */
+
+struct tern_ops {
+	/** The listener's accept queue is not empty: call tern_accept() until it returns NULL. */
+	void (*acceptable)(struct tern_listener *l, void *user);
+	/** tern_connect() succeeded: the connection is ESTABLISHED. */
+	void (*connected)(struct tern_conn *c, void *user);
+	/** Data, or the peer's FIN, waits: call tern_recv()/tern_recv_mbuf(). */
+	void (*readable)(struct tern_conn *c, void *user);
+	/** Room in the send buffer again after a short tern_send(), or all data acknowledged. */
+	void (*writable)(struct tern_conn *c, void *user);
+	/** The connection is gone: err 0 after an orderly close of both sides, else -ECONNRESET, -ETIMEDOUT,
+	 *  -ECONNREFUSED ... (MUST-12). Not called after tern_close()/tern_abort(). The handle dies on return. */
+	void (*closed)(struct tern_conn *c, void *user, int err);
+};
+
+/**
+ * Open a passive socket on this worker (every worker of a stack listens for itself).
+ * The accept queue holds min(max(backlog, 1), somaxconn); the half-open queue holds
+ * max(8, roundup_pow2(min(backlog, somaxconn, max_syn_backlog) + 1)) and is reserved from max_requests now.
+ * @param local af and port needed; an all-zero address is the wildcard.
+ * @return 0; -EINVAL (port 0, backlog < 0), -EADDRINUSE, -EADDRNOTAVAIL (not a local address), -ENOMEM, -ENOSPC.
+ */
+int tern_listen(struct tern_worker *w, const struct tern_endpoint *local, int backlog, const struct tern_ops *ops,
+		void *user, struct tern_listener **l);
+/** The oldest connection of the accept queue, now owned by the caller with these ops; NULL if none waits. */
+struct tern_conn *tern_accept(struct tern_listener *l, const struct tern_ops *ops, void *user);
+/** Stop listening: half-open requests are dropped, unaccepted connections are reset. */
+void tern_listener_close(struct tern_listener *l);
+/** Override the cookie mode of one listener. */
+void tern_listener_cookies(struct tern_listener *l, enum tern_cookie_mode mode);
+struct tern_worker *tern_listener_worker(struct tern_listener *l);
+
+/* --- client ------------------------------------------------------------------------------------------------- */
+
+/**
+ * Active open (RFC 9293 3.10.1). local may be NULL, or leave address or port zero to have them chosen; a chosen
+ * port is steered home to this worker and is never one in use or in TIME-WAIT for the tuple.
+ * @return 0 and *c in SYN_SENT; -EADDRNOTAVAIL (no port or local address left), -EADDRINUSE, -ENETUNREACH
+ * (no route), -EINVAL (port 0, multicast, broadcast ... MUST-46), -ENOMEM (pool empty).
+ */
+int tern_connect(struct tern_worker *w, const struct tern_endpoint *local, const struct tern_endpoint *remote,
+		 const struct tern_ops *ops, void *user, struct tern_conn **c);
+
+/* --- both --------------------------------------------------------------------------------------------------- */
+
+/** Copy up to len bytes into the send buffer. @return bytes taken (may be short: writable() follows), -EAGAIN when
+ *  none fit, -EPIPE after shutdown/FIN sent, -ENOBUFS when no mbuf was free, -ENOTCONN, or the connection's error. */
+ssize_t tern_send(struct tern_conn *c, const void *buf, size_t len);
+/** Queue an mbuf chain for sending without copying. On success the stack owns m (it is read-only and freed when
+ *  acknowledged); on error (as tern_send; -EAGAIN if it does not fit whole) it stays the caller's. */
+int tern_send_mbuf(struct tern_conn *c, struct rte_mbuf *m);
+/** An empty mbuf of the worker's pool with headroom for nothing but data, or NULL. The caller owns it. */
+struct rte_mbuf *tern_mbuf_alloc(struct tern_worker *w);
+/** Bytes that tern_send() would take now. */
+size_t tern_send_space(const struct tern_conn *c);
+/** Copy out received bytes. @return bytes, 0 at the peer's FIN, -EAGAIN when nothing waits, or the error. */
+ssize_t tern_recv(struct tern_conn *c, void *buf, size_t len);
+/** As tern_recv() but leaves the bytes queued. */
+ssize_t tern_peek(struct tern_conn *c, void *buf, size_t len);
+/** Take the oldest received mbuf (one segment, pkt_len bytes of data); the caller frees it. NULL: nothing waits. */
+struct rte_mbuf *tern_recv_mbuf(struct tern_conn *c);
+/** Bytes waiting in order / bytes not yet acknowledged by the peer. */
+size_t tern_recv_queued(const struct tern_conn *c);
+size_t tern_send_queued(const struct tern_conn *c);
+/** True once the peer's FIN is in and all its data was read. */
+bool tern_recv_eof(const struct tern_conn *c);
+/** Send FIN after the queued data (half-close); receiving goes on. -ENOTCONN, -EPIPE if already done. */
+int tern_shutdown(struct tern_conn *c);
+/** Close (RFC 9293 3.10.4) and give the handle up. Unread data makes it a reset (RFC 2525 2.17); with LINGER 0
+ *  it is tern_abort(). */
+void tern_close(struct tern_conn *c);
+/** RST now (RFC 9293 3.10.5) and give the handle up. */
+void tern_abort(struct tern_conn *c);
+
+enum tern_opt {
+	TERN_OPT_NODELAY,	  /* 1: Nagle off (MUST-17) */
+	TERN_OPT_QUICKACK,	  /* 1: no delayed ACK */
+	TERN_OPT_KEEPALIVE,	  /* 1: on (MUST-24); default off (MUST-25) */
+	TERN_OPT_KEEPIDLE_S,	  /* [7200] MUST-28 */
+	TERN_OPT_KEEPINTVL_S,	  /* [75] */
+	TERN_OPT_KEEPCNT,	  /* [9] */
+	TERN_OPT_USER_TIMEOUT_MS, /* R2 (MUST-21) */
+	TERN_OPT_LINGER0,	  /* 1: tern_close() aborts */
+	TERN_OPT_SNDBUF,	  /* bytes */
+	TERN_OPT_RCVBUF,	  /* bytes; never shrinks an advertised window */
+	TERN_OPT_TTL,
+	TERN_OPT_TOS,
+};
+/** @return 0, -EINVAL (value out of range) or -ENOPROTOOPT. */
+int tern_setopt(struct tern_conn *c, enum tern_opt opt, uint32_t value);
+
+/** RFC 9293 3.3.2 states, with Linux's numbers (tcp_states.h). */
+enum tern_state {
+	TERN_ESTABLISHED = 1,
+	TERN_SYN_SENT,
+	TERN_SYN_RECEIVED,
+	TERN_FIN_WAIT_1,
+	TERN_FIN_WAIT_2,
+	TERN_TIME_WAIT,
+	TERN_CLOSED,
+	TERN_CLOSE_WAIT,
+	TERN_LAST_ACK,
+	TERN_LISTEN,
+	TERN_CLOSING,
+};
+const char *tern_state_name(unsigned int state);
+
+struct tern_info {
+	struct tern_endpoint local, remote;
+	uint8_t state;
+	uint16_t mss;
+	uint32_t srtt_us, rttvar_us, rto_us, cwnd, ssthresh, snd_wnd, rcv_wnd, retrans;
+};
+void tern_conn_info(const struct tern_conn *c, struct tern_info *info);
+struct tern_worker *tern_conn_worker(struct tern_conn *c);
+void *tern_conn_user(const struct tern_conn *c);
+void tern_conn_set_user(struct tern_conn *c, const struct tern_ops *ops, void *user);
+
+/* --- watching ----------------------------------------------------------------------------------------------- */
+
+unsigned int tern_stats_count(void);
+/** Name of counter i (Linux's nstat names where one exists). */
+const char *tern_stats_name(unsigned int i);
+/** Counter i of worker w, or summed over all workers for w < 0. */
+uint64_t tern_stats_get(const struct tern *t, int w, unsigned int i);
+/** Counter by name, summed over workers; 0 for an unknown name. */
+uint64_t tern_stats_by_name(const struct tern *t, const char *name);
+
+struct tern_gauges {
+	uint32_t conns, requests, timewaits, portsets, neighbours; /* in use */
+	uint32_t conns_max, requests_max, timewaits_max;
+	uint32_t mbufs_free, mbufs_max;
+	uint32_t accept_queued, half_open; /* over all listeners */
+	uint64_t polls, busy_cycles, total_cycles; /* TSC cycles; busy = polls that moved a packet or fired a timer */
+};
+void tern_gauges_get(const struct tern *t, int w, struct tern_gauges *g);
+
+#ifdef __cplusplus
+}
+#endif
+#endif /* TERN_H */

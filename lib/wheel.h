@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Hierarchical timer wheel: 4 levels of 256 slots of intrusive doubly linked nodes. Arm, re-arm and cancel are O(1);
+ * a node fires in the first wheel_advance() whose `now` is >= its expiry, never before, in expiry order between
+ * ticks. Knows no TCP and no clock: ticks are what the caller says (the worker uses TICK_US). Deadlines are at most
+ * 2^31 - 1 ticks away; farther ones are clamped by the caller. Theory of operation: wheel.c.
+ */
+#ifndef WHEEL_H
+#define WHEEL_H
+#include <stdint.h>
+#include <stdbool.h>
+
+struct wheel_node {
+	struct wheel_node *next;
+	struct wheel_node **pprev; /* NULL: not armed */
+	uint32_t expiry;	   /* low 32 bits of the tick */
+};
+
+#define WHEEL_BITS 8
+#define WHEEL_SLOTS (1u << WHEEL_BITS)
+#define WHEEL_LEVELS 4
+
+struct wheel {
+	uint64_t now;	/* ticks handled so far */
+	uint32_t armed;
+	struct wheel_node *due;	/* taken off the wheel, not handed out yet */
+	struct wheel_node *slot[WHEEL_LEVELS][WHEEL_SLOTS];
+	uint64_t map[WHEEL_LEVELS][WHEEL_SLOTS / 64]; /* occupied slots, so empty time is skipped */
+};
+
+void wheel_init(struct wheel *w, uint64_t now);
+/** Arm at tick `at` (clamped to now + 1 when in the past), re-arming if armed already. */
+void wheel_arm(struct wheel *w, struct wheel_node *n, uint64_t at);
+void wheel_cancel(struct wheel *w, struct wheel_node *n);
+static inline bool
+wheel_armed(const struct wheel_node *n)
+{
+	return n->pprev != (void *)0;
+}
+/**
+ * Move time to `now` and call fire(node, arg) for nodes whose time has come; fire may arm and cancel any node,
+ * itself included. At most `budget` nodes are fired or cascaded; the rest comes in the next call (so a poll is bounded).
+ * @return nodes fired.
+ */
+unsigned int wheel_advance(struct wheel *w, uint64_t now, unsigned int budget,
+			   void (*fire)(struct wheel_node *, void *), void *arg);
+/** A tick at or before the earliest expiry (exact within the lowest level), UINT64_MAX when none is armed. */
+uint64_t wheel_next(const struct wheel *w);
+#endif

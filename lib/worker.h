@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The per-lcore context: everything a worker reads or writes on the packet path. Shared nothing. The engine (or a test)
+ * feeds it packets and time and takes packets away:
+ *
+ *	worker_set_time(w, now_us);
+ *	worker_input(w, ifidx, mbufs, n);   any number of times
+ *	worker_run(w);                      timers, callbacks, one output pass
+ *	... take w->ifs[i].tx[0 .. n_tx) and set n_tx = 0
+ *
+ * Nothing below reads a clock or a device.
+ */
+#ifndef WORKER_H
+#define WORKER_H
+#include <stdint.h>
+#include <stdbool.h>
+#include <rte_branch_prediction.h>
+#include <rte_mbuf.h>
+#include "tern.h"
+#include "pool.h"
+#include "wheel.h"
+#include "table.h"
+#include "stats.h"
+#include "link.h"
+
+/* Wheel tick: 128 us, so 2^31 ticks are 76 hours and delayed ACK or RTO are exact to a tick. A power of two: no division. */
+#define TICK_SHIFT 7
+#define TICK_US (1u << TICK_SHIFT)
+#define BURST 32
+
+struct conn;
+struct seg;
+struct steer;
+struct frag;
+
+struct worker {
+	/* read and written every poll */
+	uint64_t now_us;
+	uint32_t now_ms;	   /* now_us / 1000: the timestamp clock (RFC 7323 5.4) */
+	struct conn *pend_head, **pend_tail; /* connections that need the output pass */
+	struct table table;
+	struct pool conns, requests, timewaits[2]; /* timewaits: 64 bytes for IPv4, 96 for IPv6 */
+	struct rte_mempool *mp;	   /* mbufs for data and packets; not owned */
+	uint8_t n_ifs;
+	struct iface ifs[TERN_IF_MAX];
+	uint64_t stats[STAT_COUNT];
+
+	/* hooks */
+	void (*trace_pkt)(struct worker *w, const struct rte_mbuf *m, bool out); /* m at L2; NULL: off */
+	void (*trace_state)(struct worker *w, const struct tobj *o, unsigned int from, unsigned int to);
+	/* Which worker owns this flow; NULL: this one owns all. Used for port choice and for packets without object. */
+	const struct steer *steer;
+	/* Give a packet to its owner; true when taken (else the caller goes on). NULL when steering is exact. */
+	bool (*handover)(struct worker *w, const struct seg *s);
+
+	/* colder */
+	struct tern *tern;
+	struct tern_conf conf; /* defaults resolved */
+	unsigned int index;
+	int node;
+	uint64_t rst_tokens_us; /* rate limit of RST and stray answers: token bucket in time */
+	uint64_t secret[2];	 /* SipHash key of ISN and timestamp offsets (RFC 6528) */
+	uint8_t cookie_key[2][16]; /* SYN cookies: current and previous secret */
+	uint64_t cookie_epoch;	   /* now_us / period of cookie_key[epoch & 1] */
+	uint64_t rng[4];	   /* xoshiro256**: port choice and jitter, not secrets */
+	struct tern_listener *listeners; /* list; hashed by port below */
+	struct tern_listener *lhash[256];
+	uint32_t n_listeners, reserved_requests;
+	uint32_t accept_queued, half_open;
+	struct portset *portsets;
+	struct pool portset_pool;
+	struct portset **portset_hash;
+	struct neigh *neighs;
+	uint32_t *neigh_hash;
+	uint32_t n_neighs;
+	struct frag *frag;
+	uint64_t polls, busy_cycles, total_cycles; /* the engine's */
+	bool draining;
+	struct wheel wheel;
+};
+
+#define STAT_INC(w, s) ((w)->stats[STAT_##s]++)
+
+/** Resolve zero fields of conf to the defaults tern.h states. @return 0 or -EINVAL after a log line. */
+int worker_conf_defaults(struct tern_conf *conf);
+/** Allocate and initialise a worker on NUMA node; conf with defaults resolved; mp stays the caller's. now_us starts the
+ *  clock. Interfaces are added by link_iface_init(&w->ifs[i], ...), w->n_ifs. @return 0, -ENOMEM. */
+int worker_create(struct worker **w, const struct tern_conf *conf, unsigned int index, int node, struct rte_mempool *mp,
+		  uint64_t now_us);
+/** Frees every connection silently (no packets, no callbacks), then all memory. */
+void worker_destroy(struct worker *w);
+/** Time never goes back. */
+void worker_set_time(struct worker *w, uint64_t now_us);
+/** Parse, look up in prefetched stages and process n <= BURST frames received on ifidx. Consumes the mbufs. */
+void worker_input(struct worker *w, uint8_t ifidx, struct rte_mbuf **m, unsigned int n);
+/** Timers due, callbacks, then one output pass over the pending connections. @return true if anything was done. */
+bool worker_run(struct worker *w);
+/** Earliest time worker_run() has work by itself: now when connections are pending, UINT64_MAX when never. */
+uint64_t worker_next_us(const struct worker *w);
+/** True when no connection, half-open request or TIME-WAIT is left (TIME-WAIT counts only if asked). */
+bool worker_idle(const struct worker *w, bool timewait_too);
+
+static inline uint64_t
+us_to_tick(uint64_t us)
+{
+	return (us + TICK_US - 1) >> TICK_SHIFT; /* never early */
+}
+static inline uint64_t
+worker_rand(struct worker *w)
+{
+	const uint64_t r = ((w->rng[1] * 5) << 7 | (w->rng[1] * 5) >> 57) * 9, t = w->rng[1] << 17;
+
+	w->rng[2] ^= w->rng[0];
+	w->rng[3] ^= w->rng[1];
+	w->rng[1] ^= w->rng[2];
+	w->rng[0] ^= w->rng[3];
+	w->rng[2] ^= t;
+	w->rng[3] = w->rng[3] << 45 | w->rng[3] >> 19;
+	return r;
+}
+#endif
