@@ -33,19 +33,19 @@ struct flow {
 	uint8_t af;	       /* 4 or 6 */
 };
 
-/* Every table object starts with these fields (56 bytes), then `addr`: 8 bytes of it for IPv4, 32 for IPv6. */
-#define TOBJ_FIELDS                                                                                                    \
+/* Every table object starts with TOBJ_HEAD (44 bytes), three words of its kind's own, then `addr`, of which IPv4 uses 8
+ * bytes and IPv6 32. */
+#define TOBJ_HEAD                                                                                                      \
 	struct wheel_node timer; /* 24 bytes */                                                                        \
 	uint32_t hash;                                                                                                 \
-	uint16_t lport, rport;                                                                                         \
-	uint8_t kind; /* TOBJ_* */                                                                                     \
+	uint16_t lport, rport; /* network order */                                                                     \
+	uint8_t kind;	       /* TOBJ_* */                                                                            \
 	uint8_t af;                                                                                                    \
 	uint8_t state; /* enum tern_state */                                                                           \
 	uint8_t ifidx;                                                                                                 \
 	uint32_t rcv_nxt;                                                                                              \
-	uint32_t snd_nxt;                                                                                              \
-	uint32_t kind_data[3];                                                                                         \
-	union flow_addr addr;
+	uint32_t snd_nxt;
+#define TOBJ_FIELDS TOBJ_HEAD uint32_t kind_data[3]; union flow_addr addr;
 
 struct tobj {
 	TOBJ_FIELDS

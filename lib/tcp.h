@@ -44,13 +44,12 @@ struct request {
 	struct tern_listener *lst;
 	struct request *next, **pprev; /* the listener's list */
 	uint32_t ts_recent;
+	uint32_t ts_off;
 	uint16_t mss; /* the peer's, clamped */
-	uint16_t neigh;
 	uint8_t feat;
 	uint8_t snd_ws;
 	uint8_t retries;  /* SYN-ACKs sent again */
 	uint8_t deferred; /* the final ACK came when the accept queue was full */
-	uint8_t pad_[4];
 };
 _Static_assert(sizeof(struct request) <= 128, "a half-open request is at most 128 bytes");
 
@@ -67,4 +66,217 @@ struct timewait {
 #define TW_SIZE4 64
 #define TW_SIZE6 96
 _Static_assert(sizeof(struct timewait) <= TW_SIZE6, "a TIME-WAIT record is at most 64/96 bytes");
+
+/* What a connection on the pending list waits for (conn.pend). */
+enum {
+	P_QUEUED = 1 << 0,   /* on the list */
+	P_OUTPUT = 1 << 1,   /* something may be sent */
+	P_ACK = 1 << 2,	     /* an ACK must be sent */
+	P_CONNECTED = 1 << 3,
+	P_READABLE = 1 << 4,
+	P_WRITABLE = 1 << 5,
+	P_CLOSED = 1 << 6,   /* tell the application, then free */
+	P_FREE = 1 << 7,     /* free: nobody holds it any more */
+};
+
+enum { /* conn.flags */
+	C_ORPHAN = 1 << 0,    /* the application gave the handle up */
+	C_FIN_QUEUED = 1 << 1, /* FIN follows the queued data */
+	C_FIN_SENT = 1 << 2,
+	C_FIN_RCVD = 1 << 3,  /* the peer's FIN is in order and counted in rcv_nxt */
+	C_RTT = 1 << 4,	      /* rtt_seq is being timed */
+	C_PERSIST = 1 << 5,   /* rto_at is the persist timer */
+	C_RECOVERY = 1 << 6,  /* fast recovery until `recover` */
+	C_WANT_WRITE = 1 << 7, /* a short send: writable() when there is room */
+	C_TAIL_OWN = 1 << 8,  /* snd_tail was made by tern_send() and may be appended to */
+	C_ACCEPTQ = 1 << 9,   /* on the listener's accept queue */
+	C_REXMIT = 1 << 10,   /* retransmitting after RTO: snd_nxt runs behind snd_max */
+	C_OFO_FIN = 1 << 11,  /* FIN seen beyond a hole, at ofo_fin */
+};
+
+/** Full connection. Grouped by cache line: 0 receive fast, 1-2 send fast, then queues, timers, recovery, rest. */
+struct conn {
+	union {
+		struct tobj o;
+		struct {
+			TOBJ_HEAD
+			uint32_t snd_una;
+			uint32_t snd_wnd; /* the peer's window, scaled */
+			uint32_t rcv_adv; /* right edge advertised: never moves left (SHLD-14) */
+			union flow_addr addr;
+		};
+	};
+	/* 88 */
+	uint16_t pend;	/* P_* */
+	uint16_t flags; /* C_* */
+	uint8_t feat;	/* F_* */
+	uint8_t snd_ws, rcv_ws;
+	uint8_t dupacks;
+	struct conn *pend_next;
+	const struct tern_ops *ops;
+	void *user;
+	/* 120 */
+	uint32_t snd_max;    /* highest sequence sent, plus one */
+	uint32_t snd_queued; /* bytes from snd_una to the end of the queue, without SYN and FIN */
+	struct rte_mbuf *snd_head, *snd_tail; /* segments chained by next */
+	struct rte_mbuf *snd_cur;	      /* segment that holds snd_cur_seq */
+	uint32_t snd_cur_seq;		      /* sequence number of snd_cur's first byte */
+	uint32_t snd_head_off;		      /* bytes of snd_head already acknowledged */
+	uint32_t snd_buf, max_wnd;
+	uint32_t snd_wl1, snd_wl2;
+	uint16_t mss; /* payload bytes of a full segment, options counted (MUST-16) */
+	uint16_t neigh;
+	uint8_t ttl, tos;
+	uint16_t rcv_mss; /* largest segment seen: what "every second full-sized segment" means */
+	struct rte_mbuf *rcv_head, *rcv_tail;
+	uint32_t rcv_queued, rcv_buf;
+	struct rte_mbuf *ofo; /* out-of-order segments by sequence (mbuf hash.usr) */
+	uint32_t ofo_bytes;
+	uint16_t ofo_segs;
+	uint16_t challenge;   /* challenge ACKs sent since challenge_ms */
+	uint32_t ofo_last;    /* sequence of the newest out-of-order segment: first SACK block (RFC 2018 4) */
+	uint32_t ofo_fin;
+	uint32_t last_ack;    /* Last.ACK.sent (RFC 7323 4.3) */
+	uint32_t ts_recent, ts_recent_ms, ts_off;
+	/* deadlines in us, 0: none */
+	uint64_t rto_at, delack_at, misc_at, keep_at;
+	uint64_t unacked_us; /* when the oldest unacknowledged data was first sent or last progress */
+	uint32_t srtt_us, rttvar_us, rto_us;
+	uint32_t rtt_seq, rtt_us;
+	uint32_t cwnd, ssthresh, recover, cwnd_acc;
+	uint32_t retrans;
+	uint32_t iss, irs;
+	uint32_t user_timeout_ms;
+	uint32_t challenge_ms;
+	uint32_t portset; /* index + 1, 0: none */
+	uint16_t keep_idle_s, keep_intvl_s;
+	uint8_t keep_cnt, keep_probes, backoff;
+	int8_t pad_;
+	int32_t err;
+	struct worker *w;
+	struct tern_listener *lst; /* while on its accept queue */
+	struct conn *acc_next, **acc_pprev;
+};
+_Static_assert(sizeof(struct conn) <= 512, "a connection is at most 512 bytes");
+_Static_assert(offsetof(struct conn, addr) == offsetof(struct tobj, addr), "conn starts as a tobj");
+
+struct tern_listener {
+	struct worker *w;
+	struct tern_listener *hnext, *next;
+	struct tern_endpoint local;
+	const struct tern_ops *ops;
+	void *user;
+	bool wildcard;
+	uint8_t cookie_mode;
+	uint32_t accept_max, accept_n;
+	uint32_t half_max, half_n;
+	struct conn *acc_head, **acc_tail;
+	struct request *reqs;
+	uint64_t cookie_us; /* when the last cookie was sent, 0 never */
+};
+
+/* Return of the input functions: what becomes of s->m. A value > 0 is a STAT_DROP_* reason (freed and counted). */
+#define SEG_DONE 0   /* used up: free it */
+#define SEG_TAKEN -1 /* kept or sent back */
+
+/* tcp_input.c */
+void tcp_input(struct worker *w, struct tobj *o, struct seg *s);
+/** RST in answer to a segment without connection (RFC 9293 3.10.7.1), rate limited. @return SEG_TAKEN or a reason. */
+int tcp_reset_reply(struct worker *w, struct seg *s, int reason);
+
+/* tcp.c */
+struct conn *tcp_conn_new(struct worker *w, const struct flow *f, uint32_t hash, uint8_t ifidx, uint32_t iss, uint32_t ts_off);
+void tcp_set_state(struct worker *w, struct tobj *o, unsigned int state);
+void tcp_mark(struct conn *c, unsigned int pend);
+/** ESTABLISHED now: feature negotiation is done. */
+void tcp_established(struct worker *w, struct conn *c);
+/** Fill negotiated values from the peer's SYN options. */
+void tcp_negotiate(struct worker *w, struct conn *c, uint16_t peer_mss, uint8_t feat, uint8_t snd_ws);
+/** Out of the table, timers and queues freed, closed(err) pending or freed. The state becomes CLOSED. */
+void tcp_drop(struct worker *w, struct conn *c, int err);
+uint16_t tcp_mss_offer(const struct iface *ifc, uint8_t af);
+uint8_t tcp_ws_offer(const struct worker *w, uint32_t rcv_buf);
+/** Events and output of pending connections. @return true if any. */
+bool tcp_run_pending(struct worker *w);
+
+/* tcp_output.c */
+/** Send what may be sent. @return false when the device ring or mbufs ran out: try again. */
+bool tcp_output(struct worker *w, struct conn *c);
+void tcp_send_ctl(struct worker *w, struct conn *c, uint8_t flags, uint32_t seq); /* no data; ACK field = rcv_nxt */
+bool tcp_send_probe(struct worker *w, struct conn *c);
+bool tcp_retransmit_one(struct worker *w, struct conn *c); /* the segment at snd_una */
+struct tcp_reply {
+	uint32_t seq, ack;
+	uint16_t wnd;
+	uint8_t flags, optlen, ttl, tos;
+	const uint8_t *opt;
+};
+/** Rewrite the received packet into an answer and send it. @return SEG_TAKEN, or a reason if it can't be. */
+int tcp_reply(struct worker *w, struct seg *s, const struct tcp_reply *r);
+/** The same segment without a received packet to reuse. */
+bool tcp_send_bare(struct worker *w, const struct flow *f, uint8_t ifidx, uint16_t neigh, const struct tcp_reply *r);
+uint32_t tcp_rcv_space(const struct conn *c);
+
+/* tcp_listen.c */
+struct tern_listener *tcp_listener_find(struct worker *w, const struct seg *s);
+/** A segment for a listener. tw: the TIME-WAIT record that a newer SYN replaces, or NULL. */
+int tcp_listen_input(struct worker *w, struct tern_listener *l, struct seg *s, struct timewait *tw);
+int tcp_request_input(struct worker *w, struct request *r, struct seg *s);
+void tcp_request_timer(struct worker *w, struct request *r);
+void tcp_request_free(struct worker *w, struct request *r);
+void tcp_acceptq_remove(struct conn *c);
+
+/* tcp_cookie.c: pure but for the worker's secrets */
+void tcp_isn(struct worker *w, const struct flow *f, uint32_t *iss, uint32_t *ts_off);
+uint32_t tcp_cookie_make(struct worker *w, const struct flow *f, uint32_t irs, uint16_t *mss);
+/** @return the MSS encoded, or 0: not one of ours. */
+uint16_t tcp_cookie_check(struct worker *w, const struct flow *f, uint32_t irs, uint32_t cookie);
+uint32_t tcp_cookie_ts(uint32_t ts, const struct tcp_opts *o);
+void tcp_cookie_ts_decode(uint32_t ts, struct tcp_opts *o);
+void tcp_cookie_rotate(struct worker *w);
+#define COOKIE_PERIOD_US 64000000ull /* a secret's time; a cookie lives one to two of them */
+
+/* tcp_timer.c */
+void tcp_timer(struct worker *w, struct conn *c); /* wheel fired */
+void tcp_timer_sync(struct worker *w, struct conn *c); /* make sure the wheel fires no later than the first deadline */
+void tcp_rto_start(struct worker *w, struct conn *c);
+void tcp_keepalive_start(struct worker *w, struct conn *c);
+
+/* tcp_timewait.c */
+/** Connection c becomes a TIME-WAIT record; closed(0) is pending for the application. */
+void tcp_timewait_enter(struct worker *w, struct conn *c);
+int tcp_timewait_input(struct worker *w, struct timewait *tw, struct seg *s);
+void tcp_timewait_free(struct worker *w, struct timewait *tw);
+void tcp_timewait_timer(struct worker *w, struct timewait *tw);
+
+/* tcp_recovery.c */
+/** Acknowledgement processing: s->ack is in [snd_una, snd_max]. @return true if it acknowledged our FIN. */
+bool tcp_ack(struct worker *w, struct conn *c, const struct seg *s, const struct tcp_opts *o);
+void tcp_rto_fired(struct worker *w, struct conn *c);
+void tcp_rtt_sample(struct worker *w, struct conn *c, uint32_t rtt_us);
+void tcp_cc_init(struct conn *c);
+
+/* tcp_reasm.c */
+/** In-window payload of s (already trimmed) into the receive or out-of-order queue. @return SEG_TAKEN or a reason. */
+int tcp_data(struct worker *w, struct conn *c, struct seg *s, bool fin);
+unsigned int tcp_sack_blocks(const struct conn *c, uint8_t *opt, unsigned int room);
+void tcp_queue_free(struct rte_mbuf *m);
+void tcp_rcvq_append(struct worker *w, struct conn *c, struct rte_mbuf *m);
+
+/* portset.c: local ports of one (local address, peer address, peer port) */
+/** Choose and reserve a port for f (lport 0) or reserve f->lport. Sets f->lport. @return 0, -EADDRNOTAVAIL, -EADDRINUSE. */
+int portset_take(struct worker *w, struct flow *f, uint32_t *idx);
+void portset_release(struct worker *w, uint32_t idx, uint16_t lport);
+
+static inline void
+flow_of(const struct tobj *o, struct flow *f)
+{
+	f->af = o->af;
+	f->lport = o->lport;
+	f->rport = o->rport;
+	if (o->af == 4)
+		f->addr.laddr4 = o->addr.laddr4, f->addr.raddr4 = o->addr.raddr4;
+	else
+		f->addr = o->addr;
+}
 #endif
