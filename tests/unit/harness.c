@@ -1,0 +1,1293 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The test bed. One clock, one wire, one or two workers.
+ *
+ * Time is virtual: it moves only in advance_*(), from event to event (a worker's next deadline, a frame's arrival), so
+ * every run of a test is the same run. The wire copies each frame, so what a worker keeps of its own mbufs can't leak
+ * into what the other sees. With one worker the other end is the test: it sends segments with any numbers and takes
+ * tern's segments from a bounded log; ARP and neighbour solicitations for addresses that aren't tern's are answered
+ * here. Headers, options and checksums are built and parsed here independently of the library.
+ *
+ * bed_down() is itself a test: everything is given up, time passes beyond every limit, then each pool must be full,
+ * the table empty and the wheel free of all but neighbour timers.
+ */
+#include <stdarg.h>
+#include <rte_eal.h>
+#include <rte_mempool.h>
+#include "harness.h"
+
+#define N_MBUFS 4096
+#define LOG_MAX 4096	/* captured segments */
+#define FLIGHT_MAX 8192 /* frames on the wire */
+#define RUN_MAX 10000	/* rounds without time moving: more is a worker that spins */
+
+struct bed bed;
+struct peer peer;
+uint64_t harness_seed;
+
+struct flight {
+	uint64_t at_us, order;
+	uint16_t len;
+	uint8_t to;
+	uint8_t data[1600];
+};
+static struct flight flights[FLIGHT_MAX];
+static unsigned int n_flights;
+static uint64_t flight_order;
+static struct frame frames[LOG_MAX];
+static unsigned int log_head, log_tail;
+static struct rte_mempool *pools[2];
+static uint64_t rng;
+static bool tracing;
+
+static const uint8_t macs[2][6] = {{2, 0, 0, 0, 0, 1}, {2, 0, 0, 0, 0, 2}};
+static const uint8_t net4[4] = {192, 0, 2, 0};
+static const uint8_t net6[16] = {0x20, 0x01, 0x0d, 0xb8};
+
+uint64_t
+harness_rand(void)
+{
+	rng ^= rng << 13;
+	rng ^= rng >> 7;
+	rng ^= rng << 17;
+	return rng;
+}
+
+static uint16_t
+get16(const uint8_t *p)
+{
+	return p[0] << 8 | p[1];
+}
+
+static uint32_t
+get32(const uint8_t *p)
+{
+	return (uint32_t)get16(p) << 16 | get16(p + 2);
+}
+
+static void
+put16(uint8_t *p, uint16_t v)
+{
+	p[0] = v >> 8;
+	p[1] = v;
+}
+
+static void
+put32(uint8_t *p, uint32_t v)
+{
+	put16(p, v >> 16);
+	put16(p + 2, v);
+}
+
+static uint32_t
+sum16(const uint8_t *p, uint32_t n, uint32_t sum)
+{
+	for (uint32_t i = 0; i < n; i++)
+		sum += i & 1 ? p[i] : p[i] << 8;
+	return sum;
+}
+
+static uint16_t
+fold(uint32_t sum)
+{
+	while (sum >> 16)
+		sum = (sum & 0xffff) + (sum >> 16);
+	return sum;
+}
+
+/* Ones' complement sum of the transport part with its pseudo header; 0xffff when the checksum in it is right. */
+static uint16_t
+l4_sum(const uint8_t *ip, const uint8_t *l4, uint32_t n, uint8_t proto)
+{
+	const uint32_t addrs = ip[0] >> 4 == 4 ? sum16(ip + 12, 8, 0) : sum16(ip + 8, 32, 0);
+
+	return fold(sum16(l4, n, addrs + n + proto));
+}
+
+/* --- checks ------------------------------------------------------------------------------------------------- */
+
+bool
+check_at(bool ok, const char *file, int line, const char *fmt, ...)
+{
+	char text[256];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	if (!ok && tracing)
+		printf("  FAIL %s:%d %s\n", file, line, text);
+	CU_assertImplementation(ok, line, text, file, "", CU_FALSE);
+	return ok;
+}
+
+/* --- frames in and out -------------------------------------------------------------------------------------- */
+
+static void
+parse_options(struct frame *f, const uint8_t *p, unsigned int n)
+{
+	unsigned int i = 0;
+
+	f->ws = -1;
+	f->optlen = n;
+	while (i < n && p[i] != 0) {
+		const unsigned int len = p[i] == 1 ? 1 : i + 1 < n ? p[i + 1] : 0;
+
+		if (len == 0 || i + len > n || (p[i] != 1 && len < 2)) {
+			check_at(false, __FILE__, __LINE__, "malformed option of kind %u in tern's segment", p[i]);
+			return;
+		}
+		if (p[i] == 2 && len == 4)
+			f->mss = get16(p + i + 2);
+		else if (p[i] == 3 && len == 3)
+			f->ws = p[i + 2];
+		else if (p[i] == 4 && len == 2)
+			f->sack_ok = true;
+		else if (p[i] == 8 && len == 10)
+			f->has_ts = true, f->tsval = get32(p + i + 2), f->tsecr = get32(p + i + 6);
+		else if (p[i] == 5)
+			for (unsigned int j = 2; j + 8 <= len && f->n_sack < 4; j += 8, f->n_sack++) {
+				f->sack[2 * f->n_sack] = get32(p + i + j);
+				f->sack[2 * f->n_sack + 1] = get32(p + i + j + 4);
+			}
+		i += len;
+	}
+}
+
+/* @return true and *f for a TCP segment; its headers and checksums are checked. */
+static bool
+parse_frame(const uint8_t *p, uint16_t n, struct frame *f)
+{
+	const uint8_t *ip = p + 14, *t;
+	uint16_t hl, tot;
+
+	memset(f, 0, offsetof(struct frame, data));
+	if (get16(p + 12) == 0x0800 && ip[9] == 6) {
+		f->af = 4;
+		hl = (ip[0] & 15) * 4;
+		tot = get16(ip + 2);
+		f->ttl = ip[8];
+		f->tos = ip[1];
+		check_at(fold(sum16(ip, hl, 0)) == 0xffff, __FILE__, __LINE__, "IPv4 header checksum of tern's packet");
+	} else if (get16(p + 12) == 0x86dd && ip[6] == 6) {
+		f->af = 6;
+		hl = 40;
+		tot = 40 + get16(ip + 4);
+		f->ttl = ip[7];
+		f->tos = ip[0] << 4 | ip[1] >> 4;
+	} else {
+		return false;
+	}
+	if (!check_at(14 + tot <= n && tot >= hl + 20, __FILE__, __LINE__, "IP length %u in a frame of %u", tot, n))
+		return false;
+	t = ip + hl;
+	check_at(l4_sum(ip, t, tot - hl, 6) == 0xffff, __FILE__, __LINE__, "TCP checksum of tern's segment");
+	f->sport = get16(t);
+	f->dport = get16(t + 2);
+	f->seq = get32(t + 4);
+	f->ack = get32(t + 8);
+	f->flags = t[13];
+	f->wnd = get16(t + 14);
+	f->urp = get16(t + 18);
+	f->len = tot - hl - (t[12] >> 4) * 4;
+	check_at(((t[12] & 15) == 0), __FILE__, __LINE__, "reserved bits are set in tern's segment");
+	parse_options(f, t + 20, (t[12] >> 4) * 4 - 20);
+	memcpy(f->data, t + (t[12] >> 4) * 4, f->len);
+	return true;
+}
+
+static void
+trace(const struct frame *f, const char *dir)
+{
+	char fl[9];
+	unsigned int n = 0;
+
+	if (!tracing)
+		return;
+	for (unsigned int i = 0; i < 6; i++)
+		if (f->flags >> i & 1)
+			fl[n++] = "FSRPAU"[i];
+	fl[n] = 0;
+	printf("  %12.6f %s %u>%u %-5s seq %u (%d) ack %u (%d) len %u wnd %u%s\n", bed.now_us / 1e6, dir, f->sport,
+	       f->dport, fl, f->seq, (int32_t)(f->seq - (*dir == '<' ? peer.irs : peer.iss)), f->ack,
+	       (int32_t)(f->ack - (*dir == '<' ? peer.iss : peer.irs)), f->len, f->wnd, f->has_ts ? " ts" : "");
+}
+
+static void
+fly(uint8_t to, const uint8_t *p, uint16_t n, uint64_t at_us)
+{
+	struct flight *fl = &flights[n_flights];
+
+	if (!check_at(n_flights < FLIGHT_MAX, __FILE__, __LINE__, "the wire is full"))
+		return;
+	n_flights++;
+	fl->at_us = at_us;
+	fl->order = flight_order++;
+	fl->to = to;
+	fl->len = n;
+	memcpy(fl->data, p, n);
+}
+
+static void
+deliver(struct node *n, const uint8_t *p, uint16_t len)
+{
+	struct rte_mbuf *m = rte_pktmbuf_alloc(n->mp);
+
+	if (!m)
+		return; /* as a device without descriptors: lost */
+	memcpy(rte_pktmbuf_append(m, len), p, len);
+	worker_set_time(n->w, bed.now_us);
+	worker_input(n->w, 0, &m, 1);
+}
+
+/* The scripted peer's ARP and NDP. */
+static void
+answer_neighbour(const uint8_t *p, uint16_t n)
+{
+	uint8_t r[86];
+
+	if (bed.arp_mute)
+		return;
+	memcpy(r, p + 6, 6);
+	memcpy(r + 6, macs[1], 6);
+	if (get16(p + 12) == 0x0806 && n >= 42 && get16(p + 20) == 1 && memcmp(p + 28, p + 38, 4) != 0) {
+		memcpy(r + 12, p + 12, 8);
+		put16(r + 20, 2);
+		memcpy(r + 22, macs[1], 6);
+		memcpy(r + 28, p + 38, 4);
+		memcpy(r + 32, p + 22, 10);
+		fly(0, r, 42, bed.now_us);
+	} else if (get16(p + 12) == 0x86dd && p[20] == 58 && n >= 78 && p[54] == 135 && memcmp(p + 22, "\0\0\0\0", 4)) {
+		memcpy(r + 12, p + 12, 2);
+		put32(r + 14, 0x60000000);
+		put16(r + 18, 32);
+		r[20] = 58;
+		r[21] = 255;
+		memcpy(r + 22, p + 62, 16);
+		memcpy(r + 38, p + 22, 16);
+		put32(r + 54, 136u << 24);
+		put32(r + 58, 0x60000000); /* solicited, override */
+		memcpy(r + 62, p + 62, 16);
+		put16(r + 78, 0x0201);
+		memcpy(r + 80, macs[1], 6);
+		put16(r + 56, ~l4_sum(r + 14, r + 54, 32, 58));
+		fly(0, r, 86, bed.now_us);
+	}
+}
+
+static void
+capture(const struct frame *f)
+{
+	bed.frames++;
+	if (!check_at(log_tail - log_head < LOG_MAX, __FILE__, __LINE__, "more than %u segments unread", LOG_MAX))
+		return;
+	frames[log_tail++ % LOG_MAX] = *f;
+}
+
+static void
+forward(unsigned int from, const uint8_t *p, uint16_t n)
+{
+	struct dir *d = &bed.dir[from];
+	uint64_t at = bed.now_us + d->delay_us;
+	struct frame f;
+
+	if (!parse_frame(p, n, &f)) {
+		fly(!from, p, n, at);
+		return;
+	}
+	f.at_us = bed.now_us;
+	trace(&f, from ? "2:1" : "1:2");
+	bed.frames++;
+	d->n++;
+	if ((d->n <= 64 && d->drop_mask >> (d->n - 1) & 1) || (d->drop && d->drop(&f, d->n, d->arg)) ||
+	    (d->drop_permille && harness_rand() % 1000 < d->drop_permille)) {
+		d->dropped++;
+		return;
+	}
+	if (d->swap_permille && harness_rand() % 1000 < d->swap_permille)
+		at += harness_rand() % (2 * MS);
+	fly(!from, p, n, at);
+	if (d->dup_permille && harness_rand() % 1000 < d->dup_permille)
+		fly(!from, p, n, at + harness_rand() % MS);
+}
+
+/* Take what worker i left to send. */
+static bool
+pump(unsigned int i)
+{
+	struct iface *ifc = &bed.n[i].w->ifs[0];
+	const unsigned int n_tx = ifc->n_tx;
+	uint8_t buf[1600];
+	struct frame f;
+
+	ifc->n_tx = 0;
+	for (unsigned int k = 0; k < n_tx; k++) {
+		struct rte_mbuf *m = ifc->tx[k];
+		const uint32_t n = rte_pktmbuf_pkt_len(m);
+		const uint8_t *p;
+
+		check_at(n <= 14u + ifc->mtu, __FILE__, __LINE__, "frame of %u bytes exceeds the MTU", n);
+		check_at(bed.tx_multi_seg || m->nb_segs == 1, __FILE__, __LINE__, "chain for a device that can't");
+		p = n <= sizeof(buf) ? rte_pktmbuf_read(m, 0, n, buf) : NULL;
+		if (p && p != buf)
+			memcpy(buf, p, n);
+		rte_pktmbuf_free(m);
+		if (!p)
+			continue;
+		if (bed.pair) {
+			forward(i, buf, n);
+		} else if (parse_frame(buf, n, &f)) {
+			f.at_us = bed.now_us;
+			if ((f.flags & SYN) && !peer.irs_known && f.dport == peer.port) {
+				peer.irs = f.seq;
+				peer.irs_known = true;
+			}
+			trace(&f, "<");
+			capture(&f);
+		} else {
+			answer_neighbour(buf, n);
+		}
+	}
+	return n_tx > 0;
+}
+
+static int
+flight_cmp(const void *a, const void *b)
+{
+	const struct flight *x = a, *y = b;
+
+	return x->at_us != y->at_us ? (x->at_us < y->at_us ? -1 : 1) : x->order < y->order ? -1 : 1;
+}
+
+/* Deliver the frames that are due, in order of arrival. */
+static bool
+deliver_due(void)
+{
+	static struct flight due[256];
+	unsigned int n = 0, keep = 0;
+
+	for (unsigned int i = 0; i < n_flights; i++) {
+		if (flights[i].at_us <= bed.now_us && n < RTE_DIM(due))
+			due[n++] = flights[i];
+		else if (keep++ != i)
+			flights[keep - 1] = flights[i];
+	}
+	n_flights = keep;
+	qsort(due, n, sizeof(due[0]), flight_cmp);
+	for (unsigned int i = 0; i < n; i++)
+		deliver(&bed.n[due[i].to], due[i].data, due[i].len);
+	return n > 0;
+}
+
+void
+run(void)
+{
+	for (unsigned int round = 0; round < RUN_MAX; round++) {
+		bool busy = deliver_due();
+
+		for (unsigned int i = 0; i < (bed.pair ? 2u : 1u); i++) {
+			worker_set_time(bed.n[i].w, bed.now_us);
+			busy |= worker_run(bed.n[i].w);
+			busy |= pump(i);
+		}
+		if (!busy)
+			return;
+	}
+	check_at(false, __FILE__, __LINE__, "a worker is busy for ever at one time");
+}
+
+void
+uncork(void)
+{
+	bed.corked = false;
+	run();
+}
+
+/* Earliest event after now; a worker that names the present although it was just run must not stop the clock. */
+static uint64_t
+next_event(void)
+{
+	uint64_t t = UINT64_MAX;
+
+	for (unsigned int i = 0; i < (bed.pair ? 2u : 1u); i++)
+		t = RTE_MIN(t, worker_next_us(bed.n[i].w));
+	for (unsigned int i = 0; i < n_flights; i++)
+		t = RTE_MIN(t, flights[i].at_us);
+	return RTE_MAX(t, bed.now_us + 1);
+}
+
+static bool
+advance_to(uint64_t end, bool (*cond)(void *), void *arg)
+{
+	unsigned int stuck = 0;
+
+	run();
+	while (!(cond && cond(arg))) {
+		const uint64_t t = next_event();
+
+		if (t > end) {
+			bed.now_us = end;
+			run();
+			return cond && cond(arg);
+		}
+		stuck = t == bed.now_us + 1 ? stuck + 1 : 0;
+		if (!check_at(stuck < RUN_MAX, __FILE__, __LINE__, "worker_next_us() always says now"))
+			return false;
+		bed.now_us = t;
+		run();
+	}
+	return true;
+}
+
+void
+advance_us(uint64_t us)
+{
+	advance_to(bed.now_us + us, NULL, NULL);
+}
+
+static bool
+have_frame(void *arg)
+{
+	return log_head != log_tail;
+}
+
+bool
+advance_to_frame(uint64_t limit_us)
+{
+	return advance_to(bed.now_us + limit_us, have_frame, NULL);
+}
+
+bool
+advance_until(bool (*cond)(void *), void *arg, uint64_t limit_us)
+{
+	return advance_to(bed.now_us + limit_us, cond, arg);
+}
+
+/* --- scripted peer ------------------------------------------------------------------------------------------ */
+
+void
+peer_new(uint16_t port)
+{
+	memset(&peer, 0, sizeof(peer));
+	peer.port = port;
+	peer.tern_port = SRV_PORT;
+	peer.iss = PEER_ISS;
+	peer.wnd = 65535;
+	peer.addr_lo = 2;
+	peer.mss = bed.af == 4 ? 1460 : 1440;
+	peer.ws = -1;
+	peer.tsval = 0xfffffff8; /* wraps early, too */
+}
+
+static unsigned int
+build_options(uint8_t *o, uint8_t flags)
+{
+	unsigned int n = 0;
+
+	if (peer.optlen) {
+		memcpy(o, peer.opt, peer.optlen);
+		n = peer.optlen;
+		peer.optlen = 0;
+		return (n + 3) & ~3u;
+	}
+	if (flags & SYN) {
+		if (peer.mss) {
+			put16(o, 0x0204);
+			put16(o + 2, peer.mss);
+			n = 4;
+		}
+		if (peer.ws >= 0) {
+			put32(o + n, 0x01030300 | peer.ws);
+			n += 4;
+		}
+		if (peer.sack) {
+			put32(o + n, 0x01010402);
+			n += 4;
+		}
+	}
+	if (peer.ts) {
+		put32(o + n, 0x0101080a);
+		put32(o + n + 4, peer.tsval);
+		put32(o + n + 8, flags & ACK ? peer.tsecr : 0);
+		n += 12;
+	}
+	return n;
+}
+
+static void
+local6(uint8_t *a, uint8_t lo)
+{
+	memcpy(a, net6, 16);
+	a[15] = lo;
+}
+
+static uint8_t *
+build_ip(uint8_t *ip, uint16_t l4_len)
+{
+	if (bed.af == 4) {
+		memset(ip, 0, 20);
+		ip[0] = 0x45;
+		put16(ip + 2, 20 + l4_len);
+		ip[8] = 64;
+		ip[9] = 6;
+		memcpy(ip + 12, net4, 4);
+		ip[15] = peer.addr_lo;
+		memcpy(ip + 16, net4, 4);
+		ip[19] = 1;
+		put16(ip + 10, ~fold(sum16(ip, 20, 0)));
+		return ip + 20;
+	}
+	memset(ip, 0, 40);
+	ip[0] = 0x60;
+	put16(ip + 4, l4_len);
+	ip[6] = 6;
+	ip[7] = 64;
+	local6(ip + 8, peer.addr_lo);
+	local6(ip + 24, 1);
+	return ip + 40;
+}
+
+uint16_t
+peer_build(uint8_t *p, uint8_t flags, uint32_t seq, uint32_t ack, uint32_t len)
+{
+	uint8_t opt[60] = {0}, *t;
+	const unsigned int optlen = build_options(opt, flags);
+
+	memcpy(p, macs[0], 6);
+	memcpy(p + 6, macs[1], 6);
+	put16(p + 12, bed.af == 4 ? 0x0800 : 0x86dd);
+	t = build_ip(p + 14, 20 + optlen + len);
+	memset(t, 0, 20);
+	put16(t, peer.port);
+	put16(t + 2, peer.tern_port);
+	put32(t + 4, peer.iss + seq);
+	put32(t + 8, flags & ACK ? peer.irs + ack : 0);
+	t[12] = (20 + optlen) / 4 << 4;
+	t[13] = flags;
+	put16(t + 14, peer.wnd);
+	put16(t + 18, peer.urp);
+	memcpy(t + 20, opt, optlen);
+	for (uint32_t i = 0; i < len; i++)
+		t[20 + optlen + i] = pat(seq + i + (flags & SYN ? 1 : 0));
+	put16(t + 16, ~l4_sum(p + 14, t, 20 + optlen + len, 6) ^ peer.bad_cksum);
+	peer.bad_cksum = false;
+	return t + 20 + optlen + len - p;
+}
+
+void
+tx_raw(const uint8_t *p, uint16_t n)
+{
+	deliver(&bed.n[0], p, n);
+	if (!bed.corked)
+		run();
+}
+
+void
+tx(uint8_t flags, uint32_t seq, uint32_t ack, uint32_t len)
+{
+	uint8_t p[1600];
+	uint16_t n;
+	struct frame f;
+
+	bed_start();
+	n = peer_build(p, flags, seq, ack, len);
+	if (tracing) {
+		memset(&f, 0, offsetof(struct frame, data));
+		f.flags = flags;
+		f.sport = peer.port;
+		f.dport = peer.tern_port;
+		f.seq = peer.iss + seq;
+		f.ack = peer.irs + ack;
+		f.len = len;
+		f.wnd = peer.wnd;
+		f.has_ts = peer.ts;
+		trace(&f, ">");
+	}
+	tx_raw(p, n);
+}
+
+const struct frame *
+rx_peek(void)
+{
+	return log_head == log_tail ? NULL : &frames[log_head % LOG_MAX];
+}
+
+const struct frame *
+rx(void)
+{
+	static struct frame f;
+
+	if (log_head == log_tail)
+		return NULL;
+	f = frames[log_head++ % LOG_MAX];
+	if (f.has_ts)
+		peer.tsecr = f.tsval;
+	return &f;
+}
+
+unsigned int
+rx_flush(void)
+{
+	unsigned int n = 0;
+
+	while (rx())
+		n++;
+	return n;
+}
+
+/* The payload must be tern's stream at its place. */
+static bool
+data_right(const struct frame *f)
+{
+	for (uint32_t i = 0; i < f->len; i++)
+		if (f->data[i] != pat(f->seq - peer.irs + i))
+			return false;
+	return true;
+}
+
+const struct frame *
+expect_at_(const char *file, int line, unsigned int flags, uint32_t seq, uint32_t ack, uint32_t len, uint64_t min_us,
+	   uint64_t max_us)
+{
+	const uint64_t from = bed.now_us;
+	const struct frame *f;
+	const unsigned int mask = flags & PSH ? 63 : 63 & ~PSH;
+
+	if (max_us)
+		advance_to_frame(max_us);
+	f = rx();
+	if (!check_at(f != NULL, file, line, "silence instead of flags %#x seq %u ack %u len %u", flags, seq, ack, len))
+		return NULL;
+	check_at(f->dport == peer.port && f->sport == peer.tern_port, file, line, "ports %u > %u", f->sport, f->dport);
+	check_at((f->flags & mask) == flags, file, line, "flags %#x, not %#x", f->flags, flags);
+	check_at(f->seq - peer.irs == seq, file, line, "seq %d, not %d (flags %#x)", f->seq - peer.irs, seq, f->flags);
+	check_at(f->ack - ((flags & ACK) ? peer.iss : 0) == ack, file, line, "ack %d, not %d (flags %#x)",
+		 f->ack - ((flags & ACK) ? peer.iss : 0), ack, f->flags);
+	check_at(f->len == len, file, line, "length %u, not %u", f->len, len);
+	check_at((flags & SYN) || data_right(f), file, line, "payload is not tern's stream at %u", seq);
+	check_at(f->at_us >= from + min_us && f->at_us <= from + max_us, file, line,
+		 "came %llu us after, not %llu to %llu", (unsigned long long)(f->at_us - from),
+		 (unsigned long long)min_us, (unsigned long long)max_us);
+	return f;
+}
+
+void
+expect_silence_(const char *file, int line, uint64_t us)
+{
+	const struct frame *f;
+
+	if (us)
+		advance_to_frame(us);
+	f = rx_peek();
+	if (f)
+		check_at(false, file, line, "flags %#x seq %d ack %d len %u instead of silence", f->flags,
+			 f->seq - peer.irs, f->ack - peer.iss, f->len);
+	else
+		check_at(true, file, line, "silence");
+	rx_flush();
+}
+
+/* --- applications ------------------------------------------------------------------------------------------- */
+
+static void
+on_connected(struct tern_conn *c, void *user)
+{
+	struct sock *s = user;
+
+	s->connected++;
+}
+
+static void
+pump_send(struct sock *s)
+{
+	while (s->c && s->to_send) {
+		const ssize_t n = sock_send(s, RTE_MIN(s->to_send, (uint64_t)4096));
+
+		if (n <= 0)
+			return;
+		s->to_send -= n;
+	}
+}
+
+static void
+on_readable(struct tern_conn *c, void *user)
+{
+	struct sock *s = user;
+
+	s->readable++;
+	if (s->auto_read)
+		sock_recv_all(s);
+	if (s->auto_close && tern_recv_eof(c)) {
+		s->c = NULL;
+		tern_close(c);
+	}
+}
+
+static void
+on_writable(struct tern_conn *c, void *user)
+{
+	struct sock *s = user;
+
+	s->writable++;
+	pump_send(s);
+}
+
+static void
+on_closed(struct tern_conn *c, void *user, int err)
+{
+	struct sock *s = user;
+
+	check_at(s->c == c, __FILE__, __LINE__, "closed() of a handle that was given up");
+	s->closed++;
+	s->err = err;
+	s->c = NULL;
+}
+
+const struct tern_ops sock_ops = {
+	.connected = on_connected,
+	.readable = on_readable,
+	.writable = on_writable,
+	.closed = on_closed,
+};
+
+static void
+on_acceptable(struct tern_listener *l, void *user)
+{
+	struct node *n = user;
+	struct sock *s;
+
+	n->acceptable++;
+	if (!n->auto_accept)
+		return;
+	while ((s = sock_accept(n)))
+		s->auto_read = s->auto_close = true;
+}
+
+static const struct tern_ops listen_ops = {.acceptable = on_acceptable};
+
+struct sock *
+sock_new(struct node *n)
+{
+	struct sock *s = NULL;
+
+	for (unsigned int i = 0; i < RTE_DIM(n->s) && !s; i++)
+		if (!n->s[i].c)
+			s = i >= n->n_socks ? &n->s[i] : NULL;
+	if (!s) {
+		n->n_socks = 0; /* all used once: reuse the first that is free */
+		for (unsigned int i = 0; i < RTE_DIM(n->s) && !s; i++)
+			s = n->s[i].c ? NULL : &n->s[i];
+	}
+	if (!check_at(s != NULL, __FILE__, __LINE__, "more sockets than the harness has"))
+		exit(1);
+	n->n_socks = s - n->s + 1;
+	memset(s, 0, sizeof(*s));
+	s->tx_pos = s->rx_pos = 1;
+	return s;
+}
+
+static void
+endpoint(struct tern_endpoint *e, uint8_t lo, uint16_t port)
+{
+	memset(e, 0, sizeof(*e));
+	e->af = bed.af;
+	e->port = htons(port);
+	if (bed.af == 4)
+		memcpy(e->addr, net4, 4), e->addr[3] = lo;
+	else
+		local6(e->addr, lo);
+}
+
+void
+tern_addr(struct tern_endpoint *e, uint16_t port)
+{
+	endpoint(e, 1, port);
+}
+
+void
+peer_addr(struct tern_endpoint *e, uint16_t port)
+{
+	endpoint(e, 2, port);
+}
+
+int
+node_listen(struct node *n, uint16_t port, int backlog, struct tern_listener **l)
+{
+	struct tern_endpoint e;
+
+	endpoint(&e, n == &bed.n[0] ? 1 : 2, port);
+	return tern_listen(TW_(n), &e, backlog, &listen_ops, n, l);
+}
+
+int
+node_connect(uint16_t rport, uint16_t lport, struct sock **sp)
+{
+	struct sock *s = sock_new(&bed.n[0]);
+	struct tern_endpoint l = {.af = bed.af, .port = htons(lport)}, r;
+	int rc;
+
+	peer_addr(&r, rport);
+	rc = tern_connect(TW_(&bed.n[0]), &l, &r, &sock_ops, s, &s->c);
+	if (rc)
+		s->c = NULL;
+	*sp = s;
+	return rc;
+}
+
+struct sock *
+sock_accept(struct node *n)
+{
+	struct sock *s;
+
+	for (unsigned int i = 0; i < RTE_DIM(n->l); i++) {
+		if (!n->l[i])
+			continue;
+		s = sock_new(n);
+		s->c = tern_accept(n->l[i], &sock_ops, s);
+		if (s->c)
+			return s;
+		n->n_socks--;
+	}
+	return NULL;
+}
+
+ssize_t
+sock_send(struct sock *s, size_t len)
+{
+	static uint8_t buf[1 << 20];
+	ssize_t n;
+
+	len = RTE_MIN(len, sizeof(buf));
+	for (size_t i = 0; i < len; i++)
+		buf[i] = pat(s->tx_pos + i);
+	n = tern_send(s->c, buf, len);
+	if (n > 0)
+		s->tx_pos += n;
+	return n;
+}
+
+ssize_t
+sock_recv(struct sock *s, size_t len)
+{
+	static uint8_t buf[1 << 20];
+	const ssize_t n = tern_recv(s->c, buf, RTE_MIN(len, sizeof(buf)));
+
+	for (ssize_t i = 0; i < n; i++)
+		if (buf[i] != pat(s->rx_pos + i)) {
+			check_at(false, __FILE__, __LINE__, "byte %u of the stream is wrong", (uint32_t)(s->rx_pos + i));
+			break;
+		}
+	if (n > 0)
+		s->rx_pos += n;
+	return n;
+}
+
+size_t
+sock_recv_all(struct sock *s)
+{
+	size_t sum = 0;
+	ssize_t n;
+
+	while ((n = sock_recv(s, 1 << 20)) > 0)
+		sum += n;
+	return sum;
+}
+
+void
+sock_shutdown(struct sock *s)
+{
+	CHECK_EQ(tern_shutdown(s->c), 0);
+	run();
+}
+
+void
+sock_close(struct sock *s)
+{
+	struct tern_conn *c = s->c;
+
+	s->c = NULL;
+	tern_close(c);
+	run();
+}
+
+void
+sock_abort(struct sock *s)
+{
+	struct tern_conn *c = s->c;
+
+	s->c = NULL;
+	tern_abort(c);
+	run();
+}
+
+unsigned int
+sock_state(const struct sock *s)
+{
+	struct tern_info i;
+
+	if (!s->c)
+		return TERN_CLOSED;
+	tern_conn_info(s->c, &i);
+	return i.state;
+}
+
+static void
+take_state(struct tobj *o, void *arg)
+{
+	*(unsigned int *)arg = o->state;
+}
+
+unsigned int
+state_now(void)
+{
+	unsigned int st = bed.n[0].l[0] ? TERN_LISTEN : TERN_CLOSED;
+
+	CHECK(W->table.count <= 1);
+	table_walk(&W->table, take_state, &st);
+	return st;
+}
+
+/* --- bed ---------------------------------------------------------------------------------------------------- */
+
+void
+bed_reset(uint8_t af)
+{
+	memset(&bed, 0, sizeof(bed));
+	bed.af = af;
+	/* The millisecond clock of timestamps wraps 3 s into the IPv6 runs. */
+	bed.now_us = af == 4 ? 1000000 : (UINT32_MAX - 3000ull) * 1000;
+	bed.tx_multi_seg = true;
+	bed.drain_us = 400 * SEC;
+	bed.conf.max_conns = 128;
+	bed.conf.max_requests = 128;
+	bed.conf.max_timewait = 128;
+	bed.conf.max_portsets = 16;
+	bed.conf.max_listeners = 4;
+	bed.conf.max_neighbours = 16;
+	bed.conf.n_mbufs = N_MBUFS;
+	bed.conf.n_ifs = 1;
+	n_flights = 0;
+	log_head = log_tail = 0;
+	peer_new(40000);
+}
+
+static void
+node_start(unsigned int i)
+{
+	struct node *n = &bed.n[i];
+	struct tern_conf conf = bed.conf;
+	struct tern_if_conf *ic = &conf.ifs[0];
+	struct rte_ether_addr mac;
+
+	memcpy(&mac, macs[i], 6);
+	memcpy(ic->addr4, net4, 4);
+	ic->addr4[3] = i + 1;
+	ic->prefix4 = 24;
+	local6(ic->addr6, i + 1);
+	ic->prefix6 = 64;
+	n->mp = pools[i];
+	n->mbufs = rte_mempool_avail_count(n->mp);
+	CU_ASSERT_FATAL(worker_conf_defaults(&conf) == 0);
+	CU_ASSERT_FATAL(worker_create(&n->w, &conf, i, 0, n->mp, bed.now_us) == 0);
+	CU_ASSERT_FATAL(link_iface_init(&n->w->ifs[0], 0, ic, &mac, 1500) == 0);
+	n->w->n_ifs = 1;
+	n->w->ifs[0].tx_multi_seg = bed.tx_multi_seg;
+}
+
+void
+bed_start(void)
+{
+	if (bed.started)
+		return;
+	bed.started = true;
+	node_start(0);
+}
+
+void
+bed_start_pair(void)
+{
+	bed_start();
+	bed.pair = true;
+	node_start(1);
+}
+
+static void
+give_up(struct node *n)
+{
+	for (unsigned int i = 0; i < RTE_DIM(n->s); i++) {
+		n->s[i].auto_read = n->s[i].auto_close = false;
+		n->s[i].to_send = 0;
+		if (n->s[i].c) {
+			struct tern_conn *c = n->s[i].c;
+
+			n->s[i].c = NULL;
+			tern_abort(c);
+		}
+	}
+	for (unsigned int i = 0; i < RTE_DIM(n->l); i++)
+		if (n->l[i])
+			tern_listener_close(n->l[i]);
+	memset(n->l, 0, sizeof(n->l));
+}
+
+static void
+check_empty(struct node *n)
+{
+	struct worker *w = n->w;
+
+	CHECK_EQ(w->conns.avail, w->conns.total);
+	CHECK_EQ(w->requests.avail, w->requests.total);
+	CHECK_EQ(w->timewaits[0].avail, w->timewaits[0].total);
+	CHECK_EQ(w->timewaits[1].avail, w->timewaits[1].total);
+	CHECK_EQ(w->portset_pool.avail, w->portset_pool.total);
+	CHECK_EQ(w->table.count, 0);
+	CHECK_EQ(w->accept_queued, 0);
+	CHECK_EQ(w->half_open, 0);
+	CHECK_EQ(w->reserved_requests, 0);
+	CHECK_EQ(w->n_listeners, 0);
+	CHECK(w->wheel.armed <= w->n_neighs);
+	CHECK(worker_idle(w, true));
+	CHECK_EQ(rte_mempool_avail_count(n->mp), n->mbufs);
+}
+
+void
+bed_down(void)
+{
+	const unsigned int n = bed.pair ? 2 : 1;
+
+	if (!bed.started)
+		return;
+	for (unsigned int i = 0; i < n; i++)
+		if (bed.n[i].w)
+			give_up(&bed.n[i]);
+	for (unsigned int i = 0; i < 100 && bed.n[0].w; i++) {
+		advance_us(bed.drain_us / 100);
+		rx_flush();
+	}
+	for (unsigned int i = 0; i < n; i++) {
+		if (!bed.n[i].w)
+			continue;
+		check_empty(&bed.n[i]);
+		worker_destroy(bed.n[i].w);
+		CHECK_EQ(rte_mempool_avail_count(bed.n[i].mp), bed.n[i].mbufs);
+	}
+	bed.started = false;
+}
+
+static void
+setup4(void)
+{
+	bed_reset(4);
+}
+
+static void
+setup6(void)
+{
+	bed_reset(6);
+}
+
+static void
+seed_init(void)
+{
+	const char *e = getenv("TERN_SEED");
+
+	harness_seed = e ? strtoull(e, NULL, 0) : (uint64_t)time(NULL) * 2654435761u;
+	rng = harness_seed ? harness_seed : 1;
+	printf("TERN_SEED=%llu\n", (unsigned long long)harness_seed);
+}
+
+static void
+pool_make(unsigned int i)
+{
+	char name[32];
+
+	snprintf(name, sizeof(name), "mbufs%u", i);
+	pools[i] = rte_pktmbuf_pool_create(name, N_MBUFS, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
+	if (!pools[i]) {
+		fprintf(stderr, "no memory for the mbuf pool\n");
+		exit(1);
+	}
+}
+
+int
+harness_main(int argc, char **argv, const char *name, CU_TestInfo *tests)
+{
+	char *eal[] = {(char *)(uintptr_t)name, "--no-huge", "--no-pci", "--in-memory", "-m", "256", "--no-telemetry",
+		       "-l", "0", "--log-level=error", NULL};
+	char suite[2][64];
+	unsigned int failures;
+
+	if (rte_eal_init(RTE_DIM(eal) - 1, eal) < 0)
+		return 1;
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	tracing = getenv("TERN_TRACE") != NULL;
+	seed_init();
+	pool_make(0);
+	pool_make(1);
+	if (CU_initialize_registry() != CUE_SUCCESS)
+		return 1;
+	for (unsigned int i = 0; i < 2; i++) {
+		CU_pSuite s;
+
+		snprintf(suite[i], sizeof(suite[i]), "%s/IPv%u", name, i ? 6 : 4);
+		s = CU_add_suite_with_setup_and_teardown(suite[i], NULL, NULL, i ? setup6 : setup4, bed_down);
+		for (const CU_TestInfo *t = tests; t->pName; t++)
+			if (argc < 2 || strstr(t->pName, argv[1]))
+				CU_add_test(s, t->pName, t->pTestFunc);
+	}
+	CU_basic_set_mode(CU_BRM_VERBOSE);
+	CU_basic_run_tests();
+	failures = CU_get_number_of_failures() + (CU_get_number_of_tests_run() == 0);
+	CU_cleanup_registry();
+	return failures ? 1 : 0;
+}
+
+/* --- fixtures ----------------------------------------------------------------------------------------------- */
+
+void
+fx_listen(void)
+{
+	bed_start();
+	CU_ASSERT_EQUAL_FATAL(node_listen(&bed.n[0], SRV_PORT, 16, &bed.n[0].l[0]), 0);
+	peer.nxt = peer.tern_nxt = peer.tern_una = 0;
+}
+
+void
+fx_half_open(void)
+{
+	if (!bed.started || !bed.n[0].l[0])
+		fx_listen();
+	tx(SYN, 0, 0, 0);
+	expect(SYN | ACK, 0, 1, 0);
+	peer.nxt = peer.tern_nxt = 1;
+	peer.tern_una = 0;
+}
+
+struct sock *
+fx_established(void)
+{
+	struct sock *s;
+
+	fx_half_open();
+	tx(ACK, 1, 1, 0);
+	expect_silence();
+	s = sock_accept(&bed.n[0]);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(s);
+	CHECK_EQ(sock_state(s), TERN_ESTABLISHED);
+	peer.tern_una = 1;
+	return s;
+}
+
+struct sock *
+fx_close_wait(void)
+{
+	struct sock *s = fx_established();
+
+	tx(FIN | ACK, 1, 1, 0);
+	expect_at(ACK, 1, 2, 0, 0, 500 * MS);
+	peer.nxt = 2;
+	CHECK_EQ(sock_state(s), TERN_CLOSE_WAIT);
+	return s;
+}
+
+void
+fx_last_ack(void)
+{
+	struct sock *s = fx_close_wait();
+
+	sock_close(s);
+	expect(FIN | ACK, 1, 2, 0);
+	peer.tern_nxt = 2;
+	CHECK_EQ(state_now(), TERN_LAST_ACK);
+}
+
+struct sock *
+fx_fin_wait_1(void)
+{
+	struct sock *s = fx_established();
+
+	sock_shutdown(s);
+	expect(FIN | ACK, 1, 1, 0);
+	peer.tern_nxt = 2;
+	CHECK_EQ(sock_state(s), TERN_FIN_WAIT_1);
+	return s;
+}
+
+struct sock *
+fx_fin_wait_2(void)
+{
+	struct sock *s = fx_fin_wait_1();
+
+	tx(ACK, 1, 2, 0);
+	expect_silence();
+	peer.tern_una = 2;
+	CHECK_EQ(sock_state(s), TERN_FIN_WAIT_2);
+	return s;
+}
+
+void
+fx_closing(void)
+{
+	struct sock *s = fx_established();
+
+	sock_close(s);
+	expect(FIN | ACK, 1, 1, 0);
+	peer.tern_nxt = 2;
+	tx(FIN | ACK, 1, 1, 0);
+	expect_at(ACK, 2, 2, 0, 0, 500 * MS);
+	peer.nxt = 2;
+	CHECK_EQ(state_now(), TERN_CLOSING);
+}
+
+void
+fx_time_wait(void)
+{
+	struct sock *s = fx_established();
+
+	sock_close(s);
+	expect(FIN | ACK, 1, 1, 0);
+	tx(FIN | ACK, 1, 2, 0);
+	expect(ACK, 2, 2, 0);
+	peer.nxt = peer.tern_nxt = peer.tern_una = 2;
+	CHECK_EQ(state_now(), TERN_TIME_WAIT);
+}
+
+struct sock *
+fx_syn_sent(void)
+{
+	struct sock *s;
+
+	bed_start();
+	peer.tern_port = 5000;
+	CU_ASSERT_EQUAL_FATAL(node_connect(peer.port, 5000, &s), 0);
+	run();
+	expect(SYN, 0, 0, 0);
+	peer.tern_nxt = 1;
+	CHECK_EQ(sock_state(s), TERN_SYN_SENT);
+	return s;
+}
+
+struct sock *
+fx_syn_received(void)
+{
+	struct sock *s = fx_syn_sent();
+
+	tx(SYN, 0, 0, 0);
+	expect(SYN | ACK, 0, 1, 0);
+	peer.nxt = 1;
+	CHECK_EQ(sock_state(s), TERN_SYN_RECEIVED);
+	return s;
+}
+
+struct sock *
+fx_connected(void)
+{
+	struct sock *s = fx_syn_sent();
+
+	tx(SYN | ACK, 0, 1, 0);
+	expect(ACK, 1, 1, 0);
+	peer.nxt = peer.tern_una = 1;
+	CHECK_EQ(sock_state(s), TERN_ESTABLISHED);
+	CHECK_EQ(s->connected, 1);
+	return s;
+}
