@@ -672,6 +672,14 @@ expect_at_(const char *file, int line, unsigned int flags, uint32_t seq, uint32_
 }
 
 void
+expect_rst_(const char *file, int line, uint32_t seq, uint32_t ack)
+{
+	const bool with_ack = rx_peek() && (rx_peek()->flags & ACK);
+
+	expect_at_(file, line, with_ack ? RST | ACK : RST, seq, with_ack ? ack : 0, 0, 0, 0);
+}
+
+void
 expect_silence_(const char *file, int line, uint64_t us)
 {
 	const struct frame *f;

@@ -151,6 +151,9 @@ unsigned int rx_flush(void);
 bool check_at(bool ok, const char *file, int line, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 const struct frame *expect_at_(const char *file, int line, unsigned int flags, uint32_t seq, uint32_t ack, uint32_t len,
 			       uint64_t min_us, uint64_t max_us);
+/* A reset of a synchronised connection: bare (RFC 9293 3.10.5) or with an ACK (as Linux). */
+void expect_rst_(const char *file, int line, uint32_t seq, uint32_t ack);
+#define expect_rst(seq, ack) expect_rst_(__FILE__, __LINE__, seq, ack)
 void expect_silence_(const char *file, int line, uint64_t us);
 /** Next segment must be this one, and be there already. PSH is compared only when asked for. */
 #define expect(flags, seq, ack, len) expect_at_(__FILE__, __LINE__, flags, seq, ack, len, 0, 0)
