@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The poll loop: the only caller of rx/tx burst and the only reader of the clock. One TSC read a poll, scaled to
+ * microseconds by a multiplication; what was busy in one poll is accounted with the time stamp of the next.
+ *
+ * A poll: clock, commands, rx of the queues this worker owns, frames from other workers, worker_run(), the
+ * application, tx. What the device does not take stays in ifs[].tx and the stack sees less room: nothing is dropped
+ * here.
+ *
+ * Several workers: a frame belongs to steer_owner(). Behind RSS it arrives there, which the first STEER_CHECKS frames
+ * without a connection confirm; a device that breaks its promise turns hand-over on for all workers. Without RSS the
+ * worker that received a frame of an unknown connection gives it to the owner. Every worker has one inbox, a
+ * multi-producer ring: an idle worker then reads one line, not one per neighbour, and the compare-and-swap is paid once
+ * a burst and only by ports that can't steer. m->port carries the interface index there. A full inbox drops and counts.
+ * ARP and NDP answers are copied to everybody. A worker without a tx queue gives its frames to a txbox of one that has.
+ *
+ * Draining: tern_drain() runs the application's drain() once; a worker with nothing left open is IDLE and goes on
+ * serving the shared queues until all are, or the deadline has passed. tern_stop() leaves before the next poll.
+ */
+#include <errno.h>
+#include <string.h>
+#include <netinet/in.h>
+#include <rte_arp.h>
+#include <rte_cycles.h>
+#include <rte_ethdev.h>
+#include <rte_lcore.h>
+#include "engine.h"
+
+#define STEER_CHECKS 64u  /* frames watched per worker; a quarter wrong is no stray fragment but a wrong hash */
+#define FLUSH_TRIES 1000u /* at the end: a device that takes nothing in so many tries never will */
+
+/* --- hand-over ---------------------------------------------------------------------------------------------- */
+
+static void
+out_flush(struct engine *e, unsigned int to)
+{
+	struct worker *w = e->w;
+	const unsigned int n = e->n_out[to];
+	const unsigned int k = rte_ring_mp_enqueue_burst(e->t->engines[to]->inbox, (void *const *)e->out[to], n, NULL);
+
+	w->stats[STAT_HANDOVER_OUT] += k;
+	w->stats[STAT_DROP_HANDOVER] += n - k;
+	rte_pktmbuf_free_bulk(&e->out[to][k], n - k);
+	e->n_out[to] = 0;
+	e->out_mask &= ~(UINT64_C(1) << to);
+}
+
+static void
+give(struct engine *e, unsigned int to, struct rte_mbuf *m, uint8_t ifidx)
+{
+	m->port = ifidx;
+	e->out[to][e->n_out[to]++] = m;
+	e->out_mask |= UINT64_C(1) << to;
+	if (e->n_out[to] == BURST)
+		out_flush(e, to);
+}
+
+bool
+engine_handover(struct worker *w, const struct seg *s)
+{
+	const unsigned int owner = steer_owner(w->steer, &s->flow);
+
+	if (owner == w->index)
+		return false;
+	w->stats[STAT_IN_SEGS]--; /* the owner counts it */
+	give(w->tern->engines[w->index], owner, s->m, s->ifidx);
+	return true;
+}
+
+bool
+engine_handover_rss(struct worker *w, const struct seg *s)
+{
+	struct engine *e = w->tern->engines[w->index];
+	const bool taken = engine_handover(w, s);
+
+	e->misdelivered += taken;
+	if (++e->checked < STEER_CHECKS)
+		return taken;
+	if (e->misdelivered < STEER_CHECKS / 4) {
+		w->handover = NULL;
+	} else {
+		LOG(WARNING,
+		    "worker %u: %u of %u frames came to the wrong queue: RSS is not what was set, handing over",
+		    w->index, e->misdelivered, e->checked);
+		__atomic_fetch_or(&e->t->cmd, CMD_HANDOVER, __ATOMIC_RELAXED);
+		w->handover = engine_handover;
+	}
+	return taken;
+}
+
+/* Could m be ARP or NDP? Only then it is worth parsing twice. */
+static bool
+maybe_neigh(const struct rte_mbuf *m)
+{
+	const struct rte_ether_hdr *eth = rte_pktmbuf_mtod(m, const struct rte_ether_hdr *);
+	const struct rte_ipv6_hdr *ip6 = (const struct rte_ipv6_hdr *)(eth + 1);
+
+	if (m->data_len < sizeof(*eth) + sizeof(*ip6))
+		return m->data_len >= sizeof(*eth) && eth->ether_type == RTE_BE16(RTE_ETHER_TYPE_ARP);
+	return eth->ether_type == RTE_BE16(RTE_ETHER_TYPE_ARP) ||
+	       (eth->ether_type == RTE_BE16(RTE_ETHER_TYPE_IPV6) && ip6->proto == IPPROTO_ICMPV6);
+}
+
+/* Copies of what teaches a MAC go to the other workers. A copied ARP request becomes a reply: one answer is enough. */
+static void
+share_neigh(struct engine *e, uint8_t ifidx, struct rte_mbuf **m, unsigned int n)
+{
+	struct worker *w = e->w;
+	struct rte_arp_hdr *arp;
+	struct rte_mbuf *copy;
+	struct seg s;
+	unsigned int i, k;
+
+	for (i = 0; i < n; i++)
+		rte_prefetch0(rte_pktmbuf_mtod(m[i], void *));
+	for (i = 0; i < n; i++) {
+		if (likely(!maybe_neigh(m[i])) || pkt_parse(&w->ifs[ifidx], m[i], &s) || !link_is_neigh_update(&s))
+			continue;
+		for (k = 0; k < e->t->conf.n_workers; k++) {
+			copy = k == w->index ? NULL : rte_pktmbuf_copy(m[i], w->mp, 0, UINT32_MAX);
+			if (!copy)
+				continue;
+			arp = s.kind == PKT_ARP ? pkt_at(copy, sizeof(struct rte_ether_hdr), sizeof(*arp)) : NULL;
+			if (arp)
+				arp->arp_opcode = RTE_BE16(RTE_ARP_OP_REPLY);
+			give(e, k, copy, ifidx);
+		}
+	}
+}
+
+/* --- one poll ----------------------------------------------------------------------------------------------- */
+
+static bool
+poll_rx(struct engine *e)
+{
+	const struct tern *t = e->t;
+	struct worker *w = e->w;
+	struct rte_mbuf *m[BURST];
+	unsigned int i, q, n;
+	bool moved = false;
+
+	for (i = 0; i < t->n_ports; i++) {
+		for (q = w->index; q < t->ports[i].n_rxq; q += t->conf.n_workers) {
+			n = rte_eth_rx_burst(t->ports[i].port_id, q, m, BURST);
+			if (!n)
+				continue;
+			if (e->inbox)
+				share_neigh(e, i, m, n);
+			worker_input(w, i, m, n);
+			moved = true;
+		}
+	}
+	return moved;
+}
+
+static bool
+poll_inbox(struct engine *e)
+{
+	struct worker *w = e->w;
+	struct rte_mbuf *m[BURST];
+	const unsigned int n = rte_ring_sc_dequeue_burst(e->inbox, (void **)m, BURST, NULL);
+	unsigned int i, k;
+
+	for (i = 0; i < n; i = k) {
+		for (k = i + 1; k < n && m[k]->port == m[i]->port; k++)
+			;
+		worker_input(w, m[i]->port, &m[i], k - i);
+	}
+	w->stats[STAT_HANDOVER_IN] += n;
+	w->stats[STAT_RX_PKTS] -= n; /* counted by the worker that received them */
+	return n > 0;
+}
+
+/* Hand ifs[i].tx to the device or to the worker that has a queue; keep what is not taken. */
+static bool
+poll_tx(struct engine *e, unsigned int i)
+{
+	struct worker *w = e->w;
+	struct iface *ifc = &w->ifs[i];
+	unsigned int sent = 0, k;
+
+	if (e->txbox[i])
+		ifc->n_tx += rte_ring_sc_dequeue_burst(e->txbox[i], (void **)&ifc->tx[ifc->n_tx],
+						       RTE_MIN(TX_RING - ifc->n_tx, 2 * BURST), NULL);
+	if (!ifc->n_tx)
+		return false;
+	if (e->txpeer[i]) {
+		sent = rte_ring_mp_enqueue_burst(e->txpeer[i], (void *const *)ifc->tx, ifc->n_tx, NULL);
+	} else {
+		do { /* some drivers take at most 32 a call */
+			k = rte_eth_tx_burst(ifc->port_id, ifc->queue, &ifc->tx[sent], ifc->n_tx - sent);
+			sent += k;
+		} while (k && sent < ifc->n_tx);
+		w->stats[STAT_TX_PKTS] += sent;
+	}
+	ifc->n_tx -= sent;
+	if (unlikely(ifc->n_tx)) {
+		w->stats[STAT_TX_FULL]++;
+		memmove(ifc->tx, &ifc->tx[sent], ifc->n_tx * sizeof(ifc->tx[0]));
+	}
+	return sent > 0;
+}
+
+static void
+poll_once(struct engine *e)
+{
+	struct worker *w = e->w;
+	const struct tern_app *app = &e->t->conf.app;
+	bool busy = poll_rx(e);
+	unsigned int i;
+
+	if (e->inbox)
+		busy |= poll_inbox(e);
+	busy |= worker_run(w);
+	if (app->poll)
+		app->poll((struct tern_worker *)w, w->now_us, app->arg);
+	while (e->out_mask)
+		out_flush(e, __builtin_ctzll(e->out_mask));
+	for (i = 0; i < w->n_ifs; i++)
+		busy |= poll_tx(e, i);
+	e->busy = busy;
+}
+
+static void
+tick(struct engine *e)
+{
+	struct worker *w = e->w;
+	const uint64_t tsc = rte_rdtsc();
+
+	w->polls++;
+	w->total_cycles += tsc - e->tsc;
+	if (e->busy)
+		w->busy_cycles += tsc - e->tsc;
+	e->tsc = tsc;
+	worker_set_time(w, engine_clock_us(e->t, tsc));
+}
+
+/* --- leaving ------------------------------------------------------------------------------------------------ */
+
+static bool
+all_idle(const struct tern *t)
+{
+	unsigned int i;
+
+	for (i = 0; i < t->conf.n_workers; i++)
+		if (__atomic_load_n(&t->engines[i]->state, __ATOMIC_ACQUIRE) == ENGINE_RUNNING)
+			return false;
+	return true;
+}
+
+/* @return true when the worker may leave. */
+static bool
+draining(struct engine *e)
+{
+	struct worker *w = e->w;
+	const struct tern_app *app = &e->t->conf.app;
+	bool idle;
+	unsigned int i;
+
+	if (!w->draining) {
+		w->draining = true;
+		e->drain_us = w->now_us + e->t->drain_ms * UINT64_C(1000);
+		if (app->drain)
+			app->drain((struct tern_worker *)w, app->arg);
+	}
+	idle = worker_idle(w, false);
+	for (i = 0; i < w->n_ifs; i++)
+		idle &= w->ifs[i].n_tx == 0;
+	__atomic_store_n(&e->state, idle ? ENGINE_IDLE : ENGINE_RUNNING, __ATOMIC_RELEASE);
+	return (idle && all_idle(e->t)) || w->now_us >= e->drain_us;
+}
+
+/* @return true when the worker must leave. */
+static bool
+obey(struct engine *e, uint32_t cmd)
+{
+	if (cmd & CMD_STOP)
+		return true;
+	if ((cmd & CMD_HANDOVER) && e->w->handover != engine_handover)
+		e->w->handover = engine_handover;
+	return (cmd & CMD_DRAIN) && draining(e);
+}
+
+static void
+flush(struct engine *e)
+{
+	unsigned int i, tries;
+
+	for (i = 0; i < e->w->n_ifs; i++)
+		for (tries = 0; tries < FLUSH_TRIES; tries++)
+			if (!poll_tx(e, i) && !e->w->ifs[i].n_tx)
+				break;
+}
+
+int
+tern_worker_loop(struct tern *t, unsigned int i)
+{
+	const struct tern_app *app = &t->conf.app;
+	struct engine *e;
+	uint32_t cmd;
+	int rc = 0;
+
+	if (i >= t->conf.n_workers) {
+		LOG(ERR, "worker %u does not exist: there are %u", i, t->conf.n_workers);
+		return -EINVAL;
+	}
+	e = t->engines[i];
+	if (rte_lcore_id() != e->lcore) {
+		LOG(ERR, "worker %u belongs to lcore %u and was started on %d", i, e->lcore, (int)rte_lcore_id());
+		return -EINVAL;
+	}
+	__atomic_store_n(&e->state, ENGINE_RUNNING, __ATOMIC_RELEASE);
+	e->tsc = rte_rdtsc();
+	worker_set_time(e->w, engine_clock_us(t, e->tsc));
+	if (app->start)
+		rc = app->start((struct tern_worker *)e->w, app->arg);
+	while (rc == 0) {
+		tick(e);
+		cmd = __atomic_load_n(&t->cmd, __ATOMIC_ACQUIRE); /* with it, drain_ms */
+		if (unlikely(cmd) && obey(e, cmd))
+			break;
+		poll_once(e);
+	}
+	flush(e);
+	__atomic_store_n(&e->state, ENGINE_LEFT, __ATOMIC_RELEASE);
+	return rc;
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * ethdev set-up: what the device can do, queues, offloads, RSS key and RETA. Cold: nothing here runs on the packet
+ * path. Theory of operation: port.c.
+ */
+#ifndef PORT_H
+#define PORT_H
+#include <stdint.h>
+#include <stdbool.h>
+#include <rte_ether.h>
+#include <rte_mempool.h>
+#include "tern.h"
+#include "steer.h"
+
+struct rte_eth_dev_owner;
+
+extern int tern_logtype;
+#define LOG(level, fmt, ...) rte_log(RTE_LOG_##level, tern_logtype, "tern: " fmt "\n", ##__VA_ARGS__)
+
+/** One ethdev port of a stack. */
+struct port {
+	uint16_t port_id;
+	uint16_t mtu;
+	uint16_t n_rxq, n_txq;
+	uint16_t rx_desc, tx_desc;
+	uint16_t reta_size; /* the device's */
+	struct rte_ether_addr mac;
+	bool owned, started;
+	bool rss;	/* the device spreads by Toeplitz over our RETA */
+	bool read_back; /* and key and RETA were read back equal to ours */
+	bool allmulti;
+	bool tx_ip_cksum, tx_tcp_cksum, tx_multi_seg;
+	int node;
+	uint64_t owner_id;
+	const char *name; /* the ethdev's */
+};
+
+/** Claim port ifc->port_id for owner and decide queues and descriptors for n_workers. @return 0, or a negative errno
+ *  after one log line; port_close() is right in both cases. */
+int port_probe(struct port *p, const struct tern_if_conf *ifc, unsigned int n_workers, uint16_t desc,
+	       const struct rte_eth_dev_owner *owner);
+/** Configure, set up all queues (queue i takes its mbufs from mp[i % n_workers], on that lcore's node), start. */
+int port_start(struct port *p, struct rte_mempool *const *mp, const unsigned int *lcores, unsigned int n_workers,
+	       const struct steer *s);
+/** Wait for the link, a bounded time; a link that stays down is only reported. */
+void port_wait_link(const struct port *p);
+/** Say in one line how packets come to their workers. */
+void port_report(const struct port *p, unsigned int n_workers);
+/** Stop and close if started here; give up ownership. */
+void port_close(struct port *p);
+/** mbufs that the port can hold for one worker: full rx rings and unfinished transmissions. */
+uint32_t port_mbufs_held(const struct port *p, unsigned int n_workers);
+#endif
