@@ -77,6 +77,7 @@ enum {
 	P_WRITABLE = 1 << 5,
 	P_CLOSED = 1 << 6,   /* tell the application, then free */
 	P_FREE = 1 << 7,     /* free: nobody holds it any more */
+	P_ACCEPTABLE = 1 << 8, /* tell its listener */
 };
 
 enum { /* conn.flags */
@@ -90,8 +91,7 @@ enum { /* conn.flags */
 	C_WANT_WRITE = 1 << 7, /* a short send: writable() when there is room */
 	C_TAIL_OWN = 1 << 8,  /* snd_tail was made by tern_send() and may be appended to */
 	C_ACCEPTQ = 1 << 9,   /* on the listener's accept queue */
-	C_REXMIT = 1 << 10,   /* retransmitting after RTO: snd_nxt runs behind snd_max */
-	C_OFO_FIN = 1 << 11,  /* FIN seen beyond a hole, at ofo_fin */
+	C_OFO_FIN = 1 << 10,  /* FIN seen beyond a hole, at ofo_fin */
 };
 
 /** Full connection. Grouped by cache line: 0 receive fast, 1-2 send fast, then queues, timers, recovery, rest. */
@@ -147,7 +147,8 @@ struct conn {
 	uint32_t retrans;
 	uint32_t iss, irs;
 	uint32_t user_timeout_ms;
-	uint32_t challenge_ms;
+	uint32_t challenge_ms; /* start of the challenge ACK budget's period */
+	uint32_t last_rx_ms;
 	uint32_t portset; /* index + 1, 0: none */
 	uint16_t keep_idle_s, keep_intvl_s;
 	uint8_t keep_cnt, keep_probes, backoff;
@@ -194,8 +195,10 @@ void tcp_established(struct worker *w, struct conn *c);
 void tcp_negotiate(struct worker *w, struct conn *c, uint16_t peer_mss, uint8_t feat, uint8_t snd_ws);
 /** Out of the table, timers and queues freed, closed(err) pending or freed. The state becomes CLOSED. */
 void tcp_drop(struct worker *w, struct conn *c, int err);
+/** As tcp_drop() without error, when a TIME-WAIT record took c's place in the table and its port. */
+void tcp_conn_retire(struct worker *w, struct conn *c);
 uint16_t tcp_mss_offer(const struct iface *ifc, uint8_t af);
-uint8_t tcp_ws_offer(const struct worker *w, uint32_t rcv_buf);
+uint8_t tcp_ws_offer(uint32_t rcv_buf);
 /** Events and output of pending connections. @return true if any. */
 bool tcp_run_pending(struct worker *w);
 
@@ -203,6 +206,8 @@ bool tcp_run_pending(struct worker *w);
 /** Send what may be sent. @return false when the device ring or mbufs ran out: try again. */
 bool tcp_output(struct worker *w, struct conn *c);
 void tcp_send_ctl(struct worker *w, struct conn *c, uint8_t flags, uint32_t seq); /* no data; ACK field = rcv_nxt */
+/** Move the send cursor from the mbuf that held snd_nxt before to the one that holds it now. */
+void tcp_snd_advance(struct conn *c);
 bool tcp_send_probe(struct worker *w, struct conn *c);
 bool tcp_retransmit_one(struct worker *w, struct conn *c); /* the segment at snd_una */
 struct tcp_reply {
@@ -258,14 +263,15 @@ void tcp_cc_init(struct conn *c);
 
 /* tcp_reasm.c */
 /** In-window payload of s (already trimmed) into the receive or out-of-order queue. @return SEG_TAKEN or a reason. */
-int tcp_data(struct worker *w, struct conn *c, struct seg *s, bool fin);
+int tcp_data(struct worker *w, struct conn *c, struct seg *s);
 unsigned int tcp_sack_blocks(const struct conn *c, uint8_t *opt, unsigned int room);
 void tcp_queue_free(struct rte_mbuf *m);
-void tcp_rcvq_append(struct worker *w, struct conn *c, struct rte_mbuf *m);
 
 /* portset.c: local ports of one (local address, peer address, peer port) */
 /** Choose and reserve a port for f (lport 0) or reserve f->lport. Sets f->lport. @return 0, -EADDRNOTAVAIL, -EADDRINUSE. */
 int portset_take(struct worker *w, struct flow *f, uint32_t *idx);
+int portset_init(struct worker *w);
+void portset_fini(struct worker *w);
 void portset_release(struct worker *w, uint32_t idx, uint16_t lport);
 
 static inline void

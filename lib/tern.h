@@ -102,7 +102,7 @@ struct tern_conf {
 	struct tern_if_conf ifs[TERN_IF_MAX];
 	unsigned int n_ifs;
 	uint32_t max_conns;	/* full connections [16384] */
-	uint32_t max_requests;	/* half-open requests [8192] */
+	uint32_t max_requests;	/* half-open requests [65536] */
 	uint32_t max_timewait;	/* TIME-WAIT records [65536] */
 	uint32_t max_portsets;	/* (local address, peer address, peer port) triples with active opens [1024] */
 	uint32_t max_listeners; /* [64] */
@@ -174,7 +174,8 @@ struct tern_worker *tern_listener_worker(struct tern_listener *l);
  * Active open (RFC 9293 3.10.1). local may be NULL, or leave address or port zero to have them chosen; a chosen
  * port is steered home to this worker and is never one in use or in TIME-WAIT for the tuple.
  * @return 0 and *c in SYN_SENT; -EADDRNOTAVAIL (no port or local address left), -EADDRINUSE, -ENETUNREACH
- * (no route), -EINVAL (port 0, multicast, broadcast ... MUST-46), -ENOMEM (pool empty).
+ * (no route), -EINVAL (port 0, multicast, broadcast ... MUST-46, or an own address: there is no loopback),
+ * -ENOMEM (pool empty).
  */
 int tern_connect(struct tern_worker *w, const struct tern_endpoint *local, const struct tern_endpoint *remote,
 		 const struct tern_ops *ops, void *user, struct tern_conn **c);

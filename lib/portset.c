@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Local ports of active opens: a bitmap for each (local address, peer address, peer port), so a port in use or in TIME-WAIT is
+ * never chosen again for that tuple, and "none left" is known at once instead of after a scan of the table. Ports are
+ * taken in sequence from a random start (RFC 6056 3.3.3), skipping those whose RSS hash would not come home to
+ * this worker. A set without ports in use is recycled when the pool is empty.
+ */
+#include <errno.h>
+#include <string.h>
+#include <rte_byteorder.h>
+#include "steer.h"
+#include "tcp.h"
+
+struct portset {
+	struct portset *hnext;
+	union flow_addr addr;
+	uint16_t rport;
+	uint8_t af;
+	uint32_t bucket;
+	uint32_t used;
+	uint32_t cursor; /* next port to try, host order */
+	uint64_t map[65536 / 64];
+};
+
+static uint32_t
+n_buckets(const struct worker *w)
+{
+	return rte_align32pow2(w->conf.max_portsets);
+}
+
+int
+portset_init(struct worker *w)
+{
+	w->portset_hash = node_alloc(n_buckets(w) * sizeof(void *), w->node);
+	if (!w->portset_hash)
+		return -ENOMEM;
+	return pool_init(&w->portset_pool, w->conf.max_portsets, sizeof(struct portset), w->node);
+}
+
+void
+portset_fini(struct worker *w)
+{
+	pool_fini(&w->portset_pool);
+	if (w->portset_hash)
+		node_free(w->portset_hash, n_buckets(w) * sizeof(void *));
+}
+
+static bool
+same_addr(const struct portset *p, const struct flow *f)
+{
+	if (p->rport != f->rport || p->af != f->af)
+		return false;
+	return memcmp(&p->addr, &f->addr, f->af == 4 ? 8 : 32) == 0;
+}
+
+static void
+unlink_set(struct worker *w, struct portset *p)
+{
+	struct portset **pp = &w->portset_hash[p->bucket];
+
+	while (*pp != p)
+		pp = &(*pp)->hnext;
+	*pp = p->hnext;
+}
+
+static uint32_t
+set_index(const struct worker *w, const struct portset *p)
+{
+	return ((const char *)p - (const char *)w->portset_pool.base) / w->portset_pool.size;
+}
+
+static struct portset *
+set_at(const struct worker *w, uint32_t i)
+{
+	return (struct portset *)((char *)w->portset_pool.base + (size_t)i * w->portset_pool.size);
+}
+
+/* Cold: some set that nobody uses, or NULL. */
+static struct portset *
+recycle(struct worker *w)
+{
+	uint32_t i;
+
+	for (i = 0; i < w->portset_pool.total; i++) {
+		struct portset *p = set_at(w, i);
+
+		if (p->used == 0) {
+			unlink_set(w, p);
+			return p;
+		}
+	}
+	return NULL;
+}
+
+static struct portset *
+find_set(struct worker *w, const struct flow *f)
+{
+	struct flow key = *f;
+	struct portset *p;
+	uint32_t b;
+
+	key.lport = 0;
+	b = table_hash(&w->table, &key) & (n_buckets(w) - 1);
+	for (p = w->portset_hash[b]; p; p = p->hnext)
+		if (same_addr(p, f))
+			return p;
+	p = pool_get(&w->portset_pool);
+	if (!p)
+		p = recycle(w);
+	if (!p)
+		return NULL;
+	memset(p, 0, sizeof(*p));
+	memcpy(&p->addr, &f->addr, f->af == 4 ? 8 : 32);
+	p->rport = f->rport;
+	p->af = f->af;
+	p->bucket = b;
+	p->cursor = w->conf.tcp.port_min + worker_rand(w) % (w->conf.tcp.port_max - w->conf.tcp.port_min + 1u);
+	p->hnext = w->portset_hash[b];
+	w->portset_hash[b] = p;
+	return p;
+}
+
+static bool
+comes_home(const struct worker *w, struct flow *f, uint32_t port)
+{
+	f->lport = rte_cpu_to_be_16(port);
+	return !w->steer || steer_owner(w->steer, f) == w->index;
+}
+
+/* The next free port at or after the cursor that comes home; a full word is skipped whole. */
+static int
+next_port(struct worker *w, struct portset *p, struct flow *f)
+{
+	const uint32_t min = w->conf.tcp.port_min, max = w->conf.tcp.port_max, n = max - min + 1;
+	uint32_t port = p->cursor, seen = 0;
+
+	while (seen < n) {
+		const uint64_t free_bits = ~p->map[port >> 6] >> (port & 63);
+		uint32_t skip = free_bits ? (uint32_t)__builtin_ctzll(free_bits) : 64 - (port & 63);
+
+		if (skip == 0 && comes_home(w, f, port))
+			return port;
+		skip = RTE_MAX(skip, 1u);
+		seen += skip;
+		port += skip;
+		if (port > max)
+			port = min;
+	}
+	return -EADDRNOTAVAIL;
+}
+
+int
+portset_take(struct worker *w, struct flow *f, uint32_t *idx)
+{
+	struct portset *p = find_set(w, f);
+	int port;
+
+	if (!p)
+		return -EADDRNOTAVAIL;
+	if (f->lport) {
+		port = rte_be_to_cpu_16(f->lport);
+		if (p->map[port >> 6] >> (port & 63) & 1 ||
+		    table_lookup(&w->table, f, table_hash(&w->table, f)))
+			return -EADDRINUSE;
+	} else {
+		unsigned int tries;
+
+		/* A connection accepted from the same tuple is not in the map: look, and go on if so. */
+		for (tries = 0; tries < 64; tries++) {
+			port = next_port(w, p, f);
+			if (port < 0)
+				return port;
+			p->cursor = port == w->conf.tcp.port_max ? w->conf.tcp.port_min : port + 1;
+			if (!table_lookup(&w->table, f, table_hash(&w->table, f)))
+				break;
+		}
+		if (tries == 64)
+			return -EADDRNOTAVAIL;
+	}
+	p->map[port >> 6] |= 1ull << (port & 63);
+	p->used++;
+	*idx = set_index(w, p);
+	return 0;
+}
+
+void
+portset_release(struct worker *w, uint32_t idx, uint16_t lport)
+{
+	struct portset *p = set_at(w, idx);
+	const uint16_t port = rte_be_to_cpu_16(lport);
+
+	p->map[port >> 6] &= ~(1ull << (port & 63));
+	p->used--;
+}

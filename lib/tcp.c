@@ -1,0 +1,796 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The user calls of RFC 9293 3.10 (OPEN, SEND, RECEIVE, CLOSE, ABORT, STATUS) and the life of a connection object.
+ *
+ * Nothing here sends: calls and input change state and put the connection on the worker's pending list;
+ * tcp_run_pending() then delivers events to the application and makes one output pass. A connection is freed only
+ * there, so no pointer dies in the middle of a burst. An application callback may call anything on any connection of its
+ * worker, also close the one it is called for.
+ */
+#include <errno.h>
+#include <string.h>
+#include <rte_mbuf.h>
+#include "tcp.h"
+
+#define PEND_ROUNDS 8 /* a callback may mark other connections: bound what one poll chases */
+
+void
+tcp_set_state(struct worker *w, struct tobj *o, unsigned int state)
+{
+	if (unlikely(w->trace_state != NULL))
+		w->trace_state(w, o, o->state, state);
+	o->state = state;
+}
+
+void
+tcp_mark(struct conn *c, unsigned int pend)
+{
+	struct worker *w = c->w;
+
+	c->pend |= pend;
+	if (c->pend & P_QUEUED)
+		return;
+	c->pend |= P_QUEUED;
+	c->pend_next = NULL;
+	*w->pend_tail = c;
+	w->pend_tail = &c->pend_next;
+}
+
+uint16_t
+tcp_mss_offer(const struct iface *ifc, uint8_t af)
+{
+	return ifc->mtu - (af == 4 ? 40 : 60); /* MUST-67 */
+}
+
+uint8_t
+tcp_ws_offer(uint32_t rcv_buf)
+{
+	uint8_t ws = 0;
+
+	while (ws < TCP_WS_MAX && rcv_buf >> ws > 65535)
+		ws++;
+	return ws;
+}
+
+struct conn *
+tcp_conn_new(struct worker *w, const struct flow *f, uint32_t hash, uint8_t ifidx, uint32_t iss, uint32_t ts_off)
+{
+	const struct tern_tcp_conf *conf = &w->conf.tcp;
+	struct conn *c = pool_get(&w->conns);
+
+	if (unlikely(!c)) {
+		STAT_INC(w, CONN_POOL_EMPTY);
+		return NULL;
+	}
+	memset(c, 0, sizeof(*c));
+	c->w = w;
+	c->kind = TOBJ_CONN;
+	c->state = TERN_CLOSED;
+	c->ifidx = ifidx;
+	c->hash = hash;
+	c->af = f->af;
+	c->lport = f->lport;
+	c->rport = f->rport;
+	if (f->af == 4)
+		c->addr.laddr4 = f->addr.laddr4, c->addr.raddr4 = f->addr.raddr4;
+	else
+		c->addr = f->addr;
+	c->iss = iss;
+	c->snd_una = c->snd_nxt = c->snd_max = c->recover = iss;
+	c->ts_off = ts_off;
+	c->neigh = NEIGH_NONE;
+	c->snd_buf = conf->snd_buf;
+	c->rcv_buf = conf->rcv_buf;
+	c->rto_us = conf->rto_init_ms * 1000;
+	c->user_timeout_ms = conf->user_timeout_ms;
+	c->ttl = conf->ttl;
+	c->tos = conf->tos;
+	c->keep_idle_s = 7200; /* MUST-28 */
+	c->keep_intvl_s = 75;
+	c->keep_cnt = 9;
+	if (conf->no_nagle)
+		c->feat |= F_NODELAY;
+	if (conf->no_delack)
+		c->feat |= F_QUICKACK;
+	return c;
+}
+
+void
+tcp_negotiate(struct worker *w, struct conn *c, uint16_t peer_mss, uint8_t feat, uint8_t snd_ws)
+{
+	const uint16_t ours = tcp_mss_offer(&w->ifs[c->ifidx], c->af);
+
+	if (peer_mss == 0)
+		peer_mss = c->af == 4 ? TCP_MSS_DEFAULT4 : TCP_MSS_DEFAULT6; /* MUST-15 */
+	peer_mss = RTE_MAX(peer_mss, TCP_MSS_MIN);
+	c->feat = (c->feat & ~(F_TS | F_SACK | F_WS)) | (feat & (F_TS | F_SACK | F_WS));
+	c->mss = RTE_MIN(peer_mss, ours) - (feat & F_TS ? TCP_OPT_TS_LEN : 0); /* MUST-16, RFC 6691 */
+	c->rcv_mss = c->mss;
+	c->snd_ws = feat & F_WS ? snd_ws : 0;
+	c->rcv_ws = feat & F_WS ? tcp_ws_offer(w->conf.tcp.rcv_buf) : 0;
+	tcp_cc_init(c);
+}
+
+void
+tcp_established(struct worker *w, struct conn *c)
+{
+	tcp_set_state(w, &c->o, TERN_ESTABLISHED);
+	STAT_INC(w, ESTABLISHED);
+	c->rto_at = c->misc_at = 0;
+	c->backoff = 0;
+	if (c->feat & F_KEEPALIVE)
+		tcp_keepalive_start(w, c);
+	tcp_timer_sync(w, c);
+}
+
+static void
+free_received(struct conn *c)
+{
+	tcp_queue_free(c->rcv_head);
+	c->rcv_head = c->rcv_tail = NULL;
+	c->rcv_queued = 0;
+}
+
+/* All but what was received in order, which the application may still read in its last callbacks. */
+static void
+release_resources(struct worker *w, struct conn *c)
+{
+	wheel_cancel(&w->wheel, &c->timer);
+	c->rto_at = c->delack_at = c->misc_at = c->keep_at = 0;
+	tcp_queue_free(c->snd_head);
+	tcp_queue_free(c->ofo);
+	c->snd_head = c->snd_tail = c->snd_cur = c->ofo = NULL;
+	c->snd_queued = c->ofo_bytes = c->ofo_segs = 0;
+	if (c->neigh != NEIGH_NONE)
+		link_neigh_put(w, c->neigh);
+	c->neigh = NEIGH_NONE;
+	if (c->flags & C_ACCEPTQ)
+		tcp_acceptq_remove(c);
+}
+
+/* The application's side of an end: tell it if it still holds the handle, and free after the pending pass. */
+static void
+finish(struct conn *c, int err)
+{
+	c->err = err;
+	c->pend &= ~(P_OUTPUT | P_ACK | P_WRITABLE);
+	if (err) { /* a reset takes the unread data with it */
+		c->pend &= ~(P_CONNECTED | P_READABLE);
+		free_received(c);
+	}
+	tcp_mark(c, c->flags & C_ORPHAN || !c->ops ? P_FREE : P_CLOSED);
+}
+
+void
+tcp_drop(struct worker *w, struct conn *c, int err)
+{
+	if (c->state == TERN_CLOSED)
+		return;
+	if (c->state == TERN_SYN_SENT || c->state == TERN_SYN_RECEIVED)
+		STAT_INC(w, ATTEMPT_FAILS);
+	else if ((c->state == TERN_ESTABLISHED || c->state == TERN_CLOSE_WAIT) && err)
+		STAT_INC(w, ESTAB_RESETS);
+	if (!err)
+		STAT_INC(w, CLOSED_OK);
+	tcp_set_state(w, &c->o, TERN_CLOSED);
+	table_remove(&w->table, &c->o);
+	if (c->portset)
+		portset_release(w, c->portset - 1, c->lport);
+	c->portset = 0;
+	release_resources(w, c);
+	finish(c, err);
+}
+
+/* TIME-WAIT took the connection's place in the table and its port. */
+void
+tcp_conn_retire(struct worker *w, struct conn *c)
+{
+	STAT_INC(w, CLOSED_OK);
+	c->state = TERN_CLOSED;
+	c->portset = 0;
+	release_resources(w, c);
+	finish(c, 0);
+}
+
+/* The callback of one pending bit, unless the handle was given up meanwhile. */
+static void
+deliver(struct conn *c, unsigned int bit)
+{
+	const struct tern_ops *ops = c->ops;
+	void (*fn)(struct tern_conn *, void *);
+
+	if (!(c->pend & bit))
+		return;
+	c->pend &= ~bit;
+	if (!ops || c->flags & C_ORPHAN)
+		return;
+	fn = bit == P_CONNECTED ? ops->connected : bit == P_READABLE ? ops->readable : ops->writable;
+	if (fn)
+		fn((struct tern_conn *)c, c->user);
+}
+
+enum visited { VISIT_DONE, VISIT_FREED, VISIT_RETRY };
+
+/* Deliver c's events, then send. c stays marked P_QUEUED, so that callbacks don't put it on the list again. */
+static enum visited
+visit(struct worker *w, struct conn *c)
+{
+	if (c->pend & P_ACCEPTABLE) {
+		c->pend &= ~P_ACCEPTABLE;
+		if (c->flags & C_ACCEPTQ && c->lst->ops && c->lst->ops->acceptable)
+			c->lst->ops->acceptable(c->lst, c->lst->user);
+	}
+	if (c->pend & (P_CONNECTED | P_READABLE | P_WRITABLE)) {
+		deliver(c, P_CONNECTED);
+		deliver(c, P_READABLE);
+		deliver(c, P_WRITABLE);
+	}
+	if (c->pend & (P_CLOSED | P_FREE)) {
+		if (c->pend & P_CLOSED && c->ops && c->ops->closed && !(c->flags & C_ORPHAN))
+			c->ops->closed((struct tern_conn *)c, c->user, c->err);
+		free_received(c);
+		pool_put(&w->conns, c);
+		return VISIT_FREED;
+	}
+	if (c->pend & (P_OUTPUT | P_ACK)) {
+		if (!tcp_output(w, c))
+			return VISIT_RETRY;
+		c->pend &= ~(P_OUTPUT | P_ACK);
+		tcp_timer_sync(w, c);
+	}
+	return VISIT_DONE;
+}
+
+bool
+tcp_run_pending(struct worker *w)
+{
+	unsigned int round;
+	bool any = false, full = false;
+
+	for (round = 0; round < PEND_ROUNDS && w->pend_head && !full; round++) {
+		struct conn *c = w->pend_head, *next;
+
+		w->pend_head = NULL;
+		w->pend_tail = &w->pend_head;
+		for (; c; c = next) {
+			enum visited v;
+
+			next = c->pend_next;
+			if (next)
+				rte_prefetch0(next);
+			v = visit(w, c);
+			any = true;
+			if (v == VISIT_FREED)
+				continue;
+			c->pend &= ~P_QUEUED;
+			full |= v == VISIT_RETRY;
+			if (v == VISIT_RETRY || c->pend)
+				tcp_mark(c, 0);
+		}
+	}
+	return any;
+}
+
+/* --- user calls --------------------------------------------------------------------------------------------- */
+
+static bool
+addr_is_zero(const uint8_t *a, uint8_t af)
+{
+	static const uint8_t zero[16];
+
+	return memcmp(a, zero, af == 4 ? 4 : 16) == 0;
+}
+
+/* MUST-46: an active open to these is refused. */
+static bool
+bad_destination(const struct worker *w, const struct tern_endpoint *r)
+{
+	unsigned int i;
+
+	if ((r->af != 4 && r->af != 6) || r->port == 0 || addr_is_zero(r->addr, r->af))
+		return true;
+	if (r->af == 4 ? r->addr[0] >= 224 || r->addr[0] == 127 || r->addr[0] == 0 : r->addr[0] == 0xff)
+		return true;
+	for (i = 0; i < w->n_ifs; i++) {
+		const struct iface *ifc = &w->ifs[i];
+		uint32_t a;
+
+		if (link_is_local(ifc, r->af, r->addr))
+			return true; /* our own: there is no loopback */
+		memcpy(&a, r->addr, 4);
+		if (r->af == 4 && ifc->laddr4 && ifc->mask4 != 0xffffffff && !((a ^ ifc->laddr4) & ifc->mask4) &&
+		    (a | ifc->mask4) == 0xffffffff)
+			return true; /* directed broadcast */
+	}
+	return false;
+}
+
+static int
+choose_local(struct worker *w, const struct tern_endpoint *local, const struct tern_endpoint *remote, uint8_t ifidx,
+	     struct flow *f, uint32_t *portset)
+{
+	const struct iface *ifc = &w->ifs[ifidx];
+	const uint32_t count = f->af == 4 ? ifc->count4 : ifc->count6;
+	const uint16_t lport = local ? local->port : 0;
+	uint8_t a[16];
+	uint32_t i, first;
+	int rc = -EADDRNOTAVAIL;
+
+	if (local && local->af && !addr_is_zero(local->addr, local->af)) {
+		if (local->af != f->af || !link_is_local(ifc, f->af, local->addr))
+			return -EADDRNOTAVAIL;
+		memcpy(f->af == 4 ? (void *)&f->addr.laddr4 : f->addr.laddr6, local->addr, f->af == 4 ? 4 : 16);
+		f->lport = lport;
+		return portset_take(w, f, portset);
+	}
+	if (f->af == 4 ? !ifc->laddr4 : !ifc->has6)
+		return -EADDRNOTAVAIL;
+	/* Spread over the local addresses; every one is tried before the answer is no. */
+	first = count > 1 ? (uint32_t)(((worker_rand(w) >> 32) * count) >> 32) : 0;
+	for (i = 0; i < count && rc == -EADDRNOTAVAIL; i++) {
+		link_local_addr(ifc, f->af, first + i < count ? first + i : first + i - count, a);
+		memcpy(f->af == 4 ? (void *)&f->addr.laddr4 : f->addr.laddr6, a, f->af == 4 ? 4 : 16);
+		f->lport = lport;
+		rc = portset_take(w, f, portset);
+	}
+	return rc;
+}
+
+int
+tern_connect(struct tern_worker *tw, const struct tern_endpoint *local, const struct tern_endpoint *remote,
+	     const struct tern_ops *ops, void *user, struct tern_conn **out)
+{
+	struct worker *w = (struct worker *)tw;
+	struct flow f = {.af = remote->af, .rport = remote->port};
+	uint32_t iss, ts_off, portset = 0, hash;
+	uint8_t nexthop[16];
+	struct conn *c;
+	int ifidx, rc;
+
+	if (bad_destination(w, remote) || (local && local->af && local->af != remote->af))
+		return -EINVAL;
+	memcpy(f.af == 4 ? (void *)&f.addr.raddr4 : f.addr.raddr6, remote->addr, f.af == 4 ? 4 : 16);
+	ifidx = link_route(w, f.af, remote->addr, nexthop);
+	if (ifidx < 0)
+		return ifidx;
+	if (!w->conns.avail) {
+		STAT_INC(w, CONN_POOL_EMPTY);
+		return -ENOMEM;
+	}
+	rc = choose_local(w, local, remote, ifidx, &f, &portset);
+	if (rc) {
+		if (rc == -EADDRNOTAVAIL)
+			STAT_INC(w, PORTS_EXHAUSTED);
+		return rc;
+	}
+	hash = table_hash(&w->table, &f);
+	tcp_isn(w, &f, &iss, &ts_off);
+	c = tcp_conn_new(w, &f, hash, ifidx, iss, ts_off);
+	c->portset = portset + 1;
+	c->ops = ops;
+	c->user = user;
+	c->neigh = link_neigh_get(w, ifidx, f.af, nexthop, NULL);
+	if (c->neigh == NEIGH_NONE || table_insert(&w->table, &c->o)) {
+		if (c->neigh != NEIGH_NONE) {
+			STAT_INC(w, TABLE_FULL);
+			link_neigh_put(w, c->neigh);
+		}
+		portset_release(w, portset, c->lport);
+		pool_put(&w->conns, c);
+		return -ENOMEM;
+	}
+	c->mss = tcp_mss_offer(&w->ifs[ifidx], f.af);
+	c->rcv_ws = w->conf.tcp.no_wscale ? 0 : tcp_ws_offer(c->rcv_buf);
+	tcp_set_state(w, &c->o, TERN_SYN_SENT);
+	STAT_INC(w, ACTIVE_OPENS);
+	c->misc_at = w->now_us + (uint64_t)w->conf.tcp.syn_timeout_ms * 1000; /* MUST-23 */
+	tcp_mark(c, P_OUTPUT);
+	*out = (struct tern_conn *)c;
+	return 0;
+}
+
+static int
+send_check(const struct conn *c)
+{
+	if (c->state == TERN_CLOSED)
+		return c->err ? c->err : -ENOTCONN;
+	if (c->flags & (C_ORPHAN | C_FIN_QUEUED))
+		return -EPIPE;
+	return 0;
+}
+
+size_t
+tern_send_space(const struct tern_conn *tc)
+{
+	const struct conn *c = (const struct conn *)tc;
+
+	return send_check(c) || c->snd_queued >= c->snd_buf ? 0 : c->snd_buf - c->snd_queued;
+}
+
+static void
+snd_append(struct conn *c, struct rte_mbuf *m, struct rte_mbuf *last, uint32_t len)
+{
+	const uint32_t end = c->snd_una + c->snd_queued + (c->state == TERN_SYN_SENT || c->state == TERN_SYN_RECEIVED);
+
+	if (c->snd_tail)
+		c->snd_tail->next = m;
+	else
+		c->snd_head = m;
+	if (!c->snd_cur) {
+		c->snd_cur = m;
+		c->snd_cur_seq = end;
+	}
+	c->snd_tail = last;
+	c->snd_queued += len;
+}
+
+ssize_t
+tern_send(struct tern_conn *tc, const void *buf, size_t len)
+{
+	struct conn *c = (struct conn *)tc;
+	const uint8_t *p = buf;
+	size_t space = tern_send_space(tc), done = 0;
+	int rc = send_check(c);
+
+	if (rc)
+		return rc;
+	while (done < len && space) {
+		struct rte_mbuf *m = c->snd_tail;
+		uint32_t n = RTE_MIN(len - done, space);
+		bool fresh = !m || !(c->flags & C_TAIL_OWN) || rte_pktmbuf_tailroom(m) == 0;
+
+		if (fresh) {
+			m = rte_pktmbuf_alloc(c->w->mp);
+			if (unlikely(!m)) {
+				STAT_INC(c->w, MBUF_EMPTY);
+				break;
+			}
+		}
+		n = RTE_MIN(n, rte_pktmbuf_tailroom(m));
+		memcpy(rte_pktmbuf_mtod_offset(m, void *, m->data_len), p + done, n);
+		m->data_len += n;
+		if (fresh) {
+			snd_append(c, m, m, n);
+			c->flags |= C_TAIL_OWN;
+		} else {
+			c->snd_queued += n;
+			if (!c->snd_cur) { /* all sent before: the new bytes are at the end of the tail */
+				c->snd_cur = m;
+				c->snd_cur_seq = c->snd_una + c->snd_queued - m->data_len;
+			}
+		}
+		done += n;
+		space -= n;
+	}
+	if (done < len)
+		c->flags |= C_WANT_WRITE;
+	if (done)
+		tcp_mark(c, P_OUTPUT);
+	if (done || len == 0)
+		return done;
+	return space ? -ENOBUFS : -EAGAIN;
+}
+
+int
+tern_send_mbuf(struct tern_conn *tc, struct rte_mbuf *m)
+{
+	struct conn *c = (struct conn *)tc;
+	struct rte_mbuf *last = rte_pktmbuf_lastseg(m), *s;
+	const uint32_t len = m->pkt_len;
+	int rc = send_check(c);
+
+	if (rc)
+		return rc;
+	if (len > tern_send_space(tc)) {
+		c->flags |= C_WANT_WRITE;
+		return -EAGAIN;
+	}
+	if (len == 0) {
+		rte_pktmbuf_free(m);
+		return 0;
+	}
+	for (s = m; s; s = s->next)
+		if (s->data_len == 0)
+			return -EINVAL; /* empty segments would break the cursor's arithmetic */
+	snd_append(c, m, last, len);
+	c->flags &= ~C_TAIL_OWN;
+	tcp_mark(c, P_OUTPUT);
+	return 0;
+}
+
+struct rte_mbuf *
+tern_mbuf_alloc(struct tern_worker *w)
+{
+	return rte_pktmbuf_alloc(((struct worker *)w)->mp);
+}
+
+/* The window may have opened: tell the peer when it is worth a segment (RFC 9293 3.8.6.2.2, MUST-39). */
+static void
+window_moved(struct conn *c)
+{
+	const uint32_t space = tcp_rcv_space(c), wnd = c->rcv_adv - c->rcv_nxt;
+
+	if (c->state != TERN_CLOSED && space > wnd && space - wnd >= RTE_MIN(c->rcv_buf / 2, 2u * c->rcv_mss))
+		tcp_mark(c, P_ACK);
+}
+
+static int
+recv_check(const struct conn *c)
+{
+	if (c->state == TERN_CLOSED && c->err)
+		return c->err;
+	if (c->flags & C_FIN_RCVD || c->state == TERN_CLOSED)
+		return 0;
+	return -EAGAIN;
+}
+
+ssize_t
+tern_peek(struct tern_conn *tc, void *buf, size_t len)
+{
+	struct conn *c = (struct conn *)tc;
+	struct rte_mbuf *m;
+	size_t done = 0;
+
+	if (!c->rcv_head)
+		return recv_check(c);
+	for (m = c->rcv_head; m && done < len; m = m->next) {
+		const size_t n = RTE_MIN(len - done, m->data_len);
+
+		memcpy((uint8_t *)buf + done, rte_pktmbuf_mtod(m, void *), n);
+		done += n;
+	}
+	return done;
+}
+
+ssize_t
+tern_recv(struct tern_conn *tc, void *buf, size_t len)
+{
+	struct conn *c = (struct conn *)tc;
+	const ssize_t n = tern_peek(tc, buf, len);
+	ssize_t left = n;
+
+	if (n <= 0)
+		return n;
+	while (left > 0) {
+		struct rte_mbuf *m = c->rcv_head;
+
+		if (left < m->data_len) {
+			m->data_off += left;
+			m->data_len -= left;
+			break;
+		}
+		left -= m->data_len;
+		c->rcv_head = m->next;
+		rte_pktmbuf_free_seg(m);
+	}
+	if (!c->rcv_head)
+		c->rcv_tail = NULL;
+	c->rcv_queued -= n;
+	window_moved(c);
+	return n;
+}
+
+struct rte_mbuf *
+tern_recv_mbuf(struct tern_conn *tc)
+{
+	struct conn *c = (struct conn *)tc;
+	struct rte_mbuf *m = c->rcv_head;
+
+	if (!m)
+		return NULL;
+	c->rcv_head = m->next;
+	if (!c->rcv_head)
+		c->rcv_tail = NULL;
+	m->next = NULL;
+	m->nb_segs = 1;
+	m->pkt_len = m->data_len;
+	c->rcv_queued -= m->data_len;
+	window_moved(c);
+	return m;
+}
+
+size_t
+tern_recv_queued(const struct tern_conn *c)
+{
+	return ((const struct conn *)c)->rcv_queued;
+}
+
+size_t
+tern_send_queued(const struct tern_conn *c)
+{
+	return ((const struct conn *)c)->snd_queued;
+}
+
+bool
+tern_recv_eof(const struct tern_conn *tc)
+{
+	const struct conn *c = (const struct conn *)tc;
+
+	return !c->rcv_head && recv_check(c) == 0;
+}
+
+/* Queue FIN: RFC 9293 3.10.4. */
+static void
+queue_fin(struct conn *c)
+{
+	if (c->flags & C_FIN_QUEUED)
+		return;
+	c->flags |= C_FIN_QUEUED;
+	if (c->state == TERN_ESTABLISHED)
+		tcp_set_state(c->w, &c->o, TERN_FIN_WAIT_1);
+	else if (c->state == TERN_CLOSE_WAIT)
+		tcp_set_state(c->w, &c->o, TERN_LAST_ACK);
+	/* SYN-RECEIVED keeps its state until the SYN is acknowledged, then goes to FIN-WAIT-1 */
+	tcp_mark(c, P_OUTPUT);
+}
+
+int
+tern_shutdown(struct tern_conn *tc)
+{
+	struct conn *c = (struct conn *)tc;
+
+	if (c->state == TERN_CLOSED || c->state == TERN_SYN_SENT)
+		return -ENOTCONN;
+	if (c->flags & C_FIN_QUEUED)
+		return -EPIPE;
+	queue_fin(c);
+	return 0;
+}
+
+void
+tern_abort(struct tern_conn *tc)
+{
+	struct conn *c = (struct conn *)tc;
+	struct worker *w = c->w;
+
+	c->flags |= C_ORPHAN;
+	if (c->state == TERN_CLOSED) {
+		if (c->pend & P_CLOSED)
+			c->pend |= P_FREE;
+		return; /* its end is pending already */
+	}
+	STAT_INC(w, ABORT_ON_CLOSE);
+	if (c->state != TERN_SYN_SENT) /* RFC 9293 3.10.5: <SEQ=SND.NXT><CTL=RST> in synchronised states */
+		tcp_send_ctl(w, c, TCP_RST | TCP_ACK, c->snd_max);
+	tcp_drop(w, c, -ECONNABORTED);
+}
+
+void
+tern_close(struct tern_conn *tc)
+{
+	struct conn *c = (struct conn *)tc;
+	struct worker *w = c->w;
+
+	if (c->state == TERN_CLOSED || c->state == TERN_SYN_SENT || c->feat & F_LINGER0) {
+		if (c->state == TERN_SYN_SENT) {
+			c->flags |= C_ORPHAN;
+			tcp_drop(w, c, -ECONNABORTED);
+			return;
+		}
+		tern_abort(tc);
+		return;
+	}
+	if (c->rcv_head) { /* SHLD-3, RFC 2525 2.17 */
+		STAT_INC(w, ABORT_ON_DATA);
+		tern_abort(tc);
+		return;
+	}
+	c->flags |= C_ORPHAN;
+	queue_fin(c);
+	if (c->state == TERN_FIN_WAIT_2) { /* after an earlier tern_shutdown() */
+		c->misc_at = w->now_us + (uint64_t)w->conf.tcp.fin_timeout_ms * 1000;
+		tcp_timer_sync(w, c);
+	}
+}
+
+static void
+set_feat(struct conn *c, uint8_t bit, uint32_t on)
+{
+	c->feat = on ? c->feat | bit : c->feat & ~bit;
+}
+
+int
+tern_setopt(struct tern_conn *tc, enum tern_opt opt, uint32_t v)
+{
+	struct conn *c = (struct conn *)tc;
+
+	switch (opt) {
+	case TERN_OPT_NODELAY:
+		set_feat(c, F_NODELAY, v);
+		if (v)
+			tcp_mark(c, P_OUTPUT);
+		return 0;
+	case TERN_OPT_QUICKACK:
+		set_feat(c, F_QUICKACK, v);
+		return 0;
+	case TERN_OPT_LINGER0:
+		set_feat(c, F_LINGER0, v);
+		return 0;
+	case TERN_OPT_KEEPALIVE:
+		set_feat(c, F_KEEPALIVE, v);
+		if (!v)
+			c->keep_at = 0;
+		else if (c->state != TERN_CLOSED && c->state != TERN_SYN_SENT && c->state != TERN_SYN_RECEIVED)
+			tcp_keepalive_start(c->w, c);
+		return 0;
+	case TERN_OPT_KEEPIDLE_S:
+	case TERN_OPT_KEEPINTVL_S:
+		if (v < 1 || v > 32767)
+			return -EINVAL;
+		*(opt == TERN_OPT_KEEPIDLE_S ? &c->keep_idle_s : &c->keep_intvl_s) = v;
+		if (c->keep_at)
+			tcp_keepalive_start(c->w, c);
+		return 0;
+	case TERN_OPT_KEEPCNT:
+		if (v < 2 || v > 127) /* MUST-29: one unanswered probe does not kill */
+			return -EINVAL;
+		c->keep_cnt = v;
+		return 0;
+	case TERN_OPT_USER_TIMEOUT_MS:
+		if (v < 1)
+			return -EINVAL;
+		c->user_timeout_ms = v;
+		return 0;
+	case TERN_OPT_SNDBUF:
+	case TERN_OPT_RCVBUF:
+		if (v < 2048 || v > 1u << 30)
+			return -EINVAL;
+		*(opt == TERN_OPT_SNDBUF ? &c->snd_buf : &c->rcv_buf) = v;
+		return 0;
+	case TERN_OPT_TTL:
+		if (v < 1 || v > 255)
+			return -EINVAL;
+		c->ttl = v;
+		return 0;
+	case TERN_OPT_TOS:
+		if (v > 255)
+			return -EINVAL;
+		c->tos = v;
+		return 0;
+	}
+	return -ENOPROTOOPT;
+}
+
+void
+tern_conn_info(const struct tern_conn *tc, struct tern_info *i)
+{
+	const struct conn *c = (const struct conn *)tc;
+
+	memset(i, 0, sizeof(*i));
+	i->local.af = i->remote.af = c->af;
+	i->local.port = c->lport;
+	i->remote.port = c->rport;
+	memcpy(i->local.addr, c->af == 4 ? (const void *)&c->addr.laddr4 : c->addr.laddr6, c->af == 4 ? 4 : 16);
+	memcpy(i->remote.addr, c->af == 4 ? (const void *)&c->addr.raddr4 : c->addr.raddr6, c->af == 4 ? 4 : 16);
+	i->state = c->state;
+	i->mss = c->mss;
+	i->srtt_us = c->srtt_us;
+	i->rttvar_us = c->rttvar_us;
+	i->rto_us = c->rto_us;
+	i->cwnd = c->cwnd;
+	i->ssthresh = c->ssthresh;
+	i->snd_wnd = c->snd_wnd;
+	i->rcv_wnd = c->rcv_adv - c->rcv_nxt;
+	i->retrans = c->retrans;
+}
+
+struct tern_worker *
+tern_conn_worker(struct tern_conn *c)
+{
+	return (struct tern_worker *)((struct conn *)c)->w;
+}
+
+void *
+tern_conn_user(const struct tern_conn *c)
+{
+	return ((const struct conn *)c)->user;
+}
+
+void
+tern_conn_set_user(struct tern_conn *tc, const struct tern_ops *ops, void *user)
+{
+	struct conn *c = (struct conn *)tc;
+
+	c->ops = ops;
+	c->user = user;
+}

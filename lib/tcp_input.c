@@ -1,0 +1,416 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * SEGMENT ARRIVES, RFC 9293 3.10.7, in the RFC's own order: one small function a step. A step returns 0 to go on, else
+ * what becomes of the segment (SEG_DONE, SEG_TAKEN or a drop reason). Input only changes state and marks the
+ * connection; what has to be sent goes out in the pass after the burst. Challenge ACKs: RFC 5961. PAWS: RFC 7323 5.
+ */
+#include <errno.h>
+#include "tcp.h"
+
+#define RST_INTERVAL_US 100u		   /* answers to stray segments: 10,000/s ... */
+#define RST_BURST 256u			   /* ... after a burst */
+#define CHALLENGE_PERIOD_MS 5000u	   /* RFC 5961 7: no more than 10 in any 5 s */
+#define CHALLENGE_MAX 10u
+#define PAWS_IDLE_MS (24u * 24 * 3600 * 1000) /* RFC 7323 5.5: ts_recent is void after 24 days */
+
+enum { GO_ON = -2 }; /* the next step */
+
+static uint32_t
+seg_seqlen(const struct seg *s)
+{
+	return s->len + !!(s->flags & TCP_SYN) + !!(s->flags & TCP_FIN);
+}
+
+static bool
+answer_allowed(struct worker *w)
+{
+	const uint64_t floor = w->now_us > RST_BURST * RST_INTERVAL_US ? w->now_us - RST_BURST * RST_INTERVAL_US : 0;
+
+	if (w->rst_tokens_us < floor)
+		w->rst_tokens_us = floor;
+	if (w->rst_tokens_us > w->now_us) {
+		STAT_INC(w, RST_RATELIMIT);
+		return false;
+	}
+	w->rst_tokens_us += RST_INTERVAL_US;
+	return true;
+}
+
+int
+tcp_reset_reply(struct worker *w, struct seg *s, int reason)
+{
+	struct tcp_reply r = {.ttl = w->conf.tcp.ttl, .flags = TCP_RST};
+	int rc;
+
+	if (s->flags & TCP_RST || !answer_allowed(w))
+		return reason;
+	if (s->flags & TCP_ACK) {
+		r.seq = s->ack;
+	} else {
+		r.flags |= TCP_ACK;
+		r.ack = s->seq + seg_seqlen(s);
+	}
+	rc = tcp_reply(w, s, &r);
+	if (rc == SEG_TAKEN)
+		w->stats[reason]++;
+	return rc == SEG_TAKEN ? rc : reason;
+}
+
+/* An ACK that the peer did not earn with data: a budget per connection, so no counter is shared (CVE-2016-5696). */
+static void
+challenge_ack(struct worker *w, struct conn *c)
+{
+	if (w->now_ms - c->challenge_ms >= CHALLENGE_PERIOD_MS) {
+		c->challenge_ms = w->now_ms;
+		c->challenge = 0;
+	}
+	if (c->challenge >= CHALLENGE_MAX) {
+		STAT_INC(w, RST_RATELIMIT);
+		return;
+	}
+	c->challenge++;
+	STAT_INC(w, CHALLENGE_ACK);
+	tcp_mark(c, P_ACK);
+}
+
+/* --- SYN-SENT: 3.10.7.3 ------------------------------------------------------------------------------------------- */
+
+static void
+take_syn_options(struct worker *w, struct conn *c, const struct seg *s, const struct tcp_opts *o)
+{
+	const struct tern_tcp_conf *conf = &w->conf.tcp;
+	uint8_t feat = 0;
+
+	if (o->has_ts && !conf->no_timestamps) {
+		feat |= F_TS;
+		c->ts_recent = o->tsval;
+		c->ts_recent_ms = w->now_ms;
+	}
+	if (o->sack_ok && !conf->no_sack)
+		feat |= F_SACK;
+	if (o->has_ws && !conf->no_wscale)
+		feat |= F_WS;
+	tcp_negotiate(w, c, o->has_mss ? o->mss : 0, feat, o->ws);
+	c->irs = s->seq;
+	c->rcv_nxt = c->last_ack = s->seq + 1;
+	c->rcv_adv = c->rcv_nxt + RTE_MIN(tcp_rcv_space(c), 65535u); /* what the SYN said */
+	c->snd_wnd = c->max_wnd = s->wnd; /* unscaled on a SYN */
+	c->snd_wl1 = s->seq;
+	c->snd_wl2 = s->ack;
+}
+
+/* Our SYN is acknowledged: time it, and know what RFC 6298 5.7 and RFC 5681 3.1 say of a SYN that was lost. */
+static void
+syn_acked(struct worker *w, struct conn *c, const struct tcp_opts *o)
+{
+	const bool lost = c->backoff != 0;
+
+	c->snd_una = c->iss + 1;
+	if (seq_lt(c->snd_nxt, c->snd_una))
+		c->snd_nxt = c->snd_una;
+	if (c->flags & C_RTT)
+		tcp_rtt_sample(w, c, (uint32_t)w->now_us - c->rtt_us);
+	else if (c->feat & F_TS && o->has_ts && o->tsecr)
+		tcp_rtt_sample(w, c, (w->now_ms + c->ts_off - o->tsecr) * 1000);
+	else if (lost)
+		c->rto_us = 3000000;
+	c->flags &= ~C_RTT;
+	if (lost)
+		c->cwnd = c->mss;
+	tcp_established(w, c);
+	if (c->flags & C_FIN_QUEUED)
+		tcp_set_state(w, &c->o, TERN_FIN_WAIT_1);
+	tcp_mark(c, P_CONNECTED | P_OUTPUT);
+}
+
+static int
+syn_sent(struct worker *w, struct conn *c, struct seg *s)
+{
+	const bool acceptable = s->flags & TCP_ACK && seq_gt(s->ack, c->iss) && seq_le(s->ack, c->snd_max);
+	struct tcp_opts o;
+
+	if (s->flags & TCP_ACK && !acceptable)
+		return s->flags & TCP_RST ? STAT_DROP_ACK : tcp_reset_reply(w, s, STAT_DROP_ACK);
+	if (s->flags & TCP_RST) {
+		if (!acceptable)
+			return STAT_DROP_RST_SEQ;
+		tcp_drop(w, c, -ECONNREFUSED);
+		return SEG_DONE;
+	}
+	if (!(s->flags & TCP_SYN))
+		return STAT_DROP_TCP_FLAGS;
+	if (s->flags & TCP_FIN)
+		return STAT_DROP_TCP_FLAGS;
+	tcp_opt_parse(s->opt, s->optlen, true, &o);
+	take_syn_options(w, c, s, &o);
+	if (acceptable) {
+		syn_acked(w, c, &o);
+		tcp_mark(c, P_ACK);
+		return SEG_DONE;
+	}
+	/* Simultaneous open (MUST-10): answer with SYN-ACK and wait for theirs. */
+	tcp_set_state(w, &c->o, TERN_SYN_RECEIVED);
+	c->snd_nxt = c->iss;
+	c->rto_at = 0;
+	tcp_mark(c, P_OUTPUT);
+	return SEG_DONE;
+}
+
+/* --- the other states: 3.10.7.4 ------------------------------------------------------------------------------------ */
+
+/* RFC 7323 5.3 R1, and 3.2: once negotiated, every segment but RST carries it. */
+static int
+check_timestamp(struct worker *w, struct conn *c, const struct seg *s, const struct tcp_opts *o)
+{
+	if (s->flags & TCP_RST)
+		return GO_ON;
+	if (!o->has_ts)
+		return STAT_DROP_PAWS;
+	if (seq_lt(o->tsval, c->ts_recent) && w->now_ms - c->ts_recent_ms < PAWS_IDLE_MS) {
+		challenge_ack(w, c);
+		return STAT_DROP_PAWS;
+	}
+	return GO_ON;
+}
+
+/* First: sequence number. Trims the segment to the window. */
+static int
+check_sequence(struct worker *w, struct conn *c, struct seg *s)
+{
+	const uint32_t wnd = seq_gt(c->rcv_adv, c->rcv_nxt) ? c->rcv_adv - c->rcv_nxt : 0, right = c->rcv_nxt + wnd;
+	const uint32_t seqlen = seg_seqlen(s);
+	uint32_t cut;
+
+	if (s->flags & TCP_RST) /* whatever it carries (SHLD-2): only where it stands matters, check_rst() */
+		return seq_ge(s->seq, c->rcv_nxt) && seq_le(s->seq, right) ? GO_ON : STAT_DROP_SEQ;
+	/* The SYN of a simultaneous open comes again on their SYN-ACK: only its ACK is news. */
+	if (c->state == TERN_SYN_RECEIVED && s->flags & TCP_SYN && s->seq == c->irs) {
+		s->flags &= ~TCP_SYN;
+		s->seq++;
+	}
+	if (s->flags & TCP_SYN) { /* RFC 5961 4.2: whatever its sequence number */
+		challenge_ack(w, c);
+		return STAT_DROP_SEQ;
+	}
+	if (seqlen == 0) {
+		/* The right edge itself is where the ACKs of a peer stand that filled the window. */
+		if (seq_ge(s->seq, c->rcv_nxt) && seq_le(s->seq, right))
+			return GO_ON;
+		challenge_ack(w, c);
+		return STAT_DROP_SEQ;
+	}
+	if (seq_lt(s->seq, c->rcv_nxt)) { /* left of the window: cut what we have */
+		cut = c->rcv_nxt - s->seq;
+		if (cut >= s->len + !!(s->flags & TCP_FIN)) {
+			tcp_mark(c, P_ACK);
+			return STAT_DROP_SEQ;
+		}
+		cut = RTE_MIN(cut, s->len);
+		s->seq = c->rcv_nxt;
+		s->data_off += cut;
+		s->len -= cut;
+	}
+	if (seq_gt(s->seq + s->len + !!(s->flags & TCP_FIN), right)) {
+		if (seq_ge(s->seq, right) && !(s->seq == c->rcv_nxt && wnd == 0)) {
+			tcp_mark(c, P_ACK);
+			return STAT_DROP_SEQ;
+		}
+		/* A closed window still takes ACK and RST (MUST-66); the data is refused with an ACK. */
+		s->flags &= ~TCP_FIN;
+		if (seq_gt(s->seq + s->len, right))
+			s->len = right - s->seq;
+		if (s->len == 0)
+			tcp_mark(c, P_ACK);
+	}
+	return GO_ON;
+}
+
+/* Second: RST. RFC 5961 3.2. */
+static int
+check_rst(struct worker *w, struct conn *c, const struct seg *s)
+{
+	if (!(s->flags & TCP_RST))
+		return GO_ON;
+	if (s->seq != c->rcv_nxt) {
+		challenge_ack(w, c);
+		return STAT_DROP_RST_SEQ;
+	}
+	if (c->state == TERN_SYN_RECEIVED)
+		tcp_drop(w, c, -ECONNREFUSED);
+	else if (c->state == TERN_CLOSING || c->state == TERN_LAST_ACK)
+		tcp_drop(w, c, 0);
+	else
+		tcp_drop(w, c, -ECONNRESET);
+	return SEG_DONE;
+}
+
+/* Our FIN is acknowledged. @return GO_ON, or SEG_DONE when the connection is over. */
+static int
+fin_acked(struct worker *w, struct conn *c)
+{
+	switch (c->state) {
+	case TERN_FIN_WAIT_1:
+		tcp_set_state(w, &c->o, TERN_FIN_WAIT_2);
+		if (c->flags & C_ORPHAN) {
+			c->misc_at = w->now_us + (uint64_t)w->conf.tcp.fin_timeout_ms * 1000;
+			tcp_timer_sync(w, c);
+		}
+		return GO_ON;
+	case TERN_CLOSING:
+		tcp_timewait_enter(w, c);
+		return SEG_DONE;
+	case TERN_LAST_ACK:
+		tcp_drop(w, c, 0);
+		return SEG_DONE;
+	}
+	return GO_ON;
+}
+
+/* Fourth: ACK. */
+static int
+check_ack(struct worker *w, struct conn *c, struct seg *s, const struct tcp_opts *o)
+{
+	if (!(s->flags & TCP_ACK))
+		return STAT_DROP_TCP_FLAGS;
+	if (c->state == TERN_SYN_RECEIVED) {
+		if (seq_le(s->ack, c->snd_una) || seq_gt(s->ack, c->snd_max))
+			return tcp_reset_reply(w, s, STAT_DROP_ACK);
+		c->snd_wnd = c->max_wnd = (uint32_t)s->wnd << c->snd_ws;
+		c->snd_wl1 = s->seq;
+		c->snd_wl2 = s->ack;
+		syn_acked(w, c, o);
+	}
+	if (seq_gt(s->ack, c->snd_max)) {
+		challenge_ack(w, c);
+		return STAT_DROP_ACK;
+	}
+	if (seq_lt(s->ack, c->snd_una)) {
+		if (seq_lt(s->ack, c->snd_una - c->max_wnd)) { /* RFC 5961 5.2 */
+			challenge_ack(w, c);
+			return STAT_DROP_ACK;
+		}
+		return GO_ON; /* an old duplicate: its data may be new */
+	}
+	return tcp_ack(w, c, s, o) ? fin_acked(w, c) : GO_ON;
+}
+
+/* Seventh: segment text. */
+static int
+take_data(struct worker *w, struct conn *c, struct seg *s)
+{
+	if (s->len == 0)
+		return SEG_DONE;
+	if (c->state != TERN_ESTABLISHED && c->state != TERN_FIN_WAIT_1 && c->state != TERN_FIN_WAIT_2)
+		return STAT_DROP_CLOSED_RX; /* beyond their FIN */
+	if (c->flags & C_ORPHAN) { /* nobody will read it: RFC 1122 4.2.2.13, SHLD-3 */
+		STAT_INC(w, ABORT_ON_DATA);
+		tcp_send_ctl(w, c, TCP_RST | TCP_ACK, c->snd_max);
+		tcp_drop(w, c, -ECONNRESET);
+		return STAT_DROP_CLOSED_RX;
+	}
+	return tcp_data(w, c, s);
+}
+
+/* Eighth: FIN, in order. */
+static void
+take_fin(struct worker *w, struct conn *c)
+{
+	c->rcv_nxt++;
+	c->flags |= C_FIN_RCVD;
+	c->flags &= ~C_OFO_FIN;
+	tcp_mark(c, P_ACK | P_READABLE);
+	switch (c->state) {
+	case TERN_ESTABLISHED:
+		tcp_set_state(w, &c->o, TERN_CLOSE_WAIT);
+		break;
+	case TERN_FIN_WAIT_1:
+		tcp_set_state(w, &c->o, TERN_CLOSING);
+		break;
+	case TERN_FIN_WAIT_2:
+		tcp_send_ctl(w, c, TCP_ACK, c->snd_max);
+		tcp_timewait_enter(w, c);
+		break;
+	}
+}
+
+static int
+conn_input(struct worker *w, struct conn *c, struct seg *s)
+{
+	struct tcp_opts o = {0};
+	uint32_t fin_seq;
+	bool fin;
+	int rc;
+
+	if (c->state == TERN_SYN_SENT)
+		return syn_sent(w, c, s);
+	if (s->optlen)
+		tcp_opt_parse(s->opt, s->optlen, false, &o);
+	if (c->feat & F_TS) {
+		rc = check_timestamp(w, c, s, &o);
+		if (unlikely(rc != GO_ON))
+			return rc;
+	}
+	rc = check_sequence(w, c, s);
+	if (unlikely(rc != GO_ON))
+		return rc;
+	rc = check_rst(w, c, s);
+	if (unlikely(rc != GO_ON))
+		return rc;
+	if (c->feat & F_TS && seq_le(s->seq, c->last_ack) && seq_ge(o.tsval, c->ts_recent)) { /* RFC 7323 4.3 */
+		c->ts_recent = o.tsval;
+		c->ts_recent_ms = w->now_ms;
+	}
+	c->last_rx_ms = w->now_ms;
+	rc = check_ack(w, c, s, &o);
+	if (unlikely(rc != GO_ON))
+		return rc;
+	fin = s->flags & TCP_FIN;
+	fin_seq = s->seq + s->len;
+	rc = take_data(w, c, s);
+	if (rc > 0 || c->state == TERN_CLOSED)
+		return rc;
+	if (fin && fin_seq != c->rcv_nxt && seq_gt(fin_seq, c->rcv_nxt)) {
+		c->flags |= C_OFO_FIN;
+		c->ofo_fin = fin_seq;
+		tcp_mark(c, P_ACK);
+	}
+	if (unlikely(c->flags & C_OFO_FIN && c->rcv_nxt == c->ofo_fin))
+		fin = true, fin_seq = c->ofo_fin;
+	if (fin && fin_seq == c->rcv_nxt && !(c->flags & C_FIN_RCVD))
+		take_fin(w, c);
+	return rc;
+}
+
+/* CLOSED and LISTEN: 3.10.7.1, 3.10.7.2. */
+static int
+unbound_input(struct worker *w, struct seg *s)
+{
+	struct tern_listener *l;
+
+	if (w->handover && w->handover(w, s))
+		return SEG_TAKEN;
+	l = tcp_listener_find(w, s);
+	if (l)
+		return tcp_listen_input(w, l, s, NULL);
+	return tcp_reset_reply(w, s, STAT_DROP_NO_SOCKET);
+}
+
+void
+tcp_input(struct worker *w, struct tobj *o, struct seg *s)
+{
+	int rc;
+
+	if (o == NULL)
+		rc = unbound_input(w, s);
+	else if (o->kind == TOBJ_CONN)
+		rc = conn_input(w, (struct conn *)o, s);
+	else if (o->kind == TOBJ_REQ)
+		rc = tcp_request_input(w, (struct request *)o, s);
+	else
+		rc = tcp_timewait_input(w, (struct timewait *)o, s);
+	if (rc == SEG_TAKEN)
+		return;
+	if (rc > 0)
+		w->stats[rc]++;
+	rte_pktmbuf_free(s->m);
+}

@@ -1,0 +1,649 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Listeners, their half-open and accept queues, and the way from SYN to a connection the application accepts.
+ *
+ * Sizes, fixed at listen: accept queue A = min(max(backlog, 1), somaxconn), as listen(2) with net.core.somaxconn; half-open
+ * queue H = max(8, roundup_pow2(min(backlog, somaxconn, max_syn_backlog) + 1)), as Linux sized it for the hash of
+ * request sockets: a little more than what could be accepted, since a part of the SYNs never completes. The H request
+ * objects are reserved from the worker's pool at listen, so a listener can't starve another; the connections of
+ * the accept queue come from the connection pool when they complete.
+ *
+ * SYN: accept queue full -> dropped (ListenOverflows): answering would only move the overflow one RTT on. Half-open queue
+ * full -> SYN cookie (auto), or dropped (never). Final ACK: the request becomes a connection; accept queue full -> the ACK
+ * is dropped and the SYN-ACK timer goes on, or RST when the stack says abort_on_overflow. A cookie's ACK is believed only
+ * for two periods after the listener last sent one. RFC 9293 3.10.7.2 and 3.10.7.4, RFC 4987.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <rte_byteorder.h>
+#include "tcp.h"
+
+static unsigned int
+port_hash(uint16_t port)
+{
+	return (port ^ port >> 8) & 255;
+}
+
+static bool
+is_zero(const uint8_t *a, unsigned int n)
+{
+	while (n--)
+		if (*a++)
+			return false;
+	return true;
+}
+
+/* Exact local address before wildcard (MUST-42). */
+struct tern_listener *
+tcp_listener_find(struct worker *w, const struct seg *s)
+{
+	const void *addr = s->flow.af == 4 ? (const void *)&s->flow.addr.laddr4 : s->flow.addr.laddr6;
+	struct tern_listener *l, *wild = NULL;
+
+	for (l = w->lhash[port_hash(s->flow.lport)]; l; l = l->hnext) {
+		if (l->local.port != s->flow.lport || l->local.af != s->flow.af)
+			continue;
+		if (l->wildcard)
+			wild = l;
+		else if (memcmp(l->local.addr, addr, s->flow.af == 4 ? 4 : 16) == 0)
+			return l;
+	}
+	return wild;
+}
+
+static int
+check_local(const struct worker *w, const struct tern_endpoint *local, bool wildcard)
+{
+	const struct tern_listener *l;
+	const unsigned int n = local->af == 4 ? 4 : 16;
+	bool ours = wildcard;
+	unsigned int i;
+
+	for (i = 0; i < w->n_ifs && !ours; i++)
+		ours = link_is_local(&w->ifs[i], local->af, local->addr);
+	if (!ours)
+		return -EADDRNOTAVAIL;
+	for (l = w->listeners; l; l = l->next)
+		if (l->local.port == local->port && l->local.af == local->af && l->wildcard == wildcard &&
+		    (wildcard || memcmp(l->local.addr, local->addr, n) == 0))
+			return -EADDRINUSE;
+	return 0;
+}
+
+int
+tern_listen(struct tern_worker *tw, const struct tern_endpoint *local, int backlog, const struct tern_ops *ops, void *user,
+	    struct tern_listener **out)
+{
+	struct worker *w = (struct worker *)tw;
+	const struct tern_tcp_conf *conf = &w->conf.tcp;
+	struct tern_listener *l;
+	uint32_t half;
+	bool wildcard;
+	int rc;
+
+	if ((local->af != 4 && local->af != 6) || local->port == 0 || backlog < 0)
+		return -EINVAL;
+	wildcard = is_zero(local->addr, local->af == 4 ? 4 : 16);
+	rc = check_local(w, local, wildcard);
+	if (rc)
+		return rc;
+	if (w->n_listeners == w->conf.max_listeners)
+		return -ENOSPC;
+	half = RTE_MIN(RTE_MIN((uint32_t)backlog, conf->somaxconn), conf->max_syn_backlog);
+	half = RTE_MAX(rte_align32pow2(half + 1), 8u);
+	if (w->reserved_requests + half > w->requests.total)
+		return -ENOMEM;
+	l = calloc(1, sizeof(*l));
+	if (!l)
+		return -ENOMEM;
+	w->reserved_requests += half;
+	w->n_listeners++;
+	l->w = w;
+	l->local = *local;
+	l->wildcard = wildcard;
+	l->ops = ops;
+	l->user = user;
+	l->cookie_mode = conf->cookie_mode;
+	l->accept_max = RTE_MIN((uint32_t)RTE_MAX(backlog, 1), conf->somaxconn);
+	l->half_max = half;
+	l->acc_tail = &l->acc_head;
+	l->next = w->listeners;
+	w->listeners = l;
+	l->hnext = w->lhash[port_hash(local->port)];
+	w->lhash[port_hash(local->port)] = l;
+	*out = l;
+	return 0;
+}
+
+void
+tern_listener_cookies(struct tern_listener *l, enum tern_cookie_mode mode)
+{
+	l->cookie_mode = mode;
+}
+
+struct tern_worker *
+tern_listener_worker(struct tern_listener *l)
+{
+	return (struct tern_worker *)l->w;
+}
+
+void
+tern_listener_close(struct tern_listener *l)
+{
+	struct worker *w = l->w;
+	struct tern_listener **pp;
+
+	while (l->reqs)
+		tcp_request_free(w, l->reqs);
+	while (l->acc_head)
+		tern_abort((struct tern_conn *)l->acc_head);
+	for (pp = &w->listeners; *pp != l; pp = &(*pp)->next)
+		;
+	*pp = l->next;
+	for (pp = &w->lhash[port_hash(l->local.port)]; *pp != l; pp = &(*pp)->hnext)
+		;
+	*pp = l->hnext;
+	w->reserved_requests -= l->half_max;
+	w->n_listeners--;
+	free(l);
+}
+
+/* --- accept queue -------------------------------------------------------------------------------------------------- */
+
+static void
+acceptq_add(struct tern_listener *l, struct conn *c)
+{
+	c->lst = l;
+	c->flags |= C_ACCEPTQ;
+	c->acc_next = NULL;
+	c->acc_pprev = l->acc_tail;
+	*l->acc_tail = c;
+	l->acc_tail = &c->acc_next;
+	l->accept_n++;
+	l->w->accept_queued++;
+}
+
+void
+tcp_acceptq_remove(struct conn *c)
+{
+	struct tern_listener *l = c->lst;
+
+	*c->acc_pprev = c->acc_next;
+	if (c->acc_next)
+		c->acc_next->acc_pprev = c->acc_pprev;
+	else
+		l->acc_tail = c->acc_pprev;
+	c->flags &= ~C_ACCEPTQ;
+	c->lst = NULL;
+	l->accept_n--;
+	l->w->accept_queued--;
+}
+
+struct tern_conn *
+tern_accept(struct tern_listener *l, const struct tern_ops *ops, void *user)
+{
+	struct conn *c = l->acc_head;
+
+	if (!c)
+		return NULL;
+	tcp_acceptq_remove(c);
+	c->ops = ops;
+	c->user = user;
+	STAT_INC(l->w, ACCEPTED);
+	if (c->rcv_head || c->flags & C_FIN_RCVD)
+		tcp_mark(c, P_READABLE);
+	return (struct tern_conn *)c;
+}
+
+/* --- half-open queue ----------------------------------------------------------------------------------------------- */
+
+static struct request *
+request_new(struct worker *w, struct tern_listener *l, const struct seg *s)
+{
+	struct request *r = pool_get(&w->requests);
+
+	if (unlikely(!r)) {
+		STAT_INC(w, REQ_POOL_EMPTY);
+		return NULL;
+	}
+	memset(r, 0, sizeof(*r));
+	r->kind = TOBJ_REQ;
+	r->state = TERN_LISTEN;
+	r->af = s->flow.af;
+	r->ifidx = s->ifidx;
+	r->hash = s->hash;
+	r->lport = s->flow.lport;
+	r->rport = s->flow.rport;
+	if (s->flow.af == 4)
+		r->addr.laddr4 = s->flow.addr.laddr4, r->addr.raddr4 = s->flow.addr.raddr4;
+	else
+		r->addr = s->flow.addr;
+	if (table_insert(&w->table, &r->o)) {
+		STAT_INC(w, TABLE_FULL);
+		pool_put(&w->requests, r);
+		return NULL;
+	}
+	r->lst = l;
+	r->next = l->reqs;
+	r->pprev = &l->reqs;
+	if (r->next)
+		r->next->pprev = &r->next;
+	l->reqs = r;
+	l->half_n++;
+	w->half_open++;
+	return r;
+}
+
+/* Out of the listener's queue and the pool; the table is the caller's. */
+static void
+request_release(struct worker *w, struct request *r)
+{
+	struct tern_listener *l = r->lst;
+
+	wheel_cancel(&w->wheel, &r->timer);
+	*r->pprev = r->next;
+	if (r->next)
+		r->next->pprev = r->pprev;
+	l->half_n--;
+	w->half_open--;
+	pool_put(&w->requests, r);
+}
+
+void
+tcp_request_free(struct worker *w, struct request *r)
+{
+	if (unlikely(w->trace_state != NULL))
+		w->trace_state(w, &r->o, r->state, TERN_CLOSED);
+	table_remove(&w->table, &r->o);
+	request_release(w, r);
+}
+
+static unsigned int
+synack_options(const struct worker *w, const struct request *r, uint8_t *opt)
+{
+	const struct tcp_opts o = {
+		.has_mss = true,
+		.mss = tcp_mss_offer(&w->ifs[r->ifidx], r->af),
+		.has_ts = r->feat & F_TS,
+		.sack_ok = r->feat & F_SACK,
+		.has_ws = r->feat & F_WS,
+		.ws = tcp_ws_offer(w->conf.tcp.rcv_buf),
+		.tsval = w->now_ms + r->ts_off,
+		.tsecr = r->ts_recent,
+	};
+
+	return tcp_opt_emit_syn(opt, &o);
+}
+
+static void
+synack_hdr(const struct worker *w, const struct request *r, struct tcp_reply *p, uint8_t *opt)
+{
+	*p = (struct tcp_reply){.seq = r->snd_nxt - 1, .ack = r->rcv_nxt, .flags = TCP_SYN | TCP_ACK,
+				.wnd = RTE_MIN(w->conf.tcp.rcv_buf, 65535u), .ttl = w->conf.tcp.ttl,
+				.tos = w->conf.tcp.tos, .opt = opt};
+	p->optlen = synack_options(w, r, opt);
+}
+
+/* ACK in the name of a request: <SEQ=SND.NXT><ACK=RCV.NXT>. */
+static int
+request_ack(struct worker *w, const struct request *r, struct seg *s, int reason)
+{
+	struct tcp_reply p = {.seq = r->snd_nxt, .ack = r->rcv_nxt, .flags = TCP_ACK, .ttl = w->conf.tcp.ttl,
+			      .wnd = RTE_MIN(w->conf.tcp.rcv_buf, 65535u) >> (r->feat & F_WS ? tcp_ws_offer(w->conf.tcp.rcv_buf) : 0)};
+	uint8_t opt[TCP_OPT_TS_LEN];
+
+	if (r->feat & F_TS) {
+		p.optlen = tcp_opt_emit_ts(opt, w->now_ms + r->ts_off, r->ts_recent);
+		p.opt = opt;
+	}
+	if (tcp_reply(w, s, &p) != SEG_TAKEN)
+		return reason;
+	w->stats[reason]++;
+	return SEG_TAKEN;
+}
+
+static void
+request_arm(struct worker *w, struct request *r)
+{
+	const uint64_t rto = (uint64_t)w->conf.tcp.rto_init_ms * 1000 << r->retries;
+
+	wheel_arm(&w->wheel, &r->timer, us_to_tick(w->now_us + RTE_MIN(rto, w->conf.tcp.rto_max_ms * 1000ull)));
+}
+
+/* Neighbour on the way to f's peer; a reference for the caller, or NEIGH_NONE. */
+static uint16_t
+peer_neigh(struct worker *w, const struct flow *f, uint8_t *ifidx, const struct rte_ether_addr *hint)
+{
+	uint8_t nexthop[16];
+	const int i = link_route(w, f->af, f->af == 4 ? (const void *)&f->addr.raddr4 : f->addr.raddr6, nexthop);
+
+	if (i < 0)
+		return NEIGH_NONE;
+	*ifidx = i;
+	return link_neigh_get(w, i, f->af, nexthop, hint);
+}
+
+void
+tcp_request_timer(struct worker *w, struct request *r)
+{
+	struct tcp_reply p;
+	uint8_t opt[40], ifidx;
+	struct flow f;
+	uint16_t neigh;
+
+	if (r->retries >= w->conf.tcp.synack_retries) {
+		STAT_INC(w, ATTEMPT_FAILS);
+		tcp_request_free(w, r);
+		return;
+	}
+	r->retries++;
+	request_arm(w, r);
+	flow_of(&r->o, &f);
+	neigh = peer_neigh(w, &f, &ifidx, NULL);
+	if (neigh == NEIGH_NONE)
+		return; /* like a lost SYN-ACK */
+	synack_hdr(w, r, &p, opt);
+	if (tcp_send_bare(w, &f, ifidx, neigh, &p)) {
+		STAT_INC(w, SYN_RETRANS);
+		STAT_INC(w, RETRANS_SEGS);
+	}
+	link_neigh_put(w, neigh);
+}
+
+/* --- SYN ----------------------------------------------------------------------------------------------------------- */
+
+static uint8_t
+common_features(const struct worker *w, const struct tcp_opts *o)
+{
+	const struct tern_tcp_conf *conf = &w->conf.tcp;
+
+	return (o->has_ts && !conf->no_timestamps ? F_TS : 0) | (o->sack_ok && !conf->no_sack ? F_SACK : 0) |
+	       (o->has_ws && !conf->no_wscale ? F_WS : 0);
+}
+
+static int
+send_cookie(struct worker *w, struct tern_listener *l, struct seg *s, struct tcp_opts *peer)
+{
+	const uint8_t feat = common_features(w, peer);
+	struct tcp_opts o = {.has_mss = true, .mss = tcp_mss_offer(&w->ifs[s->ifidx], s->flow.af)};
+	struct tcp_reply p = {.ack = s->seq + 1, .flags = TCP_SYN | TCP_ACK, .wnd = RTE_MIN(w->conf.tcp.rcv_buf, 65535u),
+			      .ttl = w->conf.tcp.ttl, .tos = w->conf.tcp.tos};
+	uint16_t mss = peer->has_mss ? RTE_MAX(peer->mss, TCP_MSS_MIN) :
+				       s->flow.af == 4 ? TCP_MSS_DEFAULT4 : TCP_MSS_DEFAULT6;
+	uint32_t iss, ts_off;
+	uint8_t opt[40];
+	int rc;
+
+	p.seq = tcp_cookie_make(w, &s->flow, s->seq, &mss);
+	if (feat & F_TS) { /* without timestamps nothing could remember these */
+		tcp_isn(w, &s->flow, &iss, &ts_off);
+		peer->sack_ok = feat & F_SACK;
+		peer->has_ws = feat & F_WS;
+		o.has_ts = true;
+		o.tsval = tcp_cookie_ts(w->now_ms, peer) + ts_off;
+		o.tsecr = peer->tsval;
+		o.sack_ok = peer->sack_ok;
+		o.has_ws = peer->has_ws;
+		o.ws = tcp_ws_offer(w->conf.tcp.rcv_buf);
+	}
+	p.optlen = tcp_opt_emit_syn(opt, &o);
+	p.opt = opt;
+	rc = tcp_reply(w, s, &p);
+	if (rc == SEG_TAKEN) {
+		STAT_INC(w, COOKIES_SENT);
+		l->cookie_us = w->now_us;
+	}
+	return rc;
+}
+
+static int
+listen_syn(struct worker *w, struct tern_listener *l, struct seg *s, struct timewait *tw)
+{
+	const bool half_full = l->half_n >= l->half_max;
+	uint32_t old_snd_nxt = 0, iss, ts_off;
+	const bool reuse = tw != NULL;
+	struct tcp_opts o = {0};
+	struct tcp_reply p;
+	struct request *r;
+	uint8_t opt[40];
+	int rc;
+
+	if (l->accept_n >= l->accept_max) {
+		STAT_INC(w, LISTEN_OVERFLOWS);
+		STAT_INC(w, LISTEN_DROPS);
+		return STAT_DROP_LISTEN;
+	}
+	tcp_opt_parse(s->opt, s->optlen, true, &o);
+	if (half_full && l->cookie_mode == TERN_COOKIE_NEVER) {
+		STAT_INC(w, REQQ_FULL_DROP);
+		STAT_INC(w, LISTEN_DROPS);
+		return STAT_DROP_LISTEN;
+	}
+	if (tw) {
+		STAT_INC(w, TW_RECYCLED);
+		old_snd_nxt = tw->snd_nxt;
+		tcp_timewait_free(w, tw);
+	}
+	if (half_full || l->cookie_mode == TERN_COOKIE_ALWAYS) {
+		if (half_full)
+			STAT_INC(w, REQQ_FULL_COOKIES);
+		return send_cookie(w, l, s, &o);
+	}
+	r = request_new(w, l, s);
+	if (unlikely(!r)) {
+		STAT_INC(w, LISTEN_DROPS);
+		return STAT_DROP_LISTEN;
+	}
+	tcp_isn(w, &s->flow, &iss, &ts_off);
+	if (reuse && seq_le(iss, old_snd_nxt)) /* stay ahead of the old incarnation: RFC 9293 3.6.1 */
+		iss = old_snd_nxt + 65536 + (worker_rand(w) & 0xffff);
+	r->rcv_nxt = s->seq + 1;
+	r->snd_nxt = iss + 1;
+	r->ts_off = ts_off;
+	r->ts_recent = o.tsval;
+	r->feat = common_features(w, &o);
+	r->snd_ws = o.ws;
+	r->mss = o.has_mss ? RTE_MAX(o.mss, 1u) : 0;
+	tcp_set_state(w, &r->o, TERN_SYN_RECEIVED);
+	request_arm(w, r);
+	synack_hdr(w, r, &p, opt);
+	rc = tcp_reply(w, s, &p);
+	return rc; /* if it could not go out, the timer sends it */
+}
+
+/* --- final ACK ----------------------------------------------------------------------------------------------------- */
+
+/* A connection in SYN-RECEIVED for the peer of s, not yet in the table. */
+static struct conn *
+passive_conn(struct worker *w, const struct seg *s, uint32_t iss, uint32_t ts_off)
+{
+	const struct rte_ether_hdr *eth = rte_pktmbuf_mtod(s->m, const struct rte_ether_hdr *);
+	struct conn *c = tcp_conn_new(w, &s->flow, s->hash, s->ifidx, iss, ts_off);
+
+	if (!c)
+		return NULL;
+	c->neigh = peer_neigh(w, &s->flow, &c->ifidx, &eth->src_addr);
+	if (c->neigh == NEIGH_NONE) {
+		pool_put(&w->conns, c);
+		return NULL;
+	}
+	c->state = TERN_SYN_RECEIVED;
+	c->feat |= F_PASSIVE;
+	c->snd_una = c->snd_nxt = c->snd_max = iss + 1;
+	return c;
+}
+
+/* c has all it negotiated: ESTABLISHED, queued, and the segment is its first. */
+static int
+promote(struct worker *w, struct tern_listener *l, struct conn *c, struct seg *s)
+{
+	c->last_ack = c->rcv_nxt;
+	c->rcv_adv = c->rcv_nxt + RTE_MIN(c->rcv_buf, 65535u); /* what the SYN-ACK said */
+	c->snd_wl1 = s->seq;
+	c->snd_wl2 = s->ack;
+	c->snd_wnd = c->max_wnd = (uint32_t)s->wnd << c->snd_ws;
+	STAT_INC(w, PASSIVE_OPENS);
+	tcp_established(w, c);
+	acceptq_add(l, c);
+	tcp_mark(c, P_ACCEPTABLE);
+	if (s->len == 0 && !(s->flags & (TCP_FIN | TCP_URG)))
+		return SEG_DONE;
+	tcp_input(w, &c->o, s);
+	return SEG_TAKEN;
+}
+
+/* Full accept queue at the final ACK. @return 0: there is room. */
+static int
+accept_full(struct worker *w, struct tern_listener *l)
+{
+	if (l->accept_n < l->accept_max)
+		return 0;
+	STAT_INC(w, LISTEN_OVERFLOWS);
+	STAT_INC(w, LISTEN_DROPS);
+	STAT_INC(w, ACCEPT_DEFER);
+	return STAT_DROP_LISTEN;
+}
+
+static int
+cookie_ack(struct worker *w, struct tern_listener *l, struct seg *s)
+{
+	struct tcp_opts o = {0}, rode = {0};
+	uint32_t iss, ts_off;
+	uint8_t feat = 0;
+	struct conn *c;
+	uint16_t mss;
+	int rc;
+
+	if (!l->cookie_us || w->now_us - l->cookie_us > 2 * COOKIE_PERIOD_US)
+		return tcp_reset_reply(w, s, STAT_DROP_LISTEN_FLAGS);
+	mss = tcp_cookie_check(w, &s->flow, s->seq - 1, s->ack - 1);
+	if (!mss) {
+		STAT_INC(w, COOKIES_FAILED);
+		return tcp_reset_reply(w, s, STAT_DROP_COOKIE);
+	}
+	rc = accept_full(w, l);
+	if (rc)
+		return w->conf.tcp.abort_on_overflow ? tcp_reset_reply(w, s, rc) : rc;
+	tcp_opt_parse(s->opt, s->optlen, false, &o);
+	tcp_isn(w, &s->flow, &iss, &ts_off);
+	if (o.has_ts) {
+		tcp_cookie_ts_decode(o.tsecr - ts_off, &rode);
+		rode.has_ts = true;
+		feat = common_features(w, &rode);
+	}
+	c = passive_conn(w, s, s->ack - 1, ts_off);
+	if (!c || table_insert(&w->table, &c->o)) {
+		if (c) {
+			STAT_INC(w, TABLE_FULL);
+			link_neigh_put(w, c->neigh);
+			pool_put(&w->conns, c);
+		}
+		STAT_INC(w, LISTEN_DROPS);
+		return STAT_DROP_LISTEN;
+	}
+	STAT_INC(w, COOKIES_RECV);
+	c->irs = s->seq - 1;
+	c->rcv_nxt = s->seq;
+	c->ts_recent = o.tsval;
+	c->ts_recent_ms = w->now_ms;
+	tcp_negotiate(w, c, mss, feat, rode.ws);
+	return promote(w, l, c, s);
+}
+
+int
+tcp_listen_input(struct worker *w, struct tern_listener *l, struct seg *s, struct timewait *tw)
+{
+	if (s->flags & TCP_RST)
+		return STAT_DROP_LISTEN_FLAGS;
+	if (s->flags & TCP_ACK)
+		return s->flags & TCP_SYN ? tcp_reset_reply(w, s, STAT_DROP_LISTEN_FLAGS) : cookie_ack(w, l, s);
+	if (!(s->flags & TCP_SYN))
+		return STAT_DROP_LISTEN_FLAGS;
+	if (s->flags & TCP_FIN)
+		return STAT_DROP_TCP_FLAGS;
+	return listen_syn(w, l, s, tw);
+}
+
+/* The request's SYN-ACK was answered after how long: its timer knows when it was sent. */
+static uint32_t
+synack_rtt_us(const struct worker *w, const struct request *r)
+{
+	const uint32_t sent = r->timer.expiry - (uint32_t)us_to_tick(w->conf.tcp.rto_init_ms * 1000ull);
+	const int32_t ticks = (int32_t)((uint32_t)us_to_tick(w->now_us) - sent);
+
+	return ticks > 0 ? (uint32_t)ticks << TICK_SHIFT : 1;
+}
+
+static int
+request_complete(struct worker *w, struct request *r, struct seg *s, const struct tcp_opts *o)
+{
+	struct tern_listener *l = r->lst;
+	const bool again = r->retries != 0;
+	struct conn *c;
+	int rc = accept_full(w, l);
+
+	if (rc) {
+		r->deferred = 1;
+		if (!w->conf.tcp.abort_on_overflow)
+			return rc;
+		tcp_request_free(w, r);
+		return tcp_reset_reply(w, s, rc);
+	}
+	c = passive_conn(w, s, r->snd_nxt - 1, r->ts_off);
+	if (!c) {
+		STAT_INC(w, LISTEN_DROPS);
+		return STAT_DROP_LISTEN; /* the SYN-ACK timer gives it another chance */
+	}
+	c->irs = r->rcv_nxt - 1;
+	c->rcv_nxt = r->rcv_nxt;
+	c->ts_recent = o->has_ts ? o->tsval : r->ts_recent;
+	c->ts_recent_ms = w->now_ms;
+	tcp_negotiate(w, c, r->mss, r->feat, r->snd_ws);
+	if (!again)
+		tcp_rtt_sample(w, c, synack_rtt_us(w, r));
+	else
+		c->cwnd = c->mss; /* RFC 5681 3.1: the SYN-ACK was lost */
+	table_replace(&w->table, &r->o, &c->o);
+	request_release(w, r);
+	return promote(w, l, c, s);
+}
+
+int
+tcp_request_input(struct worker *w, struct request *r, struct seg *s)
+{
+	const uint32_t wnd = RTE_MIN(w->conf.tcp.rcv_buf, 65535u);
+	const bool in_window = seq_ge(s->seq, r->rcv_nxt) && seq_lt(s->seq, r->rcv_nxt + wnd);
+	struct tcp_opts o = {0};
+	struct tcp_reply p;
+	uint8_t opt[40];
+
+	if (s->flags & TCP_RST) {
+		if (s->seq == r->rcv_nxt) { /* back to LISTEN: RFC 9293 3.10.7.4 */
+			STAT_INC(w, ATTEMPT_FAILS);
+			tcp_request_free(w, r);
+			return SEG_DONE;
+		}
+		return in_window ? request_ack(w, r, s, STAT_DROP_RST_SEQ) : STAT_DROP_RST_SEQ;
+	}
+	if (s->flags & TCP_SYN && !(s->flags & TCP_ACK) && s->seq == r->rcv_nxt - 1) { /* their SYN again */
+		synack_hdr(w, r, &p, opt);
+		STAT_INC(w, SYN_RETRANS);
+		return tcp_reply(w, s, &p);
+	}
+	if (!in_window)
+		return request_ack(w, r, s, STAT_DROP_SEQ);
+	if (s->flags & TCP_SYN) { /* another SYN: a passive open returns to LISTEN */
+		STAT_INC(w, ATTEMPT_FAILS);
+		tcp_request_free(w, r);
+		return STAT_DROP_SEQ;
+	}
+	if (!(s->flags & TCP_ACK))
+		return STAT_DROP_TCP_FLAGS;
+	if (s->ack != r->snd_nxt)
+		return tcp_reset_reply(w, s, STAT_DROP_ACK);
+	tcp_opt_parse(s->opt, s->optlen, false, &o);
+	if (r->feat & F_TS && (!o.has_ts || seq_lt(o.tsval, r->ts_recent)))
+		return STAT_DROP_PAWS;
+	return request_complete(w, r, s, &o);
+}

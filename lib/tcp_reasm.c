@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Received data: the in-order queue the application reads and the out-of-order queue behind a hole (SHLD-31), both chains of
+ * mbuf segments. Out-of-order segments are sorted by sequence number (mbuf hash.usr) and may overlap; overlaps are cut
+ * when they are moved over, so every byte is delivered once. Limits: rcv_buf bytes, OFO_SEGS_MAX segments, and small
+ * segments are copied together, so that one-byte segments can't pin a buffer each. SACK blocks: RFC 2018.
+ */
+#include <string.h>
+#include <rte_byteorder.h>
+#include <rte_mbuf.h>
+#include "tcp.h"
+
+#define OFO_SEGS_MAX 512u /* 256 KiB of 536-byte segments */
+#define COALESCE_MAX 256u /* copying this costs less than holding a 2 KiB buffer for it */
+
+void
+tcp_queue_free(struct rte_mbuf *m)
+{
+	struct rte_mbuf *next;
+
+	for (; m; m = next) {
+		next = m->next;
+		m->next = NULL;
+		m->nb_segs = 1;
+		rte_pktmbuf_free_seg(m);
+	}
+}
+
+/* Cut a packet down to the len bytes at off, as a bare chain of non-empty segments. */
+static struct rte_mbuf *
+payload_chain(struct rte_mbuf *m, uint32_t off, uint32_t len)
+{
+	struct rte_mbuf *head, *next;
+
+	while (off >= m->data_len) {
+		off -= m->data_len;
+		next = m->next;
+		rte_pktmbuf_free_seg(m);
+		m = next;
+	}
+	m->data_off += off;
+	m->data_len -= off;
+	head = m;
+	for (;; m = m->next) {
+		if (m->data_len >= len) {
+			m->data_len = len;
+			tcp_queue_free(m->next);
+			m->next = NULL;
+			return head;
+		}
+		len -= m->data_len;
+		while (m->next && m->next->data_len == 0) {
+			next = m->next;
+			m->next = next->next;
+			rte_pktmbuf_free_seg(next);
+		}
+	}
+}
+
+/* One segment (next is ignored) to the end of the in-order queue. */
+static void
+append(struct worker *w, struct conn *c, struct rte_mbuf *m)
+{
+	struct rte_mbuf *t = c->rcv_tail;
+	const uint32_t len = m->data_len;
+
+	c->rcv_queued += len;
+	c->rcv_nxt += len;
+	if (t && len <= COALESCE_MAX && RTE_MBUF_DIRECT(t) && rte_mbuf_refcnt_read(t) == 1 &&
+	    rte_pktmbuf_tailroom(t) >= len) {
+		memcpy(rte_pktmbuf_mtod_offset(t, void *, t->data_len), rte_pktmbuf_mtod(m, void *), len);
+		t->data_len += len;
+		m->next = NULL;
+		m->nb_segs = 1;
+		rte_pktmbuf_free_seg(m);
+		STAT_INC(w, RCV_COALESCE);
+		return;
+	}
+	m->next = NULL;
+	if (t)
+		t->next = m;
+	else
+		c->rcv_head = m;
+	c->rcv_tail = m;
+}
+
+/* Move what the hole no longer holds back. */
+static void
+pull_ofo(struct worker *w, struct conn *c)
+{
+	while (c->ofo && seq_le(c->ofo->hash.usr, c->rcv_nxt)) {
+		struct rte_mbuf *m = c->ofo;
+		const uint32_t cut = c->rcv_nxt - m->hash.usr;
+
+		c->ofo = m->next;
+		c->ofo_bytes -= m->data_len;
+		c->ofo_segs--;
+		if (cut >= m->data_len) {
+			m->next = NULL;
+			m->nb_segs = 1;
+			rte_pktmbuf_free_seg(m);
+			continue;
+		}
+		m->data_off += cut;
+		m->data_len -= cut;
+		append(w, c, m);
+	}
+}
+
+static void
+insert_ofo(struct worker *w, struct conn *c, struct rte_mbuf *m, uint32_t seq)
+{
+	struct rte_mbuf **pp = &c->ofo;
+
+	m->hash.usr = seq;
+	while (*pp && seq_le((*pp)->hash.usr, seq)) {
+		if (seq_ge((*pp)->hash.usr + (*pp)->data_len, seq + m->data_len)) { /* nothing new */
+			m->next = NULL;
+			m->nb_segs = 1;
+			rte_pktmbuf_free_seg(m);
+			return;
+		}
+		pp = &(*pp)->next;
+	}
+	m->next = *pp;
+	*pp = m;
+	c->ofo_bytes += m->data_len;
+	c->ofo_segs++;
+	STAT_INC(w, OFO_QUEUE);
+}
+
+static int
+queue_ofo(struct worker *w, struct conn *c, struct seg *s)
+{
+	struct rte_mbuf *m, *next;
+	uint32_t seq = s->seq;
+
+	tcp_mark(c, P_ACK); /* RFC 5681 4.2 */
+	if (c->ofo_segs + s->m->nb_segs > OFO_SEGS_MAX || c->ofo_bytes + s->len > c->rcv_buf) {
+		STAT_INC(w, OFO_DROP);
+		return STAT_DROP_RX_NOBUF;
+	}
+	c->ofo_last = seq;
+	for (m = payload_chain(s->m, s->data_off, s->len); m; m = next) {
+		const uint32_t n = m->data_len;
+
+		next = m->next;
+		insert_ofo(w, c, m, seq);
+		seq += n;
+	}
+	return SEG_TAKEN;
+}
+
+/* RFC 5681 4.2, RFC 9293 3.8.6.3: at least every second full-sized segment, never later than delack_ms. */
+static void
+schedule_ack(struct worker *w, struct conn *c)
+{
+	if (c->feat & F_QUICKACK || c->rcv_nxt - c->last_ack >= 2u * c->rcv_mss)
+		tcp_mark(c, P_ACK);
+	else if (!c->delack_at) {
+		c->delack_at = w->now_us + w->conf.tcp.delack_ms * 1000;
+		tcp_timer_sync(w, c);
+	}
+}
+
+int
+tcp_data(struct worker *w, struct conn *c, struct seg *s)
+{
+	struct rte_mbuf *m, *next;
+
+	if (s->seq != c->rcv_nxt)
+		return queue_ofo(w, c, s);
+	if (unlikely(c->rcv_queued + s->len > c->rcv_buf + (1u << c->rcv_ws))) {
+		STAT_INC(w, RCVQ_DROP);
+		tcp_mark(c, P_ACK);
+		return STAT_DROP_RX_NOBUF;
+	}
+	c->rcv_mss = RTE_MAX(c->rcv_mss, RTE_MIN(s->len, 65535u));
+	for (m = payload_chain(s->m, s->data_off, s->len); m; m = next) {
+		next = m->next;
+		append(w, c, m);
+	}
+	if (unlikely(c->ofo != NULL)) { /* a hole is filled: RFC 5681 4.2 wants the ACK now */
+		pull_ofo(w, c);
+		tcp_mark(c, P_ACK);
+	}
+	schedule_ack(w, c);
+	tcp_mark(c, P_READABLE);
+	return SEG_TAKEN;
+}
+
+unsigned int
+tcp_sack_blocks(const struct conn *c, uint8_t *opt, unsigned int room)
+{
+	const unsigned int max = room >= 12 ? (room - 4) / 8 : 0;
+	const struct rte_mbuf *m = c->ofo;
+	uint32_t block[4][2];
+	unsigned int n = 0, i;
+
+	/* Blocks in sequence order; the one with the newest segment is swapped to the front (RFC 2018 4). */
+	while (m && max) {
+		uint32_t left = m->hash.usr, right = left + m->data_len;
+
+		for (m = m->next; m && seq_le(m->hash.usr, right); m = m->next)
+			if (seq_gt(m->hash.usr + m->data_len, right))
+				right = m->hash.usr + m->data_len;
+		if (seq_le(left, c->ofo_last) && seq_lt(c->ofo_last, right)) {
+			if (n == max)
+				n--;
+			memmove(block[1], block[0], n * sizeof(block[0]));
+			block[0][0] = left, block[0][1] = right;
+			n++;
+		} else if (n < max) {
+			block[n][0] = left, block[n][1] = right;
+			n++;
+		}
+	}
+	if (n == 0)
+		return 0;
+	opt[0] = opt[1] = 1; /* NOP */
+	opt[2] = 5;
+	opt[3] = 2 + 8 * n;
+	for (i = 0; i < n; i++) {
+		const uint32_t be[2] = {rte_cpu_to_be_32(block[i][0]), rte_cpu_to_be_32(block[i][1])};
+
+		memcpy(opt + 4 + 8 * i, be, 8);
+	}
+	return 4 + 8 * n;
+}

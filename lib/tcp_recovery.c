@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What an acknowledgement says: round-trip time (RFC 6298, Karn), the congestion window (RFC 5681, IW10 of RFC 6928), loss
+ * recovery without SACK (NewReno, RFC 6582) and what a retransmission timeout does (go back to SND.UNA).
+ */
+#include <errno.h>
+#include <rte_mbuf.h>
+#include "tcp.h"
+
+#define DUPACK_THRESH 3 /* RFC 5681 3.2 */
+
+void
+tcp_cc_init(struct conn *c)
+{
+	c->cwnd = RTE_MIN(10u * c->mss, RTE_MAX(2u * c->mss, 14600u)); /* RFC 6928 2 */
+	c->ssthresh = UINT32_MAX;
+}
+
+void
+tcp_rtt_sample(struct worker *w, struct conn *c, uint32_t rtt_us)
+{
+	const uint32_t min = w->conf.tcp.rto_min_ms * 1000, max = w->conf.tcp.rto_max_ms * 1000;
+	uint64_t rto;
+
+	if (c->srtt_us == 0) { /* RFC 6298 2.2 */
+		c->srtt_us = RTE_MAX(rtt_us, 1u);
+		c->rttvar_us = rtt_us / 2;
+	} else { /* 2.3 */
+		const uint32_t d = c->srtt_us > rtt_us ? c->srtt_us - rtt_us : rtt_us - c->srtt_us;
+
+		c->rttvar_us = c->rttvar_us - c->rttvar_us / 4 + d / 4;
+		c->srtt_us = RTE_MAX(c->srtt_us - c->srtt_us / 8 + rtt_us / 8, 1u);
+	}
+	rto = (uint64_t)c->srtt_us + RTE_MAX(4 * c->rttvar_us, (uint32_t)TICK_US);
+	c->rto_us = RTE_MIN(RTE_MAX(rto, min), max);
+}
+
+static void
+sample_rtt(struct worker *w, struct conn *c, const struct seg *s, const struct tcp_opts *o)
+{
+	if (c->flags & C_RTT) {
+		if (seq_ge(s->ack, c->rtt_seq)) {
+			c->flags &= ~C_RTT;
+			tcp_rtt_sample(w, c, (uint32_t)w->now_us - c->rtt_us);
+		}
+	} else if (c->feat & F_TS && o->has_ts && o->tsecr) {
+		/* Unambiguous also for a retransmission (RFC 7323 4.1), to a millisecond. */
+		const uint32_t ms = w->now_ms + c->ts_off - o->tsecr;
+
+		if (ms < 1u << 20)
+			tcp_rtt_sample(w, c, ms * 1000);
+	}
+}
+
+static void
+free_acked(struct conn *c, uint32_t n)
+{
+	c->snd_queued -= n;
+	c->snd_head_off += n;
+	while (c->snd_head && c->snd_head_off >= c->snd_head->data_len) {
+		struct rte_mbuf *m = c->snd_head;
+
+		c->snd_head_off -= m->data_len;
+		c->snd_head = m->next;
+		m->next = NULL;
+		m->nb_segs = 1;
+		rte_pktmbuf_free_seg(m);
+	}
+	if (!c->snd_head) {
+		c->snd_tail = NULL;
+		c->flags &= ~C_TAIL_OWN;
+	}
+}
+
+static void
+enter_recovery(struct worker *w, struct conn *c)
+{
+	const uint32_t flight = c->snd_max - c->snd_una;
+
+	c->ssthresh = RTE_MAX(flight / 2, 2u * c->mss);
+	c->recover = c->snd_max;
+	c->flags |= C_RECOVERY;
+	STAT_INC(w, FAST_RETRANS);
+	tcp_retransmit_one(w, c);
+	c->cwnd = c->ssthresh + DUPACK_THRESH * c->mss;
+	tcp_rto_start(w, c);
+}
+
+static void
+duplicate_ack(struct worker *w, struct conn *c)
+{
+	if (c->flags & C_RECOVERY) {
+		c->cwnd += c->mss; /* a segment has left the network */
+		tcp_mark(c, P_OUTPUT);
+		return;
+	}
+	if (++c->dupacks == DUPACK_THRESH && (seq_gt(c->snd_una, c->recover) || c->recover == c->iss))
+		enter_recovery(w, c);
+}
+
+static void
+grow_cwnd(struct worker *w, struct conn *c, uint32_t acked)
+{
+	if (c->flags & C_RECOVERY) {
+		if (seq_ge(c->snd_una, c->recover)) { /* RFC 6582 3.2 step 3: full acknowledgement */
+			c->flags &= ~C_RECOVERY;
+			c->cwnd = RTE_MIN(c->ssthresh, RTE_MAX(c->snd_max - c->snd_una, (uint32_t)c->mss) + c->mss);
+		} else { /* partial: the next hole */
+			tcp_retransmit_one(w, c);
+			c->cwnd = (c->cwnd > acked ? c->cwnd - acked : 0) + c->mss;
+		}
+		return;
+	}
+	if (c->cwnd < c->ssthresh) {
+		c->cwnd += RTE_MIN(acked, 2u * c->mss); /* bytes, not ACKs: RFC 3465 */
+	} else {
+		c->cwnd_acc += acked;
+		if (c->cwnd_acc >= c->cwnd) {
+			c->cwnd_acc -= c->cwnd;
+			c->cwnd += c->mss;
+		}
+	}
+	c->cwnd = RTE_MIN(c->cwnd, 1u << 30);
+}
+
+/* SND.WND by RFC 9293 3.10.7.4. @return true when it changed. */
+static bool
+update_window(struct worker *w, struct conn *c, const struct seg *s)
+{
+	const uint32_t old = c->snd_wnd, wnd = (uint32_t)s->wnd << c->snd_ws;
+
+	if (!seq_lt(c->snd_wl1, s->seq) && !(c->snd_wl1 == s->seq && seq_le(c->snd_wl2, s->ack)))
+		return false;
+	c->snd_wl1 = s->seq;
+	c->snd_wl2 = s->ack;
+	c->snd_wnd = wnd;
+	c->max_wnd = RTE_MAX(c->max_wnd, wnd);
+	if (wnd == old)
+		return false;
+	if (c->flags & C_PERSIST && wnd > old) { /* open again: the probe's timer ends, the data goes out */
+		c->flags &= ~C_PERSIST;
+		c->rto_at = 0;
+		c->backoff = 0;
+	}
+	if (wnd > old)
+		tcp_mark(c, P_OUTPUT);
+	(void)w;
+	return true;
+}
+
+bool
+tcp_ack(struct worker *w, struct conn *c, const struct seg *s, const struct tcp_opts *o)
+{
+	const bool outstanding = c->snd_max != c->snd_una;
+	const bool wnd_changed = update_window(w, c, s);
+	const uint32_t acked = s->ack - c->snd_una, data = RTE_MIN(acked, c->snd_queued);
+	const bool fin_acked = c->flags & C_FIN_SENT && s->ack == c->snd_una + c->snd_queued + 1;
+
+	if (c->flags & C_PERSIST)
+		c->unacked_us = w->now_us; /* MUST-37: the peer is there */
+	if (acked == 0) {
+		if (outstanding && !wnd_changed && s->len == 0 && !(s->flags & (TCP_SYN | TCP_FIN)) && c->snd_wnd)
+			duplicate_ack(w, c);
+		return false;
+	}
+	sample_rtt(w, c, s, o);
+	if (seq_lt(c->snd_nxt, s->ack))
+		c->snd_nxt = s->ack;
+	tcp_snd_advance(c);
+	free_acked(c, data);
+	c->snd_una = s->ack;
+	c->dupacks = 0;
+	c->backoff = 0;
+	c->unacked_us = w->now_us;
+	if (c->snd_una == c->snd_max)
+		c->rto_at = 0;
+	else
+		tcp_rto_start(w, c);
+	c->flags &= ~C_PERSIST;
+	grow_cwnd(w, c, acked);
+	if (c->snd_queued || (c->flags & (C_FIN_QUEUED | C_FIN_SENT)) == C_FIN_QUEUED || c->snd_nxt != c->snd_max)
+		tcp_mark(c, P_OUTPUT);
+	if (c->flags & C_WANT_WRITE && c->snd_queued <= c->snd_buf / 2) {
+		c->flags &= ~C_WANT_WRITE;
+		tcp_mark(c, P_WRITABLE);
+	}
+	return fin_acked;
+}
+
+void
+tcp_rto_fired(struct worker *w, struct conn *c)
+{
+	STAT_INC(w, TIMEOUTS);
+	c->flags &= ~(C_RTT | C_RECOVERY);
+	if (c->state == TERN_SYN_SENT || c->state == TERN_SYN_RECEIVED) {
+		c->snd_nxt = c->iss;
+	} else {
+		c->ssthresh = RTE_MAX((c->snd_max - c->snd_una) / 2, 2u * c->mss); /* RFC 5681 (4) */
+		c->cwnd = c->mss;
+		c->cwnd_acc = 0;
+		c->dupacks = 0;
+		c->recover = c->snd_max; /* RFC 6582 4.1 */
+		c->snd_nxt = c->snd_una;
+		c->snd_cur = c->snd_head;
+		c->snd_cur_seq = c->snd_una - c->snd_head_off;
+	}
+	tcp_mark(c, P_OUTPUT);
+}

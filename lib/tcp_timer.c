@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Events in, deadlines out. A connection has four deadlines (retransmission or persist, delayed ACK, keep-alive, and the
+ * limit of its state) and one node in the wheel. Timers are lazy: setting or clearing a deadline writes only the
+ * connection; the node stands at or before the earliest deadline and moves on when it fires early.
+ * RFC 6298 (RTO), RFC 9293 3.8.3 (R2), 3.8.4 (keep-alive), 3.8.6.1 (zero-window probes).
+ */
+#include <errno.h>
+#include "tcp.h"
+
+#define BACKOFF_MAX 16
+
+void
+tcp_timer_sync(struct worker *w, struct conn *c)
+{
+	uint64_t at = UINT64_MAX, tick;
+
+	if (c->rto_at)
+		at = c->rto_at;
+	if (c->delack_at && c->delack_at < at)
+		at = c->delack_at;
+	if (c->misc_at && c->misc_at < at)
+		at = c->misc_at;
+	if (c->keep_at && c->keep_at < at)
+		at = c->keep_at;
+	if (at == UINT64_MAX)
+		return;
+	tick = us_to_tick(at);
+	if (!wheel_armed(&c->timer) || (int32_t)((uint32_t)tick - c->timer.expiry) < 0)
+		wheel_arm(&w->wheel, &c->timer, tick);
+}
+
+void
+tcp_rto_start(struct worker *w, struct conn *c)
+{
+	const uint64_t rto = (uint64_t)c->rto_us << RTE_MIN(c->backoff, BACKOFF_MAX);
+	const uint64_t max = (uint64_t)w->conf.tcp.rto_max_ms * 1000;
+
+	c->rto_at = w->now_us + RTE_MIN(rto, max);
+}
+
+void
+tcp_keepalive_start(struct worker *w, struct conn *c)
+{
+	c->keep_probes = 0;
+	c->last_rx_ms = w->now_ms;
+	c->keep_at = w->now_us + (uint64_t)c->keep_idle_s * 1000000;
+	tcp_timer_sync(w, c);
+}
+
+static void
+give_up(struct worker *w, struct conn *c)
+{
+	STAT_INC(w, ABORT_ON_TIMEOUT);
+	if (c->state != TERN_SYN_SENT)
+		tcp_send_ctl(w, c, TCP_RST | TCP_ACK, c->snd_max);
+	tcp_drop(w, c, -ETIMEDOUT);
+}
+
+static void
+keepalive_fired(struct worker *w, struct conn *c)
+{
+	const uint32_t idle_ms = w->now_ms - c->last_rx_ms, want_ms = c->keep_idle_s * 1000u;
+
+	if (idle_ms < want_ms || c->snd_max != c->snd_una) {
+		/* Heard from the peer since, or the retransmission timer watches it already. */
+		c->keep_probes = 0;
+		c->keep_at = w->now_us + (idle_ms < want_ms ? want_ms - idle_ms : want_ms) * 1000ull;
+		return;
+	}
+	if (c->keep_probes >= c->keep_cnt) {
+		give_up(w, c);
+		return;
+	}
+	c->keep_probes++;
+	STAT_INC(w, KEEPALIVES);
+	tcp_send_ctl(w, c, TCP_ACK, c->snd_max - 1); /* no data: SHLD-12 */
+	c->keep_at = w->now_us + c->keep_intvl_s * 1000000ull;
+}
+
+/* R2 (MUST-20): time since the oldest unacknowledged data made progress; for a zero window, since the last ACK (MUST-37). */
+static bool
+past_r2(const struct worker *w, const struct conn *c)
+{
+	return w->now_us - c->unacked_us >= (uint64_t)c->user_timeout_ms * 1000;
+}
+
+static void
+rto_due(struct worker *w, struct conn *c)
+{
+	c->rto_at = 0;
+	if (c->state != TERN_SYN_SENT && c->state != TERN_SYN_RECEIVED && past_r2(w, c)) {
+		give_up(w, c);
+		return;
+	}
+	if (c->backoff < BACKOFF_MAX)
+		c->backoff++;
+	if (c->flags & C_PERSIST || (c->snd_wnd == 0 && c->snd_queued && c->state != TERN_SYN_RECEIVED)) {
+		tcp_send_probe(w, c); /* one that finds no room is repeated like a lost one */
+		tcp_rto_start(w, c);
+		return;
+	}
+	tcp_rto_fired(w, c);
+}
+
+void
+tcp_timer(struct worker *w, struct conn *c)
+{
+	const uint64_t now = w->now_us;
+
+	if (c->delack_at && c->delack_at <= now) {
+		c->delack_at = 0;
+		STAT_INC(w, DELAYED_ACKS);
+		tcp_mark(c, P_ACK);
+	}
+	if (c->rto_at && c->rto_at <= now)
+		rto_due(w, c);
+	if (c->misc_at && c->misc_at <= now)
+		give_up(w, c);
+	if (c->keep_at && c->keep_at <= now)
+		keepalive_fired(w, c);
+	if (c->state != TERN_CLOSED)
+		tcp_timer_sync(w, c);
+}

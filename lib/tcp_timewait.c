@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * TIME-WAIT: a 64-byte record (96 for IPv6) in place of the connection, for 2 MSL (RFC 9293 3.6.1). It repeats the last ACK
+ * for a retransmitted FIN and starts 2 MSL again, answers old data with an ACK, ignores RST (RFC 1337), and gives way to a
+ * SYN that is newer by timestamp or sequence number (RFC 6191, MAY-2). When no record is free the connection is
+ * closed at once and counted, as Linux does at tcp_max_tw_buckets.
+ */
+#include <string.h>
+#include "tcp.h"
+
+enum { TW_TS_RECENT, TW_PORTSET, TW_WND_FEAT }; /* kind_data */
+
+static void
+arm(struct worker *w, struct timewait *tw)
+{
+	wheel_arm(&w->wheel, &tw->timer, us_to_tick(w->now_us + (uint64_t)w->conf.tcp.time_wait_ms * 1000));
+}
+
+void
+tcp_timewait_enter(struct worker *w, struct conn *c)
+{
+	struct timewait *tw = pool_get(&w->timewaits[c->af == 6]);
+	const uint32_t wnd = c->rcv_adv - c->rcv_nxt;
+
+	if (unlikely(!tw)) {
+		STAT_INC(w, TW_OVERFLOW);
+		tcp_drop(w, c, 0);
+		return;
+	}
+	tcp_set_state(w, &c->o, TERN_TIME_WAIT);
+	memcpy(tw, c, c->af == 4 ? TW_SIZE4 : offsetof(struct tobj, addr) + sizeof(union flow_addr));
+	memset(&tw->timer, 0, sizeof(tw->timer));
+	tw->kind = TOBJ_TW;
+	tw->snd_nxt = c->snd_max;
+	tw->kind_data[TW_TS_RECENT] = c->ts_recent;
+	tw->kind_data[TW_PORTSET] = c->portset;
+	tw->kind_data[TW_WND_FEAT] = RTE_MIN(wnd >> c->rcv_ws, 65535u) << 16 | c->feat;
+	table_replace(&w->table, &c->o, &tw->o);
+	STAT_INC(w, TW);
+	tcp_conn_retire(w, c);
+	arm(w, tw);
+}
+
+void
+tcp_timewait_free(struct worker *w, struct timewait *tw)
+{
+	wheel_cancel(&w->wheel, &tw->timer);
+	table_remove(&w->table, &tw->o);
+	if (tw->kind_data[TW_PORTSET])
+		portset_release(w, tw->kind_data[TW_PORTSET] - 1, tw->lport);
+	pool_put(&w->timewaits[tw->af == 6], tw);
+}
+
+void
+tcp_timewait_timer(struct worker *w, struct timewait *tw)
+{
+	if (unlikely(w->trace_state != NULL))
+		w->trace_state(w, &tw->o, TERN_TIME_WAIT, TERN_CLOSED);
+	STAT_INC(w, TW_EXPIRED);
+	tcp_timewait_free(w, tw);
+}
+
+/* <SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK> in the received packet. */
+static int
+reack(struct worker *w, const struct timewait *tw, struct seg *s)
+{
+	struct tcp_reply r = {.seq = tw->snd_nxt, .ack = tw->rcv_nxt, .flags = TCP_ACK, .ttl = w->conf.tcp.ttl,
+			      .wnd = tw->kind_data[TW_WND_FEAT] >> 16};
+	uint8_t opt[TCP_OPT_TS_LEN];
+	uint32_t iss, ts_off;
+
+	if (tw->kind_data[TW_WND_FEAT] & F_TS) {
+		tcp_isn(w, &s->flow, &iss, &ts_off);
+		r.optlen = tcp_opt_emit_ts(opt, w->now_ms + ts_off, tw->kind_data[TW_TS_RECENT]);
+		r.opt = opt;
+	}
+	STAT_INC(w, TW_REACK);
+	return tcp_reply(w, s, &r);
+}
+
+/* RFC 6191 2, RFC 9293 3.6.1 MAY-2: is this SYN surely newer than the old incarnation? */
+static bool
+newer_syn(const struct timewait *tw, const struct seg *s, const struct tcp_opts *o)
+{
+	if (tw->kind_data[TW_WND_FEAT] & F_TS && o->has_ts) {
+		if (seq_gt(o->tsval, tw->kind_data[TW_TS_RECENT]))
+			return true;
+		if (o->tsval != tw->kind_data[TW_TS_RECENT])
+			return false;
+	}
+	return seq_gt(s->seq, tw->rcv_nxt);
+}
+
+int
+tcp_timewait_input(struct worker *w, struct timewait *tw, struct seg *s)
+{
+	const uint8_t feat = tw->kind_data[TW_WND_FEAT];
+	struct tcp_opts o = {0};
+	int rc;
+
+	if (s->optlen)
+		tcp_opt_parse(s->opt, s->optlen, s->flags & TCP_SYN, &o);
+	if (s->flags & TCP_RST) {
+		STAT_INC(w, TW_RST_IGNORED);
+		return STAT_DROP_TW;
+	}
+	if ((s->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN && newer_syn(tw, s, &o)) {
+		struct tern_listener *l = tcp_listener_find(w, s);
+
+		if (l)
+			return tcp_listen_input(w, l, s, tw);
+	}
+	if (feat & F_TS && !(s->flags & TCP_SYN)) { /* PAWS */
+		if (o.has_ts && seq_lt(o.tsval, tw->kind_data[TW_TS_RECENT]) && !(s->flags & TCP_FIN)) {
+			w->stats[STAT_DROP_PAWS]++;
+			rc = reack(w, tw, s);
+			return rc == SEG_TAKEN ? rc : SEG_DONE;
+		}
+	}
+	if (s->flags & TCP_FIN && s->seq + s->len + 1 == tw->rcv_nxt) /* their FIN again: our ACK was lost */
+		arm(w, tw);
+	else if (s->len == 0 && !(s->flags & (TCP_SYN | TCP_FIN)) && s->seq == tw->rcv_nxt)
+		return STAT_DROP_TW; /* a plain duplicate ACK needs no answer */
+	w->stats[STAT_DROP_TW]++;
+	rc = reack(w, tw, s);
+	return rc == SEG_TAKEN ? rc : SEG_DONE;
+}

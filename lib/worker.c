@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A worker's memory and its three steps: input in prefetched stages, timers, output. Every object a worker can ever use
+ * is mapped here, on its lcore's NUMA node; afterwards nothing is allocated outside pools. Input keeps no pointer from
+ * one stage to the next: stage B only prefetches, stage C looks up again, because an earlier packet of the burst may
+ * have replaced the object.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <numa.h>
+#include <rte_errno.h>
+#include <rte_log.h>
+#include <rte_prefetch.h>
+#include <sodium.h>
+#include "tcp.h"
+#include "worker.h"
+#include "trace.h"
+
+#define TIMER_BUDGET 4096 /* wheel nodes a poll may handle: bounds a poll when many expire in one tick */
+
+static void
+def32(uint32_t *v, uint32_t d)
+{
+	if (*v == 0)
+		*v = d;
+}
+
+int
+worker_conf_defaults(struct tern_conf *conf)
+{
+	struct tern_tcp_conf *t = &conf->tcp;
+
+	if (!conf->name)
+		conf->name = "tern";
+	def32(&conf->max_conns, 16384);
+	def32(&conf->max_requests, 65536);
+	def32(&conf->max_timewait, 65536);
+	def32(&conf->max_portsets, 1024);
+	def32(&conf->max_listeners, 64);
+	def32(&conf->max_neighbours, 1024);
+	def32(&conf->n_mbufs, 16384);
+	def32(&t->time_wait_ms, 60000);
+	def32(&t->rto_init_ms, 1000);
+	def32(&t->rto_min_ms, 200);
+	def32(&t->rto_max_ms, 60000);
+	def32(&t->delack_ms, 40);
+	def32(&t->fin_timeout_ms, 60000);
+	def32(&t->user_timeout_ms, 100000);
+	def32(&t->syn_timeout_ms, 180000);
+	def32(&t->snd_buf, 262144);
+	def32(&t->rcv_buf, 262144);
+	def32(&t->somaxconn, 4096);
+	def32(&t->max_syn_backlog, 4096);
+	if (!t->synack_retries)
+		t->synack_retries = 5;
+	if (!t->port_min)
+		t->port_min = 1024;
+	if (!t->port_max)
+		t->port_max = 65535;
+	if (!t->ttl)
+		t->ttl = 64;
+	if (t->port_min > t->port_max) {
+		RTE_LOG(ERR, USER1, "tern: port_min %u is above port_max %u\n", t->port_min, t->port_max);
+		return -EINVAL;
+	}
+	if (t->delack_ms >= 500) {
+		RTE_LOG(ERR, USER1, "tern: delack_ms %u: must be below 500 (RFC 9293 MUST-40)\n", t->delack_ms);
+		return -EINVAL;
+	}
+	if (t->rcv_buf < 2048 || t->snd_buf < 2048 || t->rcv_buf > 1u << 30 || t->snd_buf > 1u << 30) {
+		RTE_LOG(ERR, USER1, "tern: rcv_buf %u, snd_buf %u: must be 2048..2^30 bytes\n", t->rcv_buf, t->snd_buf);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+int
+worker_create(struct worker **out, const struct tern_conf *conf, unsigned int index, int node, struct rte_mempool *mp,
+	      uint64_t now_us)
+{
+	const uint64_t max_objs = (uint64_t)conf->max_conns + conf->max_requests + conf->max_timewait;
+	struct worker *w = node_alloc(sizeof(*w), node);
+	uint8_t key[32];
+	int rc;
+
+	if (!w)
+		return -ENOMEM;
+	if (sodium_init() < 0 || max_objs > 1u << 31) {
+		node_free(w, sizeof(*w));
+		return -EINVAL;
+	}
+	w->conf = *conf;
+	w->index = index;
+	w->node = node;
+	w->mp = mp;
+	w->pend_tail = &w->pend_head;
+	randombytes_buf(w->secret, sizeof(w->secret));
+	randombytes_buf(w->cookie_key, sizeof(w->cookie_key));
+	randombytes_buf(w->rng, sizeof(w->rng));
+	randombytes_buf(key, sizeof(key));
+	wheel_init(&w->wheel, now_us >> TICK_SHIFT);
+	rc = table_init(&w->table, (uint32_t)max_objs, key, node);
+	rc = rc ? rc : pool_init(&w->conns, conf->max_conns, sizeof(struct conn), node);
+	rc = rc ? rc : pool_init(&w->requests, conf->max_requests, sizeof(struct request), node);
+	rc = rc ? rc : pool_init(&w->timewaits[0], conf->max_timewait, TW_SIZE4, node);
+	rc = rc ? rc : pool_init(&w->timewaits[1], conf->max_timewait, TW_SIZE6, node);
+	rc = rc ? rc : portset_init(w);
+	w->cookie_epoch = now_us / COOKIE_PERIOD_US;
+	worker_set_time(w, now_us);
+	rc = rc ? rc : link_init(w, conf->max_neighbours);
+	if (rc) {
+		worker_destroy(w);
+		return rc;
+	}
+	*out = w;
+	return 0;
+}
+
+static void
+free_object(struct tobj *o, void *arg)
+{
+	struct worker *w = arg;
+
+	if (o->kind == TOBJ_CONN) {
+		struct conn *c = (struct conn *)o;
+
+		tcp_queue_free(c->snd_head);
+		tcp_queue_free(c->rcv_head);
+		while (c->ofo) {
+			struct rte_mbuf *m = c->ofo;
+
+			c->ofo = m->next;
+			rte_pktmbuf_free_seg(m);
+		}
+	}
+	(void)w;
+}
+
+void
+worker_destroy(struct worker *w)
+{
+	struct tern_listener *l, *next;
+	unsigned int i, k;
+
+	if (!w)
+		return;
+	if (w->table.buckets)
+		table_walk(&w->table, free_object, w);
+	for (i = 0; i < w->n_ifs; i++)
+		for (k = 0; k < w->ifs[i].n_tx; k++)
+			rte_pktmbuf_free(w->ifs[i].tx[k]);
+	link_fini(w);
+	for (l = w->listeners; l; l = next) {
+		next = l->next;
+		free(l);
+	}
+	portset_fini(w);
+	pool_fini(&w->conns);
+	pool_fini(&w->requests);
+	pool_fini(&w->timewaits[0]);
+	pool_fini(&w->timewaits[1]);
+	table_fini(&w->table);
+	node_free(w, sizeof(*w));
+}
+
+void
+worker_set_time(struct worker *w, uint64_t now_us)
+{
+	if (now_us < w->now_us)
+		return;
+	w->now_us = now_us;
+	w->now_ms = (uint32_t)(now_us / 1000); /* by a constant: a multiplication, once a poll */
+	if (unlikely(now_us / COOKIE_PERIOD_US != w->cookie_epoch))
+		tcp_cookie_rotate(w);
+}
+
+static void
+count_and_free(struct worker *w, struct rte_mbuf *m, int reason)
+{
+	w->stats[reason]++;
+	rte_pktmbuf_free(m);
+}
+
+/* Stage A for one frame; true when it is a TCP segment for stages B and C. */
+static bool
+stage_parse(struct worker *w, const struct iface *ifc, struct rte_mbuf *m, struct seg *s)
+{
+	int rc;
+
+	if (unlikely(w->trace_pkt != NULL))
+		w->trace_pkt(w, m, false);
+	rc = pkt_parse(ifc, m, s);
+	if (unlikely(rc)) {
+		count_and_free(w, m, rc);
+		return false;
+	}
+	if (unlikely(s->kind != PKT_TCP)) {
+		m = link_input(w, s);
+		if (!m)
+			return false;
+		rc = pkt_parse(ifc, m, s); /* a datagram whose last fragment this was */
+		if (rc == 0 && s->kind != PKT_TCP && s->kind != PKT_FRAG) {
+			link_input(w, s);
+			return false;
+		}
+		if (rc || s->kind == PKT_FRAG) {
+			count_and_free(w, m, rc ? rc : STAT_DROP_FRAG);
+			return false;
+		}
+	}
+	s->hash = table_hash(&w->table, &s->flow);
+	table_prefetch_bucket(&w->table, s->hash);
+	return true;
+}
+
+void
+worker_input(struct worker *w, uint8_t ifidx, struct rte_mbuf **m, unsigned int n)
+{
+	const struct iface *ifc = &w->ifs[ifidx];
+	struct seg segs[BURST];
+	unsigned int i, k = 0;
+
+	w->stats[STAT_RX_PKTS] += n;
+	for (i = 0; i < n; i++) {
+		if (i + 4 < n)
+			rte_prefetch0(rte_pktmbuf_mtod(m[i + 4], void *));
+		k += stage_parse(w, ifc, m[i], &segs[k]);
+	}
+	for (i = 0; i < k; i++)
+		table_peek(&w->table, segs[i].hash);
+	w->stats[STAT_IN_SEGS] += k;
+	for (i = 0; i < k; i++)
+		tcp_input(w, table_lookup(&w->table, &segs[i].flow, segs[i].hash), &segs[i]);
+}
+
+static void
+timer_fired(struct wheel_node *n, void *arg)
+{
+	struct worker *w = arg;
+	struct tobj *o = (struct tobj *)n;
+
+	switch (o->kind) {
+	case TOBJ_CONN:
+		tcp_timer(w, (struct conn *)o);
+		break;
+	case TOBJ_REQ:
+		tcp_request_timer(w, (struct request *)o);
+		break;
+	case TOBJ_TW:
+		tcp_timewait_timer(w, (struct timewait *)o);
+		break;
+	case TOBJ_NEIGH:
+		link_timer(w, (struct neigh *)n);
+		break;
+	}
+}
+
+bool
+worker_run(struct worker *w)
+{
+	const unsigned int fired = wheel_advance(&w->wheel, w->now_us >> TICK_SHIFT, TIMER_BUDGET, timer_fired, w);
+
+	return tcp_run_pending(w) || fired;
+}
+
+uint64_t
+worker_next_us(const struct worker *w)
+{
+	const uint64_t tick = wheel_next(&w->wheel);
+
+	if (w->pend_head)
+		return w->now_us;
+	return tick == UINT64_MAX ? UINT64_MAX : RTE_MAX(tick << TICK_SHIFT, w->now_us);
+}
+
+bool
+worker_idle(const struct worker *w, bool timewait_too)
+{
+	if (w->conns.avail != w->conns.total || w->requests.avail != w->requests.total || w->pend_head)
+		return false;
+	return !timewait_too || (w->timewaits[0].avail == w->timewaits[0].total &&
+				 w->timewaits[1].avail == w->timewaits[1].total);
+}
