@@ -241,6 +241,8 @@ port_probe(struct port *p, const struct tern_if_conf *ifc, unsigned int n_worker
 		p->n_rxq = p->n_txq = RTE_MIN(p->n_rxq, p->n_txq);
 	p->rss = n_workers > 1 && p->n_rxq > 1 && rss_able(&info, ifc);
 	p->reta_size = info.reta_size;
+	p->key_len = info.hash_key_size ? info.hash_key_size : STEER_KEY_LEN;
+	p->rss_hf = info.flow_type_rss_offloads & (RTE_ETH_RSS_NONFRAG_IPV4_TCP | RTE_ETH_RSS_NONFRAG_IPV6_TCP);
 	p->allmulti = memcmp(ifc->addr6, none, 16) != 0;
 	p->rx_desc = p->tx_desc = desc;
 	rc = rte_eth_dev_adjust_nb_rx_tx_desc(p->port_id, &p->rx_desc, &p->tx_desc);
@@ -278,9 +280,8 @@ configure(struct port *p, const struct rte_eth_dev_info *info, const struct stee
 		conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
 		conf.rxmode.offloads |= info->rx_offload_capa & RTE_ETH_RX_OFFLOAD_RSS_HASH;
 		conf.rx_adv_conf.rss_conf.rss_key = key;
-		conf.rx_adv_conf.rss_conf.rss_key_len = info->hash_key_size ? info->hash_key_size : STEER_KEY_LEN;
-		conf.rx_adv_conf.rss_conf.rss_hf =
-			info->flow_type_rss_offloads & (RTE_ETH_RSS_NONFRAG_IPV4_TCP | RTE_ETH_RSS_NONFRAG_IPV6_TCP);
+		conf.rx_adv_conf.rss_conf.rss_key_len = p->key_len;
+		conf.rx_adv_conf.rss_conf.rss_hf = p->rss_hf;
 	}
 	rc = rte_eth_dev_configure(p->port_id, p->n_rxq, p->n_txq, &conf);
 	if (rc) {
@@ -296,37 +297,52 @@ configure(struct port *p, const struct rte_eth_dev_info *info, const struct stee
 	return 0;
 }
 
-/* Write the RETA, then read key and RETA back. p->rss falls when the device does not take ours. */
-static void
-steer_prove(struct port *p, const struct steer *s)
+/* @return 1 when the device shows our key, 0 when it shows none, -1 when it shows another. */
+static int
+prove_key(const struct port *p, const struct steer *s)
 {
-	struct rte_eth_rss_reta_entry64 want[RETA_GROUPS] = {0}, got[RETA_GROUPS] = {0};
 	uint8_t key[KEY_MAX] = {0};
 	struct rte_eth_rss_conf conf = {.rss_key = key, .rss_key_len = sizeof(key)};
-	unsigned int i;
-	bool read;
+
+	if (rte_eth_dev_rss_hash_conf_get(p->port_id, &conf))
+		return 0;
+	if (memcmp(key, s->key, STEER_KEY_LEN) == 0)
+		return 1;
+	memset(key, 0, sizeof(key)); /* some take a key only when running */
+	memcpy(key, s->key, STEER_KEY_LEN);
+	conf = (struct rte_eth_rss_conf){.rss_key = key, .rss_key_len = p->key_len, .rss_hf = p->rss_hf};
+	if (rte_eth_dev_rss_hash_update(p->port_id, &conf))
+		return -1;
+	memset(key, 0, sizeof(key));
+	conf.rss_key_len = sizeof(key);
+	return rte_eth_dev_rss_hash_conf_get(p->port_id, &conf) || memcmp(key, s->key, STEER_KEY_LEN) ? -1 : 1;
+}
+
+/* Write the RETA and read it back. @return as prove_key(). */
+static int
+prove_reta(const struct port *p, const struct steer *s)
+{
+	struct rte_eth_rss_reta_entry64 want[RETA_GROUPS] = {0}, got[RETA_GROUPS] = {0};
+	unsigned int i, g, k;
 
 	for (i = 0; i < p->reta_size; i++) {
-		struct rte_eth_rss_reta_entry64 *g = &want[i / RTE_ETH_RETA_GROUP_SIZE];
-
-		g->mask |= UINT64_C(1) << (i % RTE_ETH_RETA_GROUP_SIZE);
-		got[i / RTE_ETH_RETA_GROUP_SIZE].mask = g->mask;
-		g->reta[i % RTE_ETH_RETA_GROUP_SIZE] = s->reta[i & (s->reta_size - 1)] % p->n_rxq;
+		g = i / RTE_ETH_RETA_GROUP_SIZE;
+		k = i % RTE_ETH_RETA_GROUP_SIZE;
+		want[g].mask |= UINT64_C(1) << k;
+		got[g].mask = want[g].mask;
+		want[g].reta[k] = s->reta[i & (s->reta_size - 1)] % p->n_rxq;
 	}
-	if (rte_eth_dev_rss_reta_update(p->port_id, want, p->reta_size)) {
-		p->rss = false;
-		return;
+	if (rte_eth_dev_rss_reta_update(p->port_id, want, p->reta_size))
+		return -1;
+	if (rte_eth_dev_rss_reta_query(p->port_id, got, p->reta_size))
+		return 0;
+	for (i = 0; i < p->reta_size; i++) {
+		g = i / RTE_ETH_RETA_GROUP_SIZE;
+		k = i % RTE_ETH_RETA_GROUP_SIZE;
+		if (want[g].reta[k] != got[g].reta[k])
+			return -1;
 	}
-	read = rte_eth_dev_rss_reta_query(p->port_id, got, p->reta_size) == 0;
-	for (i = 0; read && i < p->reta_size; i++)
-		if (want[i / RTE_ETH_RETA_GROUP_SIZE].reta[i % RTE_ETH_RETA_GROUP_SIZE] !=
-		    got[i / RTE_ETH_RETA_GROUP_SIZE].reta[i % RTE_ETH_RETA_GROUP_SIZE])
-			p->rss = false;
-	if (rte_eth_dev_rss_hash_conf_get(p->port_id, &conf))
-		read = false;
-	else if (memcmp(key, s->key, STEER_KEY_LEN))
-		p->rss = false;
-	p->read_back = read && p->rss;
+	return 1;
 }
 
 static int
@@ -378,8 +394,12 @@ port_start(struct port *p, struct rte_mempool *const *mp, const unsigned int *lc
 		return rc;
 	}
 	p->started = true;
-	if (p->rss)
-		steer_prove(p, s);
+	if (p->rss) {
+		const int key = prove_key(p, s), reta = prove_reta(p, s);
+
+		p->rss = key >= 0 && reta >= 0;
+		p->read_back = key > 0 && reta > 0;
+	}
 	rte_eth_promiscuous_disable(p->port_id);
 	/* Solicited-node groups of every local address would overflow most filters. */
 	if (p->allmulti && rte_eth_allmulticast_enable(p->port_id))

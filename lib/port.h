@@ -24,10 +24,12 @@ struct port {
 	uint16_t n_rxq, n_txq;
 	uint16_t rx_desc, tx_desc;
 	uint16_t reta_size; /* the device's */
+	uint8_t key_len;    /* bytes of RSS key it wants */
+	uint64_t rss_hf;
 	struct rte_ether_addr mac;
 	bool owned, started;
-	bool rss;	/* the device spreads by Toeplitz over our RETA */
-	bool read_back; /* and key and RETA were read back equal to ours */
+	bool rss;	/* the device spreads by Toeplitz with our key and RETA */
+	bool read_back; /* which were read back equal */
 	bool allmulti;
 	bool tx_ip_cksum, tx_tcp_cksum, tx_multi_seg;
 	int node;
