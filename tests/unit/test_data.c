@@ -1,0 +1,1092 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Data transfer: RFC 9293 3.7.4 (Nagle), 3.8 (retransmission, windows, SWS, delayed ACK), RFC 6298, RFC 5681, RFC 6582,
+ * RFC 7323. Payload is compared byte by byte by the harness.
+ */
+#include "harness.h"
+
+#define MSS (bed.af == 4 ? 1460u : 1440u)
+
+static void
+test_both_ways(void)
+{
+	struct sock *s = fx_established();
+
+	CHECK_EQ(sock_send(s, 500), 500);
+	run();
+	expect(ACK | PSH, 1, 1, 500); /* PSH on the last segment of a send */
+	tx(ACK, 1, 501, 300);
+	CHECK_EQ(s->readable, 1);
+	CHECK_EQ(tern_recv_queued(s->c), 300);
+	CHECK_EQ(sock_recv(s, 100), 100);
+	CHECK_EQ(sock_recv(s, 1000), 200);
+	CHECK_EQ(tern_send_queued(s->c), 0);
+	expect_at(ACK, 501, 301, 0, TICK_US, 500 * MS);
+	expect_silence_for(10 * SEC);
+}
+
+static void
+test_peek(void)
+{
+	struct sock *s = fx_established();
+	uint8_t b[10];
+
+	CHECK_EQ(tern_peek(s->c, b, 10), -EAGAIN);
+	tx(ACK, 1, 1, 5);
+	CHECK_EQ(tern_peek(s->c, b, 10), 5);
+	CHECK_EQ(tern_peek(s->c, b, 10), 5);
+	CHECK_EQ(b[4], pat(5));
+	CHECK_EQ(sock_recv(s, 10), 5);
+}
+
+static void
+test_mbufs(void)
+{
+	struct sock *s = fx_established();
+	struct rte_mbuf *m = tern_mbuf_alloc(TW_(&bed.n[0]));
+	uint8_t *p;
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(m);
+	p = (uint8_t *)rte_pktmbuf_append(m, 1000);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(p);
+	for (unsigned int i = 0; i < 1000; i++)
+		p[i] = pat(s->tx_pos + i);
+	CHECK_EQ(tern_send_mbuf(s->c, m), 0);
+	s->tx_pos += 1000;
+	CHECK_EQ(sock_send(s, 100), 100); /* must not be appended to memory that's not ours to write */
+	run();
+	tx(ACK, 1, 1001, 700);
+	CHECK(rx_flush() >= 1);
+	m = tern_recv_mbuf(s->c);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(m);
+	CHECK_EQ(rte_pktmbuf_pkt_len(m), 700);
+	CHECK_EQ(*rte_pktmbuf_mtod_offset(m, uint8_t *, 699), pat(700));
+	rte_pktmbuf_free(m);
+	CHECK(tern_recv_mbuf(s->c) == NULL);
+	tx(ACK, 701, 1101, 0);
+	CHECK_EQ(tern_send_queued(s->c), 0);
+}
+
+/* The peer's window and MSS bound what is in flight. */
+static void
+test_peer_window(void)
+{
+	struct sock *s;
+	uint32_t pos = 1;
+
+	peer.mss = 1000;
+	peer.wnd = 3000;
+	s = fx_established();
+	CHECK_EQ(sock_send(s, 20000), 20000);
+	run();
+	for (unsigned int i = 0; i < 3; i++, pos += 1000)
+		expect(ACK, pos, 1, 1000);
+	expect_silence();
+	tx(ACK, 1, 1001, 0); /* right edge one segment further */
+	expect(ACK, 3001, 1, 1000);
+	expect_silence();
+	tx(ACK, 1, 4001, 0);
+	for (pos = 4001; pos <= 6001; pos += 1000)
+		expect(ACK, pos, 1, 1000);
+	expect_silence();
+}
+
+/* A shrunken window (right edge moved left): nothing more is sent, nothing breaks (MUST-34). */
+static void
+test_window_shrinks(void)
+{
+	struct sock *s;
+
+	peer.mss = 1000;
+	peer.wnd = 4000;
+	s = fx_established();
+	CHECK_EQ(sock_send(s, 6000), 6000);
+	run();
+	CHECK_EQ(rx_flush(), 4);
+	peer.wnd = 500;
+	tx(ACK, 1, 1001, 0);
+	expect_silence();
+	tx(ACK, 1, 4001, 0); /* all of it arrived anyway */
+	peer.wnd = 4000;
+	tx(ACK, 1, 4001, 0);
+	rx_flush();
+	tx(ACK, 1, 6001, 0);
+	CHECK_EQ(tern_send_queued(s->c), 0);
+}
+
+/* Our window: the sender fills it, it closes, reading opens it; never a silly step (MUST-39). */
+static void
+test_own_window(void)
+{
+	const struct frame *f;
+	struct sock *s;
+	uint32_t pos = 1, edge;
+
+	bed.conf.tcp.rcv_buf = 8192;
+	s = fx_established();
+	for (unsigned int i = 0; i < 20; i++) {
+		tx(ACK, pos, 1, 1024);
+		advance_us(500 * MS);
+		f = NULL;
+		while (rx_peek())
+			f = rx();
+		CU_ASSERT_PTR_NOT_NULL_FATAL(f);
+		if (f->ack == peer.iss + pos)
+			break;
+		pos += 1024;
+		CHECK_EQ(f->ack, peer.iss + pos);
+		if (f->wnd < 1024)
+			break;
+	}
+	CHECK(pos >= 1 + 4096 && pos <= 1 + 8192 + 1024);
+	edge = pos + f->wnd;
+	CHECK_EQ(sock_recv(s, 100), 100); /* a silly step */
+	run();
+	while ((f = rx()))
+		CHECK_EQ(f->ack - peer.iss + f->wnd, edge);
+	CHECK_EQ(sock_recv_all(s) + 100, pos - 1);
+	advance_to_frame(SEC);
+	f = rx(); /* the window update */
+	CU_ASSERT_PTR_NOT_NULL_FATAL(f);
+	CHECK_EQ(f->ack, peer.iss + pos);
+	CHECK(f->wnd >= 2048);
+	tx(ACK, pos, 1, 1024);
+	CHECK_EQ(sock_recv_all(s), 1024);
+}
+
+/* The right edge of our window never moves left (SHLD-14), whatever comes and is read. */
+static void
+test_right_edge(void)
+{
+	const struct frame *f;
+	uint32_t pos = 1, edge = 0;
+	struct sock *s;
+
+	bed.conf.tcp.rcv_buf = 16384;
+	s = fx_established();
+	for (unsigned int i = 0; i < 2000; i++) {
+		const uint32_t n = harness_rand() % 700 + 1;
+
+		if (edge == 0 || seq_le(pos + n, edge)) {
+			tx(ACK, pos, 1, n);
+			pos += n;
+		}
+		if (harness_rand() % 4 == 0) {
+			sock_recv(s, harness_rand() % 5000);
+			run();
+		}
+		if (harness_rand() % 64 == 0)
+			CHECK_EQ(tern_setopt(s->c, TERN_OPT_RCVBUF, 8192 + harness_rand() % 16384), 0);
+		if (harness_rand() % 3 == 0)
+			advance_us(harness_rand() % (100 * MS));
+		while ((f = rx())) {
+			const uint32_t e = f->ack - peer.iss + f->wnd;
+
+			CHECK(edge == 0 || seq_ge(e, edge));
+			edge = e;
+		}
+		if (CU_get_number_of_failure_records() > 20)
+			break;
+	}
+	sock_recv_all(s);
+	CHECK_EQ(s->rx_pos, pos);
+}
+
+/* Zero window: probes with backoff as long as they are answered (MUST-35 to MUST-37, SHLD-29, SHLD-30). */
+static void
+test_persist(void)
+{
+	uint64_t last, gap = 0;
+	const struct frame *f;
+	struct sock *s;
+
+	peer.wnd = 1000;
+	peer.mss = 1000;
+	s = fx_established();
+	CHECK_EQ(sock_send(s, 3000), 3000);
+	run();
+	expect(ACK, 1, 1, 1000);
+	peer.wnd = 0;
+	tx(ACK, 1, 1001, 0);
+	expect_silence();
+	last = bed.now_us;
+	for (unsigned int i = 0; i < 20; i++) {
+		CHECK(advance_to_frame(61 * SEC));
+		f = rx();
+		CU_ASSERT_PTR_NOT_NULL_FATAL(f);
+		CHECK(f->len <= 1);
+		CHECK(f->seq - peer.irs == 1000 || f->seq - peer.irs == 1001);
+		CHECK(bed.now_us - last + SLACK_US >= gap); /* never faster */
+		if (i == 0)
+			CHECK(bed.now_us - last >= 200 * MS && bed.now_us - last <= 3 * SEC);
+		gap = bed.now_us - last;
+		last = bed.now_us;
+		tx(ACK, 1, 1001, 0);
+		expect_silence();
+	}
+	CHECK(gap >= 30 * SEC);
+	CHECK_EQ(s->closed, 0); /* answered probes keep it alive for ever */
+	CHECK(STAT(PROBES) == 20);
+	peer.wnd = 5000;
+	tx(ACK, 1, 1001, 0);
+	expect(ACK, 1001, 1, 1000);
+	expect(ACK, 2001, 1, 1000);
+	tx(ACK, 1, 3001, 0);
+	expect_silence_for(100 * SEC);
+}
+
+/* A probe's answer may be lost, and the window update too: the probes find the open window. */
+static void
+test_persist_lost_update(void)
+{
+	struct sock *s;
+
+	peer.wnd = 1000;
+	peer.mss = 1000;
+	s = fx_established();
+	CHECK_EQ(sock_send(s, 2000), 2000);
+	run();
+	expect(ACK, 1, 1, 1000);
+	peer.wnd = 0;
+	tx(ACK, 1, 1001, 0);
+	CHECK(advance_to_frame(10 * SEC));
+	rx_flush();
+	CHECK(advance_to_frame(20 * SEC));
+	rx_flush();
+	peer.wnd = 4000;
+	tx(ACK, 1, 1001, 0); /* the answer to the second probe */
+	expect(ACK, 1001, 1, 1000);
+	tx(ACK, 1, 2001, 0);
+	CHECK_EQ(tern_send_queued(s->c), 0);
+}
+
+/* Probes without any answer end at R2. */
+static void
+test_persist_dead(void)
+{
+	struct sock *s;
+
+	peer.wnd = 1000;
+	peer.mss = 1000;
+	s = fx_established();
+	CHECK_EQ(sock_send(s, 2000), 2000);
+	run();
+	expect(ACK, 1, 1, 1000);
+	peer.wnd = 0;
+	tx(ACK, 1, 1001, 0);
+	for (unsigned int i = 0; i < 300 && !s->closed; i++) {
+		advance_us(SEC);
+		rx_flush();
+	}
+	CHECK_EQ(s->closed, 1);
+	CHECK_EQ(s->err, -ETIMEDOUT);
+}
+
+/* We answer probes of a closed window of ours, data or not. */
+static void
+test_probe_answered(void)
+{
+	const struct frame *f;
+	uint32_t pos = 1, wnd = 65535;
+
+	bed.conf.tcp.rcv_buf = 4096;
+	fx_established();
+	for (unsigned int i = 0; i < 20 && wnd > 0; i++) {
+		const uint32_t n = RTE_MIN(wnd, 512u);
+
+		tx(ACK, pos, 1, n);
+		advance_us(500 * MS);
+		f = NULL;
+		while (rx_peek())
+			f = rx();
+		CU_ASSERT_PTR_NOT_NULL_FATAL(f);
+		pos = f->ack - peer.iss;
+		wnd = f->wnd;
+	}
+	CHECK_EQ(wnd, 0);
+	tx(ACK, pos, 1, 1); /* BSD's probe */
+	expect(ACK, 1, pos, 0);
+	tx(ACK, pos - 1, 1, 0); /* Linux's */
+	expect(ACK, 1, pos, 0);
+	CHECK_EQ(tern_recv_queued(bed.n[0].s[0].c), pos - 1);
+}
+
+/* Sender's SWS avoidance: less than a segment waits until half the largest window is open (MUST-38, 3.8.6.2.1). */
+static void
+test_sender_sws(void)
+{
+	struct sock *s;
+
+	peer.mss = 1000;
+	peer.wnd = 4000;
+	s = fx_established();
+	CHECK_EQ(sock_send(s, 20000), 20000);
+	run();
+	CHECK_EQ(rx_flush(), 4);
+	peer.wnd = 100; /* opens by crumbs */
+	tx(ACK, 1, 4001, 0);
+	expect_silence();
+	peer.wnd = 300;
+	tx(ACK, 1, 4001, 0);
+	expect_silence_for(100 * MS);
+	peer.wnd = 999;
+	tx(ACK, 1, 4001, 0);
+	expect_silence();
+	peer.wnd = 1000;
+	tx(ACK, 1, 4001, 0);
+	expect(ACK, 4001, 1, 1000);
+	expect_silence();
+}
+
+static void
+test_nagle(void)
+{
+	struct sock *s = fx_established();
+
+	CHECK_EQ(sock_send(s, 10), 10);
+	run();
+	expect(ACK | PSH, 1, 1, 10);
+	for (unsigned int i = 0; i < 10; i++) {
+		CHECK_EQ(sock_send(s, 10), 10);
+		run();
+		expect_silence();
+	}
+	tx(ACK, 1, 11, 0);
+	expect(ACK | PSH, 11, 1, 100);
+	tx(ACK, 1, 111, 0);
+	/* a full segment goes at once, its tail waits */
+	CHECK_EQ(sock_send(s, 10), 10);
+	run();
+	expect(ACK | PSH, 111, 1, 10);
+	CHECK_EQ(sock_send(s, MSS + 5), MSS + 5);
+	run();
+	expect(ACK, 121, 1, MSS);
+	expect_silence();
+	tx(ACK, 1, 121 + MSS, 0);
+	expect(ACK | PSH, 121 + MSS, 1, 5);
+}
+
+static void
+test_nodelay(void)
+{
+	struct sock *s = fx_established();
+
+	CHECK_EQ(tern_setopt(s->c, TERN_OPT_NODELAY, 1), 0);
+	for (unsigned int i = 0; i < 10; i++) {
+		CHECK_EQ(sock_send(s, 10), 10);
+		run();
+		expect(ACK | PSH, 1 + 10 * i, 1, 10);
+	}
+}
+
+/* An ACK by 500 ms (MUST-40) but not at once, and at the latest for every second full segment (SHLD-19). */
+static void
+test_delayed_ack(void)
+{
+	struct sock *s = fx_established();
+	uint32_t pos = 1;
+
+	tx(ACK, pos, 1, MSS);
+	pos += MSS;
+	expect_silence();
+	expect_at(ACK, 1, pos, 0, TICK_US, 500 * MS);
+	for (unsigned int i = 0; i < 10; i++) {
+		tx(ACK, pos, 1, MSS);
+		pos += MSS;
+		expect_silence();
+		tx(ACK, pos, 1, MSS);
+		pos += MSS;
+		expect(ACK, 1, pos, 0);
+		sock_recv_all(s);
+		run();
+		rx_flush(); /* a window update, perhaps */
+	}
+	/* a burst of four in one poll: at least one ACK, at most two */
+	bed.corked = true;
+	for (unsigned int i = 0; i < 4; i++, pos += MSS)
+		tx(ACK, pos, 1, MSS);
+	uncork();
+	CHECK(rx_peek() != NULL);
+	CHECK(rx_flush() <= 2);
+	/* it rides on data */
+	tx(ACK, pos, 1, 10);
+	CHECK_EQ(sock_send(s, 5), 5);
+	run();
+	expect(ACK, 1, pos + 10, 5);
+	tx(ACK, pos + 10, 6, 0);
+	expect_silence_for(SEC);
+}
+
+static void
+test_quickack(void)
+{
+	struct sock *s = fx_established();
+
+	CHECK_EQ(tern_setopt(s->c, TERN_OPT_QUICKACK, 1), 0);
+	tx(ACK, 1, 1, 10);
+	expect(ACK, 1, 11, 0);
+	tx(ACK, 11, 1, 10);
+	expect(ACK, 1, 21, 0);
+}
+
+/* RTO backs off by doubling up to its maximum (RFC 6298 5.5); a retransmission gives no RTT sample (Karn). */
+static void
+test_rto(void)
+{
+	struct sock *s = fx_established();
+	struct tern_info inf;
+	uint64_t rto;
+	uint32_t srtt;
+
+	CHECK_EQ(sock_send(s, 100), 100);
+	run();
+	expect(ACK, 1, 1, 100);
+	advance_us(100 * MS);
+	tx(ACK, 1, 101, 0);
+	tern_conn_info(s->c, &inf);
+	srtt = inf.srtt_us;
+	CHECK(srtt > 0 && srtt <= 100 * MS + SLACK_US);
+	rto = inf.rto_us;
+	CHECK(rto >= 200 * MS);
+	CHECK_EQ(sock_send(s, 100), 100);
+	run();
+	expect(ACK, 101, 1, 100);
+	for (unsigned int i = 0; i < 6; i++) {
+		expect_after(ACK, 101, 1, 100, rto);
+		rto = RTE_MIN(2 * rto, 60 * SEC);
+	}
+	CHECK_EQ(STAT(TIMEOUTS), 6);
+	CHECK_EQ(STAT(RETRANS_SEGS), 6);
+	tx(ACK, 1, 201, 0);
+	tern_conn_info(s->c, &inf);
+	CHECK_EQ(inf.srtt_us, srtt);
+	expect_silence_for(100 * SEC);
+	/* the backoff stays until a new sample (RFC 6298 5.7 note, Karn) or is reset by the ACK; both end by the next */
+	CHECK_EQ(sock_send(s, 100), 100);
+	run();
+	expect(ACK, 201, 1, 100);
+	advance_us(50 * MS);
+	tx(ACK, 1, 301, 0);
+	CHECK_EQ(sock_send(s, 100), 100);
+	run();
+	expect(ACK, 301, 1, 100);
+	tern_conn_info(s->c, &inf);
+	CHECK(inf.rto_us < SEC);
+	expect_after(ACK, 301, 1, 100, inf.rto_us);
+}
+
+/* RFC 6298 2: SRTT and RTTVAR by its formulas over given samples, minimum 200 ms. */
+static void
+test_rtt_formula(void)
+{
+	static const uint32_t sample_ms[] = {300, 500, 100, 400, 400, 50};
+	double srtt = 0, var = 0;
+	struct tern_info inf;
+	struct sock *s;
+
+	s = fx_syn_sent();
+	for (unsigned int i = 0; i < RTE_DIM(sample_ms); i++) {
+		const double r = sample_ms[i] * 1000.0;
+
+		advance_us(sample_ms[i] * MS);
+		if (i == 0) {
+			tx(SYN | ACK, 0, 1, 0);
+			srtt = r;
+			var = r / 2;
+		} else {
+			tx(ACK, 1, 1 + 10 * i, 0);
+			var = 0.75 * var + 0.25 * (srtt > r ? srtt - r : r - srtt);
+			srtt = 0.875 * srtt + 0.125 * r;
+		}
+		rx_flush();
+		tern_conn_info(s->c, &inf);
+		CHECK(inf.srtt_us > srtt - 1000 && inf.srtt_us < srtt + 1000);
+		CHECK(inf.rttvar_us > var - 1000 && inf.rttvar_us < var + 1000);
+		CHECK(inf.rto_us > srtt + 4 * var - 5000 && inf.rto_us < srtt + 4 * var + 5000);
+		CHECK_EQ(sock_send(s, 10), 10);
+		run();
+		expect(ACK, 1 + 10 * i, 1, 10);
+	}
+}
+
+/* Nothing answers: R2 (MUST-20), the application hears -ETIMEDOUT. */
+static void
+test_user_timeout(void)
+{
+	struct sock *s = fx_established();
+	uint64_t start;
+
+	CHECK_EQ(tern_setopt(s->c, TERN_OPT_USER_TIMEOUT_MS, 20000), 0);
+	start = bed.now_us;
+	CHECK_EQ(sock_send(s, 100), 100);
+	run();
+	while (!s->closed && bed.now_us < start + 200 * SEC) {
+		advance_us(SEC);
+		rx_flush();
+	}
+	CHECK_EQ(s->closed, 1);
+	CHECK_EQ(s->err, -ETIMEDOUT);
+	CHECK(bed.now_us - start >= 20 * SEC && bed.now_us - start <= 40 * SEC);
+	expect_silence_for(100 * SEC);
+}
+
+/* Ten segments in flight with the peer's ACKs opening the window first. */
+static struct sock *
+fx_flight(unsigned int n)
+{
+	struct sock *s;
+	uint32_t pos = 1;
+
+	peer.mss = 1000;
+	s = fx_established();
+	for (unsigned int i = 0; i < 10; i++) { /* slow start */
+		CHECK_EQ(sock_send(s, 2000), 2000);
+		run();
+		CHECK_EQ(rx_flush(), 2);
+		advance_us(10 * MS);
+		pos += 2000;
+		tx(ACK, 1, pos, 0);
+	}
+	CHECK_EQ(sock_send(s, 1000 * n), 1000 * n);
+	run();
+	for (unsigned int i = 0; i < n; i++)
+		expect(ACK, pos + 1000 * i, 1, 1000);
+	expect_silence();
+	peer.tern_una = pos;
+	peer.tern_nxt = pos + 1000 * n;
+	return s;
+}
+
+static void
+test_fast_retransmit(void)
+{
+	const struct frame *f;
+	struct sock *s = fx_flight(10);
+	const uint32_t una = peer.tern_una;
+	struct tern_info before, after;
+
+	tern_conn_info(s->c, &before);
+	tx(ACK, 1, una, 0);
+	tx(ACK, 1, una, 0);
+	expect_silence();
+	tx(ACK, 1, una, 0);
+	f = expect(ACK, una, 1, 1000);
+	CHECK(f != NULL);
+	CHECK_EQ(STAT(FAST_RETRANS), 1);
+	for (unsigned int i = 0; i < 6; i++)
+		tx(ACK, 1, una, 0);
+	while ((f = rx())) /* further dup ACKs retransmit nothing */
+		CHECK(seq_ge(f->seq - peer.irs, peer.tern_nxt));
+	tx(ACK, 1, peer.tern_nxt, 0); /* the full ACK ends recovery */
+	tern_conn_info(s->c, &after);
+	CHECK(after.ssthresh >= 2000 && after.ssthresh <= 5000 + 1000); /* half the flight (RFC 5681 eq. 4) */
+	CHECK(after.cwnd <= after.ssthresh + 1000);
+	CHECK_EQ(STAT(TIMEOUTS), 0);
+	CHECK_EQ(STAT(RETRANS_SEGS), 1);
+	expect_silence_for(100 * SEC);
+}
+
+/* Segments with data, or that change the window, are no duplicate ACKs (RFC 5681 2). */
+static void
+test_not_dupacks(void)
+{
+	struct sock *s = fx_flight(10);
+	const uint32_t una = peer.tern_una;
+
+	for (unsigned int i = 0; i < 5; i++) {
+		tx(ACK, 1 + 10 * i, una, 10);
+		sock_recv_all(s);
+	}
+	for (unsigned int i = 0; i < 5; i++) {
+		peer.wnd -= 100;
+		tx(ACK, 51, una, 0);
+	}
+	CHECK_EQ(STAT(RETRANS_SEGS), 0);
+	rx_flush();
+}
+
+/* NewReno: a partial ACK retransmits the next hole at once, without leaving recovery (RFC 6582 3.2 step 3). */
+static void
+test_partial_ack(void)
+{
+	const struct frame *f;
+	uint32_t una;
+
+	fx_flight(10);
+	una = peer.tern_una;
+	/* segments 0 and 4 are lost */
+	for (unsigned int i = 0; i < 3; i++)
+		tx(ACK, 1, una, 0);
+	expect(ACK, una, 1, 1000);
+	for (unsigned int i = 0; i < 5; i++)
+		tx(ACK, 1, una, 0);
+	rx_flush();
+	tx(ACK, 1, una + 4000, 0);
+	f = expect(ACK, una + 4000, 1, 1000);
+	CHECK(f != NULL);
+	rx_flush();
+	tx(ACK, 1, peer.tern_nxt, 0);
+	CHECK_EQ(STAT(RETRANS_SEGS), 2);
+	CHECK_EQ(STAT(FAST_RETRANS) >= 1, true);
+	CHECK_EQ(STAT(TIMEOUTS), 0);
+	expect_silence_for(100 * SEC);
+}
+
+/* After an RTO: cwnd is one segment (RFC 5681 3.1), go-back by slow start, no needless fast retransmit. */
+static void
+test_after_rto(void)
+{
+	struct sock *s = fx_flight(10);
+	const uint32_t una = peer.tern_una;
+	struct tern_info inf;
+
+	CHECK(advance_to_frame(5 * SEC));
+	expect(ACK, una, 1, 1000);
+	expect_silence();
+	tern_conn_info(s->c, &inf);
+	CHECK_EQ(inf.cwnd, 1000);
+	CHECK(inf.ssthresh >= 2000 && inf.ssthresh <= 5000);
+	tx(ACK, 1, una + 1000, 0); /* all were lost: two by slow start */
+	expect(ACK, una + 1000, 1, 1000);
+	expect(ACK, una + 2000, 1, 1000);
+	expect_silence();
+	tx(ACK, 1, peer.tern_nxt, 0); /* the rest arrived after all */
+	expect_silence_for(100 * SEC);
+	CHECK_EQ(tern_send_queued(s->c), 0);
+}
+
+/* Initial window of RFC 6928/5681: 10 segments at most, and more than one. */
+static void
+test_initial_window(void)
+{
+	struct sock *s;
+	unsigned int n;
+
+	peer.mss = 1000;
+	s = fx_established();
+	CHECK_EQ(sock_send(s, 60000), 60000);
+	run();
+	n = rx_flush();
+	CHECK(n >= 2 && n <= 10);
+	tx(ACK, 1, 1 + 1000 * n, 0); /* slow start: at most two per segment acknowledged */
+	CHECK(rx_peek() != NULL);
+	CHECK(rx_flush() <= 2 * n);
+}
+
+static uint8_t perms[120][5];
+
+static void
+permute(void)
+{
+	unsigned int n = 0;
+
+	for (unsigned int x = 0; x < 3125; x++) {
+		uint8_t d[5], used = 0;
+		unsigned int v = x;
+
+		for (unsigned int i = 0; i < 5; i++, v /= 5)
+			used |= 1 << (d[i] = v % 5);
+		if (used == 31)
+			memcpy(perms[n++], d, 5);
+	}
+	CHECK_EQ(n, 120);
+}
+
+/* Every order of five segments, each of its own length. */
+static void
+test_permutations(void)
+{
+	static const uint32_t start[6] = {1, 101, 301, 401, 901, 1201};
+
+	permute();
+	for (unsigned int p = 0; p < 120; p++) {
+		struct sock *s;
+		unsigned int next = 0, have = 0;
+
+		bed_down();
+		bed_reset(bed.af);
+		bed.drain_us = 100 * SEC;
+		peer.sack = p & 1;
+		s = fx_established();
+		for (unsigned int i = 0; i < 5; i++) {
+			const unsigned int k = perms[p][i];
+			const bool hole = k != next;
+
+			tx(ACK, start[k], 1, start[k + 1] - start[k]);
+			have |= 1 << k;
+			while (have >> next & 1)
+				next++;
+			if (hole) /* out of order: an ACK at once (RFC 5681 4.2) */
+				expect(ACK, 1, start[next], 0);
+			else
+				rx_flush();
+			CHECK_EQ(tern_recv_queued(s->c), start[next] - 1);
+		}
+		CHECK_EQ(sock_recv(s, 5000), 1200);
+		advance_us(500 * MS);
+		rx_flush();
+		tx(ACK, 1201, 1, 10); /* and it goes on */
+		CHECK_EQ(sock_recv_all(s), 10);
+	}
+}
+
+/* Overlaps at random, all of the stream in the end. */
+static void
+test_overlaps(void)
+{
+	for (unsigned int round = 0; round < 50; round++) {
+		struct sock *s;
+		const uint32_t total = 20000;
+		uint32_t acked = 1;
+
+		bed_down();
+		bed_reset(bed.af);
+		bed.drain_us = 100 * SEC;
+		peer.sack = round & 1;
+		s = fx_established();
+		for (unsigned int i = 0; i < 3000 && acked < 1 + total; i++) {
+			const uint32_t q = RTE_MAX((int32_t)(acked + harness_rand() % 6000) - 1500, 1);
+			const uint32_t n = harness_rand() % 1400 + 1;
+
+			if (q > total)
+				continue;
+			tx(ACK, q, 1, RTE_MIN(n, 1 + total - q));
+			while (rx_peek())
+				acked = rx()->ack - peer.iss;
+			advance_us(harness_rand() % (30 * MS));
+			if (harness_rand() % 8 == 0)
+				sock_recv(s, harness_rand() % 5000);
+		}
+		advance_us(SEC);
+		while (rx_peek())
+			acked = rx()->ack - peer.iss;
+		sock_recv_all(s);
+		CHECK_EQ(acked, 1 + total);
+		CHECK_EQ(s->rx_pos, 1 + total);
+	}
+}
+
+/* The out-of-order queue is bounded: a flood of crumbs does not eat the mbufs (CVE-2018-5390). */
+static void
+test_ofo_bounded(void)
+{
+	struct sock *s = fx_established();
+
+	for (unsigned int i = 0; i < 3000; i++) {
+		tx(ACK, 3 + 2 * i, 1, 1);
+		rx_flush();
+	}
+	CHECK(bed.n[0].mbufs - rte_mempool_avail_count(bed.n[0].mp) < 2048);
+	CHECK_EQ(tern_recv_queued(s->c), 0);
+	tx(ACK, 1, 1, 1000);
+	CHECK(sock_recv_all(s) >= 1000);
+}
+
+/* SACK blocks: the newest first, at most three beside timestamps (RFC 2018 4). */
+static void
+test_sack_blocks(void)
+{
+	const struct frame *f;
+
+	peer.sack = peer.ts = true;
+	fx_established();
+	for (unsigned int i = 1; i <= 5; i++) {
+		const uint32_t q = 1 + 200 * i;
+
+		peer.tsval++;
+		tx(ACK, q, 1, 100);
+		f = expect(ACK, 1, 1, 0);
+		CU_ASSERT_PTR_NOT_NULL_FATAL(f);
+		CHECK_EQ(f->n_sack, RTE_MIN(i, 3u));
+		CHECK_EQ(f->sack[0], peer.iss + q);
+		CHECK_EQ(f->sack[1], peer.iss + q + 100);
+	}
+	/* the first hole filled: the block that grew is gone, ACK moves */
+	tx(ACK, 1, 1, 200);
+	f = expect(ACK, 1, 301, 0);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(f);
+	CHECK(f->n_sack >= 1);
+	for (unsigned int i = 0; i < f->n_sack; i++)
+		CHECK(seq_ge(f->sack[2 * i], peer.iss + 301));
+}
+
+/* --- timestamps (RFC 7323) ---------------------------------------------------------------------------------- */
+
+static void
+test_paws(void)
+{
+	struct sock *s;
+
+	peer.ts = true;
+	s = fx_established();
+	peer.tsval += 100;
+	tx(ACK, 1, 1, 10);
+	CHECK_EQ(sock_recv_all(s), 10);
+	expect_at(ACK, 1, 11, 0, 0, 500 * MS);
+	peer.tsval -= 50; /* an old duplicate from before the wrap */
+	tx(ACK, 11, 1, 10);
+	expect(ACK, 1, 11, 0);
+	CHECK_EQ(sock_recv(s, 10), -EAGAIN);
+	CHECK_EQ(STAT(DROP_PAWS), 1);
+	tx(RST, 11, 0, 0); /* RSTs are not subject to PAWS (5.2) */
+	CHECK_EQ(s->closed, 1);
+}
+
+/* TSecr echoes TS.Recent: the oldest unacknowledged segment's when ACKs are delayed (4.3). */
+static void
+test_ts_echo(void)
+{
+	const struct frame *f;
+	struct sock *s;
+	uint32_t first;
+
+	peer.ts = true;
+	s = fx_established();
+	first = peer.tsval += 10;
+	tx(ACK, 1, 1, 10);
+	peer.tsval += 10;
+	tx(ACK, 11, 1, 10);
+	advance_to_frame(500 * MS);
+	f = rx();
+	CU_ASSERT_PTR_NOT_NULL_FATAL(f);
+	CHECK(f->has_ts);
+	CHECK(f->tsecr == first);
+	CHECK_EQ(sock_recv_all(s), 20);
+	peer.tsval += 10;
+	tx(ACK, 31, 1, 10); /* beyond a hole: TS.Recent stays */
+	f = expect(ACK, 1, 21, 0);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(f);
+	CHECK(f->tsecr != peer.tsval);
+}
+
+/* Once negotiated every segment has it; one without is dropped but a RST (3.2). */
+static void
+test_ts_missing(void)
+{
+	struct sock *s;
+
+	peer.ts = true;
+	s = fx_established();
+	peer.ts = false;
+	tx(ACK, 1, 1, 10);
+	while (rx_peek())
+		CHECK_EQ(rx()->ack, peer.iss + 1);
+	CHECK_EQ(sock_recv(s, 10), -EAGAIN);
+	peer.ts = true;
+	tx(ACK, 1, 1, 10);
+	CHECK_EQ(sock_recv(s, 10), 10);
+}
+
+/* Scaled windows both ways (RFC 7323 2). */
+static void
+test_window_scale(void)
+{
+	const struct frame *f;
+	struct tern_info inf;
+	struct sock *s;
+	unsigned int ws;
+
+	bed.conf.tcp.rcv_buf = 1 << 20;
+	peer.ws = 4;
+	fx_listen();
+	tx(SYN, 0, 0, 0);
+	f = expect(SYN | ACK, 0, 1, 0);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(f);
+	ws = f->ws;
+	CHECK(f->wnd == 65535 || f->wnd > 20000); /* unscaled in a SYN */
+	CHECK((65535ull << ws) >= 1 << 20 || ws == 14);
+	peer.wnd = 1000;
+	tx(ACK, 1, 1, 0);
+	s = sock_accept(&bed.n[0]);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(s);
+	tern_conn_info(s->c, &inf);
+	CHECK_EQ(inf.snd_wnd, 16000);
+	tx(ACK, 1, 1, 100);
+	advance_to_frame(500 * MS);
+	f = rx();
+	CU_ASSERT_PTR_NOT_NULL_FATAL(f);
+	CHECK(((uint64_t)f->wnd << ws) > (1 << 19) && ((uint64_t)f->wnd << ws) <= 1 << 20);
+}
+
+/* --- whole streams between two terns ------------------------------------------------------------------------ */
+
+static bool
+stream_done(void *arg)
+{
+	struct sock **ab = arg;
+
+	return ab[0]->closed && ab[1]->closed;
+}
+
+static void
+pump_close(struct sock *s)
+{
+	if (s->c && s->to_send == 0 && tern_send_queued(s->c) == 0)
+		tern_shutdown(s->c);
+}
+
+/* @return after len bytes each way with orderly closes */
+static void
+stream(uint64_t len, uint64_t limit_us)
+{
+	struct sock *ab[2];
+
+	bed_start_pair();
+	CHECK_EQ(node_listen(&bed.n[1], SRV_PORT, 4, &bed.n[1].l[0]), 0);
+	CHECK_EQ(node_connect(SRV_PORT, 0, &ab[0]), 0);
+	for (unsigned int i = 0; i < 600 && bed.n[1].acceptable == 0; i++)
+		advance_us(100 * MS);
+	ab[1] = sock_accept(&bed.n[1]);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(ab[1]);
+	for (unsigned int i = 0; i < 2; i++) {
+		ab[i]->auto_read = true;
+		ab[i]->to_send = len;
+		sock_ops.writable(ab[i]->c, ab[i]);
+	}
+	for (uint64_t t = 0; t < limit_us && !stream_done(ab); t += 10 * MS) {
+		advance_us(10 * MS);
+		for (unsigned int i = 0; i < 2; i++) {
+			if (ab[i]->c && ab[i]->to_send)
+				sock_ops.writable(ab[i]->c, ab[i]);
+			pump_close(ab[i]);
+		}
+	}
+	for (unsigned int i = 0; i < 2; i++) {
+		CHECK_EQ(ab[i]->closed, 1);
+		CHECK_EQ(ab[i]->err, 0);
+		CHECK_EQ(ab[i]->tx_pos, (uint32_t)(len + 1));
+		CHECK_EQ(ab[i]->rx_pos, (uint32_t)(len + 1));
+	}
+}
+
+static void
+test_stream_clean(void)
+{
+	bed.dir[0].delay_us = bed.dir[1].delay_us = 1 * MS;
+	stream(8 << 20, 100 * SEC);
+	CHECK_EQ(bed.n[0].w->stats[STAT_RETRANS_SEGS], 0);
+	CHECK_EQ(bed.n[1].w->stats[STAT_RETRANS_SEGS], 0);
+}
+
+static void
+test_stream_tiny_buffers(void)
+{
+	bed.conf.tcp.rcv_buf = bed.conf.tcp.snd_buf = 3000;
+	bed.dir[0].delay_us = bed.dir[1].delay_us = 1 * MS;
+	stream(200000, 1000 * SEC);
+}
+
+static void
+test_stream_loss(void)
+{
+	for (unsigned int i = 0; i < 4; i++) {
+		bed_down();
+		bed_reset(bed.af);
+		bed.conf.tcp.user_timeout_ms = 1000000;
+		for (unsigned int k = 0; k < 2; k++) {
+			bed.dir[k].delay_us = 2 * MS;
+			bed.dir[k].drop_permille = (unsigned int[]){10, 50, 0, 30}[i];
+			bed.dir[k].dup_permille = (unsigned int[]){0, 10, 50, 30}[i];
+			bed.dir[k].swap_permille = (unsigned int[]){0, 0, 200, 50}[i];
+		}
+		stream(500000, 2000 * SEC);
+	}
+}
+
+static void
+test_stream_single_seg_device(void)
+{
+	bed.tx_multi_seg = false;
+	bed.dir[0].delay_us = bed.dir[1].delay_us = 1 * MS;
+	stream(100000, 100 * SEC);
+}
+
+static void
+test_writable(void)
+{
+	struct sock *s;
+	unsigned int n;
+
+	bed.conf.tcp.snd_buf = 4000;
+	peer.mss = 1000;
+	s = fx_established();
+	CHECK_EQ(sock_send(s, 10000), 4000);
+	CHECK_EQ(sock_send(s, 1), -EAGAIN);
+	CHECK_EQ(tern_send_space(s->c), 0);
+	run();
+	CHECK_EQ(rx_flush(), 4);
+	n = s->writable;
+	tx(ACK, 1, 4001, 0);
+	CHECK_EQ(s->writable, n + 1);
+	CHECK_EQ(tern_send_space(s->c), 4000);
+	CHECK_EQ(sock_send(s, 10000), 4000);
+	run();
+}
+
+static void
+test_setopt(void)
+{
+	struct sock *s = fx_established();
+	const struct frame *f;
+
+	CHECK_EQ(tern_setopt(s->c, TERN_OPT_TTL, 7), 0);
+	CHECK_EQ(tern_setopt(s->c, TERN_OPT_TOS, 0x28), 0);
+	CHECK_EQ(tern_setopt(s->c, TERN_OPT_TTL, 0), -EINVAL);
+	CHECK_EQ(tern_setopt(s->c, TERN_OPT_TTL, 256), -EINVAL);
+	CHECK_EQ(tern_setopt(s->c, TERN_OPT_TOS, 256), -EINVAL);
+	CHECK_EQ(tern_setopt(s->c, (enum tern_opt)1000, 1), -ENOPROTOOPT);
+	CHECK_EQ(sock_send(s, 10), 10);
+	run();
+	f = expect(ACK, 1, 1, 10);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(f);
+	CHECK_EQ(f->ttl, 7);
+	CHECK_EQ(f->tos, 0x28);
+}
+
+int
+main(int argc, char **argv)
+{
+	static CU_TestInfo tests[] = {
+		{"both ways", test_both_ways},
+		{"peek", test_peek},
+		{"mbufs in and out", test_mbufs},
+		{"the peer's window", test_peer_window},
+		{"the peer's window shrinks", test_window_shrinks},
+		{"own window", test_own_window},
+		{"right edge never moves left", test_right_edge},
+		{"persist", test_persist},
+		{"window update lost", test_persist_lost_update},
+		{"probes never answered", test_persist_dead},
+		{"answers to probes", test_probe_answered},
+		{"silly windows, sender", test_sender_sws},
+		{"Nagle", test_nagle},
+		{"no delay", test_nodelay},
+		{"delayed ACK", test_delayed_ack},
+		{"quick ACK", test_quickack},
+		{"RTO", test_rto},
+		{"RTT formulas", test_rtt_formula},
+		{"user timeout", test_user_timeout},
+		{"fast retransmit", test_fast_retransmit},
+		{"no duplicate ACKs", test_not_dupacks},
+		{"partial ACK", test_partial_ack},
+		{"after an RTO", test_after_rto},
+		{"initial window", test_initial_window},
+		{"reassembly, all orders of five", test_permutations},
+		{"reassembly, overlaps", test_overlaps},
+		{"reassembly is bounded", test_ofo_bounded},
+		{"SACK blocks", test_sack_blocks},
+		{"PAWS", test_paws},
+		{"timestamp echo", test_ts_echo},
+		{"timestamp missing", test_ts_missing},
+		{"window scale", test_window_scale},
+		{"stream", test_stream_clean},
+		{"stream, tiny buffers", test_stream_tiny_buffers},
+		{"stream, loss, duplication, reordering", test_stream_loss},
+		{"stream, device without chains", test_stream_single_seg_device},
+		{"writable", test_writable},
+		{"options", test_setopt},
+		CU_TEST_INFO_NULL,
+	};
+
+	return harness_main(argc, argv, "data", tests);
+}

@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Every pool empty: a defined answer, a counter, and recovery. bed_down() then proves that nothing leaked. */
+#include "harness.h"
+
+static struct rte_mbuf *taken[8192];
+static unsigned int n_taken;
+
+/* Leave only n mbufs in node 0's pool. */
+static void
+starve(unsigned int n)
+{
+	while (rte_mempool_avail_count(bed.n[0].mp) > n && n_taken < RTE_DIM(taken))
+		taken[n_taken++] = rte_pktmbuf_alloc(bed.n[0].mp);
+}
+
+static void
+feed(void)
+{
+	while (n_taken)
+		rte_pktmbuf_free(taken[--n_taken]);
+}
+
+static void
+test_conns(void)
+{
+	struct sock *s[4];
+
+	bed.conf.max_conns = 4;
+	bed.conf.tcp.cookie_mode = TERN_COOKIE_NEVER;
+	bed_start();
+	CHECK_EQ(node_listen(&bed.n[0], SRV_PORT, 16, &bed.n[0].l[0]), 0);
+	for (unsigned int i = 0; i < 4; i++) {
+		peer_new(1000 + i);
+		s[i] = fx_established();
+	}
+	peer_new(2000);
+	tx(SYN, 0, 0, 0);
+	expect(SYN | ACK, 0, 1, 0);
+	tx(ACK, 1, 1, 0);
+	CHECK(sock_accept(&bed.n[0]) == NULL);
+	CHECK(STAT(CONN_POOL_EMPTY) >= 1);
+	while (rx_peek()) /* dropped, or reset so that the peer knows; never a connection */
+		CHECK(rx()->flags & RST);
+	sock_abort(s[0]);
+	run();
+	rx_flush();
+	peer_new(2001);
+	s[0] = fx_established();
+	CHECK(s[0] != NULL);
+}
+
+static void
+test_requests(void)
+{
+	bed.conf.max_requests = 8;
+	bed.conf.tcp.cookie_mode = TERN_COOKIE_NEVER;
+	bed_start();
+	CHECK_EQ(node_listen(&bed.n[0], SRV_PORT, 1, &bed.n[0].l[0]), 0);
+	for (unsigned int i = 0; i < 8; i++) {
+		peer_new(1000 + i);
+		tx(SYN, 0, 0, 0);
+		expect(SYN | ACK, 0, 1, 0);
+	}
+	CHECK_EQ(W->requests.avail, 0);
+	peer_new(2000);
+	tx(SYN, 0, 0, 0);
+	expect_silence();
+	CHECK_EQ(STAT(DROP_LISTEN), 1);
+	tx(SYN, 0, 0, 0);
+	CHECK_EQ(STAT(DROP_LISTEN), 2);
+	expect_silence();
+	for (unsigned int i = 0; i < 70; i++) {
+		advance_us(SEC);
+		rx_flush();
+	}
+	tx(SYN, 0, 0, 0);
+	expect(SYN | ACK, 0, 1, 0);
+}
+
+/* No mbuf to send from: nothing is lost, it is sent when there are some again. */
+static void
+test_mbufs_send(void)
+{
+	struct sock *s = fx_established();
+	ssize_t n;
+
+	starve(0);
+	n = sock_send(s, 1000);
+	CHECK_EQ(n, -ENOBUFS);
+	CHECK(STAT(MBUF_EMPTY) >= 1);
+	run();
+	expect_silence();
+	feed();
+	CHECK_EQ(sock_send(s, 1000), 1000);
+	run();
+	expect(ACK | PSH, 1, 1, 1000);
+	tx(ACK, 1, 1001, 0);
+	CHECK_EQ(tern_send_queued(s->c), 0);
+}
+
+/* Data taken, headers can't be had. */
+static void
+test_mbufs_output(void)
+{
+	struct sock *s = fx_established();
+
+	CHECK_EQ(sock_send(s, 5000), 5000);
+	starve(0);
+	run();
+	rx_flush();
+	feed();
+	for (unsigned int i = 0; i < 100 && tern_send_queued(s->c); i++) {
+		advance_us(100 * MS);
+		while (rx_peek()) {
+			const struct frame *f = rx();
+
+			peer.tern_una = RTE_MAX(peer.tern_una, f->seq - peer.irs + f->len);
+		}
+		tx(ACK, 1, peer.tern_una, 0);
+	}
+	CHECK_EQ(tern_send_queued(s->c), 0);
+	CHECK_EQ(peer.tern_una, 5001);
+}
+
+/* A SYN timer without mbufs goes on counting; the SYN is sent later. */
+static void
+test_mbufs_connect(void)
+{
+	struct sock *s;
+
+	bed_start();
+	peer.tern_port = 5000;
+	starve(0);
+	CHECK_EQ(node_connect(peer.port, 5000, &s), 0);
+	run();
+	expect_silence();
+	feed();
+	expect_at(SYN, 0, 0, 0, 0, 4 * SEC);
+	tx(SYN | ACK, 0, 1, 0);
+	CHECK_EQ(s->connected, 1);
+}
+
+/* A FIN, an RST, an ACK and a SYN-ACK without mbufs: the connection still ends. */
+static void
+test_mbufs_close(void)
+{
+	struct sock *s = fx_established();
+
+	starve(0);
+	sock_close(s);
+	expect_silence_for(2 * SEC);
+	feed();
+	expect_at(FIN | ACK, 1, 1, 0, 0, 10 * SEC);
+	tx(FIN | ACK, 1, 2, 0);
+	expect_at(ACK, 2, 2, 0, 0, SEC);
+	peer_new(1000);
+	s = fx_established();
+	starve(0);
+	sock_abort(s);
+	run();
+	feed();
+	advance_us(SEC);
+	rx_flush();
+	CHECK_EQ(W->conns.avail, W->conns.total);
+}
+
+/* Received data is held by mbufs of the pool: with all in queues reception stops, reading revives it. */
+static void
+test_mbufs_received(void)
+{
+	struct sock *s[3];
+	struct peer p[3];
+
+	bed.conf.tcp.rcv_buf = 65536;
+	for (unsigned int i = 0; i < 3; i++) {
+		peer_new(1000 + i);
+		s[i] = fx_established();
+		p[i] = peer;
+	}
+	starve(40);
+	for (unsigned int k = 0; k < 100; k++)
+		for (unsigned int i = 0; i < 3; i++) {
+			peer = p[i];
+			tx(ACK, p[i].nxt, 1, 1000);
+			while (rx_peek()) {
+				const struct frame *f = rx();
+
+				if (f->dport == 1000 + i)
+					p[i].nxt = RTE_MAX(p[i].nxt, f->ack - peer.iss);
+			}
+		}
+	for (unsigned int i = 0; i < 3; i++)
+		sock_recv_all(s[i]);
+	run();
+	feed();
+	rx_flush();
+	for (unsigned int i = 0; i < 3; i++) {
+		peer = p[i];
+		peer.nxt = s[i]->rx_pos;
+		tx(ACK, peer.nxt, 1, 500);
+		CHECK_EQ(sock_recv_all(s[i]), 500);
+	}
+	rx_flush();
+}
+
+/* A full listener table and closed listeners give their places back. */
+static void
+test_listeners(void)
+{
+	bed_start();
+	for (unsigned int round = 0; round < 10; round++) {
+		for (unsigned int i = 0; i < 4; i++)
+			CHECK_EQ(node_listen(&bed.n[0], 100 + i, 1, &bed.n[0].l[i]), 0);
+		for (unsigned int i = 0; i < 4; i++) {
+			tern_listener_close(bed.n[0].l[i]);
+			bed.n[0].l[i] = NULL;
+		}
+	}
+	CHECK_EQ(W->reserved_requests, 0);
+}
+
+/* More peers than neighbour entries: those without one are refused cleanly, held ones are never evicted. */
+static void
+test_neighbours(void)
+{
+	unsigned int ok = 0;
+	struct sock *s;
+
+	bed.conf.max_neighbours = 4;
+	bed_start();
+	for (unsigned int i = 0; i < 10; i++) {
+		struct tern_endpoint r;
+
+		peer_addr(&r, 9000);
+		r.addr[bed.af == 4 ? 3 : 15] = 10 + i;
+		s = sock_new(&bed.n[0]);
+		if (tern_connect(TW_(&bed.n[0]), NULL, &r, &sock_ops, s, &s->c) == 0)
+			ok++;
+		else
+			s->c = NULL;
+	}
+	CHECK(ok >= 1 && ok <= 4);
+	CHECK(STAT(NEIGH_FULL) >= 1);
+	CHECK_EQ(W->conns.total - W->conns.avail, ok);
+	run();
+	rx_flush();
+}
+
+/* All pools tiny, everything at once, at random; bed_down() counts. */
+static void
+test_churn(void)
+{
+	bed.conf.max_conns = 8;
+	bed.conf.max_requests = 8;
+	bed.conf.max_timewait = 4;
+	bed.conf.max_portsets = 2;
+	bed.conf.tcp.time_wait_ms = 500;
+	bed_start_pair();
+	bed.n[1].auto_accept = true;
+	for (unsigned int k = 0; k < 2; k++) {
+		bed.dir[k].delay_us = 3 * MS;
+		bed.dir[k].drop_permille = 50;
+		bed.dir[k].dup_permille = 20;
+		bed.dir[k].swap_permille = 50;
+	}
+	CHECK_EQ(node_listen(&bed.n[1], SRV_PORT, 4, &bed.n[1].l[0]), 0);
+	for (unsigned int i = 0; i < 5000; i++) {
+		struct sock *s = &bed.n[0].s[harness_rand() % RTE_DIM(bed.n[0].s)];
+
+		switch (harness_rand() % 8) {
+		case 0 ... 2:
+			node_connect(SRV_PORT, 0, &s);
+			break;
+		case 3:
+			if (s->c)
+				sock_close(s);
+			break;
+		case 4:
+			if (s->c)
+				sock_abort(s);
+			break;
+		case 5:
+			if (s->c)
+				tern_shutdown(s->c);
+			break;
+		default:
+			if (s->c && s->connected)
+				sock_send(s, harness_rand() % 5000);
+		}
+		if (i % 100 == 0)
+			starve(harness_rand() % 64);
+		if (i % 100 == 10)
+			feed();
+		advance_us(harness_rand() % (20 * MS));
+	}
+	feed();
+	CHECK(bed.n[1].w->stats[STAT_ACCEPTED] > 100);
+}
+
+int
+main(int argc, char **argv)
+{
+	static CU_TestInfo tests[] = {
+		{"connections", test_conns},
+		{"requests", test_requests},
+		{"mbufs: send", test_mbufs_send},
+		{"mbufs: output", test_mbufs_output},
+		{"mbufs: connect", test_mbufs_connect},
+		{"mbufs: close", test_mbufs_close},
+		{"mbufs: all received", test_mbufs_received},
+		{"listeners", test_listeners},
+		{"neighbours", test_neighbours},
+		{"churn", test_churn},
+		CU_TEST_INFO_NULL,
+	};
+
+	return harness_main(argc, argv, "pools", tests);
+}
