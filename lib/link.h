@@ -7,6 +7,9 @@
 #define LINK_H
 #include <stdint.h>
 #include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+#include <rte_byteorder.h>
 #include <rte_mbuf.h>
 #include <rte_ether.h>
 #include "tern.h"
@@ -37,15 +40,19 @@ enum { NEIGH_FREE, NEIGH_INCOMPLETE, NEIGH_STALE, NEIGH_REACHABLE, NEIGH_FAILED 
 
 struct neigh {
 	struct wheel_node timer;
-	uint8_t addr[16];
-	uint8_t af, ifidx, state, tries;
+	uint32_t refs; /* connections that use it: such an entry is never evicted */
+	uint32_t next; /* hash chain: index + 1, 0 ends it */
+	uint8_t kind;  /* TOBJ_NEIGH: the worker's wheel serves several kinds, told apart as in struct tobj */
+	uint8_t af, ifidx, state;
+	uint8_t tries; /* solicitations sent without an answer; while STALE, 0 is: not being verified */
 	uint8_t n_queued;
 	struct rte_ether_addr mac;
-	uint32_t refs; /* connections that use it: such an entry is never evicted */
-	uint64_t used_us, confirmed_us;
-	uint32_t next;	/* hash chain */
-	struct rte_mbuf *queue[NEIGH_QUEUE];
+	uint8_t addr[16];
+	struct neigh *lru_next, *lru_prev; /* entries without refs, the longest unused first; NULL: not on it */
+	uint64_t confirmed_us;
+	struct rte_mbuf *queue[NEIGH_QUEUE]; /* while INCOMPLETE; whole frames but for the destination */
 };
+_Static_assert(offsetof(struct neigh, kind) == offsetof(struct tobj, kind), "the wheel's dispatch reads kind");
 #define NEIGH_NONE 0xffffu
 
 /** Fill *ifc from conf (addresses, masks) with the given mac and mtu. @return 0 or -EINVAL. */
@@ -56,6 +63,23 @@ void link_fini(struct worker *w); /* frees queued packets */
 
 /** Is addr (4 or 16 bytes by af) one of ours on ifc? */
 bool link_is_local(const struct iface *ifc, uint8_t af, const void *addr);
+static inline bool
+iface_has4(const struct iface *ifc, uint32_t addr)
+{
+	return ifc->laddr4 && rte_be_to_cpu_32(addr) - rte_be_to_cpu_32(ifc->laddr4) < ifc->count4;
+}
+static inline bool
+iface_has6(const struct iface *ifc, const uint8_t addr[16])
+{
+	rte_be32_t a, base;
+
+	if (!ifc->has6)
+		return false;
+	memcpy(&a, addr + 12, 4);
+	memcpy(&base, ifc->laddr6 + 12, 4);
+	return (memcmp(addr, ifc->laddr6, 12) == 0 && rte_be_to_cpu_32(a) - rte_be_to_cpu_32(base) < ifc->count6) ||
+	       memcmp(addr, ifc->ll6, 16) == 0;
+}
 /** Route: interface and next hop (copied to nexthop) for dst. @return ifidx or -ENETUNREACH. */
 int link_route(const struct worker *w, uint8_t af, const void *dst, uint8_t nexthop[16]);
 /** Local address number i (mod count) of ifc into out. */
@@ -67,6 +91,8 @@ void link_local_addr(const struct iface *ifc, uint8_t af, uint32_t i, uint8_t ou
 uint16_t link_neigh_get(struct worker *w, uint8_t ifidx, uint8_t af, const uint8_t nexthop[16],
 			const struct rte_ether_addr *hint);
 void link_neigh_put(struct worker *w, uint16_t idx);
+/** n's wheel timer fired (kind TOBJ_NEIGH). */
+void link_timer(struct worker *w, struct neigh *n);
 
 /** Output. m starts at the IP header, complete except for checksums (l3_len/l4_len set in m, TCP or ICMP):
  *  prepend Ethernet for neighbour idx, checksum by device or software, queue on ifc->tx or the neighbour's queue.

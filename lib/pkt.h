@@ -59,7 +59,7 @@ struct iface;
 int pkt_parse(const struct iface *ifc, struct rte_mbuf *m, struct seg *s);
 
 /** TCP or UDP-style checksum over an mbuf chain from l4_off for l4_len bytes with the pseudo header of the IP header
- *  at l3_off; 0 means right when the field is included. */
+ *  at l3_off (none for IPPROTO_ICMP); 0 means right when the field is included. */
 uint16_t pkt_l4_cksum(const struct rte_mbuf *m, uint16_t l3_off, uint16_t l4_off, uint32_t l4_len, uint8_t proto);
 
 /* Parsed TCP options (tcp_opt.c). */

@@ -15,7 +15,7 @@
 #include <rte_prefetch.h>
 #include "wheel.h"
 
-enum { TOBJ_REQ = 1, TOBJ_CONN, TOBJ_TW };
+enum { TOBJ_REQ = 1, TOBJ_CONN, TOBJ_TW, TOBJ_NEIGH /* struct neigh: on the wheel, not in the table */ };
 
 union flow_addr {
 	struct {
@@ -54,9 +54,10 @@ _Static_assert(offsetof(struct tobj, addr) == 56, "IPv4 key must end with the fi
 
 struct bucket;
 struct table {
-	struct bucket *buckets;
+	struct bucket *buckets; /* mask + 1, then the spares */
 	uint32_t mask;
-	uint32_t spare_free; /* index list of spare buckets */
+	uint32_t spare_free;  /* list of spare buckets given back, by index; 0: none */
+	uint32_t spare_fresh; /* first spare never used */
 	uint32_t n_spare;
 	uint32_t count;
 	uint64_t key[4]; /* random: makes the hash unpredictable from outside */
@@ -67,9 +68,44 @@ struct table {
 /** Room for `max` objects at a mean load of about half. key: 32 random bytes. @return 0 or -ENOMEM. */
 int table_init(struct table *t, uint32_t max, const uint8_t key[32], int node);
 void table_fini(struct table *t);
+static inline uint64_t
+table_mum(uint64_t a, uint64_t b)
+{
+	const unsigned __int128 p = (unsigned __int128)a * b;
+
+	return (uint64_t)p ^ (uint64_t)(p >> 64);
+}
+
 /** Keyed hash of a four-tuple (folded multiply; not linear, unlike CRC or Toeplitz, so collisions can't be built). */
-uint32_t table_hash(const struct table *t, const struct flow *f);
-void table_prefetch_bucket(const struct table *t, uint32_t hash);
+static inline uint32_t
+table_hash(const struct table *t, const struct flow *f)
+{
+	const uint64_t ports = (uint64_t)f->lport << 16 | f->rport;
+	uint64_t a[4], h;
+
+	if (f->af == 4) {
+		h = table_mum(((uint64_t)f->addr.laddr4 << 32 | f->addr.raddr4) ^ t->key[0], ports ^ t->key[1]);
+	} else {
+		memcpy(a, &f->addr, sizeof(a));
+		h = table_mum(a[0] ^ t->key[0], a[1] ^ t->key[1]);
+		h = table_mum(a[2] ^ h, a[3] ^ t->key[2]);
+		h = table_mum(ports ^ h, t->key[3]);
+	}
+	return (uint32_t)(table_mum(h, t->key[2]) >> 16);
+}
+
+struct bucket {
+	uint64_t slot[7]; /* tag << 48 | pointer, 0: free */
+	uint32_t spare;	  /* index of the next bucket of this chain, 0: none */
+	uint32_t pad;
+} __attribute__((aligned(64)));
+_Static_assert(sizeof(struct bucket) == 64, "a bucket is one cache line");
+
+static inline void
+table_prefetch_bucket(const struct table *t, uint32_t hash)
+{
+	rte_prefetch0(&t->buckets[hash & t->mask]);
+}
 /** First object of the bucket whose tag matches, prefetched but not compared; NULL: surely absent. */
 struct tobj *table_peek(const struct table *t, uint32_t hash);
 /** The object of flow f, compared in full, or NULL. */

@@ -70,9 +70,9 @@ struct worker {
 	struct portset *portsets;
 	struct pool portset_pool;
 	struct portset **portset_hash;
-	struct neigh *neighs;
+	struct neigh *neighs; /* max_neighs, and one more: link.c */
 	uint32_t *neigh_hash;
-	uint32_t n_neighs;
+	uint32_t n_neighs, max_neighs, neigh_mask;
 	struct frag *frag;
 	uint64_t polls, busy_cycles, total_cycles; /* the engine's */
 	bool draining;

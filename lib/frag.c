@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Reassembly over rte_ip_frag. TCP avoids fragments, so this is small on purpose: MAX_DATAGRAMS in progress per worker
+ * of at most RTE_LIBRTE_IP_FRAG_MAX_FRAG fragments each, that is a fixed bound on mbufs held, for FRAG_TIMEOUT_US. A
+ * datagram with overlapping or too many fragments is dropped whole (RFC 5722), and so is what no room is left for.
+ *
+ * Refused before anything is stored: a first fragment without the whole transport header and the offset that could
+ * overwrite it (RFC 1858, RFC 7112), lengths that are no multiple of eight, ends beyond 65535, IPv6 fragments behind
+ * another extension header (rte_ip_frag takes the fragment header's place for granted).
+ */
+#define ALLOW_EXPERIMENTAL_API /* rte_ip_frag_table_del_expired_entries() */
+#include <netinet/in.h>
+#include <rte_ip_frag.h>
+#include "frag.h"
+#include "worker.h"
+
+#define MAX_DATAGRAMS 64
+#define BUCKETS 32
+#define BUCKET_ENTRIES 4
+#define L3_OFF RTE_ETHER_HDR_LEN
+#define ICMP_HDR_LEN 8
+#define KEEP_FLAGS (RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL)
+
+struct frag {
+	struct rte_ip_frag_tbl *tbl;
+	uint64_t last_us; /* when a fragment was stored last; 0: nothing is */
+	struct rte_ip_frag_death_row dead;
+};
+
+struct frag *
+frag_create(int node)
+{
+	struct frag *f = node_alloc(sizeof(*f), node);
+
+	if (!f)
+		return NULL;
+	f->tbl = rte_ip_frag_table_create(BUCKETS, BUCKET_ENTRIES, MAX_DATAGRAMS, FRAG_TIMEOUT_US, SOCKET_ID_ANY);
+	if (!f->tbl) {
+		node_free(f, sizeof(*f));
+		return NULL;
+	}
+	return f;
+}
+
+void
+frag_destroy(struct frag *f)
+{
+	if (!f)
+		return;
+	rte_ip_frag_free_death_row(&f->dead, 0);
+	rte_ip_frag_table_destroy(f->tbl);
+	node_free(f, sizeof(*f));
+}
+
+static void
+bury(struct worker *w)
+{
+	struct frag *f = w->frag;
+
+	w->stats[STAT_DROP_FRAG] += f->dead.cnt;
+	rte_ip_frag_free_death_row(&f->dead, 0);
+}
+
+/* A fragment of len bytes at off of a datagram whose headers take hlen; more: not the last. */
+static bool
+fragment_ok(uint32_t off, uint32_t len, uint32_t hlen, bool more, uint8_t proto)
+{
+	const uint32_t first_min = proto == IPPROTO_TCP ? sizeof(struct rte_tcp_hdr) : ICMP_HDR_LEN;
+
+	if (proto != IPPROTO_TCP && proto != IPPROTO_ICMP && proto != IPPROTO_ICMPV6)
+		return false;
+	if (len == 0 || (more && len % 8 != 0) || hlen + off + len > UINT16_MAX)
+		return false;
+	return off == 0 ? len >= first_min : off >= RTE_ALIGN(first_min, 8);
+}
+
+static struct rte_mbuf *
+input4(struct worker *w, struct seg *s)
+{
+	struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod_offset(s->m, struct rte_ipv4_hdr *, L3_OFF);
+	const uint16_t fo = rte_be_to_cpu_16(ip->fragment_offset);
+	const uint16_t hlen = s->l4_off - L3_OFF;
+	const uint32_t off = (fo & RTE_IPV4_HDR_OFFSET_MASK) * 8u;
+
+	if (!fragment_ok(off, s->len, hlen, fo & RTE_IPV4_HDR_MF_FLAG, ip->next_proto_id)) {
+		w->frag->dead.row[w->frag->dead.cnt++] = s->m;
+		return NULL;
+	}
+	s->m->l3_len = hlen;
+	return rte_ipv4_frag_reassemble_packet(w->frag->tbl, &w->frag->dead, s->m, w->now_us, ip);
+}
+
+static struct rte_mbuf *
+input6(struct worker *w, struct seg *s)
+{
+	struct rte_ipv6_hdr *ip = rte_pktmbuf_mtod_offset(s->m, struct rte_ipv6_hdr *, L3_OFF);
+	struct rte_ipv6_fragment_ext *fh = pkt_at(s->m, L3_OFF + sizeof(*ip), sizeof(*fh));
+	const uint16_t fd = fh ? rte_be_to_cpu_16(fh->frag_data) : 0;
+
+	if (s->l4_off != L3_OFF + sizeof(*ip) || !fh ||
+	    !fragment_ok(RTE_IPV6_GET_FO(fd) * 8u, s->len - sizeof(*fh), 0, RTE_IPV6_GET_MF(fd), fh->next_header)) {
+		w->frag->dead.row[w->frag->dead.cnt++] = s->m;
+		return NULL;
+	}
+	s->m->l3_len = sizeof(*ip) + sizeof(*fh);
+	return rte_ipv6_frag_reassemble_packet(w->frag->tbl, &w->frag->dead, s->m, w->now_us, ip, fh);
+}
+
+struct rte_mbuf *
+frag_input(struct worker *w, struct seg *s)
+{
+	struct rte_mbuf *m;
+
+	s->m->l2_len = L3_OFF;
+	m = s->flow.af == 4 ? input4(w, s) : input6(w, s);
+	bury(w);
+	if (!m) {
+		w->frag->last_us = w->now_us;
+		return NULL;
+	}
+	STAT_INC(w, REASM_OK);
+	/* Each fragment's IP header was right; nobody has seen the transport's checksum. */
+	m->ol_flags = (m->ol_flags & KEEP_FLAGS) | RTE_MBUF_F_RX_IP_CKSUM_GOOD;
+	return m;
+}
+
+uint64_t
+frag_expire(struct worker *w)
+{
+	struct frag *f = w->frag;
+	const uint64_t end_us = f->last_us + FRAG_TIMEOUT_US + TICK_US; /* the library's limit is exclusive */
+
+	if (f->last_us == 0)
+		return 0;
+	rte_ip_frag_table_del_expired_entries(f->tbl, &f->dead, w->now_us);
+	bury(w);
+	if (w->now_us < end_us)
+		return end_us;
+	f->last_us = 0;
+	return 0;
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Bounded IPv4 and IPv6 reassembly.
+ */
+#ifndef FRAG_H
+#define FRAG_H
+#include "pkt.h"
+
+struct worker;
+struct frag;
+
+struct frag *frag_create(int node);
+void frag_destroy(struct frag *f);
+/** A fragment (PKT_FRAG); consumes s->m. @return the datagram it completes, as a frame to parse, or NULL. */
+struct rte_mbuf *frag_input(struct worker *w, struct seg *s);
+/** Drop what waited too long. @return when to be called again (now_us), 0: nothing can be waiting. */
+uint64_t frag_expire(struct worker *w);
+#define FRAG_TIMEOUT_US 30000000ull /* as Linux; RFC 8200 4.5 allows 60 s, RFC 791 suggests 15 s */
+#endif
