@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Shared by the scripts and the integration tests. Everything started or made here is remembered and taken away by
+# lib_cleanup(): processes by pid, namespaces by name, one temporary directory.
+
+LIB_PIDS=()
+LIB_NETNS=()
+LIB_TMP=
+EAL_TAP=(--no-huge --in-memory -m 512 --no-pci --no-telemetry --log-level=lib.eal:error)
+
+say() { printf '%s\n' "$*"; }
+die() {
+	printf 'error: %s\n' "$*" >&2
+	exit 1
+}
+
+lib_cleanup() {
+	local pid ns
+	set +e
+	for pid in "${LIB_PIDS[@]}"; do kill -TERM "$pid" 2>/dev/null; done
+	for pid in "${LIB_PIDS[@]}"; do
+		for _ in {1..30}; do
+			kill -0 "$pid" 2>/dev/null || break
+			sleep 0.1
+		done
+		kill -KILL "$pid" 2>/dev/null
+		wait "$pid" 2>/dev/null
+	done
+	for ns in "${LIB_NETNS[@]}"; do ip netns del "$ns" 2>/dev/null; done
+	[ -n "$LIB_TMP" ] && rm -rf "$LIB_TMP"
+	LIB_PIDS=() LIB_NETNS=() LIB_TMP=
+	return 0
+}
+
+# Interrupted or not, the same clean-up runs once and the exit status says why we left.
+lib_init() {
+	LIB_TMP=$(mktemp -d "${TMPDIR:-/tmp}/tern.XXXXXX")
+	chmod 755 "$LIB_TMP"
+	trap lib_cleanup EXIT
+	trap 'exit 130' INT
+	trap 'exit 143' TERM HUP
+}
+
+need_root() { [ "$(id -u)" = 0 ] || die "root is needed (network namespaces, tap devices): run it with sudo"; }
+
+# missing COMMAND...: prints those that are not installed.
+missing() {
+	local c
+	for c in "$@"; do command -v "$c" >/dev/null || printf '%s ' "$c"; done
+}
+
+# wait_for SECONDS COMMAND...: true as soon as the command is.
+wait_for() {
+	local left=$(($1 * 20))
+	shift
+	until "$@" >/dev/null 2>&1; do
+		[ $((left -= 1)) -gt 0 ] || return 1
+		sleep 0.05
+	done
+}
+
+# wait_exit SECONDS PID: the exit status of a child of this shell, 124 when it is still there.
+wait_exit() {
+	local left=$(($1 * 20))
+	while kill -0 "$2" 2>/dev/null; do
+		[ $((left -= 1)) -gt 0 ] || return 124
+		sleep 0.05
+	done
+	wait "$2"
+}
+
+netns_make() {
+	ip netns add "$1" || die "cannot make the network namespace $1"
+	LIB_NETNS+=("$1")
+	ip -n "$1" link set lo up
+}
+
+# tap_up NETNS: the kernel's end of tern's tap, once tern made it. Its MAC must differ from tern's, which is what the
+# device was born with; tern's end is 192.0.2.1 and 2001:db8::1.
+tap_up() {
+	wait_for 15 ip -n "$1" link show dtap0 || return 1
+	ip -n "$1" link set dtap0 address 02:00:00:00:00:02 up
+	ip -n "$1" addr add 192.0.2.2/24 dev dtap0
+	ip -n "$1" -6 addr add 2001:db8::2/64 dev dtap0 nodad
+}
+
+# random_file PATH MEGABYTES
+random_file() { head -c $(($2 * 1048576)) /dev/urandom >"$1"; }
+
+sha() { sha256sum "$1" | cut -d' ' -f1; }
+
+# nginx_start NETNS ADDR:PORT ROOT: a private nginx, in the foreground of a remembered process.
+nginx_start() {
+	local ns=$1 listen=$2 root=$3 dir=$LIB_TMP/nginx
+	mkdir -p "$dir"
+	cat >"$dir/nginx.conf" <<EOF
+user root;
+worker_processes 1;
+daemon off;
+pid $dir/nginx.pid;
+error_log $dir/error.log;
+events { worker_connections 1024; }
+http {
+	access_log off;
+	client_body_temp_path $dir; proxy_temp_path $dir; fastcgi_temp_path $dir;
+	uwsgi_temp_path $dir; scgi_temp_path $dir;
+	server { listen $listen; root $root; }
+}
+EOF
+	ip netns exec "$ns" nginx -e "$dir/error.log" -c "$dir/nginx.conf" &
+	LIB_PIDS+=($!)
+	wait_for 5 test -s "$dir/nginx.pid"
+}
+
+# tcp_lines FILE PORT: the packets of one connection as `tcpdump -n -t -S` prints them, without what it decodes of
+# the payload after the length.
+tcp_lines() { grep -E "^IP6? [0-9a-f.:]+\.$2 > |^IP6? [0-9a-f.:]+ > [0-9a-f.:]+\.$2: " "$1" | sed -E 's/(length [0-9]+).*/\1/'; }
+
+# huge_free: free 2 MB huge pages.
+huge_free() { awk '/^HugePages_Free/ { n = $2 } END { print n + 0 }' /proc/meminfo; }

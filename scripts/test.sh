@@ -1,0 +1,54 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# Everything CI runs, in under 15 minutes on two cores: unit tests plain and under ASan and UBSan, the layer check, the
+# examples built against the installed library, the integration tests. "test.sh unit" stops before the last, which
+# needs root. Build directories: build-test, build-asan. The last line is the integration suite's.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. scripts/lib.sh
+lib_init
+
+# meson_build DIR OPTIONS...
+meson_build() {
+	local dir=$1
+	shift
+	[ -f "$dir/build.ninja" ] || meson setup "$dir" "$@" >"$LIB_TMP/setup.log" || { cat "$LIB_TMP/setup.log"; die "meson setup $dir"; }
+	ninja -C "$dir" >"$LIB_TMP/ninja.log" || { tail -40 "$LIB_TMP/ninja.log"; die "ninja -C $dir"; }
+	say "built $dir"
+}
+
+unit_tests() { # DIR
+	meson test -C "$1" --no-rebuild --print-errorlogs | tail -40
+	# CUnit's own count, over all programs of the directory
+	awk '/^ +asserts/ { n += $2; failed += $5 } END { printf "CUnit: %d asserts, %d failed\n", n, failed }' \
+		"$1/meson-logs/testlog.txt"
+}
+
+# The library as a stranger sees it: headers and .pc file of a temporary prefix, nothing of the checkout.
+examples() {
+	local prefix=$PWD/build-test/prefix pc
+	meson install -C build-test --no-rebuild >"$LIB_TMP/install.log" || { cat "$LIB_TMP/install.log"; die "meson install"; }
+	pc=$(dirname "$(find "$prefix" -name libtern.pc)")
+	for f in app/examples/*.c; do
+		[ -e "$f" ] || die "no examples"
+		# word splitting of the flags is wanted
+		PKG_CONFIG_PATH=$pc sh -c 'gcc -Wall -Wextra -Werror -Wno-unused-parameter -O2 -o "$1" "$2" \
+			$(pkg-config --cflags libtern) $(pkg-config --libs libtern)' - "$LIB_TMP/$(basename "$f" .c)" "$f"
+		say "built $f against the installed library"
+	done
+}
+
+say "== layers"
+scripts/check-layers.sh
+say "== build and unit tests"
+meson_build build-test --prefix "$PWD/build-test/prefix" -Dtests=enabled
+unit_tests build-test
+say "== unit tests under AddressSanitizer and UndefinedBehaviorSanitizer"
+meson_build build-asan -Dtests=enabled -Db_sanitize=address,undefined -Db_lundef=false
+# DPDK keeps its memory until exit, which is no leak; anything else ends the program.
+ASAN_OPTIONS=detect_leaks=0:abort_on_error=0 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 unit_tests build-asan
+say "== examples"
+examples
+[ "${1:-}" = unit ] && exit 0
+say "== integration"
+BUILD=$PWD/build-test tests/integration/run.sh
