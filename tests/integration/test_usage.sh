@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Wrong input: one clear line on stderr, a status that is not 0, and soon.
+
+refused() { # REGEX ARGS...: of tern's own options, on a tap
+	local re=$1 rc lines
+	shift
+	timeout 20 ip netns exec "$NS" "$TERN" "${EAL_TAP[@]}" -l $LCORES --vdev net_tap0,iface=dtap0 -- "$@" \
+		>"$LIB_TMP/tern.out" 2>"$LIB_TMP/tern.err"
+	rc=$?
+	[ $rc != 0 ] || fail "accepted: $*"
+	[ $rc != 124 ] || fail "did not end: $*"
+	[ $rc -lt 128 ] || fail "died of signal $((rc - 128)): $*"
+	lines=$(grep -vcE '^(EAL|TAP|ETHDEV|TELEMETRY|rte_pmd_tap|tap_)' "$LIB_TMP/tern.err")
+	[ "$lines" = 1 ] || fail "$lines lines on stderr, expected 1: $*"
+	grep -qiE -- "$re" "$LIB_TMP/tern.err" || fail "the line does not say '$re': $*"
+}
+
+test_bad_options() {
+	local ok=(--role http --root "$LIB_TMP/www")
+	refused 'no-such' "${ok[@]}" --addr $HOST/24 --no-such
+	refused 'addr' "${ok[@]}"
+	refused 'addr' "${ok[@]}" --addr 192.0.2
+	refused 'addr' "${ok[@]}" --addr 192.0.2.1/33
+	refused 'addr6' "${ok[@]}" --addr6 2001:zz::1/64
+	refused 'workers' "${ok[@]}" --addr $HOST/24 --workers 3
+	refused 'workers' "${ok[@]}" --addr $HOST/24 --workers 0
+	refused 'port' "${ok[@]}" --addr $HOST/24 --port 0
+	refused 'port' "${ok[@]}" --addr $HOST/24 --port 65536
+	refused 'port' "${ok[@]}" --addr $HOST/24 --port x
+	refused 'backlog' "${ok[@]}" --addr $HOST/24 --backlog -1
+	refused 'root|nowhere' --role http --root /nowhere --addr $HOST/24
+	refused 'role' --role cook --addr $HOST/24
+	refused 'connect' --role client --addr $HOST/24
+	refused 'connect' --role client --addr $HOST/24 --connect 192.0.2.2
+	refused 'memory|mbuf|-m' "${ok[@]}" --addr $HOST/24 --mbufs 4000000
+	refused 'port' "${ok[@]}" --addr $HOST/24 --port-id 7
+}
+
+test_bad_config() {
+	printf '[tern]\nrole = http\nbacklog = many\n' >"$LIB_TMP/bad.cfg"
+	refused 'bad.cfg:3.*backlog' --config "$LIB_TMP/bad.cfg"
+	printf '[tern]\nrole = http\ncolour = red\n' >"$LIB_TMP/bad.cfg"
+	refused 'bad.cfg:3.*colour' --config "$LIB_TMP/bad.cfg"
+	refused 'none.cfg' --config "$LIB_TMP/none.cfg"
+}
+
+# Backlog 0 and a huge one are adjusted, not refused, and say so.
+test_backlog_limits() {
+	for backlog in 0 1000000000; do
+		tern_serve --role http --root "$LIB_TMP/www" --backlog $backlog
+		in_ns curl -sS --max-time 10 -o "$LIB_TMP/page" "http://$HOST/" || fail "curl with backlog $backlog"
+		cat "$LIB_TMP/tern.out" "$LIB_TMP/tern.err" | grep -qi backlog || fail "backlog $backlog was adjusted silently"
+		tern_end
+	done
+}
+
+test_not_root() {
+	chmod 755 "$LIB_TMP/www"
+	timeout 20 setpriv --reuid 65534 --regid 65534 --clear-groups "$TERN" "${EAL_TAP[@]}" -l 0 \
+		--vdev net_tap0,iface=dtap0 -- --role http --root "$LIB_TMP/www" --addr $HOST/24 \
+		>"$LIB_TMP/tern.out" 2>"$LIB_TMP/tern.err"
+	local rc=$?
+	[ $rc != 0 ] && [ $rc -lt 124 ] || fail "status $rc without root"
+	cat "$LIB_TMP/tern.err" "$LIB_TMP/tern.out" | grep -qiE 'root|permi|not permitted|CAP_NET_ADMIN' || fail "it does not say that root is missing"
+}
+
+# The name of the tap is taken by somebody else's device.
+test_name_taken() {
+	ip -n "$NS" link add dtap0 type veth peer name other 2>/dev/null || ip -n "$NS" tuntap add dev dtap0 mode tun ||
+		fail "cannot make the other device"
+	timeout 20 ip netns exec "$NS" "$TERN" "${EAL_TAP[@]}" -l 0 --vdev net_tap0,iface=dtap0 -- \
+		--role http --root "$LIB_TMP/www" --addr $HOST/24 >"$LIB_TMP/tern.out" 2>"$LIB_TMP/tern.err"
+	local rc=$?
+	[ $rc != 0 ] && [ $rc -lt 124 ] || fail "status $rc with the name taken"
+	[ -s "$LIB_TMP/tern.err" ] || fail "nothing on stderr"
+}
+
+test_help() {
+	timeout 10 "$TERN" --help >"$LIB_TMP/tern.out" 2>"$LIB_TMP/tern.err" || fail "--help ends with $?"
+	for o in --role --addr --port --backlog --trace --connect --config; do
+		grep -q -- "$o" "$LIB_TMP/tern.out" || fail "--help does not mention $o"
+	done
+}
