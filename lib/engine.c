@@ -20,7 +20,6 @@
 #include <errno.h>
 #include <string.h>
 #include <netinet/in.h>
-#include <rte_arp.h>
 #include <rte_cycles.h>
 #include <rte_ethdev.h>
 #include <rte_lcore.h>
@@ -101,12 +100,11 @@ maybe_neigh(const struct rte_mbuf *m)
 	       (eth->ether_type == RTE_BE16(RTE_ETHER_TYPE_IPV6) && ip6->proto == IPPROTO_ICMPV6);
 }
 
-/* Copies of what teaches a MAC go to the other workers. A copied ARP request becomes a reply: one answer is enough. */
+/* Copies of what teaches a MAC, and asks for no answer, go to the other workers. */
 static void
 share_neigh(struct engine *e, uint8_t ifidx, struct rte_mbuf **m, unsigned int n)
 {
 	struct worker *w = e->w;
-	struct rte_arp_hdr *arp;
 	struct rte_mbuf *copy;
 	struct seg s;
 	unsigned int i, k;
@@ -118,12 +116,8 @@ share_neigh(struct engine *e, uint8_t ifidx, struct rte_mbuf **m, unsigned int n
 			continue;
 		for (k = 0; k < e->t->conf.n_workers; k++) {
 			copy = k == w->index ? NULL : rte_pktmbuf_copy(m[i], w->mp, 0, UINT32_MAX);
-			if (!copy)
-				continue;
-			arp = s.kind == PKT_ARP ? pkt_at(copy, sizeof(struct rte_ether_hdr), sizeof(*arp)) : NULL;
-			if (arp)
-				arp->arp_opcode = RTE_BE16(RTE_ARP_OP_REPLY);
-			give(e, k, copy, ifidx);
+			if (copy)
+				give(e, k, copy, ifidx);
 		}
 	}
 }
