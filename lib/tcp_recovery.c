@@ -125,7 +125,7 @@ grow_cwnd(struct worker *w, struct conn *c, uint32_t acked)
 
 /* SND.WND by RFC 9293 3.10.7.4. @return true when it changed. */
 static bool
-update_window(struct worker *w, struct conn *c, const struct seg *s)
+update_window(struct conn *c, const struct seg *s)
 {
 	const uint32_t old = c->snd_wnd, wnd = (uint32_t)s->wnd << c->snd_ws;
 
@@ -144,7 +144,6 @@ update_window(struct worker *w, struct conn *c, const struct seg *s)
 	}
 	if (wnd > old)
 		tcp_mark(c, P_OUTPUT);
-	(void)w;
 	return true;
 }
 
@@ -152,11 +151,11 @@ bool
 tcp_ack(struct worker *w, struct conn *c, const struct seg *s, const struct tcp_opts *o)
 {
 	const bool outstanding = c->snd_max != c->snd_una;
-	const bool wnd_changed = update_window(w, c, s);
+	const bool wnd_changed = update_window(c, s);
 	const uint32_t acked = s->ack - c->snd_una, data = RTE_MIN(acked, c->snd_queued);
 	const bool fin_acked = c->flags & C_FIN_SENT && s->ack == c->snd_una + c->snd_queued + 1;
 
-	if (c->flags & C_PERSIST)
+	if (c->flags & C_PERSIST && !(c->flags & C_ORPHAN)) /* nobody waits for an orphan: R2 ends it */
 		c->unacked_us = w->now_us; /* MUST-37: the peer is there */
 	if (acked == 0) {
 		if (outstanding && !wnd_changed && s->len == 0 && !(s->flags & (TCP_SYN | TCP_FIN)) && c->snd_wnd)

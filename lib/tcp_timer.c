@@ -95,7 +95,7 @@ rto_due(struct worker *w, struct conn *c)
 	}
 	if (c->backoff < BACKOFF_MAX)
 		c->backoff++;
-	if (c->flags & C_PERSIST || (c->snd_wnd == 0 && c->snd_queued && c->state != TERN_SYN_RECEIVED)) {
+	if (c->flags & C_PERSIST || (c->snd_wnd == 0 && c->snd_queued && c->snd_una != c->iss)) {
 		tcp_send_probe(w, c); /* one that finds no room is repeated like a lost one */
 		tcp_rto_start(w, c);
 		return;

@@ -144,7 +144,7 @@ struct tern_ops {
 	void (*connected)(struct tern_conn *c, void *user);
 	/** Data, or the peer's FIN, waits: call tern_recv()/tern_recv_mbuf(). */
 	void (*readable)(struct tern_conn *c, void *user);
-	/** Room in the send buffer again after a short tern_send(), or all data acknowledged. */
+	/** Half the send buffer is free again after a tern_send() that was short or -EAGAIN. */
 	void (*writable)(struct tern_conn *c, void *user);
 	/** The connection is gone: err 0 after an orderly close of both sides, else -ECONNRESET, -ETIMEDOUT,
 	 *  -ECONNREFUSED ... (MUST-12). Not called after tern_close()/tern_abort(). The handle dies on return. */

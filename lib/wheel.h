@@ -23,7 +23,7 @@ struct wheel_node {
 struct wheel {
 	uint64_t now;	/* ticks handled so far */
 	uint32_t armed;
-	struct wheel_node *due;	/* taken off the wheel, not handed out yet */
+	struct wheel_node *due[WHEEL_LEVELS]; /* slots whose time has come, not handled yet */
 	struct wheel_node *slot[WHEEL_LEVELS][WHEEL_SLOTS];
 	uint64_t map[WHEEL_LEVELS][WHEEL_SLOTS / 64]; /* occupied slots, so empty time is skipped */
 };

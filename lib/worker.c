@@ -14,7 +14,6 @@
 #include <rte_prefetch.h>
 #include <sodium.h>
 #include "tcp.h"
-#include "worker.h"
 #include "trace.h"
 
 #define TIMER_BUDGET 4096 /* wheel nodes a poll may handle: bounds a poll when many expire in one tick */
@@ -95,6 +94,10 @@ worker_create(struct worker **out, const struct tern_conf *conf, unsigned int in
 	w->node = node;
 	w->mp = mp;
 	w->pend_tail = &w->pend_head;
+	if (conf->app.trace) {
+		w->trace_pkt = trace_pkt_hook;
+		w->trace_state = trace_state_hook;
+	}
 	randombytes_buf(w->secret, sizeof(w->secret));
 	randombytes_buf(w->cookie_key, sizeof(w->cookie_key));
 	randombytes_buf(w->rng, sizeof(w->rng));

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Buckets of one cache line: seven tagged pointers and the number of a spare bucket that continues the line, 0 for none. The tag
+ * is the upper 16 bits of the hash, kept in the bits of a pointer that user space leaves free (47-bit addresses), so a
+ * look-up that misses touches one line and no object. There are as many buckets that the mean load is 2 to 4 of 7 at the
+ * limit, and one spare for every eight: with a keyed hash a full line is rare (Poisson, < 5%) and cannot be provoked. No spare
+ * left: -ENOSPC, which the caller counts. Removal moves nothing and leaves no tombstone; an empty spare goes back.
+ */
+#include <errno.h>
+#include <rte_branch_prediction.h>
+#include "pool.h"
+#include "table.h"
+
+#define SLOTS 7
+#define TAG_SHIFT 48
+#define PTR_MASK ((1ull << TAG_SHIFT) - 1)
+
+int
+table_init(struct table *t, uint32_t max, const uint8_t key[32], int node)
+{
+	const uint32_t n = RTE_MAX(rte_align32pow2(max / 4 + 1), 16u);
+	uint32_t i;
+
+	memset(t, 0, sizeof(*t));
+	t->n_spare = n / 8 + 1;
+	t->bytes = ((size_t)n + t->n_spare) * sizeof(struct bucket);
+	t->buckets = node_alloc(t->bytes, node);
+	if (!t->buckets)
+		return -ENOMEM;
+	t->mask = n - 1;
+	t->node = node;
+	memcpy(t->key, key, sizeof(t->key));
+	for (i = 0; i < 4; i++)
+		t->key[i] |= 1;
+	t->spare_fresh = n;
+	return 0;
+}
+
+void
+table_fini(struct table *t)
+{
+	if (t->buckets)
+		node_free(t->buckets, t->bytes);
+	memset(t, 0, sizeof(*t));
+}
+
+static uint64_t
+entry(const struct tobj *o)
+{
+	return (uint64_t)(o->hash >> 16) << TAG_SHIFT | (uintptr_t)o;
+}
+
+static struct tobj *
+object(uint64_t e)
+{
+	return (struct tobj *)(uintptr_t)(e & PTR_MASK);
+}
+
+struct tobj *
+table_peek(const struct table *t, uint32_t hash)
+{
+	const struct bucket *b = &t->buckets[hash & t->mask];
+	unsigned int i;
+
+	for (i = 0; i < SLOTS; i++)
+		if (b->slot[i] >> TAG_SHIFT == hash >> 16 && b->slot[i]) {
+			rte_prefetch0(object(b->slot[i]));
+			return object(b->slot[i]);
+		}
+	return NULL;
+}
+
+struct tobj *
+table_lookup(const struct table *t, const struct flow *f, uint32_t hash)
+{
+	const struct bucket *b = &t->buckets[hash & t->mask];
+	unsigned int i;
+
+	for (;;) {
+		for (i = 0; i < SLOTS; i++)
+			if (b->slot[i] >> TAG_SHIFT == hash >> 16 && b->slot[i] && flow_match(object(b->slot[i]), f))
+				return object(b->slot[i]);
+		if (likely(!b->spare))
+			return NULL;
+		b = &t->buckets[b->spare];
+	}
+}
+
+static uint32_t
+spare_get(struct table *t)
+{
+	uint32_t i = t->spare_free;
+
+	if (i) {
+		t->spare_free = t->buckets[i].spare;
+		t->buckets[i].spare = 0;
+		return i;
+	}
+	return t->spare_fresh < t->mask + 1 + t->n_spare ? t->spare_fresh++ : 0;
+}
+
+int
+table_insert(struct table *t, struct tobj *o)
+{
+	struct bucket *b = &t->buckets[o->hash & t->mask];
+	unsigned int i;
+
+	for (;;) {
+		for (i = 0; i < SLOTS; i++)
+			if (!b->slot[i]) {
+				b->slot[i] = entry(o);
+				t->count++;
+				return 0;
+			}
+		if (!b->spare) {
+			b->spare = spare_get(t);
+			if (!b->spare)
+				return -ENOSPC;
+		}
+		b = &t->buckets[b->spare];
+	}
+}
+
+static bool
+empty(const struct bucket *b)
+{
+	unsigned int i;
+
+	for (i = 0; i < SLOTS; i++)
+		if (b->slot[i])
+			return false;
+	return true;
+}
+
+void
+table_remove(struct table *t, struct tobj *o)
+{
+	struct bucket *b = &t->buckets[o->hash & t->mask], *prev = NULL;
+	const uint64_t e = entry(o);
+	uint32_t self = 0;
+	unsigned int i;
+
+	for (;;) {
+		for (i = 0; i < SLOTS && b->slot[i] != e; i++)
+			;
+		if (i < SLOTS)
+			break;
+		if (!b->spare)
+			return;
+		prev = b;
+		self = b->spare;
+		b = &t->buckets[self];
+	}
+	b->slot[i] = 0;
+	t->count--;
+	if (prev && empty(b)) {
+		prev->spare = b->spare;
+		b->spare = t->spare_free;
+		t->spare_free = self;
+	}
+}
+
+void
+table_replace(struct table *t, struct tobj *old, struct tobj *new_)
+{
+	struct bucket *b = &t->buckets[old->hash & t->mask];
+	const uint64_t e = entry(old);
+	unsigned int i;
+
+	for (;; b = &t->buckets[b->spare])
+		for (i = 0; i < SLOTS; i++)
+			if (b->slot[i] == e) {
+				b->slot[i] = entry(new_);
+				return;
+			}
+}
+
+void
+table_walk(struct table *t, void (*fn)(struct tobj *, void *), void *arg)
+{
+	const uint32_t n = t->spare_fresh;
+	uint32_t i, k;
+
+	for (i = 0; i < n; i++)
+		for (k = 0; k < SLOTS; k++)
+			if (t->buckets[i].slot[k])
+				fn(object(t->buckets[i].slot[k]), arg);
+}
