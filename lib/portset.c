@@ -3,7 +3,7 @@
  * Local ports of active opens: a bitmap for each (local address, peer address, peer port), so a port in use or in TIME-WAIT is
  * never chosen again for that tuple, and "none left" is known at once instead of after a scan of the table. Ports are
  * taken in sequence from a random start (RFC 6056 3.3.3), skipping those whose RSS hash would not come home to
- * this worker. A set without ports in use is recycled when the pool is empty.
+ * this worker. A set lives as long as one of its ports is in use.
  */
 #include <errno.h>
 #include <string.h>
@@ -54,13 +54,14 @@ same_addr(const struct portset *p, const struct flow *f)
 }
 
 static void
-unlink_set(struct worker *w, struct portset *p)
+drop_set(struct worker *w, struct portset *p)
 {
 	struct portset **pp = &w->portset_hash[p->bucket];
 
 	while (*pp != p)
 		pp = &(*pp)->hnext;
 	*pp = p->hnext;
+	pool_put(&w->portset_pool, p);
 }
 
 static uint32_t
@@ -75,23 +76,6 @@ set_at(const struct worker *w, uint32_t i)
 	return (struct portset *)((char *)w->portset_pool.base + (size_t)i * w->portset_pool.size);
 }
 
-/* Cold: some set that nobody uses, or NULL. */
-static struct portset *
-recycle(struct worker *w)
-{
-	uint32_t i;
-
-	for (i = 0; i < w->portset_pool.total; i++) {
-		struct portset *p = set_at(w, i);
-
-		if (p->used == 0) {
-			unlink_set(w, p);
-			return p;
-		}
-	}
-	return NULL;
-}
-
 static struct portset *
 find_set(struct worker *w, const struct flow *f)
 {
@@ -104,12 +88,9 @@ find_set(struct worker *w, const struct flow *f)
 	for (p = w->portset_hash[b]; p; p = p->hnext)
 		if (same_addr(p, f))
 			return p;
-	p = pool_get(&w->portset_pool);
-	if (!p)
-		p = recycle(w);
+	p = pool_get(&w->portset_pool); /* its map is clear: fresh memory, or every port was released */
 	if (!p)
 		return NULL;
-	memset(p, 0, sizeof(*p));
 	memcpy(&p->addr, &f->addr, f->af == 4 ? 8 : 32);
 	p->rport = f->rport;
 	p->af = f->af;
@@ -149,6 +130,35 @@ next_port(struct worker *w, struct portset *p, struct flow *f)
 	return -EADDRNOTAVAIL;
 }
 
+/* The next free port that no table object has. */
+static int
+choose_port(struct worker *w, struct portset *p, struct flow *f)
+{
+	unsigned int tries;
+	int port;
+
+	/* A connection accepted from the same tuple is not in the map: look, and go on if so. */
+	for (tries = 0; tries < 64; tries++) {
+		port = next_port(w, p, f);
+		if (port < 0)
+			break;
+		p->cursor = port == w->conf.tcp.port_max ? w->conf.tcp.port_min : port + 1;
+		if (!table_lookup(&w->table, f, table_hash(&w->table, f)))
+			return port;
+	}
+	return -EADDRNOTAVAIL;
+}
+
+static int
+claim_port(struct worker *w, const struct portset *p, const struct flow *f)
+{
+	const uint16_t port = rte_be_to_cpu_16(f->lport);
+
+	if (p->map[port >> 6] >> (port & 63) & 1 || table_lookup(&w->table, f, table_hash(&w->table, f)))
+		return -EADDRINUSE;
+	return port;
+}
+
 int
 portset_take(struct worker *w, struct flow *f, uint32_t *idx)
 {
@@ -157,25 +167,11 @@ portset_take(struct worker *w, struct flow *f, uint32_t *idx)
 
 	if (!p)
 		return -EADDRNOTAVAIL;
-	if (f->lport) {
-		port = rte_be_to_cpu_16(f->lport);
-		if (p->map[port >> 6] >> (port & 63) & 1 ||
-		    table_lookup(&w->table, f, table_hash(&w->table, f)))
-			return -EADDRINUSE;
-	} else {
-		unsigned int tries;
-
-		/* A connection accepted from the same tuple is not in the map: look, and go on if so. */
-		for (tries = 0; tries < 64; tries++) {
-			port = next_port(w, p, f);
-			if (port < 0)
-				return port;
-			p->cursor = port == w->conf.tcp.port_max ? w->conf.tcp.port_min : port + 1;
-			if (!table_lookup(&w->table, f, table_hash(&w->table, f)))
-				break;
-		}
-		if (tries == 64)
-			return -EADDRNOTAVAIL;
+	port = f->lport ? claim_port(w, p, f) : choose_port(w, p, f);
+	if (port < 0) {
+		if (p->used == 0)
+			drop_set(w, p);
+		return port;
 	}
 	p->map[port >> 6] |= 1ull << (port & 63);
 	p->used++;
@@ -190,5 +186,6 @@ portset_release(struct worker *w, uint32_t idx, uint16_t lport)
 	const uint16_t port = rte_be_to_cpu_16(lport);
 
 	p->map[port >> 6] &= ~(1ull << (port & 63));
-	p->used--;
+	if (--p->used == 0)
+		drop_set(w, p);
 }
