@@ -3,9 +3,10 @@
  * ethdev ports. Cold: set-up and tear-down only.
  *
  * Promise: a port is claimed by DPDK ownership first, so two stacks can't fight over it; then it gets a queue pair per
- * worker where the device has so many. Where it can spread by Toeplitz (key, RETA and TCP hash types all settable) it
- * is told our key and RETA, and both are read back and compared. A device that takes them but can't show them is watched
- * by the engine. Everything else is still usable: the engine then hands frames over between the workers.
+ * worker where the device can spread by Toeplitz (key, RETA and TCP hash types all settable). It is told our key and
+ * RETA, and both are read back and compared. A device that takes them but can't show them is watched by the engine.
+ * Everything else is still usable: the engine then hands frames over between the workers. Without RSS that is one queue
+ * pair, because such devices (tap, virtio) move a flow to the queue that last sent for it, and reorder it by that.
  *
  * FAST_FREE is never asked for: queued data is sent with a reference count above one, and answers go out in mbufs of
  * another worker's pool when frames were handed over.
@@ -234,12 +235,11 @@ port_probe(struct port *p, const struct tern_if_conf *ifc, unsigned int n_worker
 		LOG(ERR, "port %u (%s): the device has no queues", p->port_id, p->name);
 		return -EINVAL;
 	}
-	/* Nobody else would empty the other queues of a ring port: its peer chooses where it sends. */
-	if (strcmp(info.driver_name, RING_DRIVER) == 0)
-		p->n_rxq = info.max_rx_queues;
-	else if (strcmp(info.driver_name, "net_tap") == 0) /* it wants pairs */
-		p->n_rxq = p->n_txq = RTE_MIN(p->n_rxq, p->n_txq);
 	p->rss = n_workers > 1 && p->n_rxq > 1 && rss_able(&info, ifc);
+	if (strcmp(info.driver_name, RING_DRIVER) == 0)
+		p->n_rxq = info.max_rx_queues; /* its peer chooses where it sends: all must be emptied */
+	else if (!p->rss)
+		p->n_rxq = p->n_txq = 1;
 	p->reta_size = info.reta_size;
 	p->key_len = info.hash_key_size ? info.hash_key_size : STEER_KEY_LEN;
 	p->rss_hf = info.flow_type_rss_offloads & (RTE_ETH_RSS_NONFRAG_IPV4_TCP | RTE_ETH_RSS_NONFRAG_IPV6_TCP);
