@@ -302,7 +302,9 @@ tcp_output(struct worker *w, struct conn *c)
 		const uint32_t flight = c->snd_nxt - c->snd_una, wnd = RTE_MIN(c->snd_wnd, c->cwnd);
 		const uint32_t usable = wnd > flight ? wnd - flight : 0;
 		const uint32_t len = RTE_MIN(RTE_MIN(unsent, usable), (uint32_t)c->mss);
-		const bool fin = c->flags & C_FIN_QUEUED && len == unsent && c->snd_nxt != end + 1;
+		/* Once sent, FIN is only due again when snd_nxt went back behind it. */
+		const bool fin = c->flags & C_FIN_QUEUED && len == unsent &&
+				 (!(c->flags & C_FIN_SENT) || seq_lt(c->snd_nxt, c->snd_max));
 		uint8_t flags = TCP_ACK;
 
 		if (len == 0 && !fin)
@@ -311,12 +313,12 @@ tcp_output(struct worker *w, struct conn *c)
 			break;
 		if (len == unsent && len)
 			flags |= TCP_PSH; /* MUST-61 */
-		if (fin) {
+		if (fin)
 			flags |= TCP_FIN;
-			c->flags |= C_FIN_SENT;
-		}
 		if (!emit(w, c, flags, c->snd_nxt, c->snd_cur, c->snd_nxt - c->snd_cur_seq, len))
 			return false;
+		if (fin)
+			c->flags |= C_FIN_SENT;
 		sent_range(w, c, c->snd_nxt, c->snd_nxt + len + fin);
 		c->snd_nxt += len + fin;
 		tcp_snd_advance(c);
