@@ -83,7 +83,9 @@ count_out(struct worker *w, uint8_t flags)
 uint32_t
 tcp_rcv_space(const struct conn *c)
 {
-	return c->rcv_queued < c->rcv_buf ? c->rcv_buf - c->rcv_queued : 0;
+	const uint32_t space = c->rcv_queued < c->rcv_buf ? c->rcv_buf - c->rcv_queued : 0;
+
+	return RTE_MIN(space, 65535u << c->rcv_ws); /* what the window field can say */
 }
 
 /*
