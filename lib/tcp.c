@@ -259,7 +259,7 @@ tcp_run_pending(struct worker *w)
 			if (next)
 				rte_prefetch0(next);
 			v = visit(w, c);
-			any = true;
+			any |= v != VISIT_RETRY;
 			if (v == VISIT_FREED)
 				continue;
 			c->pend &= ~P_QUEUED;
