@@ -119,10 +119,10 @@ test_half_close_send(void)
 static void
 test_fin_after_data(void)
 {
-	struct sock *s = fx_established();
+	struct sock *s;
 
-	peer.wnd = 1000;
-	tx(ACK, 1, 1, 0);
+	peer.wnd = peer.mss = 1000;
+	s = fx_established();
 	CHECK_EQ(sock_send(s, 2500), 2500);
 	sock_close(s);
 	expect(ACK, 1, 1, 1000);

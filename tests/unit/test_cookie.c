@@ -23,7 +23,6 @@ cookie_syn(void)
 	f = expect(SYN | ACK, 0, 1, 0);
 	CHECK_EQ(STAT(COOKIES_SENT), sent + 1);
 	CHECK_EQ(W->half_open, 0);
-	CHECK_EQ(W->table.count, 0);
 	return f;
 }
 
@@ -35,6 +34,7 @@ test_round_trip(void)
 
 	listen_mode(TERN_COOKIE_ALWAYS);
 	cookie_syn();
+	CHECK_EQ(W->table.count, 0);
 	expect_silence_for(40 * SEC); /* nobody retransmits */
 	tx(ACK, 1, 1, 0);
 	expect_silence();
@@ -70,7 +70,9 @@ test_mss(void)
 		CU_ASSERT_PTR_NOT_NULL_FATAL(s);
 		tern_conn_info(s->c, &inf);
 		CHECK(inf.mss <= peer_mss);
-		CHECK(inf.mss >= RTE_MIN(peer_mss, 1440) / 2);
+		CHECK(inf.mss >= RTE_MIN(peer_mss, 536));
+		if (peer_mss == 1440 || peer_mss >= 1460) /* what nearly everyone sends must not suffer */
+			CHECK(inf.mss >= (bed.af == 4 ? 1440 : 1400));
 	}
 }
 

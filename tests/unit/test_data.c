@@ -159,7 +159,7 @@ static void
 test_right_edge(void)
 {
 	const struct frame *f;
-	uint32_t pos = 1, edge = 0;
+	uint32_t pos = 1, edge = 0, acked = 1;
 	struct sock *s;
 
 	bed.conf.tcp.rcv_buf = 16384;
@@ -184,12 +184,19 @@ test_right_edge(void)
 
 			CHECK(edge == 0 || seq_ge(e, edge));
 			edge = e;
+			acked = f->ack - peer.iss;
 		}
+		if (harness_rand() % 16 == 0)
+			pos = acked; /* go back, as after a timeout */
 		if (CU_get_number_of_failure_records() > 20)
 			break;
 	}
 	sock_recv_all(s);
-	CHECK_EQ(s->rx_pos, pos);
+	advance_us(SEC);
+	while ((f = rx()))
+		acked = f->ack - peer.iss;
+	CHECK_EQ(s->rx_pos, acked);
+	CHECK(acked > 100000);
 }
 
 /* Zero window: probes with backoff as long as they are answered (MUST-35 to MUST-37, SHLD-29, SHLD-30). */
@@ -257,6 +264,41 @@ test_persist_lost_update(void)
 	tx(ACK, 1, 1001, 0); /* the answer to the second probe */
 	expect(ACK, 1001, 1, 1000);
 	tx(ACK, 1, 2001, 0);
+	CHECK_EQ(tern_send_queued(s->c), 0);
+}
+
+/* The window closes over data in flight that was lost: it is still retransmitted, a probe at a time. */
+static void
+test_zero_window_in_flight(void)
+{
+	const struct frame *f;
+	struct sock *s;
+
+	peer.wnd = 3000;
+	peer.mss = 1000;
+	s = fx_established();
+	CHECK_EQ(sock_send(s, 5000), 5000);
+	run();
+	CHECK_EQ(rx_flush(), 3);
+	peer.wnd = 0;
+	tx(ACK, 1, 1001, 0); /* the second and third are lost */
+	expect_silence();
+	CHECK(advance_to_frame(3 * SEC));
+	f = rx();
+	CU_ASSERT_PTR_NOT_NULL_FATAL(f);
+	CHECK_EQ(f->seq - peer.irs, 1001);
+	CHECK(f->len >= 1);
+	rx_flush();
+	peer.wnd = 3000;
+	tx(ACK, 1, 1001, 0);
+	for (unsigned int i = 0; i < 50 && tern_send_queued(s->c); i++) {
+		uint32_t top = 1001;
+
+		advance_us(500 * MS);
+		while ((f = rx()))
+			top = RTE_MAX(top, f->seq - peer.irs + f->len);
+		tx(ACK, 1, top, 0);
+	}
 	CHECK_EQ(tern_send_queued(s->c), 0);
 }
 
@@ -1056,6 +1098,7 @@ main(int argc, char **argv)
 		{"right edge never moves left", test_right_edge},
 		{"persist", test_persist},
 		{"window update lost", test_persist_lost_update},
+		{"zero window over lost data", test_zero_window_in_flight},
 		{"probes never answered", test_persist_dead},
 		{"answers to probes", test_probe_answered},
 		{"silly windows, sender", test_sender_sws},

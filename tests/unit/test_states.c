@@ -154,7 +154,7 @@ test_syn_received(void)
 {
 	static const struct row t[] = {
 		{SR, "ACK", ACK, 0, 0, 0, QUIET, ES, NOCLOSE},
-		{SR, "SYN ACK", SYN | ACK, -1, 0, 0, A_ACK, ES, NOCLOSE},
+		{SR, "SYN ACK (figure 8)", SYN | ACK, -1, 0, 0, QUIET, ES, NOCLOSE},
 		{SR, "data with ACK", ACK, 0, 0, 10, A_DELAYED, ES, NOCLOSE},
 		{SR, "FIN with ACK", ACK | FIN, 0, 0, 0, A_ACK1, CW, NOCLOSE},
 		{SR, "ACK beyond SND.NXT", ACK, 0, 1, 0, A_RST, SR, NOCLOSE},
@@ -389,12 +389,12 @@ static void
 test_calls(void)
 {
 	static const struct call_row t[] = {
-		{SS, SEND, -ENOTCONN, 0, SS},
-		{SS, RECEIVE, -ENOTCONN, 0, SS},
+		{SS, SEND, 10, 0, SS}, /* queued until ESTABLISHED */
+		{SS, RECEIVE, -EAGAIN, 0, SS},
 		{SS, SHUTDOWN, -ENOTCONN, 0, SS},
 		{SS, CLOSE, 0, 0, CLOSED_},
 		{SS, ABORT, 0, 0, CLOSED_},
-		{SR, CLOSE, 0, FIN | ACK, F1},
+		{SR, CLOSE, 0, 0, SR}, /* queued until the SYN is acknowledged */
 		{SR, ABORT, 0, RST, CLOSED_},
 		{ES, SEND, 10, ACK, ES},
 		{ES, RECEIVE, -EAGAIN, 0, ES},
@@ -420,6 +420,23 @@ test_calls(void)
 
 	for (unsigned int i = 0; i < RTE_DIM(t); i++)
 		run_call(&t[i]);
+}
+
+/* CLOSE in SYN-RECEIVED: the FIN follows as soon as the SYN is acknowledged. */
+static void
+test_close_in_syn_received(void)
+{
+	struct sock *s = fx_syn_received();
+
+	sock_close(s);
+	expect_silence();
+	tx(ACK, 1, 1, 0);
+	expect(FIN | ACK, 1, 1, 0);
+	CHECK_EQ(state_now(), TERN_FIN_WAIT_1);
+	tx(FIN | ACK, 1, 2, 0);
+	expect(ACK, 2, 2, 0);
+	CHECK_EQ(state_now(), TERN_TIME_WAIT);
+	CHECK_EQ(s->connected + s->closed, 0);
 }
 
 /* Challenge ACKs can't be made to flood (RFC 5961 7). */
@@ -455,6 +472,7 @@ main(int argc, char **argv)
 		{"TIME-WAIT", test_time_wait},
 		{"text after FIN", test_text_after_fin},
 		{"calls in each state", test_calls},
+		{"CLOSE in SYN-RECEIVED", test_close_in_syn_received},
 		{"challenge ACKs are limited", test_challenge_limit},
 		CU_TEST_INFO_NULL,
 	};
