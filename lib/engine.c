@@ -66,20 +66,22 @@ engine_handover(struct worker *w, const struct seg *s)
 	return true;
 }
 
+/* Once the watch is over, the device's hash is proof enough. A reassembled datagram has none: its fragments were
+ * spread by addresses only. */
 bool
 engine_handover_rss(struct worker *w, const struct seg *s)
 {
 	struct engine *e = w->tern->engines[w->index];
-	const bool taken = engine_handover(w, s);
+	bool taken;
 
-	e->misdelivered += taken;
-	if (++e->checked < STEER_CHECKS)
+	if (e->checked >= STEER_CHECKS && s->m->ol_flags & RTE_MBUF_F_RX_RSS_HASH)
+		return false;
+	taken = engine_handover(w, s);
+	if (e->checked >= STEER_CHECKS)
 		return taken;
-	if (e->misdelivered < STEER_CHECKS / 4) {
-		w->handover = NULL;
-	} else {
-		LOG(WARNING,
-		    "worker %u: %u of %u frames came to the wrong queue: RSS is not what was set, handing over",
+	e->misdelivered += taken;
+	if (++e->checked == STEER_CHECKS && e->misdelivered >= STEER_CHECKS / 4) {
+		LOG(WARNING, "worker %u: %u of %u frames came to the wrong queue: RSS is not as set, handing over",
 		    w->index, e->misdelivered, e->checked);
 		__atomic_fetch_or(&e->t->cmd, CMD_HANDOVER, __ATOMIC_RELAXED);
 		w->handover = engine_handover;

@@ -50,7 +50,7 @@ struct worker {
 	void (*trace_state)(struct worker *w, const struct tobj *o, unsigned int from, unsigned int to);
 	/* Which worker owns this flow; NULL: this one owns all. Used for port choice and for packets without object. */
 	const struct steer *steer;
-	/* Give a packet to its owner; true when taken (else the caller goes on). NULL when steering is exact. */
+	/* Give a packet to its owner; true when taken (else the caller goes on). NULL: this one owns all. */
 	bool (*handover)(struct worker *w, const struct seg *s);
 
 	/* colder */
