@@ -103,7 +103,9 @@ static inline uint16_t
 sum_bytes(const uint8_t *p, uint32_t n)
 {
 	unsigned __int128 a = 0, b = 0;
-	uint64_t v[4], tail = 0;
+	uint64_t v[4];
+	uint32_t w;
+	uint16_t h;
 
 	for (; n >= 32; n -= 32, p += 32) {
 		memcpy(v, p, 32);
@@ -116,10 +118,18 @@ sum_bytes(const uint8_t *p, uint32_t n)
 		memcpy(v, p, 8);
 		a += v[0];
 	}
-	if (n) {
-		memcpy(&tail, p, n);
-		b += tail;
+	if (n & 4) {
+		memcpy(&w, p, 4);
+		b += w;
+		p += 4;
 	}
+	if (n & 2) {
+		memcpy(&h, p, 2);
+		b += h;
+		p += 2;
+	}
+	if (n & 1)
+		b += rte_cpu_to_be_16(*p << 8);
 	a += b;
 	a = (a & UINT64_MAX) + (a >> 64);
 	return fold((uint64_t)a + (uint64_t)(a >> 64));
@@ -178,6 +188,8 @@ ip4_cksum_ok(const struct rte_mbuf *m, const struct rte_ipv4_hdr *ip, uint32_t h
 
 	if (rx)
 		return rx != RTE_MBUF_F_RX_IP_CKSUM_BAD;
+	if (likely(hlen == sizeof(*ip))) /* a constant unrolls it */
+		return sum_bytes((const uint8_t *)ip, sizeof(*ip)) == 0xffff;
 	return sum_bytes((const uint8_t *)ip, hlen) == 0xffff;
 }
 
