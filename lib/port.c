@@ -254,14 +254,6 @@ port_probe(struct port *p, const struct tern_if_conf *ifc, unsigned int n_worker
 	return probe_mtu(p, ifc, &info);
 }
 
-uint32_t
-port_mbufs_held(const struct port *p, unsigned int n_workers)
-{
-	const uint32_t rxq = (p->n_rxq + n_workers - 1) / n_workers;
-
-	return rxq * p->rx_desc + p->tx_desc;
-}
-
 static int
 configure(struct port *p, const struct rte_eth_dev_info *info, const struct steer *s)
 {

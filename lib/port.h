@@ -50,6 +50,4 @@ void port_wait_link(const struct port *p);
 void port_report(const struct port *p, unsigned int n_workers);
 /** Stop and close if started here; give up ownership. */
 void port_close(struct port *p);
-/** mbufs that the port can hold for one worker: full rx rings and unfinished transmissions. */
-uint32_t port_mbufs_held(const struct port *p, unsigned int n_workers);
 #endif

@@ -191,7 +191,7 @@ probe_ports(struct tern *t)
 		rc = port_probe(&t->ports[i], &t->conf.ifs[i], n, desc, &owner);
 		if (rc)
 			return rc;
-		held += port_mbufs_held(&t->ports[i], n);
+		held += t->ports[i].rx_desc + t->ports[i].tx_desc; /* a worker has one queue of each at most */
 	}
 	need = held + 2 * MBUF_CACHE + 2 * BURST; /* caches hold up to 1.5 times their size */
 	if (t->conf.n_mbufs < need) {
