@@ -1,0 +1,828 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The options' table and the two readers that share it. A value is parsed and range-checked in one place, so the
+ * command line and a file accept the same things and refuse them with the same words.
+ *
+ * rte_cfgfile reads the file but knows no line numbers: they are found afterwards, by scanning for section and key, for
+ * the message only.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <rte_cfgfile.h>
+#include <rte_common.h>
+#include "options.h"
+#include "role.h"
+
+enum type { T_BOOL, T_U8, T_U16, T_U32, T_U64, T_S32, T_STR, T_ENUM, T_FN };
+
+struct opt {
+	const char *section, *name, *arg;
+	enum type type;
+	size_t off;
+	int64_t min, max;
+	const char *def;	  /* parsed at start; NULL: zero */
+	const char *const *names; /* T_ENUM */
+	int (*fn)(struct options *o, const char *val);
+	const char *help;
+};
+
+/* Where the value being parsed came from, for messages. */
+static struct {
+	const char *file, *section, *name;
+} origin;
+
+int
+complain(const char *fmt, ...)
+{
+	va_list ap;
+
+	fflush(stdout);
+	fputs("tern: ", stderr);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+	return -EINVAL;
+}
+
+/* Skip a [section] line. @return true and its name. */
+static bool
+section_line(const char *p, char *name, size_t size)
+{
+	const char *end = strchr(p, ']');
+
+	if (*p != '[' || !end)
+		return false;
+	snprintf(name, size, "%.*s", (int)(end - p - 1), p + 1);
+	return true;
+}
+
+/* Line of key in [section] of file; of the section itself for key NULL; 0 when not found. */
+static unsigned int
+line_of(const char *file, const char *section, const char *key)
+{
+	FILE *f = fopen(file, "r");
+	char line[512], in[80] = "";
+	unsigned int no = 0, found = 0;
+
+	while (f && !found && fgets(line, sizeof(line), f)) {
+		const char *p = line + strspn(line, " \t");
+		const size_t n = key ? strlen(key) : 0;
+
+		no++;
+		if (section_line(p, in, sizeof(in))) {
+			if (!key && strcmp(in, section) == 0)
+				found = no;
+		} else if (key && strcmp(in, section) == 0 && strncmp(p, key, n) == 0 &&
+			   strchr("= \t\r\n", p[n])) {
+			found = no;
+		}
+	}
+	if (f)
+		fclose(f);
+	return found;
+}
+
+/* "tern: where: what was wrong". @return -EINVAL. */
+static int __attribute__((format(printf, 1, 2)))
+bad(const char *fmt, ...)
+{
+	char text[512];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	if (origin.file)
+		return complain("%s:%u: %s: %s", origin.file, line_of(origin.file, origin.section, origin.name),
+				origin.name, text);
+	if (origin.name)
+		return complain("--%s: %s", origin.name, text);
+	return complain("%s", text);
+}
+
+static void
+notice(const char *fmt, ...)
+{
+	va_list ap;
+
+	fputs("tern: notice: ", stderr);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+}
+
+/* --- values that need more than a range ----------------------------------------------------------------------- */
+
+static int
+number(const char *s, int64_t min, int64_t max, int64_t *out)
+{
+	char *end;
+
+	errno = 0;
+	*out = strtoll(s, &end, 10);
+	if (end == s || *end || errno == EINVAL)
+		return bad("'%s' is not a number", s);
+	if (errno == ERANGE || *out < min || *out > max)
+		return bad("%s is out of range: %lld..%lld", s, (long long)min, (long long)max);
+	return 0;
+}
+
+static int
+address(const char *s, uint8_t addr[16], uint8_t *af)
+{
+	memset(addr, 0, 16);
+	if (inet_pton(AF_INET, s, addr) == 1)
+		*af = TERN_AF_INET;
+	else if (inet_pton(AF_INET6, s, addr) == 1)
+		*af = TERN_AF_INET6;
+	else
+		return bad("'%s' is neither an IPv4 nor an IPv6 address", s);
+	return 0;
+}
+
+static int
+address_of(const char *s, uint8_t want, uint8_t *out)
+{
+	uint8_t addr[16], af = 0;
+	int rc = address(s, addr, &af);
+
+	if (rc)
+		return rc;
+	if (af != want)
+		return bad("'%s' is not an IPv%u address", s, want);
+	memcpy(out, addr, want == TERN_AF_INET ? 4 : 16);
+	return 0;
+}
+
+static struct tern_if_conf *
+cur_if(struct options *o)
+{
+	o->ifs_given |= 1u << o->cur_if;
+	o->conf.n_ifs = RTE_MAX(o->conf.n_ifs, o->cur_if + 1);
+	return &o->conf.ifs[o->cur_if];
+}
+
+/* ADDR/PREFIX[+COUNT] */
+static int
+prefixed(const char *val, uint8_t af, uint8_t *addr, uint8_t *prefix, uint32_t *count)
+{
+	const int max = af == TERN_AF_INET ? 32 : 128;
+	char buf[96], *slash, *plus;
+	int64_t n;
+	int rc;
+
+	snprintf(buf, sizeof(buf), "%s", val);
+	plus = strchr(buf, '+');
+	if (plus)
+		*plus++ = 0;
+	slash = strchr(buf, '/');
+	if (!slash)
+		return bad("'%s' has no prefix length: write %s/%d", val, buf, af == TERN_AF_INET ? 24 : 64);
+	*slash++ = 0;
+	rc = address_of(buf, af, addr);
+	rc = rc ? rc : number(slash, 1, max, &n);
+	if (rc)
+		return rc;
+	*prefix = n;
+	rc = plus ? number(plus, 1, 1 << 24, &n) : 0;
+	if (rc)
+		return rc;
+	*count = plus ? n : 1;
+	if (max - *prefix < 32 && *count > UINT64_C(1) << (max - *prefix))
+		return bad("%u addresses do not fit into a /%u", *count, *prefix);
+	return 0;
+}
+
+static int
+set_addr(struct options *o, const char *val)
+{
+	struct tern_if_conf *c = cur_if(o);
+	uint32_t host;
+	int rc = prefixed(val, TERN_AF_INET, c->addr4, &c->prefix4, &c->addr4_count);
+
+	if (rc)
+		return rc;
+	memcpy(&host, c->addr4, 4);
+	host = ntohl(host);
+	if (c->addr4[0] == 0 || c->addr4[0] == 127 || c->addr4[0] >= 224)
+		return bad("'%s' cannot be an interface's address: 0/8, 127/8, multicast and reserved are refused", val);
+	if (c->prefix4 < 31 && (host << c->prefix4 == 0 || (host | (UINT32_MAX << (32 - c->prefix4))) == UINT32_MAX))
+		return bad("'%s' is the network's or the broadcast address", val);
+	return 0;
+}
+
+static int
+set_addr6(struct options *o, const char *val)
+{
+	static const uint8_t zero[16];
+	struct tern_if_conf *c = cur_if(o);
+	int rc = prefixed(val, TERN_AF_INET6, c->addr6, &c->prefix6, &c->addr6_count);
+
+	if (rc)
+		return rc;
+	if (c->addr6[0] == 0xff || memcmp(c->addr6, zero, 15) == 0)
+		return bad("'%s' cannot be an interface's address: ::, ::1 and multicast are refused", val);
+	return 0;
+}
+
+static int
+set_gw(struct options *o, const char *val)
+{
+	return address_of(val, TERN_AF_INET, cur_if(o)->gw4);
+}
+
+static int
+set_gw6(struct options *o, const char *val)
+{
+	return address_of(val, TERN_AF_INET6, cur_if(o)->gw6);
+}
+
+static int
+set_if(struct options *o, const char *val)
+{
+	int64_t n;
+	int rc = number(val, 0, TERN_IF_MAX - 1, &n);
+
+	if (!rc)
+		o->cur_if = n;
+	return rc;
+}
+
+static int
+set_port_id(struct options *o, const char *val)
+{
+	int64_t n;
+	int rc = number(val, 0, UINT16_MAX - 1, &n);
+
+	if (!rc)
+		cur_if(o)->port_id = n;
+	return rc;
+}
+
+static int
+set_mtu(struct options *o, const char *val)
+{
+	int64_t n;
+	int rc = number(val, 68, 9216, &n); /* RFC 791 3.2; a jumbo frame */
+
+	if (!rc)
+		cur_if(o)->mtu = n;
+	return rc;
+}
+
+static int
+set_listen(struct options *o, const char *val)
+{
+	return address(val, o->listen.addr, &o->listen.af);
+}
+
+static int
+set_backlog(struct options *o, const char *val)
+{
+	int64_t n;
+	int rc = number(val, INT64_MIN, INT64_MAX, &n);
+
+	if (rc)
+		return rc;
+	if (n < 0)
+		return bad("%s is negative: give at least 1", val);
+	if (n == 0)
+		notice("backlog 0 is taken as 1");
+	if (n > INT32_MAX) {
+		notice("backlog %s is taken as %d", val, INT32_MAX);
+		n = INT32_MAX;
+	}
+	o->backlog = n;
+	return 0;
+}
+
+/* ADDR:PORT[,COUNT], an IPv6 address in brackets */
+static int
+set_connect(struct options *o, const char *val)
+{
+	char buf[96], *port, *count, *host = buf;
+	int64_t n;
+	int rc;
+
+	snprintf(buf, sizeof(buf), "%s", val);
+	count = strchr(buf, ',');
+	if (count)
+		*count++ = 0;
+	port = strrchr(buf, ':');
+	if (!port || (*buf == '[' ? port[-1] != ']' : strchr(buf, ':') != port))
+		return bad("'%s': write ADDR:PORT, or [ADDR6]:PORT", val);
+	*port++ = 0;
+	if (*buf == '[') {
+		host++;
+		port[-2] = 0;
+	}
+	rc = address(host, o->connect.addr, &o->connect.af);
+	rc = rc ? rc : number(port, 1, UINT16_MAX, &n);
+	if (rc)
+		return rc;
+	o->connect.port = htons(n);
+	rc = count ? number(count, 1, UINT16_MAX + 1 - n, &n) : 0;
+	if (!rc)
+		o->connect_ports = count ? n : 1;
+	return rc;
+}
+
+/* LOW-HIGH */
+static int
+set_ports(struct options *o, const char *val)
+{
+	unsigned int low, high;
+	char rest;
+
+	if (sscanf(val, "%5u-%5u%c", &low, &high, &rest) != 2 || !low || high < low || high > UINT16_MAX)
+		return bad("'%s': write LOW-HIGH with 1 <= LOW <= HIGH <= 65535", val);
+	o->conf.tcp.port_min = low;
+	o->conf.tcp.port_max = high;
+	return 0;
+}
+
+/* --- the table ------------------------------------------------------------------------------------------------- */
+
+static const char *const cookie_names[] = {"auto", "always", "never", NULL};
+static const char *const close_names[] = {"client", "server", "reset", NULL};
+static const char *role_names[16]; /* from roles[] */
+
+#define AT(f) offsetof(struct options, f)
+#define NUM(sec, name, type, field, lo, hi, def, text)                                                                 \
+	{sec, name, "N", type, AT(field), lo, hi, def, NULL, NULL, text}
+#define FLAG(sec, name, field, text) {sec, name, NULL, T_BOOL, AT(field), 0, 1, NULL, NULL, NULL, text}
+#define TEXT(sec, name, arg, field, text) {sec, name, arg, T_STR, AT(field), 0, 0, NULL, NULL, NULL, text}
+#define CALL(sec, name, arg, fn, def, text) {sec, name, arg, T_FN, 0, 0, 0, def, NULL, fn, text}
+#define ENUM(sec, name, arg, field, def, names, text) {sec, name, arg, T_ENUM, AT(field), 0, 0, def, names, NULL, text}
+#define M32 UINT32_MAX
+
+static const struct opt opts[] = {
+	ENUM("tern", "role", "ROLE", role, "http", role_names, "what to do with connections"),
+	NUM("tern", "workers", T_U32, workers, 0, TERN_WORKER_MAX, NULL, "workers, one lcore each; 0: every lcore"),
+	NUM("tern", "port", T_U16, port, 1, 65535, "80", "port to listen on"),
+	CALL("tern", "listen-addr", "ADDR", set_listen, NULL, "listen on this address only; default: on every one"),
+	CALL("tern", "backlog", "N", set_backlog, "1024", "connections that may wait for accept"),
+	NUM("tern", "max-conns", T_U32, conf.max_conns, 1, 1 << 27, "16384", "connections per worker"),
+	NUM("tern", "max-requests", T_U32, conf.max_requests, 8, 1 << 27, "65536", "half-open requests per worker"),
+	NUM("tern", "max-timewait", T_U32, conf.max_timewait, 0, 1 << 30, NULL,
+	    "TIME-WAIT records per worker; 0: 65536, bench 4194304"),
+	NUM("tern", "mbufs", T_U32, conf.n_mbufs, 0, 1 << 24, NULL, "packet buffers per worker; 0: 16384"),
+	NUM("tern", "keepalive", T_U32, keepalive_s, 0, 32767, NULL, "probe connections idle for N seconds; 0: do not"),
+	FLAG("tern", "trace", trace, "print every packet and state change"),
+	NUM("tern", "stats-interval", T_U32, stats_s, 0, 86400, "1", "seconds between lines of numbers; 0: none"),
+	NUM("tern", "duration", T_U32, duration_s, 0, M32 / 1000, NULL, "stop after N seconds; 0: run on (bench: 5)"),
+	NUM("tern", "drain-ms", T_U32, drain_ms, 1, 600000, "5000", "how long connections may take to close at the end"),
+
+	CALL("if", "if", "N", set_if, NULL, "the options below are for interface N (0..3); a file has [if0] .. [if3]"),
+	CALL("if", "port-id", "N", set_port_id, NULL, "its ethdev port; default: N"),
+	CALL("if", "addr", "A/LEN[+COUNT]", set_addr, NULL, "IPv4 address, or COUNT consecutive ones from A"),
+	CALL("if", "gw", "ADDR", set_gw, NULL, "IPv4 gateway"),
+	CALL("if", "addr6", "A/LEN[+COUNT]", set_addr6, NULL, "IPv6 address"),
+	CALL("if", "gw6", "ADDR", set_gw6, NULL, "IPv6 gateway"),
+	CALL("if", "mtu", "N", set_mtu, NULL, "bytes; default: the device's"),
+
+	NUM("tcp", "time-wait-ms", T_U32, conf.tcp.time_wait_ms, 0, 600000, NULL, "2 MSL; 0: 60000"),
+	ENUM("tcp", "syn-cookies", "MODE", conf.tcp.cookie_mode, "auto", cookie_names, "auto: when the queue is full"),
+	FLAG("tcp", "no-timestamps", conf.tcp.no_timestamps, "do not offer or accept timestamps (RFC 7323)"),
+	FLAG("tcp", "no-sack", conf.tcp.no_sack, "do not offer or accept SACK (RFC 2018)"),
+	FLAG("tcp", "no-wscale", conf.tcp.no_wscale, "do not offer or accept window scaling (RFC 7323)"),
+	FLAG("tcp", "no-nagle", conf.tcp.no_nagle, "send small segments at once"),
+	FLAG("tcp", "no-delack", conf.tcp.no_delack, "acknowledge every segment at once"),
+	FLAG("tcp", "abort-on-overflow", conf.tcp.abort_on_overflow, "reset what does not fit the accept queue"),
+	NUM("tcp", "rto-init-ms", T_U32, conf.tcp.rto_init_ms, 0, 60000, NULL, "first retransmission timeout; 0: 1000"),
+	NUM("tcp", "rto-min-ms", T_U32, conf.tcp.rto_min_ms, 0, 60000, NULL, "smallest; 0: 200"),
+	NUM("tcp", "rto-max-ms", T_U32, conf.tcp.rto_max_ms, 0, 600000, NULL, "largest; 0: 60000"),
+	NUM("tcp", "delack-ms", T_U32, conf.tcp.delack_ms, 0, 499, NULL, "delayed ACK; 0: 40"),
+	NUM("tcp", "fin-timeout-ms", T_U32, conf.tcp.fin_timeout_ms, 0, 600000, NULL, "FIN-WAIT-2 nobody holds; 0: 60000"),
+	NUM("tcp", "user-timeout-ms", T_U32, conf.tcp.user_timeout_ms, 0, INT32_MAX, NULL,
+	    "give up unacknowledged data; 0: 100000"),
+	NUM("tcp", "syn-timeout-ms", T_U32, conf.tcp.syn_timeout_ms, 0, INT32_MAX, NULL, "give up a SYN; 0: 180000"),
+	NUM("tcp", "synack-retries", T_U8, conf.tcp.synack_retries, 0, 20, NULL, "0: 5"),
+	NUM("tcp", "snd-buf", T_U32, conf.tcp.snd_buf, 0, 1 << 30, NULL, "bytes per connection; 0: 262144"),
+	NUM("tcp", "rcv-buf", T_U32, conf.tcp.rcv_buf, 0, 1 << 30, NULL, "bytes per connection; 0: 262144"),
+	NUM("tcp", "somaxconn", T_U32, conf.tcp.somaxconn, 0, 1 << 20, NULL, "cap on the accept queue; 0: 4096"),
+	NUM("tcp", "max-syn-backlog", T_U32, conf.tcp.max_syn_backlog, 0, 1 << 20, NULL,
+	    "cap on the half-open queue; 0: 4096"),
+	CALL("tcp", "local-ports", "LOW-HIGH", set_ports, NULL, "ports of outgoing connections; default 1024-65535"),
+	NUM("tcp", "ttl", T_U8, conf.tcp.ttl, 0, 255, NULL, "0: 64"),
+
+	TEXT("http", "root", "DIR", root, "serve the files below DIR, mapped at start"),
+	TEXT("http", "body", "TEXT", body, "answer every path with TEXT"),
+	NUM("http", "body-size", T_U32, body_size, 0, 1 << 30, NULL, "answer every path with N bytes"),
+	NUM("http", "idle-timeout", T_U32, idle_s, 1, 86400, "60", "close a connection idle for N seconds"),
+
+	CALL("client", "connect", "ADDR:PORT[,COUNT]", set_connect, NULL, "server, and how many consecutive ports"),
+	NUM("client", "cps", T_U32, cps, 0, M32, NULL, "new connections per second; 0: as concurrency allows"),
+	NUM("client", "total", T_U64, total, 0, INT64_MAX, NULL, "connections in all; 0: until --duration"),
+	NUM("client", "concurrency", T_U32, concurrency, 1, 1 << 27, "64", "connections open at the same time"),
+	NUM("client", "request-size", T_U32, request_size, 1, 1 << 30, "64", "bytes (client, serve, bench)"),
+	NUM("client", "response-size", T_U32, response_size, 1, 1 << 30, "64", "bytes (client, serve, bench)"),
+	NUM("client", "requests-per-conn", T_U32, requests_per_conn, 1, M32, "1", "requests per connection"),
+	ENUM("client", "close", "MODE", close_mode, "client", close_names,
+	     "who closes first, and so holds TIME-WAIT (serve, too)"),
+	TEXT("client", "http", "PATH", http_path, "GET this path, check status and length"),
+	TEXT("client", "output", "FILE", output, "write the body there (one connection)"),
+
+	NUM("bench", "ring-size", T_U32, ring_size, 64, 1 << 18, "1024", "slots of the in-memory cable, a power of two"),
+	NUM("bench", "syn-flood", T_U32, syn_flood, 0, 100000000, NULL, "spoofed SYNs per second beside the load"),
+	NUM("bench", "client-addrs", T_U32, client_addrs, 1, 250, "250", "local addresses of the client"),
+	FLAG("bench", "bench-ipv6", bench_ipv6, "over IPv6"),
+};
+
+/* --- reading ------------------------------------------------------------------------------------------------- */
+
+static int
+put_bool(bool *out, const char *val)
+{
+	static const char *const yes[] = {"", "yes", "on", "true", "1"}, *const no[] = {"no", "off", "false", "0"};
+	unsigned int i;
+
+	for (i = 0; i < RTE_DIM(yes); i++) {
+		if (strcasecmp(val, yes[i]) == 0) {
+			*out = true;
+			return 0;
+		}
+	}
+	for (i = 0; i < RTE_DIM(no); i++) {
+		if (strcasecmp(val, no[i]) == 0) {
+			*out = false;
+			return 0;
+		}
+	}
+	return bad("'%s' is neither yes nor no", val);
+}
+
+static int
+put_enum(uint8_t *out, const char *const *names, const char *val)
+{
+	char list[128] = "";
+	unsigned int i;
+
+	for (i = 0; names[i]; i++) {
+		if (strcmp(names[i], val) == 0) {
+			*out = i;
+			return 0;
+		}
+		snprintf(list + strlen(list), sizeof(list) - strlen(list), "%s%s", i ? ", " : "", names[i]);
+	}
+	return bad("'%s' is none of: %s", val, list);
+}
+
+static int
+put(struct options *o, const struct opt *t, const char *val)
+{
+	void *p = (char *)o + t->off;
+	int64_t n = 0;
+	int rc;
+
+	switch (t->type) {
+	case T_BOOL:
+		return put_bool(p, val);
+	case T_ENUM:
+		return put_enum(p, t->names, val);
+	case T_FN:
+		return t->fn(o, val);
+	case T_STR:
+		*(char **)p = strdup(val); /* lives as long as the program */
+		return *(char **)p ? 0 : -ENOMEM;
+	default:
+		break;
+	}
+	rc = number(val, t->min, t->max, &n);
+	if (rc)
+		return rc;
+	if (t->type == T_U8)
+		*(uint8_t *)p = n;
+	else if (t->type == T_U16)
+		*(uint16_t *)p = n;
+	else if (t->type == T_U64)
+		*(uint64_t *)p = n;
+	else
+		*(uint32_t *)p = n;
+	return 0;
+}
+
+static const struct opt *
+find(const char *name, size_t len)
+{
+	unsigned int i;
+
+	for (i = 0; i < RTE_DIM(opts); i++)
+		if (strlen(opts[i].name) == len && memcmp(opts[i].name, name, len) == 0)
+			return &opts[i];
+	return NULL;
+}
+
+/* The known option that starts like name, for a hint. */
+static const char *
+resembling(const char *name, size_t len)
+{
+	unsigned int i;
+
+	for (; len >= 2; len--)
+		for (i = 0; i < RTE_DIM(opts); i++)
+			if (strncmp(opts[i].name, name, len) == 0)
+				return opts[i].name;
+	return NULL;
+}
+
+bool
+options_known(const char *arg)
+{
+	return strncmp(arg, "--", 2) == 0 && find(arg + 2, strcspn(arg + 2, "=")) != NULL;
+}
+
+int
+options_init(struct options *o)
+{
+	unsigned int i;
+	int rc;
+
+	memset(o, 0, sizeof(*o));
+	for (i = 0; i < n_roles && i + 1 < RTE_DIM(role_names); i++)
+		role_names[i] = roles[i]->name;
+	for (i = 0; i < TERN_IF_MAX; i++)
+		o->conf.ifs[i].port_id = i;
+	for (i = 0; i < RTE_DIM(opts); i++) {
+		origin.name = opts[i].name;
+		rc = opts[i].def ? put(o, &opts[i], opts[i].def) : 0;
+		if (rc)
+			return rc;
+	}
+	return 0;
+}
+
+int
+options_argv(struct options *o, int argc, char **argv)
+{
+	const char *val, *name, *hint;
+	const struct opt *t;
+	size_t len;
+	int i, rc;
+
+	origin.file = NULL;
+	o->cur_if = 0;
+	for (i = 1; i < argc; i++) {
+		origin.name = NULL;
+		if (strncmp(argv[i], "--", 2) || !argv[i][2])
+			return complain("'%s' is not an option: see tern --help", argv[i]);
+		name = argv[i] + 2;
+		val = strchr(name, '=');
+		len = val ? (size_t)(val - name) : strlen(name);
+		t = find(name, len);
+		if (!t) {
+			hint = resembling(name, len);
+			return complain("--%.*s is not an option%s%s: see tern --help", (int)len, name,
+					hint ? "; did you mean --" : "", hint ? hint : "");
+		}
+		origin.name = t->name;
+		if (val)
+			val++;
+		else if (t->type == T_BOOL)
+			val = "";
+		else if (i + 1 < argc && strncmp(argv[i + 1], "--", 2))
+			val = argv[++i];
+		else
+			return bad("needs a value, %s", t->arg);
+		if (t->type != T_BOOL && !*val)
+			return bad("the value is empty");
+		rc = put(o, t, val);
+		if (rc)
+			return rc;
+	}
+	origin.name = NULL;
+	return 0;
+}
+
+/* Why rte_cfgfile refused the file. @return -EINVAL. */
+static int
+file_fault(const char *path)
+{
+	char line[512], name[80];
+	unsigned int no = 0;
+	FILE *f = fopen(path, "r");
+
+	if (!f)
+		return complain("%s: %s", path, strerror(errno));
+	while (fgets(line, sizeof(line), f)) {
+		const char *p = line + strspn(line, " \t");
+		const char *what = NULL;
+
+		no++;
+		if (*p == '#' || *p == '\n' || *p == '\r' || !*p)
+			continue;
+		if (strlen(line) >= CFG_NAME_LEN + CFG_VALUE_LEN)
+			what = "the line is too long";
+		else if (*p == '[' && !section_line(p, name, sizeof(name)))
+			what = "a section ends with ']'";
+		else if (*p != '[' && !strchr(p, '='))
+			what = "write key = value";
+		if (what) {
+			fclose(f);
+			return complain("%s:%u: %s", path, no, what);
+		}
+	}
+	fclose(f);
+	return complain("%s: not a config file: it is empty, or a key has no [section] above it", path);
+}
+
+static int
+file_entry(struct options *o, const char *section, const struct rte_cfgfile_entry *e)
+{
+	const bool is_if = strncmp(section, "if", 2) == 0;
+	const struct opt *t = find(e->name, strlen(e->name));
+	const char *hint = resembling(e->name, strlen(e->name));
+
+	origin.name = e->name;
+	if (strcmp(section, "eal") == 0) {
+		if (strcmp(e->name, "args"))
+			return bad("unknown: [eal] has args = ... only");
+		o->eal_args = strdup(e->value);
+		return o->eal_args ? 0 : -ENOMEM;
+	}
+	if (!t)
+		return bad("unknown key%s%s: see tern --help", hint ? "; did you mean " : "", hint ? hint : "");
+	if (strcmp(t->section, is_if ? "if" : section))
+		return bad("belongs to [%s%s], not to [%s]", t->section, strcmp(t->section, "if") ? "" : "0", section);
+	if (t->fn == set_if)
+		return bad("write a section [if%s] instead", e->value);
+	if (t->type != T_BOOL && !*e->value)
+		return bad("the value is empty");
+	return put(o, t, e->value);
+}
+
+static int
+file_section(struct options *o, struct rte_cfgfile *cfg, const char *path, const char *name)
+{
+	const int n = rte_cfgfile_section_num_entries(cfg, name);
+	struct rte_cfgfile_entry *e;
+	unsigned int i;
+	int k, rc = 0;
+	bool known = strcmp(name, "eal") == 0;
+
+	for (i = 0; i < RTE_DIM(opts); i++)
+		known |= strcmp(opts[i].section, name) == 0 && strcmp(name, "if");
+	if (strlen(name) == 3 && strncmp(name, "if", 2) == 0 && name[2] >= '0' && name[2] < '0' + TERN_IF_MAX) {
+		o->cur_if = name[2] - '0';
+		known = true;
+	}
+	if (!known)
+		return complain("%s:%u: unknown section [%s]: there are eal, tern, if0..if%d, tcp, http, client, bench",
+				path, line_of(path, name, NULL), name, TERN_IF_MAX - 1);
+	if (rte_cfgfile_num_sections(cfg, name, strlen(name)) > 1)
+		return complain("%s:%u: section [%s] is there twice", path, line_of(path, name, NULL), name);
+	e = calloc(n > 0 ? n : 1, sizeof(*e));
+	if (!e)
+		return -ENOMEM;
+	if (n > 0)
+		rte_cfgfile_section_entries(cfg, name, e, n);
+	origin.section = name;
+	for (k = 0; k < n && !rc; k++)
+		rc = file_entry(o, name, &e[k]);
+	free(e);
+	return rc;
+}
+
+int
+options_file(struct options *o, const char *path)
+{
+	static const struct rte_cfgfile_parameters params = {.comment_character = '#'};
+	struct rte_cfgfile *cfg = NULL;
+	char names[32][CFG_NAME_LEN], *list[32];
+	int i, n, rc = 0;
+	FILE *f = fopen(path, "r");
+
+	if (f) {
+		cfg = rte_cfgfile_load_with_params(path, CFG_FLAG_EMPTY_VALUES, &params);
+		fclose(f);
+	}
+	if (!cfg)
+		return file_fault(path);
+	for (i = 0; i < (int)RTE_DIM(list); i++)
+		list[i] = names[i];
+	n = rte_cfgfile_num_sections(cfg, NULL, 0);
+	if (n == 0) {
+		rte_cfgfile_close(cfg);
+		return file_fault(path);
+	}
+	if (n > (int)RTE_DIM(list)) {
+		rte_cfgfile_close(cfg);
+		return complain("%s: %d sections, at most %zu are possible", path, n, RTE_DIM(list));
+	}
+	rte_cfgfile_sections(cfg, list, n);
+	origin.file = path;
+	for (i = 0; i < n && !rc; i++)
+		rc = file_section(o, cfg, path, list[i]);
+	origin.file = origin.name = NULL;
+	rte_cfgfile_close(cfg);
+	return rc;
+}
+
+/* --- what only shows when all is known ------------------------------------------------------------------------ */
+
+static int
+check_ifs(const struct options *o)
+{
+	static const uint8_t zero[16];
+	unsigned int i;
+
+	if (!o->ifs_given)
+		return complain("no address: give --addr ADDR/PREFIX or --addr6, or addr = ... in [if0]");
+	for (i = 0; i < o->conf.n_ifs; i++) {
+		const struct tern_if_conf *c = &o->conf.ifs[i];
+		const bool has4 = memcmp(c->addr4, zero, 4), has6 = memcmp(c->addr6, zero, 16);
+
+		if (!has4 && !has6)
+			return complain("interface %u has no address: give --if %u --addr ADDR/PREFIX or --addr6", i, i);
+		if (!has4 && memcmp(c->gw4, zero, 4))
+			return complain("interface %u has --gw but no --addr", i);
+		if (!has6 && memcmp(c->gw6, zero, 16))
+			return complain("interface %u has --gw6 but no --addr6", i);
+		if (has6 && c->mtu && c->mtu < 1280)
+			return complain("interface %u: --mtu %u is too small for IPv6, 1280 at least", i, c->mtu);
+	}
+	return 0;
+}
+
+static int
+check_client(const struct options *o)
+{
+	if (!o->connect.af)
+		return complain("the client has no server: give --connect ADDR:PORT");
+	if (o->http_path && *o->http_path != '/')
+		return complain("--http: '%s' does not start with '/'", o->http_path);
+	if (o->output && !o->http_path)
+		return complain("--output needs --http PATH");
+	if (o->output && (o->total != 1 || o->requests_per_conn != 1))
+		return complain("--output keeps one body: give --total 1 and one request per connection");
+	return 0;
+}
+
+int
+options_check(struct options *o)
+{
+	const char *role = roles[o->role]->name;
+	const bool bench = strcmp(role, "bench") == 0;
+
+	if (bench && o->ifs_given)
+		return complain("bench makes its own interfaces: leave --addr and its like out");
+	if (o->ring_size & (o->ring_size - 1))
+		return complain("--ring-size: %u is not a power of two", o->ring_size);
+	if (!bench && o->syn_flood)
+		return complain("--syn-flood is for --role bench");
+	if (bench) {
+		o->duration_s = o->duration_s ? o->duration_s : 5;
+		/* 5 s at 800000 a second */
+		o->conf.max_timewait = o->conf.max_timewait ? o->conf.max_timewait : 1 << 22;
+	} else if (check_ifs(o)) {
+		return -EINVAL;
+	}
+	if (strcmp(role, "client") == 0) {
+		if (check_client(o))
+			return -EINVAL;
+	} else if (o->http_path) {
+		return complain("--http PATH is for --role client; the server's files are --root DIR");
+	}
+	if (!o->conf.tcp.somaxconn ? o->backlog > 4096 : (uint32_t)o->backlog > o->conf.tcp.somaxconn)
+		notice("backlog %d is cut to somaxconn, %u", o->backlog,
+		       o->conf.tcp.somaxconn ? o->conf.tcp.somaxconn : 4096);
+	if ((o->root != NULL) + (o->body != NULL) + (o->body_size != 0) > 1)
+		return complain("--root, --body and --body-size exclude each other");
+	if (o->requests_per_conn > 1 && o->close_mode == CLOSE_SERVER && strcmp(role, "client") == 0 && !o->http_path)
+		notice("the server must close after %u requests of a connection, too", o->requests_per_conn);
+	return 0;
+}
+
+void
+options_help(void)
+{
+	const char *section = "";
+	char left[64];
+	unsigned int i;
+
+	printf("tern: a TCP endpoint on DPDK\n\n"
+	       "  tern <EAL options> -- <options>\n"
+	       "  tern --config FILE [-- <options>]    a file's [eal] args = ... are EAL options\n"
+	       "  tern --help | --version\n\nRoles:\n");
+	for (i = 0; i < n_roles; i++)
+		printf("  %-10s %s\n", roles[i]->name, roles[i]->help);
+	for (i = 0; i < RTE_DIM(opts); i++) {
+		if (strcmp(section, opts[i].section)) {
+			section = opts[i].section;
+			printf("\nOptions, and keys of [%s] in a file:\n", strcmp(section, "if") ? section : "if0");
+		}
+		snprintf(left, sizeof(left), "--%s%s%s", opts[i].name, opts[i].arg ? " " : "",
+			 opts[i].arg ? opts[i].arg : "");
+		printf("  %-30s %s%s%s%s\n", left, opts[i].help, opts[i].def ? " [" : "", opts[i].def ? opts[i].def : "",
+		       opts[i].def ? "]" : "");
+	}
+}

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* See report.h. Counters are read while the workers write them: each is whole, a set of them is not one instant's. */
+#include <string.h>
+#include <rte_cycles.h>
+#include "report.h"
+
+static uint64_t
+stat_of(const struct stack *s, const char *name)
+{
+	return tern_stats_by_name(s->tern, name);
+}
+
+static uint64_t
+drops(const struct stack *s)
+{
+	uint64_t sum = 0;
+	unsigned int i;
+
+	for (i = 0; i < tern_stats_count(); i++)
+		if (strncmp(tern_stats_name(i), "Drop", 4) == 0)
+			sum += tern_stats_get(s->tern, -1, i);
+	return sum;
+}
+
+static void
+sample(const struct stack *s, struct interval *now)
+{
+	now->at_us = rte_get_tsc_cycles() * 1e6 / rte_get_tsc_hz();
+	now->established = stat_of(s, "TcpExtTernEstablished");
+	now->closed = stat_of(s, "TcpExtTernClosed");
+	now->failed = stat_of(s, "TcpAttemptFails") + stat_of(s, "TcpEstabResets") +
+		      stat_of(s, "TcpExtTCPAbortOnTimeout");
+	now->rx = stat_of(s, "RxPackets");
+	now->tx = stat_of(s, "TxPackets");
+}
+
+void
+report_line(const struct stack *s, struct interval *last, double seconds)
+{
+	struct interval now;
+	struct tern_gauges g;
+	double dt;
+
+	sample(s, &now);
+	tern_gauges_get(s->tern, -1, &g);
+	dt = last->at_us && now.at_us > last->at_us ? (now.at_us - last->at_us) / 1e6 : seconds;
+	if (dt <= 0)
+		dt = 1;
+	printf("%s%s%.0f s: /s established %.0f closed %.0f failed %.0f rx %.0f tx %.0f | now conns %u half-open %u "
+	       "accept %u time-wait %u | retransmitted %lu dropped %lu\n",
+	       s->name ? s->name : "", s->name ? " " : "", seconds, (now.established - last->established) / dt,
+	       (now.closed - last->closed) / dt, (now.failed - last->failed) / dt, (now.rx - last->rx) / dt,
+	       (now.tx - last->tx) / dt, g.conns, g.half_open, g.accept_queued, g.timewaits,
+	       stat_of(s, "TcpRetransSegs"), drops(s));
+	*last = now;
+}
+
+void
+report_counters(const struct stack *s)
+{
+	unsigned int i;
+	uint64_t v;
+
+	printf("#%s%s counters\n", s->name ? " " : "", s->name ? s->name : "");
+	for (i = 0; i < tern_stats_count(); i++) {
+		v = tern_stats_get(s->tern, -1, i);
+		if (v)
+			printf("%-32s %lu\n", tern_stats_name(i), v);
+	}
+}
+
+static unsigned int
+off(const struct stack *s, const char *what, uint64_t n, uint64_t of)
+{
+	if (n)
+		printf("pools: %s%s%lu %s of %lu still in use\n", s && s->name ? s->name : "", s && s->name ? ": " : "", n,
+		       what, of);
+	return n != 0;
+}
+
+unsigned int
+report_pools(const struct stack *st, unsigned int n, unsigned int left_in_cables, uint32_t flood_missing)
+{
+	unsigned int i, bad = 0, timewaits = 0;
+	struct tern_gauges g;
+
+	for (i = 0; i < n; i++) {
+		tern_gauges_get(st[i].tern, -1, &g);
+		bad += off(&st[i], "connections", g.conns, g.conns_max);
+		bad += off(&st[i], "half-open requests", g.requests, g.requests_max);
+		bad += off(&st[i], "packet buffers",
+			   g.mbufs_free < st[i].mbufs_at_start ? st[i].mbufs_at_start - g.mbufs_free : 0, g.mbufs_max);
+		bad += off(&st[i], "places in accept queues", g.accept_queued, st[i].o->backlog);
+		bad += off(&st[i], "places in half-open queues", g.half_open, g.requests_max);
+		timewaits += g.timewaits;
+	}
+	bad += off(NULL, "flood buffers", flood_missing, flood_missing);
+	if (!bad)
+		printf("pools: all full, queues: empty");
+	if (!bad && timewaits)
+		printf(" but for %u TIME-WAIT records", timewaits);
+	if (!bad && left_in_cables)
+		printf(" (%u frames were under way when the last worker left)", left_in_cables);
+	if (!bad)
+		putchar('\n');
+	return bad;
+}

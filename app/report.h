@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Numbers for people: a line a second and the end's list, nstat style. Never called on a worker while it runs. */
+#ifndef REPORT_H
+#define REPORT_H
+#include "role.h"
+
+/** What a stack had at the last line. */
+struct interval {
+	uint64_t at_us, established, closed, failed, rx, tx;
+};
+/** One line of what happened since *last, which is renewed. seconds: since the start. */
+void report_line(const struct stack *s, struct interval *last, double seconds);
+/** Counters that are not zero, with their names. */
+void report_counters(const struct stack *s);
+/** "pools: all full, queues: empty", or every number that is off. @return how many are. */
+unsigned int report_pools(const struct stack *st, unsigned int n, unsigned int left_in_cables, uint32_t flood_missing);
+#endif

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What the roles share: the list of them, their objects, listening. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <rte_common.h>
+#include <rte_lcore.h>
+#include <rte_malloc.h>
+#include "role.h"
+
+extern const struct role role_http, role_echo, role_discard;
+
+const struct role *const roles[] = {&role_http, &role_echo, &role_discard, &role_serve, &role_client, &role_bench};
+const unsigned int n_roles = RTE_DIM(roles);
+
+/* --- objects ------------------------------------------------------------------------------------------------- */
+
+int
+slab_init(struct slab *s, uint32_t n, size_t size, void *owner)
+{
+	uint32_t i;
+
+	TAILQ_INIT(&s->idle);
+	TAILQ_INIT(&s->active);
+	TAILQ_INIT(&s->again);
+	s->mem = calloc(n, size);
+	if (!s->mem)
+		complain("no memory for %u connections of %zu bytes: lower --max-conns", n, size);
+	for (i = 0; s->mem && i < n; i++) {
+		struct item *it = (struct item *)((char *)s->mem + i * size);
+
+		it->owner = owner;
+		TAILQ_INSERT_TAIL(&s->idle, it, next);
+	}
+	return s->mem ? 0 : -ENOMEM;
+}
+
+struct item *
+slab_get(struct slab *s, struct tern_conn *c, uint64_t now_us)
+{
+	struct item *i = TAILQ_FIRST(&s->idle);
+
+	if (!i)
+		return NULL;
+	TAILQ_REMOVE(&s->idle, i, next);
+	TAILQ_INSERT_TAIL(&s->active, i, next);
+	i->c = c;
+	i->seen_us = now_us;
+	i->waits = false;
+	s->n_active++;
+	return i;
+}
+
+void
+slab_put(struct slab *s, struct item *i)
+{
+	if (i->waits)
+		TAILQ_REMOVE(&s->again, i, again);
+	i->waits = false;
+	TAILQ_REMOVE(&s->active, i, next);
+	TAILQ_INSERT_HEAD(&s->idle, i, next); /* the warmest */
+	s->n_active--;
+}
+
+void
+slab_touch(struct slab *s, struct item *i, uint64_t now_us)
+{
+	i->seen_us = now_us;
+	TAILQ_REMOVE(&s->active, i, next);
+	TAILQ_INSERT_TAIL(&s->active, i, next);
+}
+
+void
+slab_again(struct slab *s, struct item *i)
+{
+	if (i->waits)
+		return;
+	i->waits = true;
+	TAILQ_INSERT_TAIL(&s->again, i, again);
+}
+
+void
+slab_retry(struct slab *s, void (*fn)(struct item *i))
+{
+	struct item *const last = TAILQ_LAST(&s->again, items);
+	struct item *i;
+
+	if (likely(!last))
+		return;
+	do { /* fn() may put its item there again: only one round */
+		i = TAILQ_FIRST(&s->again);
+		TAILQ_REMOVE(&s->again, i, again);
+		i->waits = false;
+		fn(i);
+	} while (i != last && !TAILQ_EMPTY(&s->again));
+}
+
+void *
+role_state(struct stack *s, struct tern_worker *w, size_t size)
+{
+	void *p = rte_zmalloc_socket("role", size, RTE_CACHE_LINE_SIZE, rte_socket_id());
+
+	if (!p)
+		complain("no EAL memory for the role: raise -m");
+	s->state[tern_worker_index(w)] = p;
+	return p;
+}
+
+uint64_t
+role_sum(const struct stack *s, unsigned int k)
+{
+	uint64_t sum = 0;
+	unsigned int i;
+
+	for (i = 0; i < s->n_workers; i++)
+		if (s->state[i])
+			sum += ((const uint64_t *)s->state[i])[k];
+	return sum;
+}
+
+const uint8_t *
+role_pattern(uint32_t off)
+{
+	static uint8_t bytes[PATTERN_PERIOD + PATTERN_CHUNK];
+	static bool made; /* by init(), before workers run */
+	unsigned int i;
+
+	for (i = 0; !made && i < sizeof(bytes); i++)
+		bytes[i] = i * 7 + 1;
+	made = true;
+	return bytes + off % PATTERN_PERIOD;
+}
+
+/* --- listening ----------------------------------------------------------------------------------------------- */
+
+static bool
+has_family(const struct tern_conf *c, uint8_t af)
+{
+	static const uint8_t zero[16];
+	unsigned int i;
+
+	for (i = 0; i < c->n_ifs; i++)
+		if (af == TERN_AF_INET ? memcmp(c->ifs[i].addr4, zero, 4) : memcmp(c->ifs[i].addr6, zero, 16))
+			return true;
+	return false;
+}
+
+int
+role_listen(struct stack *s, struct tern_worker *w, const struct tern_ops *ops, void *user,
+	    struct tern_listener *l[2])
+{
+	static const uint8_t af[2] = {TERN_AF_INET, TERN_AF_INET6};
+	const struct options *o = s->o;
+	struct tern_endpoint e;
+	unsigned int i;
+	int rc;
+
+	for (i = 0; i < 2; i++) {
+		l[i] = NULL;
+		if (o->listen.af ? o->listen.af != af[i] : !has_family(&o->conf, af[i]))
+			continue;
+		e = o->listen;
+		e.af = af[i];
+		e.port = htons(o->port);
+		rc = tern_listen(w, &e, o->backlog, ops, user, &l[i]);
+		if (rc) {
+			complain("cannot listen on port %u (IPv%u): %s%s", o->port, af[i], strerror(-rc),
+				 rc == -EADDRNOTAVAIL ? ": --listen-addr is not an address of an interface" :
+				 rc == -ENOSPC	      ? ": raise --max-requests, or lower --backlog" :
+							"");
+			return rc;
+		}
+	}
+	return 0;
+}
+
+void
+role_unlisten(struct tern_listener *l[2])
+{
+	unsigned int i;
+
+	for (i = 0; i < 2; i++) {
+		if (l[i])
+			tern_listener_close(l[i]);
+		l[i] = NULL;
+	}
+}

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A role is what a stack does with its connections: one file and one const struct, as testpmd's forwarding engines.
+ * Everything but init(), report() and the two flags runs on the worker that owns the connection.
+ */
+#ifndef ROLE_H
+#define ROLE_H
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/queue.h>
+#include "options.h"
+#include "tern.h"
+
+/** One stack of the process: bench has two, everything else one. */
+struct stack {
+	const struct options *o;
+	const struct role *role;
+	const char *name; /* for reports; NULL when there is one stack */
+	struct tern *tern;
+	unsigned int lcores[TERN_WORKER_MAX];
+	unsigned int n_workers;
+	void *state[TERN_WORKER_MAX]; /* the role's, per worker */
+	void *shared;		      /* the role's, made by init() */
+	bool stopping;		      /* set by the control thread: open nothing new */
+	unsigned int finished;	      /* workers whose role has nothing left to do */
+	unsigned int running;	      /* workers in their loop */
+	bool failed;		      /* a worker could not start */
+	uint32_t mbufs_at_start;      /* free when nothing was received yet */
+};
+
+struct role {
+	const char *name, *help;
+	/** Main thread, before the stack exists: load files. @return 0 or -errno after one line. */
+	int (*init)(struct stack *s);
+	int (*start)(struct stack *s, struct tern_worker *w);
+	void (*poll)(struct stack *s, struct tern_worker *w, uint64_t now_us);
+	void (*drain)(struct stack *s, struct tern_worker *w);
+	/** Main thread, no worker runs. @return what failed. */
+	uint64_t (*report)(const struct stack *s);
+	bool finite; /* says by `finished` when it is done */
+};
+
+extern const struct role *const roles[];
+extern const unsigned int n_roles;
+extern const struct role role_serve; /* bench's server side */
+extern const struct role role_client;
+extern const struct role role_bench; /* a name only: bench.c runs it */
+
+/**
+ * Fixed set of equal objects of one worker, one per connection: taken at start, so that nothing is allocated later.
+ * Active ones are listed, the longest untouched first. `again` has those whose send found no mbuf: no event will come.
+ */
+struct item {
+	TAILQ_ENTRY(item) next, again;
+	struct tern_conn *c;
+	void *owner; /* the role's state of this worker */
+	uint64_t seen_us;
+	bool waits; /* on `again` */
+};
+TAILQ_HEAD(items, item);
+
+struct slab {
+	struct items idle, active, again;
+	void *mem;
+	uint32_t n_active;
+};
+
+/** @return 0 or -ENOMEM after one line. */
+int slab_init(struct slab *s, uint32_t n, size_t size, void *owner);
+/** NULL: none left. All but the header keeps what it held before. */
+struct item *slab_get(struct slab *s, struct tern_conn *c, uint64_t now_us);
+void slab_put(struct slab *s, struct item *i);
+void slab_touch(struct slab *s, struct item *i, uint64_t now_us);
+void slab_again(struct slab *s, struct item *i);
+/** Call fn for everything that waited for an mbuf. */
+void slab_retry(struct slab *s, void (*fn)(struct item *i));
+
+/** Listen as the options say, on IPv4 and IPv6. @return 0 or -errno after one line. l[] may hold NULL. */
+int role_listen(struct stack *s, struct tern_worker *w, const struct tern_ops *ops, void *user,
+		struct tern_listener *l[2]);
+void role_unlisten(struct tern_listener *l[2]);
+/** Per-worker memory of a role, on the worker's NUMA node, zeroed; kept in s->state. NULL after one line. */
+void *role_state(struct stack *s, struct tern_worker *w, size_t size);
+/** The role's number k of every worker, summed: state starts with `uint64_t n[]`. */
+uint64_t role_sum(const struct stack *s, unsigned int k);
+/** Byte i of every request and response: position dependent, so that a shifted stream is noticed. */
+#define PATTERN_PERIOD 256u
+#define PATTERN_CHUNK 16384u
+const uint8_t *role_pattern(uint32_t off);
+#endif

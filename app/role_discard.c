@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Discard (RFC 863): read and count until the peer's FIN, then close. */
+#include <errno.h>
+#include <rte_mbuf.h>
+#include "role.h"
+
+enum { N_CONNS, N_BYTES, N_FAILED, N_COUNT };
+
+struct discard {
+	uint64_t n[N_COUNT];
+	struct stack *s;
+	struct slab slab;
+	struct tern_listener *l[2];
+};
+
+static void
+on_readable(struct tern_conn *c, void *user)
+{
+	struct item *it = user;
+	struct discard *d = it->owner;
+	struct rte_mbuf *m;
+
+	while ((m = tern_recv_mbuf(c)) != NULL) {
+		d->n[N_BYTES] += m->pkt_len;
+		rte_pktmbuf_free(m);
+	}
+	if (tern_recv_eof(c)) {
+		tern_close(c);
+		slab_put(&d->slab, it);
+	}
+}
+
+static void
+on_closed(struct tern_conn *c, void *user, int err)
+{
+	struct item *it = user;
+	struct discard *d = it->owner;
+
+	d->n[N_FAILED] += err != 0;
+	slab_put(&d->slab, it);
+}
+
+static const struct tern_ops conn_ops = {.readable = on_readable, .closed = on_closed};
+
+static void
+on_acceptable(struct tern_listener *l, void *user)
+{
+	struct discard *d = user;
+	struct tern_conn *c;
+	struct item *it;
+
+	while ((c = tern_accept(l, NULL, NULL)) != NULL) {
+		it = slab_get(&d->slab, c, 0);
+		if (!it) {
+			tern_abort(c);
+			continue;
+		}
+		d->n[N_CONNS]++;
+		tern_conn_set_user(c, &conn_ops, it);
+		on_readable(c, it);
+	}
+}
+
+static int
+start(struct stack *s, struct tern_worker *w)
+{
+	static const struct tern_ops listen_ops = {.acceptable = on_acceptable};
+	struct discard *d = role_state(s, w, sizeof(*d));
+	int rc;
+
+	if (!d)
+		return -ENOMEM;
+	d->s = s;
+	rc = slab_init(&d->slab, s->o->conf.max_conns, sizeof(struct item), d);
+	return rc ? rc : role_listen(s, w, &listen_ops, d, d->l);
+}
+
+static void
+drain(struct stack *s, struct tern_worker *w)
+{
+	struct discard *d = s->state[tern_worker_index(w)];
+	struct item *it;
+
+	role_unlisten(d->l);
+	while ((it = TAILQ_FIRST(&d->slab.active)) != NULL) {
+		tern_close(it->c);
+		slab_put(&d->slab, it);
+	}
+}
+
+static uint64_t
+report(const struct stack *s)
+{
+	printf("discard: %lu connections, %lu bytes, %lu ended by an error\n", role_sum(s, N_CONNS),
+	       role_sum(s, N_BYTES), role_sum(s, N_FAILED));
+	return 0;
+}
+
+const struct role role_discard = {
+	.name = "discard",
+	.help = "read everything, answer nothing (RFC 863)",
+	.start = start,
+	.drain = drain,
+	.report = report,
+};

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Echo (RFC 862) with half-close: everything comes back, then the FIN does. The received mbufs are sent as they are;
+ * one that does not fit the send buffer is held, and nothing is read meanwhile, so the peer's window closes.
+ */
+#include <errno.h>
+#include <rte_mbuf.h>
+#include "role.h"
+
+enum { N_CONNS, N_BYTES, N_FAILED, N_COUNT };
+
+struct echo_conn {
+	struct item i;
+	struct rte_mbuf *held;
+};
+
+struct echo {
+	uint64_t n[N_COUNT];
+	struct stack *s;
+	struct slab slab;
+	struct tern_listener *l[2];
+};
+
+static void
+pump(struct item *it)
+{
+	struct echo_conn *ec = (struct echo_conn *)it;
+	struct echo *e = it->owner;
+	struct rte_mbuf *m;
+	uint32_t len;
+
+	while ((m = ec->held ? ec->held : tern_recv_mbuf(it->c)) != NULL) {
+		len = m->pkt_len;
+		ec->held = tern_send_mbuf(it->c, m) ? m : NULL;
+		if (ec->held)
+			return; /* writable() or closed() follows */
+		e->n[N_BYTES] += len;
+	}
+	if (tern_recv_eof(it->c)) {
+		tern_close(it->c);
+		slab_put(&e->slab, it);
+	}
+}
+
+static void
+on_event(struct tern_conn *c, void *user)
+{
+	pump(user);
+}
+
+static void
+on_closed(struct tern_conn *c, void *user, int err)
+{
+	struct echo_conn *ec = user;
+	struct echo *e = ec->i.owner;
+
+	rte_pktmbuf_free(ec->held);
+	e->n[N_FAILED] += err != 0;
+	slab_put(&e->slab, &ec->i);
+}
+
+static const struct tern_ops conn_ops = {.readable = on_event, .writable = on_event, .closed = on_closed};
+
+static void
+on_acceptable(struct tern_listener *l, void *user)
+{
+	struct echo *e = user;
+	struct tern_conn *c;
+	struct item *it;
+
+	while ((c = tern_accept(l, NULL, NULL)) != NULL) {
+		it = slab_get(&e->slab, c, 0);
+		if (!it) {
+			tern_abort(c);
+			continue;
+		}
+		((struct echo_conn *)it)->held = NULL;
+		e->n[N_CONNS]++;
+		tern_conn_set_user(c, &conn_ops, it);
+		if (e->s->o->keepalive_s) {
+			tern_setopt(c, TERN_OPT_KEEPIDLE_S, e->s->o->keepalive_s);
+			tern_setopt(c, TERN_OPT_KEEPALIVE, 1);
+		}
+		pump(it);
+	}
+}
+
+static int
+start(struct stack *s, struct tern_worker *w)
+{
+	static const struct tern_ops listen_ops = {.acceptable = on_acceptable};
+	struct echo *e = role_state(s, w, sizeof(*e));
+	int rc;
+
+	if (!e)
+		return -ENOMEM;
+	e->s = s;
+	rc = slab_init(&e->slab, s->o->conf.max_conns, sizeof(struct echo_conn), e);
+	return rc ? rc : role_listen(s, w, &listen_ops, e, e->l);
+}
+
+static void
+drain(struct stack *s, struct tern_worker *w)
+{
+	struct echo *e = s->state[tern_worker_index(w)];
+	struct item *it;
+
+	role_unlisten(e->l);
+	while ((it = TAILQ_FIRST(&e->slab.active)) != NULL) {
+		rte_pktmbuf_free(((struct echo_conn *)it)->held);
+		tern_close(it->c);
+		slab_put(&e->slab, it);
+	}
+}
+
+static uint64_t
+report(const struct stack *s)
+{
+	printf("echo: %lu connections, %lu bytes back, %lu ended by an error\n", role_sum(s, N_CONNS),
+	       role_sum(s, N_BYTES), role_sum(s, N_FAILED));
+	return 0; /* a peer's reset is no failure of a server */
+}
+
+const struct role role_echo = {
+	.name = "echo",
+	.help = "send everything back (RFC 862), half-close included",
+	.start = start,
+	.drain = drain,
+	.report = report,
+};

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Fixed-size requests and responses: every --request-size bytes are answered by --response-size bytes of the pattern.
+ * With --close server it closes after --requests-per-conn of them, else when the client does.
+ */
+#include <errno.h>
+#include <rte_common.h>
+#include <rte_mbuf.h>
+#include "role.h"
+
+enum { N_CONNS, N_REQUESTS, N_FAILED, N_COUNT };
+
+struct serve_conn {
+	struct item i;
+	uint32_t got;	   /* bytes of the request */
+	uint32_t sent;	   /* bytes of the response in progress */
+	uint32_t requests; /* that came whole */
+	uint32_t answered;
+};
+
+struct serve {
+	uint64_t n[N_COUNT];
+	struct stack *s;
+	struct slab slab;
+	struct tern_listener *l[2];
+};
+
+/* @return false when the send buffer is full. */
+static bool
+answer(struct serve *v, struct serve_conn *sc)
+{
+	const struct options *o = v->s->o;
+	ssize_t n;
+
+	while (sc->answered < sc->requests) {
+		n = tern_send(sc->i.c, role_pattern(sc->sent), RTE_MIN(o->response_size - sc->sent, PATTERN_CHUNK));
+		if (n <= 0) {
+			if (n == -ENOBUFS)
+				slab_again(&v->slab, &sc->i);
+			return false;
+		}
+		sc->sent += n;
+		if (sc->sent == o->response_size) {
+			sc->sent = 0;
+			sc->answered++;
+			v->n[N_REQUESTS]++;
+		}
+	}
+	return true;
+}
+
+static void
+pump(struct item *it)
+{
+	struct serve_conn *sc = (struct serve_conn *)it;
+	struct serve *v = it->owner;
+	const struct options *o = v->s->o;
+	struct rte_mbuf *m;
+
+	/* One request at a time: what is not read closes the client's window, so it cannot make us owe without end. */
+	while (answer(v, sc)) {
+		if (o->close_mode == CLOSE_SERVER && sc->answered >= o->requests_per_conn)
+			break;
+		m = tern_recv_mbuf(it->c);
+		if (!m) {
+			if (tern_recv_eof(it->c))
+				break;
+			return;
+		}
+		sc->got += m->pkt_len;
+		rte_pktmbuf_free(m);
+		sc->requests += sc->got / o->request_size;
+		sc->got %= o->request_size;
+	}
+	if (sc->answered < sc->requests)
+		return; /* writable() follows */
+	tern_close(it->c);
+	slab_put(&v->slab, it);
+}
+
+static void
+on_event(struct tern_conn *c, void *user)
+{
+	pump(user);
+}
+
+static void
+on_closed(struct tern_conn *c, void *user, int err)
+{
+	struct item *it = user;
+	struct serve *v = it->owner;
+
+	v->n[N_FAILED] += err != 0;
+	slab_put(&v->slab, it);
+}
+
+static const struct tern_ops conn_ops = {.readable = on_event, .writable = on_event, .closed = on_closed};
+
+static void
+on_acceptable(struct tern_listener *l, void *user)
+{
+	struct serve *v = user;
+	struct serve_conn *sc;
+	struct tern_conn *c;
+
+	while ((c = tern_accept(l, NULL, NULL)) != NULL) {
+		sc = (struct serve_conn *)slab_get(&v->slab, c, 0);
+		if (!sc) {
+			tern_abort(c);
+			continue;
+		}
+		sc->got = sc->sent = sc->requests = sc->answered = 0;
+		v->n[N_CONNS]++;
+		tern_conn_set_user(c, &conn_ops, sc);
+		pump(&sc->i);
+	}
+}
+
+static int
+init(struct stack *s)
+{
+	role_pattern(0);
+	return 0;
+}
+
+static int
+start(struct stack *s, struct tern_worker *w)
+{
+	static const struct tern_ops listen_ops = {.acceptable = on_acceptable};
+	struct serve *v = role_state(s, w, sizeof(*v));
+	int rc;
+
+	if (!v)
+		return -ENOMEM;
+	v->s = s;
+	rc = slab_init(&v->slab, s->o->conf.max_conns, sizeof(struct serve_conn), v);
+	return rc ? rc : role_listen(s, w, &listen_ops, v, v->l);
+}
+
+static void
+poll(struct stack *s, struct tern_worker *w, uint64_t now_us)
+{
+	slab_retry(&((struct serve *)s->state[tern_worker_index(w)])->slab, pump);
+}
+
+static void
+drain(struct stack *s, struct tern_worker *w)
+{
+	struct serve *v = s->state[tern_worker_index(w)];
+	struct item *it;
+
+	role_unlisten(v->l);
+	while ((it = TAILQ_FIRST(&v->slab.active)) != NULL) {
+		tern_close(it->c);
+		slab_put(&v->slab, it);
+	}
+}
+
+static uint64_t
+report(const struct stack *s)
+{
+	printf("serve: %lu connections, %lu requests answered, %lu connections ended by an error\n",
+	       role_sum(s, N_CONNS), role_sum(s, N_REQUESTS), role_sum(s, N_FAILED));
+	return 0;
+}
+
+const struct role role_serve = {
+	.name = "serve",
+	.help = "answer fixed-size requests with fixed-size responses",
+	.init = init,
+	.start = start,
+	.poll = poll,
+	.drain = drain,
+	.report = report,
+};
