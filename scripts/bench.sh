@@ -13,7 +13,11 @@ shift || true
 mapfile -t cpus < <(taskset -cp $$ | sed 's/.*: //' | tr , '\n' | awk -F- '{ for (i = $1; i <= ($2 ? $2 : $1); i++) print i }')
 
 # 1 GB of huge pages holds the packet buffers of both ends
-mem=(--no-huge -m 1024)
-[ "$(huge_free)" -ge 512 ] && [ "$(id -u)" = 0 ] && mem=(-m 1024) || say "bench: no huge pages: slower"
-exec timeout $((seconds + 60)) build/app/tern "${mem[@]}" --in-memory --no-pci --no-telemetry --log-level=lib.eal:error \
+mem=(--no-huge --no-shconf -m 1024)
+if [ "$(huge_free)" -ge 512 ] && [ "$(id -u)" = 0 ]; then
+	mem=(--in-memory -m 1024)
+else
+	say "bench: too few huge pages, or not root: --no-huge, slower"
+fi
+exec timeout $((seconds + 60)) build/app/tern "${mem[@]}" --no-pci --no-telemetry --log-level=lib.eal:error \
 	-l "${cpus[0]},${cpus[1]}" -- --role bench --duration "$seconds" "$@"
