@@ -336,6 +336,44 @@ set_connect(struct options *o, const char *val)
 	return rc;
 }
 
+/* What the command line says to serve replaces what the file said. */
+static void
+new_content(struct options *o)
+{
+	if (o->content_of_file && !origin.file) {
+		o->root = o->body = NULL;
+		o->body_size = 0;
+	}
+	o->content_of_file = origin.file != NULL;
+}
+
+static int
+set_root(struct options *o, const char *val)
+{
+	new_content(o);
+	o->root = strdup(val);
+	return o->root ? 0 : -ENOMEM;
+}
+
+static int
+set_body(struct options *o, const char *val)
+{
+	new_content(o);
+	o->body = strdup(val);
+	return o->body ? 0 : -ENOMEM;
+}
+
+static int
+set_body_size(struct options *o, const char *val)
+{
+	int64_t n;
+	int rc = number(val, 1, 1 << 30, &n);
+
+	new_content(o);
+	o->body_size = rc ? 0 : n;
+	return rc;
+}
+
 /* LOW-HIGH */
 static int
 set_ports(struct options *o, const char *val)
@@ -415,9 +453,9 @@ static const struct opt opts[] = {
 	CALL("tcp", "local-ports", "LOW-HIGH", set_ports, NULL, "ports of outgoing connections; default 1024-65535"),
 	NUM("tcp", "ttl", T_U8, conf.tcp.ttl, 0, 255, NULL, "0: 64"),
 
-	TEXT("http", "root", "DIR", root, "serve the files below DIR, mapped at start"),
-	TEXT("http", "body", "TEXT", body, "answer every path with TEXT"),
-	NUM("http", "body-size", T_U32, body_size, 0, 1 << 30, NULL, "answer every path with N bytes"),
+	CALL("http", "root", "DIR", set_root, NULL, "serve the files below DIR, mapped at start"),
+	CALL("http", "body", "TEXT", set_body, NULL, "answer every path with TEXT"),
+	CALL("http", "body-size", "N", set_body_size, NULL, "answer every path with N bytes"),
 	NUM("http", "idle-timeout", T_U32, idle_s, 1, 86400, "60", "close a connection idle for N seconds"),
 
 	CALL("client", "connect", "ADDR:PORT[,COUNT]", set_connect, NULL, "server, and how many consecutive ports"),
@@ -603,22 +641,19 @@ options_argv(struct options *o, int argc, char **argv)
 	return 0;
 }
 
-/* Why rte_cfgfile refused the file. @return -EINVAL. */
+/* What rte_cfgfile would refuse without a word, or take without one. @return 0 or -EINVAL after a line. */
 static int
-file_fault(const char *path)
+file_syntax(const char *path, FILE *f)
 {
-	char line[512], name[80];
+	char line[512], name[80] = "";
 	unsigned int no = 0;
-	FILE *f = fopen(path, "r");
 
-	if (!f)
-		return complain("%s: %s", path, strerror(errno));
 	while (fgets(line, sizeof(line), f)) {
 		const char *p = line + strspn(line, " \t");
 		const char *what = NULL;
 
 		no++;
-		if (*p == '#' || *p == '\n' || *p == '\r' || !*p)
+		if (strchr("#\r\n", *p)) /* also the end */
 			continue;
 		if (strlen(line) >= CFG_NAME_LEN + CFG_VALUE_LEN)
 			what = "the line is too long";
@@ -626,13 +661,12 @@ file_fault(const char *path)
 			what = "a section ends with ']'";
 		else if (*p != '[' && !strchr(p, '='))
 			what = "write key = value";
-		if (what) {
-			fclose(f);
+		else if (*p != '[' && !*name)
+			what = "a key needs a [section] above it";
+		if (what)
 			return complain("%s:%u: %s", path, no, what);
-		}
 	}
-	fclose(f);
-	return complain("%s: not a config file: it is empty, or a key has no [section] above it", path);
+	return *name ? 0 : complain("%s: there is no [section] in it", path);
 }
 
 static int
@@ -701,19 +735,18 @@ options_file(struct options *o, const char *path)
 	int i, n, rc = 0;
 	FILE *f = fopen(path, "r");
 
-	if (f) {
-		cfg = rte_cfgfile_load_with_params(path, CFG_FLAG_EMPTY_VALUES, &params);
-		fclose(f);
-	}
+	if (!f)
+		return complain("%s: %s", path, strerror(errno));
+	rc = file_syntax(path, f);
+	fclose(f);
+	if (rc)
+		return rc;
+	cfg = rte_cfgfile_load_with_params(path, CFG_FLAG_EMPTY_VALUES, &params);
 	if (!cfg)
-		return file_fault(path);
+		return complain("%s: not readable as a config file", path);
 	for (i = 0; i < (int)RTE_DIM(list); i++)
 		list[i] = names[i];
 	n = rte_cfgfile_num_sections(cfg, NULL, 0);
-	if (n == 0) {
-		rte_cfgfile_close(cfg);
-		return file_fault(path);
-	}
 	if (n > (int)RTE_DIM(list)) {
 		rte_cfgfile_close(cfg);
 		return complain("%s: %d sections, at most %zu are possible", path, n, RTE_DIM(list));

@@ -26,6 +26,7 @@ struct options {
 	/* http */
 	const char *root, *body;
 	uint32_t body_size, idle_s;
+	bool content_of_file; /* the file said which of them */
 	/* client, and the sizes of serve and bench */
 	struct tern_endpoint connect;
 	uint16_t connect_ports;

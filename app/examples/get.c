@@ -2,6 +2,7 @@
 /* The smallest client: GET / from 192.0.2.2:PORT, answer to stdout. See Makefile; run e.g.
  *   ./get --no-huge -m 512 --no-shconf --no-pci --vdev=net_tap0,iface=tap0 -- 80 */
 #include <arpa/inet.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
