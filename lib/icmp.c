@@ -138,8 +138,8 @@ struct nd_lla { /* the option both kinds of message carry */
 };
 _Static_assert(sizeof(struct nd_msg) == 24 && sizeof(struct nd_lla) == 8, "RFC 4861 4.3, 4.6.1");
 
-static const uint8_t all_nodes[16] = { 0xff, 2, [15] = 1 };
-static const uint8_t solicited_node[13] = { 0xff, 2, [11] = 1, [12] = 0xff }; /* and 24 bits of the address */
+static const uint8_t all_nodes[16] = {0xff, 2, [15] = 1};
+static const uint8_t solicited_node[13] = {0xff, 2, [11] = 1, [12] = 0xff}; /* and 24 bits of the address */
 
 static bool
 unspecified(const uint8_t a[16])
@@ -198,7 +198,7 @@ nd_send(struct worker *w, struct iface *ifc, const struct nd_msg *msg, const uin
 	memcpy(ip->src_addr, src, 16);
 	memcpy(ip->dst_addr, dst, 16);
 	memcpy(ip + 1, msg, sizeof(*msg));
-	*lla = (struct nd_lla){ msg->type == ND_SOLICIT ? OPT_SLLA : OPT_TLLA, 1, ifc->mac };
+	*lla = (struct nd_lla){msg->type == ND_SOLICIT ? OPT_SLLA : OPT_TLLA, 1, ifc->mac};
 	m->l3_len = sizeof(*ip);
 	m->l4_len = sizeof(*msg);
 	STAT_INC(w, ND_TX);
@@ -210,7 +210,7 @@ nd_solicit(struct worker *w, const struct neigh *n, bool all)
 {
 	struct iface *ifc = &w->ifs[n->ifidx];
 	const bool ll = n->addr[0] == 0xfe && (n->addr[1] & 0xc0) == 0x80;
-	struct nd_msg msg = { .type = ND_SOLICIT };
+	struct nd_msg msg = {.type = ND_SOLICIT};
 	struct rte_ether_addr mac = n->mac;
 	uint8_t dst[16];
 
@@ -230,7 +230,7 @@ nd_solicited(struct worker *w, struct seg *s, const struct nd_msg *in, const str
 	const uint8_t *src = s->flow.addr.raddr6, *dst = s->flow.addr.laddr6;
 	const struct rte_ether_hdr *eth = rte_pktmbuf_mtod(s->m, const struct rte_ether_hdr *);
 	struct iface *ifc = &w->ifs[s->ifidx];
-	struct nd_msg msg = { .type = ND_ADVERT, .flags = NA_OVERRIDE };
+	struct nd_msg msg = {.type = ND_ADVERT, .flags = NA_OVERRIDE};
 	const bool probe = unspecified(src);
 	struct rte_ether_addr mac = lla ? lla->mac : eth->src_addr;
 

@@ -8,10 +8,10 @@
 
 /* How an address was told, from the strongest to the weakest claim. */
 enum heard {
-	HEARD_REPLY,	  /* an answer directed at us */
+	HEARD_REPLY,      /* an answer directed at us */
 	HEARD_REPLY_WEAK, /* the same without leave to replace what we know (RFC 4861 O flag) */
-	HEARD_REQUEST,	  /* the sender of a question about one of our addresses */
-	HEARD_UNASKED,	  /* gratuitous */
+	HEARD_REQUEST,    /* the sender of a question about one of our addresses */
+	HEARD_UNASKED,    /* gratuitous */
 };
 /** addr has this MAC (NULL: it was not told), says a packet. @return false if nothing was made of it. */
 bool link_neigh_heard(struct worker *w, uint8_t ifidx, uint8_t af, const void *addr, const struct rte_ether_addr *mac,

@@ -27,12 +27,12 @@
 #include "worker.h"
 
 #define L2_LEN RTE_ETHER_HDR_LEN
-#define TRIES 3			  /* MAX_MULTICAST_SOLICIT, MAX_UNICAST_SOLICIT: RFC 4861 10 */
-#define RETRANS_US 1000000ull	  /* RetransTimer: RFC 4861 10; at most one ARP a second: RFC 1122 2.3.2.1 */
-#define REACHABLE_US 30000000ull  /* REACHABLE_TIME: RFC 4861 10 */
-#define VERIFY_US 1000000ull	  /* as RETRANS_US: a contradiction costs one question a second */
-#define MIN_MTU4 68		  /* RFC 791 3.2 */
-#define MIN_MTU6 1280		  /* RFC 8200 5 */
+#define TRIES 3                  /* MAX_MULTICAST_SOLICIT, MAX_UNICAST_SOLICIT: RFC 4861 10 */
+#define RETRANS_US 1000000ull    /* RetransTimer: RFC 4861 10; at most one ARP a second: RFC 1122 2.3.2.1 */
+#define REACHABLE_US 30000000ull /* REACHABLE_TIME: RFC 4861 10 */
+#define VERIFY_US 1000000ull     /* as RETRANS_US: a contradiction costs one question a second */
+#define MIN_MTU4 68              /* RFC 791 3.2 */
+#define MIN_MTU6 1280            /* RFC 8200 5 */
 #define KEEP_FLAGS (RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL)
 
 /* --- interfaces and routes ---------------------------------------------------------------------------------- */
@@ -402,9 +402,12 @@ arp_request(struct worker *w, const struct neigh *n, bool all)
 	eth->src_addr = ifc->mac;
 	eth->ether_type = RTE_BE16(RTE_ETHER_TYPE_ARP);
 	*arp = (struct rte_arp_hdr){
-		.arp_hardware = RTE_BE16(RTE_ARP_HRD_ETHER), .arp_protocol = RTE_BE16(RTE_ETHER_TYPE_IPV4),
-		.arp_hlen = RTE_ETHER_ADDR_LEN, .arp_plen = 4, .arp_opcode = RTE_BE16(RTE_ARP_OP_REQUEST),
-		.arp_data = { .arp_sha = ifc->mac, .arp_sip = ifc->laddr4 },
+		.arp_hardware = RTE_BE16(RTE_ARP_HRD_ETHER),
+		.arp_protocol = RTE_BE16(RTE_ETHER_TYPE_IPV4),
+		.arp_hlen = RTE_ETHER_ADDR_LEN,
+		.arp_plen = 4,
+		.arp_opcode = RTE_BE16(RTE_ARP_OP_REQUEST),
+		.arp_data = {.arp_sha = ifc->mac, .arp_sip = ifc->laddr4},
 	};
 	memcpy(&arp->arp_data.arp_tip, n->addr, 4);
 	STAT_INC(w, ARP_TX);
@@ -450,7 +453,7 @@ bool
 link_neigh_heard(struct worker *w, uint8_t ifidx, uint8_t af, const void *a, const struct rte_ether_addr *mac,
 		 enum heard how)
 {
-	uint8_t addr[16] = { 0 };
+	uint8_t addr[16] = {0};
 	struct neigh *n;
 
 	memcpy(addr, a, af == 4 ? 4 : 16);
@@ -488,7 +491,7 @@ uint16_t
 link_neigh_get(struct worker *w, uint8_t ifidx, uint8_t af, const uint8_t nexthop[16],
 	       const struct rte_ether_addr *hint)
 {
-	uint8_t addr[16] = { 0 };
+	uint8_t addr[16] = {0};
 	struct neigh *n;
 
 	memcpy(addr, nexthop, af == 4 ? 4 : 16);

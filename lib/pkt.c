@@ -16,7 +16,7 @@
 
 #define L2_LEN RTE_ETHER_HDR_LEN
 #define ICMP_HDR_LEN 8 /* of ICMPv6, too; and as long as a fragment header */
-#define EXT_MAX 8 /* RFC 8504 5.3 lets a node limit the count; each may occur once, destination options twice */
+#define EXT_MAX 8      /* RFC 8504 5.3 lets a node limit the count; each may occur once, destination options twice */
 
 #define IP4_OPT_END 0
 #define IP4_OPT_NOP 1

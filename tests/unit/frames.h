@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Frames for the tests below TCP, built byte by byte with a checksum of their own, so that nothing under test is used to
- * test it. Included by one .c file per program.
+ * Frames for the tests below TCP, built byte by byte with a checksum of their own, so that nothing under test is used
+ * to test it. Included by one .c file per program.
  */
 #ifndef FRAMES_H
 #define FRAMES_H
@@ -21,11 +21,11 @@
 #define L4_V4 34
 #define L4_V6 54
 
-static const uint8_t our_mac[6] = { 2, 0, 0, 0, 0, 1 }, peer_mac[6] = { 2, 0, 0, 0, 0, 2 };
-static const uint8_t our4[4] = { 192, 0, 2, 1 }, peer4[4] = { 192, 0, 2, 9 };
-static const uint8_t our6[16] = { 0x20, 1, 0xd, 0xb8, [15] = 1 }, peer6[16] = { 0x20, 1, 0xd, 0xb8, [15] = 9 };
+static const uint8_t our_mac[6] = {2, 0, 0, 0, 0, 1}, peer_mac[6] = {2, 0, 0, 0, 0, 2};
+static const uint8_t our4[4] = {192, 0, 2, 1}, peer4[4] = {192, 0, 2, 9};
+static const uint8_t our6[16] = {0x20, 1, 0xd, 0xb8, [15] = 1}, peer6[16] = {0x20, 1, 0xd, 0xb8, [15] = 9};
 /* MSS 1460, SACK-OK, TS 1/0, NOP, WS 7 */
-static const uint8_t syn_opts[20] = { 2, 4, 5, 180, 4, 2, 8, 10, 0, 0, 0, 1, 0, 0, 0, 0, 1, 3, 3, 7 };
+static const uint8_t syn_opts[20] = {2, 4, 5, 180, 4, 2, 8, 10, 0, 0, 0, 1, 0, 0, 0, 0, 1, 3, 3, 7};
 
 static struct rte_mempool *frames_pool;
 static unsigned int frames_pool_size;
@@ -44,8 +44,8 @@ frames_rand(void) /* splitmix64 */
 static inline int
 frames_init(unsigned int n_mbufs)
 {
-	char *argv[] = { "test", "--no-huge", "--no-pci", "--no-shconf", "-m", "256", "--no-telemetry", "-l", "0",
-			 "--log-level=error" };
+	char *argv[] = {"test", "--no-huge",      "--no-pci", "--no-shconf", "-m",
+			"256",  "--no-telemetry", "-l",       "0",           "--log-level=error"};
 	const char *env = getenv("TERN_SEED");
 
 	if (rte_eal_init(10, argv) < 0)
@@ -102,7 +102,7 @@ ref_sum(uint32_t sum, const uint8_t *p, uint32_t n)
 static inline uint32_t
 ref_pseudo(const uint8_t *ip, uint32_t len, uint8_t proto)
 {
-	const uint8_t rest[8] = { 0, 0, len >> 8, len & 0xff, 0, 0, 0, proto };
+	const uint8_t rest[8] = {0, 0, len >> 8, len & 0xff, 0, 0, 0, proto};
 
 	return ref_sum(ref_sum(0, ip + (ip[0] >> 4 == 4 ? 12 : 8), ip[0] >> 4 == 4 ? 8 : 32), rest, 8);
 }
@@ -212,7 +212,8 @@ to_chain(const uint8_t *f, uint32_t len, const uint32_t *cut, unsigned int n)
 	unsigned int i;
 
 	for (i = 0; i < n; i++)
-		CU_ASSERT_EQUAL_FATAL(rte_pktmbuf_chain(m, to_mbuf(f + cut[i], (i + 1 < n ? cut[i + 1] : len) - cut[i])), 0);
+		CU_ASSERT_EQUAL_FATAL(
+			rte_pktmbuf_chain(m, to_mbuf(f + cut[i], (i + 1 < n ? cut[i + 1] : len) - cut[i])), 0);
 	return m;
 }
 
@@ -225,7 +226,7 @@ guard_free(void *addr, void *opaque)
 static inline struct rte_mbuf *
 to_guarded(const uint8_t *f, uint32_t len)
 {
-	static struct rte_mbuf_ext_shared_info info = { .free_cb = guard_free };
+	static struct rte_mbuf_ext_shared_info info = {.free_cb = guard_free};
 	static uint8_t *page;
 	struct rte_mbuf *m = rte_pktmbuf_alloc(frames_pool);
 

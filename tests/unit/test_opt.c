@@ -24,65 +24,71 @@ struct row {
 };
 
 static const struct row rows[] = {
-	{ "none", true, 0, { 0 } },
-	{ "MSS", true, 4, { 2, 4, 5, 180 }, MSS, 1460 },
-	{ "NOP NOP TS", false, 12, { 1, 1, 8, 10, 1, 2, 3, 4, 5, 6, 7, 8 }, TS },
-	{ "TS NOP NOP", false, 12, { 8, 10, 1, 2, 3, 4, 5, 6, 7, 8, 1, 1 }, TS },
-	{ "Linux SYN", true, 20, { 2, 4, 5, 180, 4, 2, 8, 10, 1, 2, 3, 4, 5, 6, 7, 8, 1, 3, 3, 7 }, MSS | WS | TS | OK, 1460, 7 },
-	{ "B09 MSS length 0", true, 4, { 2, 0, 5, 180 } },
-	{ "B09 MSS length 1", true, 4, { 2, 1, 5, 180 } },
-	{ "B09 WS length 0", true, 8, { 3, 0, 7, 0, 2, 4, 5, 180 } },
-	{ "B09 WS length 1", true, 8, { 3, 1, 7, 0, 2, 4, 5, 180 } },
-	{ "B09 SACK-OK length 0", true, 4, { 4, 0, 4, 2 } },
-	{ "B09 SACK-OK length 1", true, 4, { 4, 1, 4, 2 } },
-	{ "B09 SACK length 0", false, 12, { 5, 0, 8, 10 } },
-	{ "B09 SACK length 1", false, 12, { 5, 1, 8, 10 } },
-	{ "B09 TS length 0", true, 8, { 8, 0, 0, 0, 2, 4, 5, 180 } },
-	{ "B09 TS length 1", true, 8, { 8, 1, 0, 0, 2, 4, 5, 180 } },
-	{ "B09 MPTCP length 0", true, 8, { 30, 0, 1, 1, 2, 4, 5, 180 } },
-	{ "B09 MPTCP length 1", true, 8, { 30, 1, 1, 1, 2, 4, 5, 180 } },
-	{ "B09 experiment length 0", true, 8, { 253, 0, 1, 1, 2, 4, 5, 180 } },
-	{ "B09 experiment length 1", true, 8, { 253, 1, 1, 1, 2, 4, 5, 180 } },
-	{ "malformed behind a good one", true, 8, { 2, 4, 5, 180, 3, 0, 3, 7 }, MSS, 1460 },
-	{ "B10 TS past the end", true, 4, { 1, 1, 8, 10 } },
-	{ "B10 TS past the end by one", false, 12, { 1, 1, 1, 8, 10, 1, 2, 3, 4, 5, 6, 7 } },
-	{ "B10 MSS past the end", true, 4, { 1, 2, 4, 5 } },
-	{ "B10 kind without length", true, 8, { 2, 4, 5, 180, 1, 1, 1, 3 }, MSS, 1460 },
-	{ "B10 length 255", true, 8, { 254, 255, 1, 1, 2, 4, 5, 180 } },
-	{ "B11 MSS length 3", true, 8, { 2, 3, 5, 1, 1, 1, 1, 1 } },
-	{ "B11 MSS length 5", true, 8, { 2, 5, 5, 180, 0, 4, 2, 1 }, OK },
-	{ "B11 MSS 0", true, 4, { 2, 4, 0, 0 }, MSS, 0 },
-	{ "B11 MSS 65535", true, 4, { 2, 4, 255, 255 }, MSS, 65535 },
-	{ "B11 MSS without SYN", false, 4, { 2, 4, 5, 180 } },
-	{ "B11 two MSS", true, 8, { 2, 4, 5, 180, 2, 4, 2, 24 }, MSS, 536 },
-	{ "B12 WS 14", true, 4, { 1, 3, 3, 14 }, WS, 0, 14 },
-	{ "B12 WS 15", true, 4, { 1, 3, 3, 15 }, WS, 0, 14 },
-	{ "B12 WS 255", true, 4, { 1, 3, 3, 255 }, WS, 0, 14 },
-	{ "B12 WS length 2", true, 4, { 3, 2, 4, 2 }, OK },
-	{ "B12 WS length 4", true, 4, { 3, 4, 7, 7 } },
-	{ "B12 WS without SYN", false, 4, { 1, 3, 3, 7 } },
-	{ "B13 SACK-OK length 3", true, 4, { 4, 3, 1, 1 } },
-	{ "B13 SACK-OK without SYN", false, 4, { 1, 1, 4, 2 } },
-	{ "SACK, one block", false, 12, { 1, 1, 5, 10 }, 0, 0, 0, 1 },
-	{ "SACK, three blocks and TS", false, 40, { 1, 1, 8, 10, [12] = 1, 1, 5, 26 }, TS, 0, 0, 3 },
-	{ "SACK, four blocks", false, 36, { 1, 1, 5, 34 }, 0, 0, 0, 4 },
-	{ "B13 SACK length 2", false, 4, { 5, 2, 1, 1 } },
-	{ "B13 SACK length 3", false, 4, { 5, 3, 0, 1 } },
-	{ "B13 SACK length 9", false, 12, { 5, 9, [9] = 1, 1, 1 } },
-	{ "B13 SACK length 11", false, 12, { 5, 11, [11] = 1 } },
-	{ "B13 SACK length 35", false, 40, { 5, 35, [35] = 1, 1, 1, 1, 1 } },
-	{ "B13 SACK with SYN", true, 12, { 1, 1, 5, 10 } },
-	{ "B14 TS length 8", false, 12, { 8, 8, [8] = 1, 1, 1, 1 } },
-	{ "B14 TS length 12", false, 12, { 8, 12 } },
-	{ "B14 TS twice", false, 20, { 8, 10, 9, 9, 9, 9, 9, 9, 9, 9, 8, 10, 1, 2, 3, 4, 5, 6, 7, 8 }, TS },
-	{ "B15 AO length 2", true, 8, { 29, 2, 1, 1, 2, 4, 5, 180 }, MSS, 1460 },
-	{ "B15 AO length 1", true, 8, { 29, 1, 1, 1, 2, 4, 5, 180 } },
-	{ "B15 MD5", true, 24, { 19, 18, [18] = 1, 1, 2, 4, 5, 180 }, MSS, 1460 },
-	{ "B15 MD5 length 17", true, 24, { 19, 17, [17] = 1, 1, 1, 2, 4, 5, 180 }, MSS, 1460 },
-	{ "B15 fast open", true, 8, { 34, 2, 1, 1, 2, 4, 5, 180 }, MSS, 1460 },
-	{ "B15 unknown, 40 bytes", true, 40, { 69, 40 } },
-	{ "B15 40 NOPs", true, 40, { [0 ... 39] = 1 } },
-	{ "B15 end, then a good option", true, 8, { 0, 1, 1, 1, 2, 4, 5, 180 } },
+	{"none", true, 0, {0}},
+	{"MSS", true, 4, {2, 4, 5, 180}, MSS, 1460},
+	{"NOP NOP TS", false, 12, {1, 1, 8, 10, 1, 2, 3, 4, 5, 6, 7, 8}, TS},
+	{"TS NOP NOP", false, 12, {8, 10, 1, 2, 3, 4, 5, 6, 7, 8, 1, 1}, TS},
+	{"Linux SYN",
+	 true,
+	 20,
+	 {2, 4, 5, 180, 4, 2, 8, 10, 1, 2, 3, 4, 5, 6, 7, 8, 1, 3, 3, 7},
+	 MSS | WS | TS | OK,
+	 1460,
+	 7},
+	{"B09 MSS length 0", true, 4, {2, 0, 5, 180}},
+	{"B09 MSS length 1", true, 4, {2, 1, 5, 180}},
+	{"B09 WS length 0", true, 8, {3, 0, 7, 0, 2, 4, 5, 180}},
+	{"B09 WS length 1", true, 8, {3, 1, 7, 0, 2, 4, 5, 180}},
+	{"B09 SACK-OK length 0", true, 4, {4, 0, 4, 2}},
+	{"B09 SACK-OK length 1", true, 4, {4, 1, 4, 2}},
+	{"B09 SACK length 0", false, 12, {5, 0, 8, 10}},
+	{"B09 SACK length 1", false, 12, {5, 1, 8, 10}},
+	{"B09 TS length 0", true, 8, {8, 0, 0, 0, 2, 4, 5, 180}},
+	{"B09 TS length 1", true, 8, {8, 1, 0, 0, 2, 4, 5, 180}},
+	{"B09 MPTCP length 0", true, 8, {30, 0, 1, 1, 2, 4, 5, 180}},
+	{"B09 MPTCP length 1", true, 8, {30, 1, 1, 1, 2, 4, 5, 180}},
+	{"B09 experiment length 0", true, 8, {253, 0, 1, 1, 2, 4, 5, 180}},
+	{"B09 experiment length 1", true, 8, {253, 1, 1, 1, 2, 4, 5, 180}},
+	{"malformed behind a good one", true, 8, {2, 4, 5, 180, 3, 0, 3, 7}, MSS, 1460},
+	{"B10 TS past the end", true, 4, {1, 1, 8, 10}},
+	{"B10 TS past the end by one", false, 12, {1, 1, 1, 8, 10, 1, 2, 3, 4, 5, 6, 7}},
+	{"B10 MSS past the end", true, 4, {1, 2, 4, 5}},
+	{"B10 kind without length", true, 8, {2, 4, 5, 180, 1, 1, 1, 3}, MSS, 1460},
+	{"B10 length 255", true, 8, {254, 255, 1, 1, 2, 4, 5, 180}},
+	{"B11 MSS length 3", true, 8, {2, 3, 5, 1, 1, 1, 1, 1}},
+	{"B11 MSS length 5", true, 8, {2, 5, 5, 180, 0, 4, 2, 1}, OK},
+	{"B11 MSS 0", true, 4, {2, 4, 0, 0}, MSS, 0},
+	{"B11 MSS 65535", true, 4, {2, 4, 255, 255}, MSS, 65535},
+	{"B11 MSS without SYN", false, 4, {2, 4, 5, 180}},
+	{"B11 two MSS", true, 8, {2, 4, 5, 180, 2, 4, 2, 24}, MSS, 536},
+	{"B12 WS 14", true, 4, {1, 3, 3, 14}, WS, 0, 14},
+	{"B12 WS 15", true, 4, {1, 3, 3, 15}, WS, 0, 14},
+	{"B12 WS 255", true, 4, {1, 3, 3, 255}, WS, 0, 14},
+	{"B12 WS length 2", true, 4, {3, 2, 4, 2}, OK},
+	{"B12 WS length 4", true, 4, {3, 4, 7, 7}},
+	{"B12 WS without SYN", false, 4, {1, 3, 3, 7}},
+	{"B13 SACK-OK length 3", true, 4, {4, 3, 1, 1}},
+	{"B13 SACK-OK without SYN", false, 4, {1, 1, 4, 2}},
+	{"SACK, one block", false, 12, {1, 1, 5, 10}, 0, 0, 0, 1},
+	{"SACK, three blocks and TS", false, 40, {1, 1, 8, 10, [12] = 1, 1, 5, 26}, TS, 0, 0, 3},
+	{"SACK, four blocks", false, 36, {1, 1, 5, 34}, 0, 0, 0, 4},
+	{"B13 SACK length 2", false, 4, {5, 2, 1, 1}},
+	{"B13 SACK length 3", false, 4, {5, 3, 0, 1}},
+	{"B13 SACK length 9", false, 12, {5, 9, [9] = 1, 1, 1}},
+	{"B13 SACK length 11", false, 12, {5, 11, [11] = 1}},
+	{"B13 SACK length 35", false, 40, {5, 35, [35] = 1, 1, 1, 1, 1}},
+	{"B13 SACK with SYN", true, 12, {1, 1, 5, 10}},
+	{"B14 TS length 8", false, 12, {8, 8, [8] = 1, 1, 1, 1}},
+	{"B14 TS length 12", false, 12, {8, 12}},
+	{"B14 TS twice", false, 20, {8, 10, 9, 9, 9, 9, 9, 9, 9, 9, 8, 10, 1, 2, 3, 4, 5, 6, 7, 8}, TS},
+	{"B15 AO length 2", true, 8, {29, 2, 1, 1, 2, 4, 5, 180}, MSS, 1460},
+	{"B15 AO length 1", true, 8, {29, 1, 1, 1, 2, 4, 5, 180}},
+	{"B15 MD5", true, 24, {19, 18, [18] = 1, 1, 2, 4, 5, 180}, MSS, 1460},
+	{"B15 MD5 length 17", true, 24, {19, 17, [17] = 1, 1, 1, 2, 4, 5, 180}, MSS, 1460},
+	{"B15 fast open", true, 8, {34, 2, 1, 1, 2, 4, 5, 180}, MSS, 1460},
+	{"B15 unknown, 40 bytes", true, 40, {69, 40}},
+	{"B15 40 NOPs", true, 40, {[0 ... 39] = 1}},
+	{"B15 end, then a good option", true, 8, {0, 1, 1, 1, 2, 4, 5, 180}},
 };
 
 static uint8_t *guard; /* first byte that can't be read */
@@ -133,7 +139,7 @@ test_rows(void)
 static void
 test_sack_blocks(void)
 {
-	uint8_t b[36] = { 1, 1, 5, 34 };
+	uint8_t b[36] = {1, 1, 5, 34};
 	struct tcp_opts o;
 	unsigned int i;
 
@@ -150,7 +156,7 @@ test_sack_blocks(void)
 static void
 test_fuzz(void)
 {
-	static const uint8_t kinds[] = { 0, 1, 2, 3, 4, 5, 8, 19, 29, 30, 34, 253 };
+	static const uint8_t kinds[] = {0, 1, 2, 3, 4, 5, 8, 19, 29, 30, 34, 253};
 	unsigned int i, k, n, seen = 0;
 	struct tcp_opts o;
 	uint8_t b[40];
@@ -173,10 +179,10 @@ test_fuzz(void)
 static void
 test_emit(void)
 {
-	static const uint8_t linux_syn[20] = { 2, 4, 5, 180, 4, 2, 8, 10, 1, 2, 3, 4, 5, 6, 7, 8, 1, 3, 3, 7 };
-	static const uint8_t len[8] = { 4, 8, 16, 20, 8, 12, 16, 20 }; /* by WS 1, TS 2, SACK-OK 4 */
-	static const uint8_t ts[12] = { 1, 1, 8, 10, 1, 2, 3, 4, 5, 6, 7, 8 };
-	struct tcp_opts o = { .has_mss = true, .mss = 1460, .ws = 7, .tsval = 0x01020304, .tsecr = 0x05060708 }, back;
+	static const uint8_t linux_syn[20] = {2, 4, 5, 180, 4, 2, 8, 10, 1, 2, 3, 4, 5, 6, 7, 8, 1, 3, 3, 7};
+	static const uint8_t len[8] = {4, 8, 16, 20, 8, 12, 16, 20}; /* by WS 1, TS 2, SACK-OK 4 */
+	static const uint8_t ts[12] = {1, 1, 8, 10, 1, 2, 3, 4, 5, 6, 7, 8};
+	struct tcp_opts o = {.has_mss = true, .mss = 1460, .ws = 7, .tsval = 0x01020304, .tsecr = 0x05060708}, back;
 	uint8_t b[44];
 	unsigned int i, n;
 

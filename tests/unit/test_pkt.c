@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * pkt.c: what is taken and what is refused, by name of the reason; truncation at every byte against a guard page; chains
- * cut at every byte; checksums against an independent sum.
+ * pkt.c: what is taken and what is refused, by name of the reason; truncation at every byte against a guard page;
+ * chains cut at every byte; checksums against an independent sum.
  */
 #include "frames.h"
 #include "link.h"
@@ -14,7 +14,7 @@ static struct iface ifc;
 static int
 set_iface(void)
 {
-	struct tern_if_conf conf = { .prefix4 = 24, .prefix6 = 64, .addr4_count = 1 };
+	struct tern_if_conf conf = {.prefix4 = 24, .prefix6 = 64, .addr4_count = 1};
 	struct rte_ether_addr mac;
 
 	memcpy(conf.addr4, our4, 4);
@@ -56,10 +56,12 @@ check_syn(const struct seg *s, uint8_t af, uint32_t payload)
 	CU_ASSERT_EQUAL(s->flow.af, af);
 	CU_ASSERT_EQUAL(s->flow.lport, htons(80));
 	CU_ASSERT_EQUAL(s->flow.rport, htons(1025));
-	CU_ASSERT_EQUAL(memcmp(af == 4 ? (const void *)&s->flow.addr.laddr4 : s->flow.addr.laddr6, af == 4 ? our4 : our6,
-			       af == 4 ? 4 : 16), 0);
+	CU_ASSERT_EQUAL(memcmp(af == 4 ? (const void *)&s->flow.addr.laddr4 : s->flow.addr.laddr6,
+			       af == 4 ? our4 : our6, af == 4 ? 4 : 16),
+			0);
 	CU_ASSERT_EQUAL(memcmp(af == 4 ? (const void *)&s->flow.addr.raddr4 : s->flow.addr.raddr6,
-			       af == 4 ? peer4 : peer6, af == 4 ? 4 : 16), 0);
+			       af == 4 ? peer4 : peer6, af == 4 ? 4 : 16),
+			0);
 	CU_ASSERT_EQUAL(s->flags, TCP_SYN);
 	CU_ASSERT_EQUAL(s->seq, 0x01020304);
 	CU_ASSERT_EQUAL(s->ack, 0);
@@ -78,7 +80,7 @@ check_syn(const struct seg *s, uint8_t af, uint32_t payload)
 static void
 test_good(void)
 {
-	static const uint32_t sizes[] = { 0, 1, 2, 3, 100, 536, 1400 };
+	static const uint32_t sizes[] = {0, 1, 2, 3, 100, 536, 1400};
 	uint8_t f[FRAME_MAX];
 	struct seg s;
 	unsigned int i;
@@ -153,70 +155,73 @@ struct bad {
 #define T4(x) (L4_V4 + (x))
 #define T6(x) (L4_V6 + (x))
 static const struct bad bad[] = {
-	{ "B06 VLAN tag", 4, 0, STAT_DROP_ETHERTYPE, { { 12, 2, { 0x81, 0 } } } },
-	{ "EtherType 0", 4, 0, STAT_DROP_ETHERTYPE, { { 12, 2, { 0, 0 } } } },
-	{ "not our MAC", 4, 0, STAT_DROP_L2_DST, { { 5, 1, { 7 } } } },
-	{ "B04 broadcast frame, unicast IP", 4, 0, STAT_DROP_L2_DST, { { 0, 6, { 255, 255, 255, 255, 255, 255 } } } },
-	{ "B04 multicast frame, unicast IPv6", 6, 0, STAT_DROP_L2_DST, { { 0, 6, { 0x33, 0x33, 0, 0, 0, 1 } } } },
-	{ "multicast source MAC", 4, 0, STAT_DROP_MARTIAN, { { 6, 1, { 3 } } } },
-	{ "version 5", 4, FIX, STAT_DROP_IP_HDR, { { IP(0), 1, { 0x55 } } } },
-	{ "IPv6 as IPv4", 4, 0, STAT_DROP_IP_HDR, { { IP(0), 1, { 0x65 } } } },
-	{ "B01 IHL 0", 4, 0, STAT_DROP_IP_HDR, { { IP(0), 1, { 0x40 } } } },
-	{ "B01 IHL 1", 4, 0, STAT_DROP_IP_HDR, { { IP(0), 1, { 0x41 } } } },
-	{ "B01 IHL 2", 4, 0, STAT_DROP_IP_HDR, { { IP(0), 1, { 0x42 } } } },
-	{ "B01 IHL 3", 4, 0, STAT_DROP_IP_HDR, { { IP(0), 1, { 0x43 } } } },
-	{ "B01 IHL 4", 4, 0, STAT_DROP_IP_HDR, { { IP(0), 1, { 0x44 } } } },
-	{ "B01 IHL over total length", 4, 0, STAT_DROP_IP_HDR, { { IP(0), 1, { 0x4f } }, { IP(2), 2, { 0, 59 } } } },
-	{ "B01 total length 19", 4, FIX_IP, STAT_DROP_IP_HDR, { { IP(2), 2, { 0, 19 } } } },
-	{ "B01 total length 0", 4, FIX_IP, STAT_DROP_IP_HDR, { { IP(2), 2, { 0, 0 } } } },
-	{ "B01 total length over frame", 4, FIX_IP, STAT_DROP_IP_HDR, { { IP(2), 2, { 0, 61 } } } },
-	{ "B01 total length 65535", 4, FIX_IP, STAT_DROP_IP_HDR, { { IP(2), 2, { 255, 255 } } } },
-	{ "B08 bad IP checksum", 4, 0, STAT_DROP_IP_CSUM, { { IP(8), 1, { 63 } } } },
-	{ "B08 bad TCP checksum", 4, 0, STAT_DROP_TCP_CSUM, { { T4(4), 1, { 9 } } } },
-	{ "B08 TCP checksum 0", 4, 0, STAT_DROP_TCP_CSUM, { { T4(16), 2, { 0, 0 } } } },
-	{ "B08 other pseudo header", 4, FIX_IP, STAT_DROP_TCP_CSUM, { { IP(12), 4, { 192, 0, 2, 10 } } } },
-	{ "B08 bad TCP checksum over IPv6", 6, 0, STAT_DROP_TCP_CSUM, { { T6(4), 1, { 9 } } } },
-	{ "B08 other IPv6 pseudo header", 6, 0, STAT_DROP_TCP_CSUM, { { IP(23), 1, { 10 } } } },
-	{ "B04 source 0/8", 4, FIX, STAT_DROP_MARTIAN, { { IP(12), 4, { 0, 1, 2, 3 } } } },
-	{ "B04 source 0.0.0.0", 4, FIX, STAT_DROP_MARTIAN, { { IP(12), 4, { 0 } } } },
-	{ "B04 source 127/8", 4, FIX, STAT_DROP_MARTIAN, { { IP(12), 4, { 127, 0, 0, 1 } } } },
-	{ "B04 source 224/4", 4, FIX, STAT_DROP_MARTIAN, { { IP(12), 4, { 233, 252, 0, 1 } } } },
-	{ "B04 source 240/4", 4, FIX, STAT_DROP_MARTIAN, { { IP(12), 4, { 240, 0, 0, 1 } } } },
-	{ "B04 source broadcast", 4, FIX, STAT_DROP_MARTIAN, { { IP(12), 4, { 255, 255, 255, 255 } } } },
-	{ "B04 source subnet broadcast", 4, FIX, STAT_DROP_MARTIAN, { { IP(12), 4, { 192, 0, 2, 255 } } } },
-	{ "B04 destination broadcast", 4, FIX, STAT_DROP_MARTIAN, { { IP(16), 4, { 255, 255, 255, 255 } } } },
-	{ "B04 destination subnet broadcast", 4, FIX, STAT_DROP_MARTIAN, { { IP(16), 4, { 192, 0, 2, 255 } } } },
-	{ "B04 destination multicast", 4, FIX, STAT_DROP_MARTIAN, { { IP(16), 4, { 233, 252, 0, 1 } } } },
-	{ "B04 LAND", 4, FIX, STAT_DROP_MARTIAN, { { IP(12), 4, { 192, 0, 2, 1 } }, { T4(0), 2, { 0, 80 } } } },
-	{ "B04 LAND over IPv6", 6, FIX, STAT_DROP_MARTIAN, { { IP(23), 1, { 1 } }, { T6(0), 2, { 0, 80 } } } },
-	{ "not for us", 4, FIX, STAT_DROP_IP_ADDR, { { IP(16), 4, { 192, 0, 2, 2 } } } },
-	{ "not for us, below", 4, FIX, STAT_DROP_IP_ADDR, { { IP(16), 4, { 192, 0, 2, 0 } } } },
-	{ "IPv6 not for us", 6, FIX, STAT_DROP_IP_ADDR, { { IP(39), 1, { 2 } } } },
-	{ "IPv6 TCP to a group", 6, FIX, STAT_DROP_MARTIAN, { { IP(24), 2, { 0xff, 2 } } } },
-	{ "IPv6 source group", 6, FIX, STAT_DROP_MARTIAN, { { IP(8), 2, { 0xff, 2 } } } },
-	{ "IPv6 source ::", 6, FIX, STAT_DROP_MARTIAN, { { IP(8), 16, { 0 } } } },
-	{ "IPv6 source ::1", 6, FIX, STAT_DROP_MARTIAN, { { IP(8), 16, { [15] = 1 } } } },
-	{ "IPv6 source ::ffff:192.0.2.9", 6, FIX, STAT_DROP_MARTIAN,
-	  { { IP(8), 16, { [10] = 255, [11] = 255, [12] = 192, [14] = 2, [15] = 9 } } } },
-	{ "B05 IP in IP", 4, FIX_IP, STAT_DROP_IP_PROTO, { { IP(9), 1, { 4 } } } },
-	{ "B05 IPv6 in IP", 4, FIX_IP, STAT_DROP_IP_PROTO, { { IP(9), 1, { 41 } } } },
-	{ "B05 GRE", 4, FIX_IP, STAT_DROP_IP_PROTO, { { IP(9), 1, { 47 } } } },
-	{ "UDP", 4, FIX_IP, STAT_DROP_IP_PROTO, { { IP(9), 1, { 17 } } } },
-	{ "ICMPv6 over IPv4", 4, FIX_IP, STAT_DROP_IP_PROTO, { { IP(9), 1, { 58 } } } },
-	{ "B05 IP in IPv6", 6, 0, STAT_DROP_IP_PROTO, { { IP(6), 1, { 4 } } } },
-	{ "B05 IPv6 in IPv6", 6, 0, STAT_DROP_IP_PROTO, { { IP(6), 1, { 41 } } } },
-	{ "IPv6 no next header", 6, 0, STAT_DROP_IP_PROTO, { { IP(6), 1, { 59 } } } },
-	{ "B07 data offset 0", 4, FIX_TCP, STAT_DROP_TCP_HDR, { { T4(12), 1, { 0x00 } } } },
-	{ "B07 data offset 1", 4, FIX_TCP, STAT_DROP_TCP_HDR, { { T4(12), 1, { 0x10 } } } },
-	{ "B07 data offset 2", 4, FIX_TCP, STAT_DROP_TCP_HDR, { { T4(12), 1, { 0x20 } } } },
-	{ "B07 data offset 3", 4, FIX_TCP, STAT_DROP_TCP_HDR, { { T4(12), 1, { 0x30 } } } },
-	{ "B07 data offset 4", 4, FIX_TCP, STAT_DROP_TCP_HDR, { { T4(12), 1, { 0x4f } } } },
-	{ "B07 data offset over segment", 4, FIX_TCP, STAT_DROP_TCP_HDR, { { T4(12), 1, { 0xb0 } } } },
-	{ "B07 data offset 15", 4, FIX_TCP, STAT_DROP_TCP_HDR, { { T4(12), 1, { 0xf0 } } } },
-	{ "B46 version 4 as IPv6", 6, 0, STAT_DROP_IP_HDR, { { IP(0), 1, { 0x45 } } } },
-	{ "B46 payload length 0", 6, 0, STAT_DROP_IP_HDR, { { IP(4), 2, { 0, 0 } } } },
-	{ "B46 payload length over frame", 6, 0, STAT_DROP_IP_HDR, { { IP(4), 2, { 0, 41 } } } },
-	{ "B46 payload length 65535", 6, 0, STAT_DROP_IP_HDR, { { IP(4), 2, { 255, 255 } } } },
+	{"B06 VLAN tag", 4, 0, STAT_DROP_ETHERTYPE, {{12, 2, {0x81, 0}}}},
+	{"EtherType 0", 4, 0, STAT_DROP_ETHERTYPE, {{12, 2, {0, 0}}}},
+	{"not our MAC", 4, 0, STAT_DROP_L2_DST, {{5, 1, {7}}}},
+	{"B04 broadcast frame, unicast IP", 4, 0, STAT_DROP_L2_DST, {{0, 6, {255, 255, 255, 255, 255, 255}}}},
+	{"B04 multicast frame, unicast IPv6", 6, 0, STAT_DROP_L2_DST, {{0, 6, {0x33, 0x33, 0, 0, 0, 1}}}},
+	{"multicast source MAC", 4, 0, STAT_DROP_MARTIAN, {{6, 1, {3}}}},
+	{"version 5", 4, FIX, STAT_DROP_IP_HDR, {{IP(0), 1, {0x55}}}},
+	{"IPv6 as IPv4", 4, 0, STAT_DROP_IP_HDR, {{IP(0), 1, {0x65}}}},
+	{"B01 IHL 0", 4, 0, STAT_DROP_IP_HDR, {{IP(0), 1, {0x40}}}},
+	{"B01 IHL 1", 4, 0, STAT_DROP_IP_HDR, {{IP(0), 1, {0x41}}}},
+	{"B01 IHL 2", 4, 0, STAT_DROP_IP_HDR, {{IP(0), 1, {0x42}}}},
+	{"B01 IHL 3", 4, 0, STAT_DROP_IP_HDR, {{IP(0), 1, {0x43}}}},
+	{"B01 IHL 4", 4, 0, STAT_DROP_IP_HDR, {{IP(0), 1, {0x44}}}},
+	{"B01 IHL over total length", 4, 0, STAT_DROP_IP_HDR, {{IP(0), 1, {0x4f}}, {IP(2), 2, {0, 59}}}},
+	{"B01 total length 19", 4, FIX_IP, STAT_DROP_IP_HDR, {{IP(2), 2, {0, 19}}}},
+	{"B01 total length 0", 4, FIX_IP, STAT_DROP_IP_HDR, {{IP(2), 2, {0, 0}}}},
+	{"B01 total length over frame", 4, FIX_IP, STAT_DROP_IP_HDR, {{IP(2), 2, {0, 61}}}},
+	{"B01 total length 65535", 4, FIX_IP, STAT_DROP_IP_HDR, {{IP(2), 2, {255, 255}}}},
+	{"B08 bad IP checksum", 4, 0, STAT_DROP_IP_CSUM, {{IP(8), 1, {63}}}},
+	{"B08 bad TCP checksum", 4, 0, STAT_DROP_TCP_CSUM, {{T4(4), 1, {9}}}},
+	{"B08 TCP checksum 0", 4, 0, STAT_DROP_TCP_CSUM, {{T4(16), 2, {0, 0}}}},
+	{"B08 other pseudo header", 4, FIX_IP, STAT_DROP_TCP_CSUM, {{IP(12), 4, {192, 0, 2, 10}}}},
+	{"B08 bad TCP checksum over IPv6", 6, 0, STAT_DROP_TCP_CSUM, {{T6(4), 1, {9}}}},
+	{"B08 other IPv6 pseudo header", 6, 0, STAT_DROP_TCP_CSUM, {{IP(23), 1, {10}}}},
+	{"B04 source 0/8", 4, FIX, STAT_DROP_MARTIAN, {{IP(12), 4, {0, 1, 2, 3}}}},
+	{"B04 source 0.0.0.0", 4, FIX, STAT_DROP_MARTIAN, {{IP(12), 4, {0}}}},
+	{"B04 source 127/8", 4, FIX, STAT_DROP_MARTIAN, {{IP(12), 4, {127, 0, 0, 1}}}},
+	{"B04 source 224/4", 4, FIX, STAT_DROP_MARTIAN, {{IP(12), 4, {233, 252, 0, 1}}}},
+	{"B04 source 240/4", 4, FIX, STAT_DROP_MARTIAN, {{IP(12), 4, {240, 0, 0, 1}}}},
+	{"B04 source broadcast", 4, FIX, STAT_DROP_MARTIAN, {{IP(12), 4, {255, 255, 255, 255}}}},
+	{"B04 source subnet broadcast", 4, FIX, STAT_DROP_MARTIAN, {{IP(12), 4, {192, 0, 2, 255}}}},
+	{"B04 destination broadcast", 4, FIX, STAT_DROP_MARTIAN, {{IP(16), 4, {255, 255, 255, 255}}}},
+	{"B04 destination subnet broadcast", 4, FIX, STAT_DROP_MARTIAN, {{IP(16), 4, {192, 0, 2, 255}}}},
+	{"B04 destination multicast", 4, FIX, STAT_DROP_MARTIAN, {{IP(16), 4, {233, 252, 0, 1}}}},
+	{"B04 LAND", 4, FIX, STAT_DROP_MARTIAN, {{IP(12), 4, {192, 0, 2, 1}}, {T4(0), 2, {0, 80}}}},
+	{"B04 LAND over IPv6", 6, FIX, STAT_DROP_MARTIAN, {{IP(23), 1, {1}}, {T6(0), 2, {0, 80}}}},
+	{"not for us", 4, FIX, STAT_DROP_IP_ADDR, {{IP(16), 4, {192, 0, 2, 2}}}},
+	{"not for us, below", 4, FIX, STAT_DROP_IP_ADDR, {{IP(16), 4, {192, 0, 2, 0}}}},
+	{"IPv6 not for us", 6, FIX, STAT_DROP_IP_ADDR, {{IP(39), 1, {2}}}},
+	{"IPv6 TCP to a group", 6, FIX, STAT_DROP_MARTIAN, {{IP(24), 2, {0xff, 2}}}},
+	{"IPv6 source group", 6, FIX, STAT_DROP_MARTIAN, {{IP(8), 2, {0xff, 2}}}},
+	{"IPv6 source ::", 6, FIX, STAT_DROP_MARTIAN, {{IP(8), 16, {0}}}},
+	{"IPv6 source ::1", 6, FIX, STAT_DROP_MARTIAN, {{IP(8), 16, {[15] = 1}}}},
+	{"IPv6 source ::ffff:192.0.2.9",
+	 6,
+	 FIX,
+	 STAT_DROP_MARTIAN,
+	 {{IP(8), 16, {[10] = 255, [11] = 255, [12] = 192, [14] = 2, [15] = 9}}}},
+	{"B05 IP in IP", 4, FIX_IP, STAT_DROP_IP_PROTO, {{IP(9), 1, {4}}}},
+	{"B05 IPv6 in IP", 4, FIX_IP, STAT_DROP_IP_PROTO, {{IP(9), 1, {41}}}},
+	{"B05 GRE", 4, FIX_IP, STAT_DROP_IP_PROTO, {{IP(9), 1, {47}}}},
+	{"UDP", 4, FIX_IP, STAT_DROP_IP_PROTO, {{IP(9), 1, {17}}}},
+	{"ICMPv6 over IPv4", 4, FIX_IP, STAT_DROP_IP_PROTO, {{IP(9), 1, {58}}}},
+	{"B05 IP in IPv6", 6, 0, STAT_DROP_IP_PROTO, {{IP(6), 1, {4}}}},
+	{"B05 IPv6 in IPv6", 6, 0, STAT_DROP_IP_PROTO, {{IP(6), 1, {41}}}},
+	{"IPv6 no next header", 6, 0, STAT_DROP_IP_PROTO, {{IP(6), 1, {59}}}},
+	{"B07 data offset 0", 4, FIX_TCP, STAT_DROP_TCP_HDR, {{T4(12), 1, {0x00}}}},
+	{"B07 data offset 1", 4, FIX_TCP, STAT_DROP_TCP_HDR, {{T4(12), 1, {0x10}}}},
+	{"B07 data offset 2", 4, FIX_TCP, STAT_DROP_TCP_HDR, {{T4(12), 1, {0x20}}}},
+	{"B07 data offset 3", 4, FIX_TCP, STAT_DROP_TCP_HDR, {{T4(12), 1, {0x30}}}},
+	{"B07 data offset 4", 4, FIX_TCP, STAT_DROP_TCP_HDR, {{T4(12), 1, {0x4f}}}},
+	{"B07 data offset over segment", 4, FIX_TCP, STAT_DROP_TCP_HDR, {{T4(12), 1, {0xb0}}}},
+	{"B07 data offset 15", 4, FIX_TCP, STAT_DROP_TCP_HDR, {{T4(12), 1, {0xf0}}}},
+	{"B46 version 4 as IPv6", 6, 0, STAT_DROP_IP_HDR, {{IP(0), 1, {0x45}}}},
+	{"B46 payload length 0", 6, 0, STAT_DROP_IP_HDR, {{IP(4), 2, {0, 0}}}},
+	{"B46 payload length over frame", 6, 0, STAT_DROP_IP_HDR, {{IP(4), 2, {0, 41}}}},
+	{"B46 payload length 65535", 6, 0, STAT_DROP_IP_HDR, {{IP(4), 2, {255, 255}}}},
 };
 
 static void
@@ -301,22 +306,22 @@ static const struct {
 	uint8_t n, b[40];
 	int reason;
 } ip_opts[] = {
-	{ "NOPs", 4, { 1, 1, 1, 1 }, 0 },
-	{ "end, then anything", 4, { 0, 131, 0, 255 }, 0 },
-	{ "B02 record route", 8, { 7, 7, 4, 0, 0, 0, 0, 0 }, 0 },
-	{ "B02 record route, 40 bytes", 40, { 7, 39, 4 }, 0 },
-	{ "B02 timestamp", 8, { 68, 8, 5, 0, 0, 0, 0, 0 }, 0 },
-	{ "unknown option", 4, { 30, 4, 1, 2 }, 0 },
-	{ "B02 LSRR", 8, { 131, 7, 4, 192, 0, 2, 1, 0 }, STAT_DROP_IP_OPTIONS },
-	{ "B02 SSRR", 8, { 137, 7, 4, 192, 0, 2, 1, 0 }, STAT_DROP_IP_OPTIONS },
-	{ "B02 LSRR behind NOP", 8, { 1, 131, 7, 4, 192, 0, 2, 1 }, STAT_DROP_IP_OPTIONS },
-	{ "B02 LSRR length 0", 4, { 131, 0, 0, 0 }, STAT_DROP_IP_OPTIONS },
-	{ "B02 RR length 0", 4, { 7, 0, 4, 0 }, STAT_DROP_IP_OPTIONS },
-	{ "B02 RR length 1", 4, { 7, 1, 4, 0 }, STAT_DROP_IP_OPTIONS },
-	{ "B02 RR length 2", 4, { 7, 2, 1, 0 }, 0 },
-	{ "B02 RR length over header", 4, { 7, 5, 4, 0 }, STAT_DROP_IP_OPTIONS },
-	{ "B02 TS length 255", 4, { 68, 255, 5, 0 }, STAT_DROP_IP_OPTIONS },
-	{ "B02 kind without length", 4, { 1, 1, 1, 68 }, STAT_DROP_IP_OPTIONS },
+	{"NOPs", 4, {1, 1, 1, 1}, 0},
+	{"end, then anything", 4, {0, 131, 0, 255}, 0},
+	{"B02 record route", 8, {7, 7, 4, 0, 0, 0, 0, 0}, 0},
+	{"B02 record route, 40 bytes", 40, {7, 39, 4}, 0},
+	{"B02 timestamp", 8, {68, 8, 5, 0, 0, 0, 0, 0}, 0},
+	{"unknown option", 4, {30, 4, 1, 2}, 0},
+	{"B02 LSRR", 8, {131, 7, 4, 192, 0, 2, 1, 0}, STAT_DROP_IP_OPTIONS},
+	{"B02 SSRR", 8, {137, 7, 4, 192, 0, 2, 1, 0}, STAT_DROP_IP_OPTIONS},
+	{"B02 LSRR behind NOP", 8, {1, 131, 7, 4, 192, 0, 2, 1}, STAT_DROP_IP_OPTIONS},
+	{"B02 LSRR length 0", 4, {131, 0, 0, 0}, STAT_DROP_IP_OPTIONS},
+	{"B02 RR length 0", 4, {7, 0, 4, 0}, STAT_DROP_IP_OPTIONS},
+	{"B02 RR length 1", 4, {7, 1, 4, 0}, STAT_DROP_IP_OPTIONS},
+	{"B02 RR length 2", 4, {7, 2, 1, 0}, 0},
+	{"B02 RR length over header", 4, {7, 5, 4, 0}, STAT_DROP_IP_OPTIONS},
+	{"B02 TS length 255", 4, {68, 255, 5, 0}, STAT_DROP_IP_OPTIONS},
+	{"B02 kind without length", 4, {1, 1, 1, 68}, STAT_DROP_IP_OPTIONS},
 };
 
 static void
@@ -352,27 +357,27 @@ static const struct {
 	uint8_t first, n, b[48];
 	int reason; /* 0: TCP; -1: a fragment */
 } ext[] = {
-	{ "hop-by-hop, PadN", 0, 8, { 6, 0, 1, 4 }, 0 },
-	{ "hop-by-hop, Pad1", 0, 8, { 6, 0 }, 0 },
-	{ "destination options, unknown but skippable", 60, 8, { 6, 0, 0x1e, 4 }, 0 },
-	{ "routing, none left", 43, 8, { 6, 0, 2, 0 }, 0 },
-	{ "hop-by-hop, destination, routing", 0, 24, { 60, 0, 1, 4, [8] = 43, 0, 1, 4, [16] = 6, 0, 2, 0 }, 0 },
-	{ "B46 atomic fragment", 44, 8, { 6, 0, 0, 0, 1, 2, 3, 4 }, 0 },
-	{ "atomic fragment, reserved bits", 44, 8, { 6, 9, 0, 6, 1, 2, 3, 4 }, 0 },
-	{ "first fragment", 44, 8, { 6, 0, 0, 1, 1, 2, 3, 4 }, -1 },
-	{ "last fragment", 44, 8, { 6, 0, 0, 8, 1, 2, 3, 4 }, -1 },
-	{ "far fragment", 44, 8, { 6, 0, 1, 0, 1, 2, 3, 4 }, -1 },
-	{ "routing, segments left", 43, 8, { 6, 0, 0, 1 }, STAT_DROP_IP_OPTIONS },
-	{ "B46 option over header", 0, 8, { 6, 0, 1, 5 }, STAT_DROP_IP_OPTIONS },
-	{ "B46 option length 255", 0, 8, { 6, 0, 5, 255 }, STAT_DROP_IP_OPTIONS },
-	{ "B46 option kind at the end", 0, 8, { 6, 0, 1, 3, 0, 0, 0, 5 }, STAT_DROP_IP_OPTIONS },
-	{ "option that says discard", 60, 8, { 6, 0, 0x5e, 4 }, STAT_DROP_IP_OPTIONS },
-	{ "option that wants an error", 60, 8, { 6, 0, 0x9e, 4 }, STAT_DROP_IP_OPTIONS },
-	{ "header over datagram", 60, 8, { 6, 255, 1, 4 }, STAT_DROP_IP_OPTIONS },
-	{ "hop-by-hop not first", 60, 16, { 0, 0, 1, 4, [8] = 6, 0, 1, 4 }, STAT_DROP_IP_OPTIONS },
-	{ "authentication header", 51, 8, { 6, 0 }, STAT_DROP_IP_PROTO },
-	{ "ESP", 50, 8, { 6, 0 }, STAT_DROP_IP_PROTO },
-	{ "ICMP for IPv4 behind options", 60, 8, { 1, 0, 1, 4 }, STAT_DROP_IP_PROTO },
+	{"hop-by-hop, PadN", 0, 8, {6, 0, 1, 4}, 0},
+	{"hop-by-hop, Pad1", 0, 8, {6, 0}, 0},
+	{"destination options, unknown but skippable", 60, 8, {6, 0, 0x1e, 4}, 0},
+	{"routing, none left", 43, 8, {6, 0, 2, 0}, 0},
+	{"hop-by-hop, destination, routing", 0, 24, {60, 0, 1, 4, [8] = 43, 0, 1, 4, [16] = 6, 0, 2, 0}, 0},
+	{"B46 atomic fragment", 44, 8, {6, 0, 0, 0, 1, 2, 3, 4}, 0},
+	{"atomic fragment, reserved bits", 44, 8, {6, 9, 0, 6, 1, 2, 3, 4}, 0},
+	{"first fragment", 44, 8, {6, 0, 0, 1, 1, 2, 3, 4}, -1},
+	{"last fragment", 44, 8, {6, 0, 0, 8, 1, 2, 3, 4}, -1},
+	{"far fragment", 44, 8, {6, 0, 1, 0, 1, 2, 3, 4}, -1},
+	{"routing, segments left", 43, 8, {6, 0, 0, 1}, STAT_DROP_IP_OPTIONS},
+	{"B46 option over header", 0, 8, {6, 0, 1, 5}, STAT_DROP_IP_OPTIONS},
+	{"B46 option length 255", 0, 8, {6, 0, 5, 255}, STAT_DROP_IP_OPTIONS},
+	{"B46 option kind at the end", 0, 8, {6, 0, 1, 3, 0, 0, 0, 5}, STAT_DROP_IP_OPTIONS},
+	{"option that says discard", 60, 8, {6, 0, 0x5e, 4}, STAT_DROP_IP_OPTIONS},
+	{"option that wants an error", 60, 8, {6, 0, 0x9e, 4}, STAT_DROP_IP_OPTIONS},
+	{"header over datagram", 60, 8, {6, 255, 1, 4}, STAT_DROP_IP_OPTIONS},
+	{"hop-by-hop not first", 60, 16, {0, 0, 1, 4, [8] = 6, 0, 1, 4}, STAT_DROP_IP_OPTIONS},
+	{"authentication header", 51, 8, {6, 0}, STAT_DROP_IP_PROTO},
+	{"ESP", 50, 8, {6, 0}, STAT_DROP_IP_PROTO},
+	{"ICMP for IPv4 behind options", 60, 8, {1, 0, 1, 4}, STAT_DROP_IP_PROTO},
 };
 
 static void
@@ -402,7 +407,7 @@ test_ip6_ext(void)
 		memcpy(g, f, L4_V6);
 		g[L3 + 6] = 60;
 		for (i = 0; i < n; i++)
-			memcpy(g + L4_V6 + 8 * i, (uint8_t[8]){ i + 1 < n ? 60 : 6, 0, 1, 4 }, 8);
+			memcpy(g + L4_V6 + 8 * i, (uint8_t[8]){i + 1 < n ? 60 : 6, 0, 1, 4}, 8);
 		memcpy(g + L4_V6 + 8 * n, f + L4_V6, len - L4_V6);
 		put16(g + L3 + 4, len - L4_V6 + 8 * n);
 		expect("many headers", parse(g, len + 8 * n, 0, &s), n < 8 ? 0 : (int)STAT_DROP_IP_OPTIONS);
@@ -566,7 +571,8 @@ test_fuzz(void)
 	for (i = 0; i < 300000; i++) {
 		len = put_syn(f, i & 1 ? 4 : 6, frames_rand() % 64);
 		for (k = frames_rand() % 4; k > 0; k--)
-			f[12 + frames_rand() % (len - 12)] = frames_rand() & 1 ? frames_rand() : 1u << frames_rand() % 8;
+			f[12 + frames_rand() % (len - 12)] =
+				frames_rand() & 1 ? frames_rand() : 1u << frames_rand() % 8;
 		if (frames_rand() % 4 == 0)
 			len -= frames_rand() % len;
 		if (parse(f, len, good, &s) != 0)

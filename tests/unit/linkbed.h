@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A worker of nothing but link state in virtual time, for test_link.c and test_icmp.c. Every test counts what was sent,
+ * silence included, and ends with all mbufs back in the pool.
+ */
+#ifndef LINKBED_H
+#define LINKBED_H
+#include "frames.h"
+#include "worker.h"
+
+#define N_MBUFS 1023
+#define SEC 1000000ull
+
+static struct worker *w;
+static struct iface *ifc;
+static const uint8_t other_mac[6] = {2, 0, 0, 0, 0, 3}, broadcast[6] = {255, 255, 255, 255, 255, 255};
+static const uint8_t our_ll6[16] = {0xfe, 0x80, [11] = 0xff, [12] = 0xfe, [15] = 1};
+static const uint8_t node_group[16] = {0xff, 2, [11] = 1, [12] = 0xff, [15] = 1}; /* solicited-node of our6 */
+
+static inline void
+up(uint32_t max_neighs)
+{
+	struct tern_if_conf conf = {.prefix4 = 24,
+				    .prefix6 = 64,
+				    .addr4_count = 4,
+				    .addr6_count = 4,
+				    .gw4 = {192, 0, 2, 254},
+				    .gw6 = {0x20, 1, 0xd, 0xb8, [15] = 254}};
+	struct rte_ether_addr mac;
+
+	w = calloc(1, sizeof(*w));
+	CU_ASSERT_PTR_NOT_NULL_FATAL(w);
+	w->mp = frames_pool;
+	w->node = -1;
+	w->now_us = 1000 * SEC;
+	w->rng[0] = w->secret[0] = frames_rand();
+	w->secret[1] = frames_rand();
+	wheel_init(&w->wheel, w->now_us >> TICK_SHIFT);
+	memcpy(conf.addr4, our4, 4);
+	memcpy(conf.addr6, our6, 16);
+	memcpy(&mac, our_mac, 6);
+	ifc = &w->ifs[0];
+	CU_ASSERT_EQUAL_FATAL(link_iface_init(ifc, 0, &conf, &mac, 1500), 0);
+	w->n_ifs = 1;
+	CU_ASSERT_EQUAL_FATAL(link_init(w, max_neighs), 0);
+}
+
+static inline void
+tx_clear(void)
+{
+	while (ifc->n_tx)
+		rte_pktmbuf_free(ifc->tx[--ifc->n_tx]);
+}
+
+static inline void
+down(void)
+{
+	tx_clear();
+	link_fini(w);
+	CU_ASSERT_EQUAL(w->wheel.armed, 0);
+	free(w);
+	ASSERT_POOL_FULL();
+}
+
+static inline void
+fire(struct wheel_node *n, void *arg)
+{
+	CU_ASSERT_EQUAL_FATAL(((struct tobj *)n)->kind, TOBJ_NEIGH);
+	link_timer(w, (struct neigh *)n);
+}
+
+static inline void
+sleep_us(uint64_t us)
+{
+	const uint64_t end = w->now_us + us;
+	uint64_t next;
+
+	while (w->now_us < end) { /* every timer at its own time */
+		next = wheel_next(&w->wheel);
+		w->now_us = next < end >> TICK_SHIFT ? RTE_MAX(next << TICK_SHIFT, w->now_us + 1) : end;
+		wheel_advance(&w->wheel, w->now_us >> TICK_SHIFT, 1000, fire, w);
+	}
+}
+
+/* As a worker's input does. @return a TCP segment's mbuf (s filled), or NULL. */
+static inline struct rte_mbuf *
+input_seg(const uint8_t *f, uint32_t len, struct seg *s)
+{
+	struct rte_mbuf *m = to_mbuf(f, len);
+	int rc = pkt_parse(ifc, m, s);
+
+	if (rc == 0 && s->kind != PKT_TCP) {
+		m = link_input(w, s);
+		if (!m)
+			return NULL;
+		rc = pkt_parse(ifc, m, s);
+		if (rc == 0 && s->kind != PKT_TCP) {
+			CU_ASSERT_PTR_NULL(link_input(w, s));
+			return NULL;
+		}
+	}
+	if (rc) {
+		w->stats[rc]++;
+		rte_pktmbuf_free(m);
+		return NULL;
+	}
+	return m;
+}
+
+static inline void
+input(const uint8_t *f, uint32_t len)
+{
+	struct seg s;
+
+	CU_ASSERT_PTR_NULL(input_seg(f, len, &s));
+}
+
+static inline uint64_t
+drops(void)
+{
+	uint64_t n = 0;
+	unsigned int i;
+
+	for (i = STAT_DROP_FIRST; i < STAT_COUNT; i++)
+		n += w->stats[i];
+	return n;
+}
+
+/* The input is dropped under this reason, once, and nothing is answered. */
+static inline void
+refused(const char *what, const uint8_t *f, uint32_t len, enum stat reason)
+{
+	const uint64_t before = w->stats[reason], all = drops();
+	const uint16_t n_tx = ifc->n_tx;
+
+	input(f, len);
+	if (w->stats[reason] != before + 1 || drops() != all + 1 || ifc->n_tx != n_tx)
+		printf("\n  %s: %s %+d, all drops %+d, sent %d\n", what, stats_name(reason),
+		       (int)(w->stats[reason] - before), (int)(drops() - all), ifc->n_tx - n_tx);
+	CU_ASSERT_EQUAL(w->stats[reason], before + 1);
+	CU_ASSERT_EQUAL(drops(), all + 1);
+	CU_ASSERT_EQUAL(ifc->n_tx, n_tx);
+}
+
+/* The input is taken in silence. */
+static inline void
+taken(const uint8_t *f, uint32_t len)
+{
+	const uint64_t all = drops();
+	const uint16_t n_tx = ifc->n_tx;
+
+	input(f, len);
+	CU_ASSERT_EQUAL(drops(), all);
+	CU_ASSERT_EQUAL(ifc->n_tx, n_tx);
+}
+
+static inline const uint8_t *
+sent(unsigned int i)
+{
+	CU_ASSERT_FATAL(i < ifc->n_tx);
+	CU_ASSERT_EQUAL(ifc->tx[i]->nb_segs, 1);
+	return rte_pktmbuf_mtod(ifc->tx[i], const uint8_t *);
+}
+
+/* --- what goes in and out ----------------------------------------------------------------------------------- */
+
+static inline uint32_t
+put_arp(uint8_t *f, uint16_t op, const uint8_t *sha, const uint8_t *sip, const uint8_t *tip)
+{
+	static const uint8_t head[6] = {0, 1, 8, 0, 6, 4};
+
+	put_eth(f, op == 1 ? broadcast : our_mac, sha, 0x0806);
+	memset(f + L3, 0, 46);
+	memcpy(f + L3, head, 6);
+	put16(f + L3 + 6, op);
+	memcpy(f + L3 + 8, sha, 6);
+	memcpy(f + L3 + 14, sip, 4);
+	memcpy(f + L3 + 18, op == 1 ? f + 50 : our_mac, 6);
+	memcpy(f + L3 + 24, tip, 4);
+	return 60;
+}
+
+/* Neighbour message of 32 bytes (24 when opt_mac is NULL). */
+static inline uint32_t
+put_nd(uint8_t *f, uint8_t type, uint8_t flags, const uint8_t *src, const uint8_t *dst, const uint8_t *target,
+       const uint8_t *opt_mac)
+{
+	const uint16_t len = opt_mac ? 32 : 24;
+
+	put_ip(f, 6, IPPROTO_ICMPV6, len);
+	memcpy(f + L3 + 8, src, 16);
+	memcpy(f + L3 + 24, dst, 16);
+	f[L3 + 7] = 255;
+	if (dst[0] == 0xff) {
+		f[0] = f[1] = 0x33;
+		memcpy(f + 2, dst + 12, 4);
+	}
+	memset(f + L4_V6, 0, len);
+	f[L4_V6] = type;
+	f[L4_V6 + 4] = flags;
+	memcpy(f + L4_V6 + 8, target, 16);
+	if (opt_mac) {
+		f[L4_V6 + 24] = type == 135 ? 1 : 2;
+		f[L4_V6 + 25] = 1;
+		memcpy(f + L4_V6 + 26, opt_mac, 6);
+	}
+	fix_l4(f, L4_V6, len, IPPROTO_ICMPV6, 2);
+	return L4_V6 + len;
+}
+#endif

@@ -1,0 +1,711 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * link.c: addresses and routes, resolution over ARP and NDP with its limits and failures, what may overwrite an entry,
+ * who is evicted, ARP input, the last step of output.
+ */
+#include "linkbed.h"
+
+/* --- what goes in and out ----------------------------------------------------------------------------------- */
+
+/* Hand a TCP segment for neighbour idx down, its sequence number seq and its checksums junk. */
+static void
+output(uint16_t idx, uint8_t af, uint32_t seq)
+{
+	uint8_t f[FRAME_MAX];
+	const uint32_t len = put_syn(f, af, 3), l4 = af == 4 ? L4_V4 : L4_V6;
+	struct rte_mbuf *m;
+
+	memcpy(f + L3 + (af == 4 ? 12 : 8), af == 4 ? our4 : our6, af == 4 ? 4 : 16);
+	memcpy(f + L3 + (af == 4 ? 16 : 24), af == 4 ? peer4 : peer6, af == 4 ? 4 : 16);
+	put32(f + l4 + 4, seq);
+	if (af == 4)
+		put16(f + L3 + 10, 0xdead);
+	put16(f + l4 + 16, 0xdead);
+	m = to_mbuf(f + L3, len - L3);
+	m->l3_len = l4 - L3;
+	m->l4_len = 40;
+	link_output(w, 0, idx, m);
+}
+
+/* tx[i] is the segment output() made with seq, whole and right, to mac. */
+static void
+check_output(unsigned int i, uint8_t af, uint32_t seq, const uint8_t *mac)
+{
+	const uint8_t *f = sent(i);
+	const uint16_t l4 = af == 4 ? L4_V4 : L4_V6;
+
+	CU_ASSERT_EQUAL(memcmp(f, mac, 6), 0);
+	CU_ASSERT_EQUAL(memcmp(f + 6, our_mac, 6), 0);
+	CU_ASSERT_EQUAL(get16(f + 12), af == 4 ? 0x0800 : 0x86dd);
+	CU_ASSERT_EQUAL(ifc->tx[i]->pkt_len, l4 + 43u);
+	CU_ASSERT_EQUAL(get32(f + l4 + 4), seq);
+	CU_ASSERT(af == 6 || ref_sum(0, f + L3, 20) == 0xffff);
+	CU_ASSERT(l4_right(f, l4, 43, IPPROTO_TCP));
+	CU_ASSERT_EQUAL(ifc->tx[i]->ol_flags, 0);
+}
+
+/* tx[i] asks for the peer: everybody, or only at mac. */
+static void
+check_ask(unsigned int i, uint8_t af, const uint8_t *mac)
+{
+	const uint8_t *f = sent(i);
+	uint8_t want[FRAME_MAX], dst[16];
+
+	if (af == 4) {
+		put_arp(want, 1, our_mac, our4, peer4);
+		if (mac)
+			memcpy(want, mac, 6);
+		CU_ASSERT_EQUAL(memcmp(f, want, 42), 0);
+		CU_ASSERT_EQUAL(ifc->tx[i]->pkt_len, 42);
+		return;
+	}
+	memcpy(dst, peer6, 16);
+	if (!mac)
+		memcpy(dst, node_group, 13);
+	put_nd(want, 135, 0, our6, dst, peer6, our_mac);
+	memcpy(want + 6, our_mac, 6);
+	if (mac)
+		memcpy(want, mac, 6);
+	CU_ASSERT_EQUAL(memcmp(f, want, 86), 0);
+	CU_ASSERT_EQUAL(ifc->tx[i]->pkt_len, 86);
+}
+
+/* The peer answers a question for its address with mac. */
+static uint32_t
+put_answer(uint8_t *f, uint8_t af, const uint8_t *mac)
+{
+	return af == 4 ? put_arp(f, 2, mac, peer4, our4) : put_nd(f, 136, 0x60, peer6, our6, peer6, mac);
+}
+
+static uint32_t
+put_gratuitous(uint8_t *f, uint8_t af, const uint8_t *mac)
+{
+	static const uint8_t all_nodes[16] = {0xff, 2, [15] = 1};
+
+	return af == 4 ? put_arp(f, 1, mac, peer4, peer4) : put_nd(f, 136, 0x20, peer6, all_nodes, peer6, mac);
+}
+
+static uint16_t
+get_peer(uint8_t af, const uint8_t *hint)
+{
+	struct rte_ether_addr mac;
+	uint8_t hop[16] = {0};
+
+	memcpy(hop, af == 4 ? peer4 : peer6, af == 4 ? 4 : 16);
+	if (hint)
+		memcpy(&mac, hint, 6);
+	return link_neigh_get(w, 0, af, hop, hint ? &mac : NULL);
+}
+
+static void
+answer(uint8_t af, const uint8_t *mac)
+{
+	uint8_t f[FRAME_MAX];
+
+	input(f, put_answer(f, af, mac));
+}
+
+/* --- interfaces and routes ---------------------------------------------------------------------------------- */
+
+static void
+test_iface(void)
+{
+	static const struct {
+		struct tern_if_conf c;
+		uint16_t mtu;
+		int rc;
+	} rows[] = {
+		{{.addr4 = {192, 0, 2, 1}, .prefix4 = 24}, 1500, 0},
+		{{.addr4 = {192, 0, 2, 1}, .prefix4 = 32}, 1500, 0},
+		{{.addr4 = {192, 0, 2, 1}, .prefix4 = 0}, 1500, -EINVAL},
+		{{.addr4 = {192, 0, 2, 1}, .prefix4 = 33}, 1500, -EINVAL},
+		{{.addr4 = {233, 252, 0, 1}, .prefix4 = 24}, 1500, -EINVAL},
+		{{.addr4 = {127, 0, 0, 1}, .prefix4 = 8}, 1500, -EINVAL},
+		{{.addr4 = {192, 0, 2, 1}, .prefix4 = 24, .addr4_count = UINT32_MAX}, 1500, -EINVAL},
+		{{.addr4 = {192, 0, 2, 1}, .prefix4 = 24}, 67, -EINVAL},
+		{{.addr6 = {0x20, 1, 0xd, 0xb8, [15] = 1}, .prefix6 = 64}, 1280, 0},
+		{{.addr6 = {0x20, 1, 0xd, 0xb8, [15] = 1}, .prefix6 = 64}, 1279, -EINVAL},
+		{{.addr6 = {0x20, 1, 0xd, 0xb8, [15] = 1}, .prefix6 = 129}, 1500, -EINVAL},
+		{{.addr6 = {0xff, 2, [15] = 1}, .prefix6 = 64}, 1500, -EINVAL},
+		{{.port_id = 7}, 1500, 0},
+	};
+	struct rte_ether_addr mac;
+	struct iface *i = calloc(1, sizeof(*i));
+	unsigned int k;
+
+	memcpy(&mac, our_mac, 6);
+	for (k = 0; k < RTE_DIM(rows); k++)
+		CU_ASSERT_EQUAL(link_iface_init(i, 0, &rows[k].c, &mac, rows[k].mtu), rows[k].rc);
+	CU_ASSERT_EQUAL(i->port_id, 7);
+	CU_ASSERT_FALSE(link_is_local(i, 4, "\0\0\0\0")); /* without addresses nothing is local */
+	CU_ASSERT_FALSE(link_is_local(i, 6, "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"));
+	free(i);
+}
+
+static void
+test_local_and_route(void)
+{
+	static const uint8_t far4[4] = {198, 51, 100, 7}, far6[16] = {0x20, 1, 0xd, 0xb8, 1, [15] = 7};
+	static const uint8_t gw4[16] = {192, 0, 2, 254}, gw6[16] = {0x20, 1, 0xd, 0xb8, [15] = 254};
+	static const uint8_t ll[16] = {0xfe, 0x80, [15] = 9};
+	uint8_t a[16], hop[16];
+	unsigned int i;
+
+	up(4);
+	for (i = 0; i < 256; i++) {
+		memcpy(a, our4, 4);
+		a[3] = i;
+		CU_ASSERT_EQUAL(link_is_local(ifc, 4, a), i >= 1 && i <= 4);
+		memcpy(a, our6, 16);
+		a[15] = i;
+		CU_ASSERT_EQUAL(link_is_local(ifc, 6, a), i >= 1 && i <= 4);
+	}
+	CU_ASSERT_EQUAL(memcmp(ifc->ll6, our_ll6, 16), 0);
+	CU_ASSERT_TRUE(link_is_local(ifc, 6, our_ll6));
+	link_local_addr(ifc, 4, 3, a);
+	CU_ASSERT_EQUAL(memcmp(a, (uint8_t[16]){192, 0, 2, 4}, 16), 0);
+	link_local_addr(ifc, 4, 5, a);
+	CU_ASSERT_EQUAL(memcmp(a, (uint8_t[16]){192, 0, 2, 2}, 16), 0);
+	link_local_addr(ifc, 6, 2, a);
+	CU_ASSERT_EQUAL(memcmp(a, (uint8_t[16]){0x20, 1, 0xd, 0xb8, [15] = 3}, 16), 0);
+
+	CU_ASSERT_EQUAL(link_route(w, 4, peer4, hop), 0);
+	CU_ASSERT_EQUAL(memcmp(hop, (uint8_t[16]){192, 0, 2, 9}, 16), 0);
+	CU_ASSERT_EQUAL(link_route(w, 4, far4, hop), 0);
+	CU_ASSERT_EQUAL(memcmp(hop, gw4, 16), 0);
+	CU_ASSERT_EQUAL(link_route(w, 6, peer6, hop), 0);
+	CU_ASSERT_EQUAL(memcmp(hop, peer6, 16), 0);
+	CU_ASSERT_EQUAL(link_route(w, 6, far6, hop), 0);
+	CU_ASSERT_EQUAL(memcmp(hop, gw6, 16), 0);
+	CU_ASSERT_EQUAL(link_route(w, 6, ll, hop), 0);
+	CU_ASSERT_EQUAL(memcmp(hop, ll, 16), 0);
+	ifc->gw4 = 0;
+	memset(ifc->gw6, 0, 16);
+	CU_ASSERT_EQUAL(link_route(w, 4, far4, hop), -ENETUNREACH);
+	CU_ASSERT_EQUAL(link_route(w, 6, far6, hop), -ENETUNREACH);
+	down();
+}
+
+/* --- resolution --------------------------------------------------------------------------------------------- */
+
+/* Queue of 0, 1, limit, limit + 1 ...: what fits is sent in order at the answer, the rest is dropped and counted. */
+static void
+test_resolve(void)
+{
+	static const unsigned int sizes[] = {1, 2, NEIGH_QUEUE - 1, NEIGH_QUEUE, NEIGH_QUEUE + 1, NEIGH_QUEUE + 9};
+	unsigned int af, i, k, kept;
+	uint16_t n;
+
+	for (af = 4; af <= 6; af += 2) {
+		for (i = 0; i < RTE_DIM(sizes); i++) {
+			up(4);
+			n = get_peer(af, NULL);
+			CU_ASSERT_EQUAL(ifc->n_tx, 0); /* nothing to send, nothing to ask */
+			for (k = 0; k < sizes[i]; k++)
+				output(n, af, k);
+			CU_ASSERT_EQUAL(ifc->n_tx, 1);
+			check_ask(0, af, NULL);
+			tx_clear();
+			kept = RTE_MIN(sizes[i], (unsigned int)NEIGH_QUEUE);
+			CU_ASSERT_EQUAL(w->stats[STAT_DROP_NEIGH], sizes[i] - kept);
+			answer(af, peer_mac);
+			CU_ASSERT_EQUAL(ifc->n_tx, kept);
+			for (k = 0; k < kept; k++)
+				check_output(k, af, k, peer_mac);
+			CU_ASSERT_EQUAL(w->stats[STAT_DROP_NEIGH], sizes[i] - kept);
+			tx_clear();
+			sleep_us(29 * SEC);
+			output(n, af, 77);
+			CU_ASSERT_EQUAL(ifc->n_tx, 1); /* REACHABLE: sent, not asked */
+			check_output(0, af, 77, peer_mac);
+			down();
+		}
+	}
+}
+
+static void
+test_failure(void)
+{
+	unsigned int af, k;
+	uint16_t n;
+
+	for (af = 4; af <= 6; af += 2) {
+		up(4);
+		n = get_peer(af, NULL);
+		output(n, af, 1);
+		output(n, af, 2);
+		for (k = 1; k <= 3; k++) { /* three questions, a second apart */
+			CU_ASSERT_EQUAL(ifc->n_tx, k);
+			check_ask(k - 1, af, NULL);
+			sleep_us(SEC - 8 * TICK_US);
+			CU_ASSERT_EQUAL(ifc->n_tx, k);
+			CU_ASSERT_EQUAL(w->stats[STAT_DROP_NEIGH], 0);
+			sleep_us(9 * TICK_US);
+		}
+		CU_ASSERT_EQUAL(ifc->n_tx, 3);
+		CU_ASSERT_EQUAL(w->stats[STAT_DROP_NEIGH], 2);
+		CU_ASSERT_EQUAL(w->neighs[n].state, NEIGH_FAILED);
+		tx_clear();
+		ASSERT_POOL_FULL();
+		sleep_us(60 * SEC);
+		CU_ASSERT_EQUAL(ifc->n_tx, 0);
+		output(n, af, 3); /* starts again */
+		CU_ASSERT_EQUAL(ifc->n_tx, 1);
+		check_ask(0, af, NULL);
+		tx_clear();
+		answer(af, peer_mac);
+		CU_ASSERT_EQUAL(ifc->n_tx, 1);
+		check_output(0, af, 3, peer_mac);
+		down();
+	}
+}
+
+/* A hint is used at once and verified at that MAC; so is what was confirmed half a minute ago. */
+static void
+test_stale(void)
+{
+	unsigned int af, i;
+	uint16_t n;
+
+	for (af = 4; af <= 6; af += 2) {
+		up(4);
+		n = get_peer(af, peer_mac);
+		CU_ASSERT_EQUAL(w->neighs[n].state, NEIGH_STALE);
+		sleep_us(100 * SEC);
+		CU_ASSERT_EQUAL(ifc->n_tx, 0); /* not used, not verified */
+		output(n, af, 1);
+		CU_ASSERT_EQUAL(ifc->n_tx, 2);
+		check_ask(0, af, peer_mac);
+		check_output(1, af, 1, peer_mac);
+		tx_clear();
+		output(n, af, 2);
+		CU_ASSERT_EQUAL(ifc->n_tx, 1); /* one question is open already */
+		check_output(0, af, 2, peer_mac);
+		tx_clear();
+		answer(af, peer_mac);
+		CU_ASSERT_EQUAL(w->neighs[n].state, NEIGH_REACHABLE);
+		CU_ASSERT_EQUAL(get_peer(af, other_mac), n); /* a hint against what we know */
+		sleep_us(30 * SEC - TICK_US);
+		CU_ASSERT_EQUAL(w->neighs[n].state, NEIGH_REACHABLE);
+		sleep_us(2 * TICK_US);
+		CU_ASSERT_EQUAL(w->neighs[n].state, NEIGH_STALE);
+		CU_ASSERT_EQUAL(ifc->n_tx, 0);
+		output(n, af, 3);
+		CU_ASSERT_EQUAL(ifc->n_tx, 2);
+		check_ask(0, af, peer_mac);
+		check_output(1, af, 3, peer_mac);
+		tx_clear();
+		sleep_us(6 * SEC + 10 * TICK_US); /* no answer: two more of all, then as if unknown, then no more */
+		CU_ASSERT_EQUAL(ifc->n_tx, 5);
+		for (i = 0; i < 5; i++)
+			check_ask(i, af, NULL);
+		CU_ASSERT_EQUAL(w->neighs[n].state, NEIGH_FAILED);
+		CU_ASSERT_EQUAL(w->stats[STAT_DROP_NEIGH], 0);
+		down();
+	}
+}
+
+/* B45: junk does not move an entry; a real move takes a question and its answer. */
+static void
+test_overwrite(void)
+{
+	uint8_t f[FRAME_MAX];
+	unsigned int af, i;
+	uint32_t len;
+	uint16_t n;
+
+	for (af = 4; af <= 6; af += 2) {
+		up(4);
+		n = get_peer(af, NULL);
+		output(n, af, 1);
+		answer(af, peer_mac);
+		tx_clear();
+		len = put_gratuitous(f, af, other_mac);
+		for (i = 0; i < 1000; i++) /* just confirmed: not even a question */
+			refused("fresh", f, len, af == 4 ? STAT_DROP_ARP : STAT_DROP_ICMP);
+		len = put_answer(f, af, other_mac); /* an answer nobody asked for */
+		refused("unasked", f, len, af == 4 ? STAT_DROP_ARP : STAT_DROP_ICMP);
+		sleep_us(2 * SEC);
+		for (i = 0; i < 100000; i++) {
+			len = put_gratuitous(f, af, other_mac);
+			f[af == 4 ? L3 + 13 : L4_V6 + 31] = i | 4;
+			if (af == 6)
+				fix_l4(f, L4_V6, 32, IPPROTO_ICMPV6, 2);
+			input(f, len);
+			if (i % 1000 == 0)
+				sleep_us(100);
+		}
+		CU_ASSERT_EQUAL(ifc->n_tx, 1); /* 100000 claims, one question */
+		check_ask(0, af, NULL);
+		tx_clear();
+		output(n, af, 2);
+		check_output(0, af, 2, peer_mac); /* still where it was */
+		answer(af, peer_mac);
+		tx_clear();
+		sleep_us(2 * SEC);
+		input(f, put_gratuitous(f, af, other_mac)); /* a real move */
+		CU_ASSERT_EQUAL(ifc->n_tx, 1);
+		tx_clear();
+		answer(af, other_mac);
+		answer(af, peer_mac); /* the loser's answer */
+		CU_ASSERT_EQUAL(ifc->n_tx, 0);
+		output(n, af, 3);
+		CU_ASSERT_EQUAL(ifc->n_tx, 1);
+		check_output(0, af, 3, other_mac);
+		CU_ASSERT_EQUAL(w->n_neighs, 1);
+		down();
+	}
+}
+
+static uint16_t
+get_host(uint8_t host)
+{
+	return link_neigh_get(w, 0, 4, (uint8_t[16]){192, 0, 2, host}, NULL);
+}
+
+/* What is in use stays; of the rest the longest unused goes. */
+static void
+test_eviction(void)
+{
+	uint8_t f[FRAME_MAX], sip[4] = {192, 0, 2, 0};
+	uint16_t n[4], x;
+	unsigned int i;
+
+	up(4);
+	for (i = 0; i < 4; i++)
+		n[i] = get_host(10 + i);
+	CU_ASSERT_EQUAL(w->n_neighs, 4);
+	CU_ASSERT_EQUAL(get_host(20), NEIGH_NONE);
+	CU_ASSERT_EQUAL(w->stats[STAT_NEIGH_FULL], 1);
+	output(NEIGH_NONE, 4, 1);
+	CU_ASSERT_EQUAL(w->stats[STAT_DROP_NEIGH], 1);
+	tx_clear();
+	for (i = 0; i < 1000; i++) { /* strangers ask for us: answered, and nobody forgotten */
+		sip[3] = 30 + i % 200;
+		input(f, put_arp(f, 1, other_mac, sip, our4));
+		tx_clear();
+	}
+	CU_ASSERT_EQUAL(w->n_neighs, 4);
+	for (i = 0; i < 4; i++) {
+		CU_ASSERT_EQUAL(get_host(10 + i), n[i]);
+		link_neigh_put(w, n[i]);
+	}
+	output(n[2], 4, 1);
+	link_neigh_put(w, n[2]);
+	link_neigh_put(w, n[0]);
+	CU_ASSERT_EQUAL(get_host(10), n[0]); /* unused but known */
+	link_neigh_put(w, n[0]);
+	x = get_host(20);
+	CU_ASSERT_EQUAL(x, n[2]); /* the longest unused, its packet dropped */
+	CU_ASSERT_EQUAL(w->stats[STAT_DROP_NEIGH], 2);
+	CU_ASSERT_EQUAL(get_host(21), n[0]);
+	CU_ASSERT_EQUAL(get_host(12), NEIGH_NONE);
+	CU_ASSERT_EQUAL(get_host(20), x);
+	CU_ASSERT_EQUAL(w->n_neighs, 4);
+	sleep_us(10 * SEC);
+	CU_ASSERT_EQUAL(ifc->n_tx, 1); /* the evicted one's timer is gone with it */
+	down();
+}
+
+/* --- answers to ARP and solicitations ----------------------------------------------------------------------- */
+
+static void
+test_arp_input(void)
+{
+	static const uint8_t none[4];
+	uint8_t f[FRAME_MAX], tip[4], want[FRAME_MAX];
+	unsigned int i;
+
+	up(8);
+	memcpy(tip, our4, 4);
+	for (i = 0; i < 256; i++) { /* every address of the range and no other */
+		tip[3] = i;
+		input(f, put_arp(f, 1, peer_mac, peer4, tip));
+		CU_ASSERT_EQUAL(ifc->n_tx, i >= 1 && i <= 4);
+		if (ifc->n_tx) {
+			put_arp(want, 2, our_mac, tip, peer4);
+			memcpy(want, peer_mac, 6);
+			memcpy(want + L3 + 18, peer_mac, 6);
+			CU_ASSERT_EQUAL(memcmp(sent(0), want, 42), 0);
+		}
+		tx_clear();
+	}
+	CU_ASSERT_EQUAL(w->stats[STAT_ARP_RX], 5); /* 192.0.2.9 for itself is gratuitous */
+	CU_ASSERT_EQUAL(w->n_neighs, 1);
+	input(f, put_arp(f, 1, other_mac, none, our4)); /* a probe is answered and teaches nothing */
+	CU_ASSERT_EQUAL(ifc->n_tx, 1);
+	CU_ASSERT_EQUAL(w->n_neighs, 1);
+	tx_clear();
+	refused("B45 claims our address", f, put_arp(f, 1, other_mac, our4, our4), STAT_DROP_ARP);
+	refused("B45 claims our address to us", f, put_arp(f, 2, other_mac, our4, our4), STAT_DROP_ARP);
+	refused("answer from a stranger", f, put_arp(f, 2, other_mac, (uint8_t[4]){192, 0, 2, 77}, our4),
+		STAT_DROP_ARP);
+	refused("gratuitous stranger", f,
+		put_arp(f, 1, other_mac, (uint8_t[4]){192, 0, 2, 77}, (uint8_t[4]){192, 0, 2, 77}), STAT_DROP_ARP);
+	CU_ASSERT_EQUAL(w->n_neighs, 1);
+	for (i = 0; i < 6; i++) { /* hardware, protocol and their lengths */
+		put_arp(f, 1, peer_mac, peer4, our4);
+		f[L3 + i] ^= 1;
+		refused("B45 head", f, 60, STAT_DROP_ARP);
+	}
+	put_arp(f, 3, peer_mac, peer4, our4);
+	refused("RARP", f, 60, STAT_DROP_ARP);
+	put_arp(f, 1, broadcast, peer4, our4);
+	memcpy(f + 6, peer_mac, 6);
+	refused("broadcast sender", f, 60, STAT_DROP_ARP);
+	for (i = L3; i < 42; i++)
+		refused("B45 cut", f, (put_arp(f, 1, peer_mac, peer4, our4), i), STAT_DROP_ARP);
+	CU_ASSERT_EQUAL(w->stats[STAT_DROP_ARP], drops());
+	down();
+}
+
+/* A request to us gives the MAC we wait for; one from off our link teaches nothing. */
+static void
+test_arp_learn(void)
+{
+	uint8_t f[FRAME_MAX];
+	uint16_t n;
+
+	up(8);
+	n = get_peer(4, NULL);
+	output(n, 4, 1);
+	tx_clear();
+	input(f, put_arp(f, 1, peer_mac, peer4, our4));
+	CU_ASSERT_EQUAL(ifc->n_tx, 2);
+	check_output(0, 4, 1, peer_mac);
+	CU_ASSERT_EQUAL(w->neighs[n].state, NEIGH_STALE);
+	tx_clear();
+	input(f, put_arp(f, 1, other_mac, (uint8_t[4]){198, 51, 100, 9}, our4));
+	CU_ASSERT_EQUAL(ifc->n_tx, 1);
+	CU_ASSERT_EQUAL(w->n_neighs, 1);
+	down();
+}
+
+/* RFC 4861 7.2.5: without override an answer confirms but does not replace. */
+static void
+test_nd_flags(void)
+{
+	uint8_t f[FRAME_MAX];
+	uint16_t n;
+
+	up(8);
+	n = get_peer(6, peer_mac);
+	output(n, 6, 1);
+	input(f, put_nd(f, 136, 0x40, peer6, our6, peer6, other_mac));
+	CU_ASSERT_EQUAL(w->neighs[n].state, NEIGH_STALE);
+	CU_ASSERT_EQUAL(memcmp(&w->neighs[n].mac, peer_mac, 6), 0);
+	taken(f, put_nd(f, 136, 0x20, peer6, our6, peer6, peer_mac)); /* not solicited: no proof that we are heard */
+	CU_ASSERT_EQUAL(w->neighs[n].state, NEIGH_STALE);
+	taken(f, put_nd(f, 136, 0x40, peer6, our6, peer6, NULL));
+	CU_ASSERT_EQUAL(w->neighs[n].state, NEIGH_REACHABLE);
+	down();
+}
+
+/* --- output ------------------------------------------------------------------------------------------------- */
+
+static unsigned int traced;
+
+static void
+trace(struct worker *tw, const struct rte_mbuf *m, bool out)
+{
+	CU_ASSERT_TRUE(out);
+	CU_ASSERT_EQUAL(get16(rte_pktmbuf_mtod_offset(m, const uint8_t *, 12)), 0x0800);
+	traced++;
+}
+
+static void
+test_tx_full(void)
+{
+	unsigned int i;
+	uint16_t n;
+
+	up(4);
+	n = get_peer(4, NULL);
+	output(n, 4, 0);
+	answer(4, peer_mac);
+	tx_clear();
+	for (i = 0; i < N_MBUFS - 3; i++)
+		output(n, 4, i);
+	CU_ASSERT_EQUAL(ifc->n_tx, N_MBUFS - 3);
+	CU_ASSERT_EQUAL(w->stats[STAT_DROP_TX_FULL], 0);
+	tx_clear();
+	w->trace_pkt = trace;
+	traced = 0;
+	ifc->n_tx = TX_RING - 2; /* as good as full */
+	for (i = 0; i < 5; i++)
+		output(n, 4, i);
+	CU_ASSERT_EQUAL(ifc->n_tx, TX_RING);
+	CU_ASSERT_EQUAL(w->stats[STAT_DROP_TX_FULL], 3);
+	CU_ASSERT_EQUAL(traced, 2); /* what was sent, not what was dropped */
+	rte_pktmbuf_free(ifc->tx[TX_RING - 1]);
+	rte_pktmbuf_free(ifc->tx[TX_RING - 2]);
+	ifc->n_tx = 0;
+	down();
+}
+
+static void
+test_offload(void)
+{
+	unsigned int af, hw;
+	const uint8_t *f;
+	uint64_t want;
+	uint16_t n;
+
+	for (af = 4; af <= 6; af += 2) {
+		for (hw = 0; hw < 4; hw++) {
+			const uint16_t l4 = af == 4 ? L4_V4 : L4_V6;
+
+			up(4);
+			ifc->tx_ip_cksum = hw & 1;
+			ifc->tx_tcp_cksum = hw & 2;
+			n = get_peer(af, NULL);
+			output(n, af, 1);
+			answer(af, peer_mac);
+			f = sent(1);
+			want = (hw & 1 && af == 4 ? RTE_MBUF_F_TX_IP_CKSUM : 0) |
+			       (hw & 2 ? RTE_MBUF_F_TX_TCP_CKSUM : 0);
+			if (want)
+				want |= af == 4 ? RTE_MBUF_F_TX_IPV4 : RTE_MBUF_F_TX_IPV6;
+			CU_ASSERT_EQUAL(ifc->tx[1]->ol_flags, want);
+			CU_ASSERT_EQUAL(ifc->tx[1]->l2_len, 14);
+			CU_ASSERT_EQUAL(ifc->tx[1]->l3_len, l4 - L3);
+			CU_ASSERT_EQUAL(ifc->tx[1]->l4_len, 40);
+			if (af == 4)
+				CU_ASSERT_EQUAL(hw & 1 ? get16(f + L3 + 10) : ref_sum(0, f + L3, 20),
+						hw & 1 ? 0 : 0xffff);
+			CU_ASSERT(hw & 2 ? get16(f + l4 + 16) == ref_pseudo(f + L3, 43, IPPROTO_TCP)
+					 : l4_right(f, l4, 43, IPPROTO_TCP));
+			down();
+		}
+	}
+}
+
+/* A chain is summed as it is, or made one segment for a device that takes no chains. */
+static void
+test_chain_output(void)
+{
+	uint8_t f[FRAME_MAX], copy[FRAME_MAX];
+	const uint32_t len = put_syn(f, 4, 999), cut[2] = {54, 54 + 333};
+	struct rte_mbuf *m;
+	const uint8_t *p;
+	unsigned int multi;
+	uint16_t n;
+
+	for (multi = 0; multi < 2; multi++) {
+		up(4);
+		ifc->tx_multi_seg = multi;
+		n = get_peer(4, peer_mac);
+		memset(f + L4_V4 + 16, 0xaa, 2);
+		m = to_chain(f + L3, len - L3, cut, 2);
+		m->l3_len = 20;
+		m->l4_len = 40;
+		link_output(w, 0, n, m);
+		CU_ASSERT_EQUAL_FATAL(ifc->n_tx, 2);
+		CU_ASSERT_EQUAL(ifc->tx[1]->nb_segs, multi ? 3 : 1);
+		CU_ASSERT_EQUAL(ifc->tx[1]->pkt_len, len);
+		p = rte_pktmbuf_read(ifc->tx[1], 0, len, copy);
+		CU_ASSERT(p && l4_right(p, L4_V4, len - L4_V4, IPPROTO_TCP));
+		CU_ASSERT(p && memcmp(p + 54, f + 54, len - 54) == 0);
+		down();
+	}
+}
+
+/* An answer in the received frame: MACs swapped, the device's receive flags gone. */
+static void
+test_reply(void)
+{
+	uint8_t f[FRAME_MAX];
+	const uint32_t len = put_syn(f, 4, 0);
+	struct rte_mbuf *m;
+
+	up(4);
+	m = to_mbuf(f, len);
+	m->ol_flags = RTE_MBUF_F_RX_IP_CKSUM_GOOD | RTE_MBUF_F_RX_L4_CKSUM_GOOD | RTE_MBUF_F_RX_RSS_HASH;
+	m->l3_len = 20;
+	m->l4_len = 40;
+	link_reply(w, 0, m);
+	CU_ASSERT_EQUAL_FATAL(ifc->n_tx, 1);
+	CU_ASSERT_EQUAL(m->ol_flags, 0);
+	CU_ASSERT_EQUAL(memcmp(sent(0), peer_mac, 6), 0);
+	CU_ASSERT_EQUAL(memcmp(sent(0) + 6, our_mac, 6), 0);
+	CU_ASSERT(l4_right(sent(0), L4_V4, 40, IPPROTO_TCP));
+	down();
+}
+
+/* Without an mbuf the question is not asked, but asked again later; nothing is lost track of. */
+static void
+test_no_mbuf(void)
+{
+	struct rte_mbuf *all[N_MBUFS];
+	unsigned int af, i, n_all;
+	uint16_t n;
+
+	for (af = 4; af <= 6; af += 2) {
+		up(4);
+		n = get_peer(af, NULL);
+		n_all = N_MBUFS - 1;
+		CU_ASSERT_EQUAL_FATAL(rte_pktmbuf_alloc_bulk(frames_pool, all, n_all), 0);
+		output(n, af, 1); /* takes the last one */
+		CU_ASSERT_EQUAL(ifc->n_tx, 0);
+		CU_ASSERT_EQUAL(w->stats[STAT_MBUF_EMPTY], 1);
+		for (i = 0; i < n_all; i++)
+			rte_pktmbuf_free(all[i]);
+		sleep_us(SEC + 2 * TICK_US);
+		CU_ASSERT_EQUAL(ifc->n_tx, 1);
+		check_ask(0, af, NULL);
+		down();
+	}
+}
+
+static void
+test_neigh_update(void)
+{
+	uint8_t f[FRAME_MAX];
+	struct rte_mbuf *m;
+	struct seg s;
+	unsigned int i;
+	uint32_t len;
+
+	up(4);
+	for (i = 0; i < 6; i++) {
+		len = i == 0   ? put_answer(f, 4, peer_mac)
+		      : i == 1 ? put_answer(f, 6, peer_mac)
+		      : i == 2 ? put_gratuitous(f, 4, peer_mac)
+		      : i == 3 ? put_arp(f, 1, peer_mac, peer4, our4)
+		      : i == 4 ? put_nd(f, 135, 0, peer6, our6, our6, peer_mac)
+			       : put_syn(f, 4, 0);
+		m = to_mbuf(f, len);
+		CU_ASSERT_EQUAL(pkt_parse(ifc, m, &s), 0);
+		CU_ASSERT_EQUAL(link_is_neigh_update(&s), i < 3);
+		rte_pktmbuf_free(m);
+	}
+	down();
+}
+
+int
+main(void)
+{
+	CU_pSuite suite;
+
+	if (frames_init(N_MBUFS) || CU_initialize_registry() != CUE_SUCCESS)
+		return 1;
+	suite = CU_add_suite("link", NULL, NULL);
+	CU_ADD_TEST(suite, test_iface);
+	CU_ADD_TEST(suite, test_local_and_route);
+	CU_ADD_TEST(suite, test_resolve);
+	CU_ADD_TEST(suite, test_failure);
+	CU_ADD_TEST(suite, test_stale);
+	CU_ADD_TEST(suite, test_overwrite);
+	CU_ADD_TEST(suite, test_eviction);
+	CU_ADD_TEST(suite, test_arp_input);
+	CU_ADD_TEST(suite, test_arp_learn);
+	CU_ADD_TEST(suite, test_nd_flags);
+	CU_ADD_TEST(suite, test_tx_full);
+	CU_ADD_TEST(suite, test_offload);
+	CU_ADD_TEST(suite, test_chain_output);
+	CU_ADD_TEST(suite, test_reply);
+	CU_ADD_TEST(suite, test_no_mbuf);
+	CU_ADD_TEST(suite, test_neigh_update);
+	CU_basic_run_tests();
+	return CU_get_number_of_failures() || CU_get_error() ? 1 : 0;
+}
