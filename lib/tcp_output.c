@@ -401,7 +401,8 @@ tcp_reply(struct worker *w, struct seg *s, const struct tcp_reply *r)
 	}
 	reply_hdr(&h, &s->flow, r);
 	p = put_headers(rte_pktmbuf_mtod_offset(m, uint8_t *, RTE_ETHER_HDR_LEN), &h, 0);
-	memcpy(p, r->opt, r->optlen);
+	if (r->optlen)
+		memcpy(p, r->opt, r->optlen);
 	m->data_len = m->pkt_len = total;
 	m->l2_len = RTE_ETHER_HDR_LEN;
 	m->l3_len = l3;
@@ -416,6 +417,7 @@ tcp_send_bare(struct worker *w, const struct flow *f, uint8_t ifidx, uint16_t ne
 {
 	struct rte_mbuf *m;
 	struct hdr h;
+	uint8_t *p;
 
 	if (unlikely(!link_tx_room(&w->ifs[ifidx], 1)))
 		return false;
@@ -425,7 +427,9 @@ tcp_send_bare(struct worker *w, const struct flow *f, uint8_t ifidx, uint16_t ne
 		return false;
 	}
 	reply_hdr(&h, f, r);
-	memcpy(put_headers(rte_pktmbuf_mtod(m, uint8_t *), &h, 0), r->opt, r->optlen);
+	p = put_headers(rte_pktmbuf_mtod(m, uint8_t *), &h, 0);
+	if (r->optlen)
+		memcpy(p, r->opt, r->optlen);
 	m->data_len = m->pkt_len = l3_len(f->af) + sizeof(struct rte_tcp_hdr) + r->optlen;
 	count_out(w, r->flags);
 	send_down(w, ifidx, neigh, f->af, r->optlen, m);
