@@ -60,7 +60,7 @@ say "   $(sha "$LIB_TMP/got")  (as the original)"
 in_ns bash -c 'exec 3<>/dev/tcp/192.0.2.1/80; printf "GET / HTTP/1.0\r\n\r\n" >&3; cat <&3; sleep 0.3; exec 3>&-' >/dev/null ||
 	oops "the slow client failed"
 sleep 0.5
-kill -INT $dump && wait $dump || true
+kill -TERM $dump && wait $dump || true
 kill -INT $server
 wait_exit 10 $server || oops "tern left with status $?"
 

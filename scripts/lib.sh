@@ -5,7 +5,8 @@
 LIB_PIDS=()
 LIB_NETNS=()
 LIB_TMP=
-EAL_TAP=(--no-huge --no-shconf -m 512 --no-pci --no-telemetry --log-level=lib.eal:error)
+EAL_TAP=(--no-huge --no-shconf -m 512 --no-pci --no-telemetry --log-level=lib.eal:error
+	--log-level=pmd.net.tap:critical)
 
 say() { printf '%s\n' "$*"; }
 die() {

@@ -3,7 +3,7 @@
 
 SYN='tcp flags & (syn|ack) == syn'
 SYNACK='tcp flags & (syn|ack) == (syn|ack)'
-ACK='tcp flags & (syn|ack|fin|psh|rst) == ack'
+ACK='tcp flags & (syn|ack) == ack' # the third packet; tern's carries the request
 FIN='tcp flags & fin == fin'
 
 lose_at_server() { # in|out MATCH; in is what tern sends

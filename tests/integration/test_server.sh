@@ -138,7 +138,7 @@ test_wireshark_is_content() {
 		in_ns curl -sS --max-time 30 -H 'Connection: close' -o "$LIB_TMP/got" "http://$host/" || fail "curl from $host"
 	done
 	sleep 0.5
-	kill -INT $dump && wait $dump
+	kill -TERM $dump && wait $dump
 	bad=$(tshark -n -r "$LIB_TMP/clean.pcap" -Y 'tcp.analysis.retransmission || tcp.analysis.out_of_order ||
 		tcp.analysis.zero_window || tcp.analysis.duplicate_ack || tcp.analysis.ack_lost_segment || tcp.flags.reset == 1' 2>/dev/null)
 	[ -z "$bad" ] || fail "tshark: $(head -5 <<<"$bad")"
@@ -159,7 +159,7 @@ test_checksums() {
 	done
 	in_ns ping -c 1 -q $HOST || fail ping
 	sleep 0.5
-	kill -INT $dump && wait $dump
+	kill -TERM $dump && wait $dump
 	set -- -n -o tcp.check_checksum:TRUE -o ip.check_checksum:TRUE -r "$LIB_TMP/sum.pcap"
 	bad=$(tshark "$@" -Y 'tcp.checksum.status == "Bad" || ip.checksum.status == "Bad" || icmp.checksum.status == "Bad"' 2>/dev/null)
 	good=$(tshark "$@" -Y 'tcp.checksum.status == "Good"' 2>/dev/null | wc -l)
@@ -180,7 +180,7 @@ test_trace_is_tcpdump() {
 		in_ns curl -s --max-time 5 --local-port $port -H 'Connection: close' -o /dev/null "$url"
 	done
 	sleep 0.5
-	kill -INT $dump && wait $dump
+	kill -TERM $dump && wait $dump
 	tern_end
 	for port in 40001 40002 40003; do
 		tcp_lines "$LIB_TMP/tcpdump.txt" $port | sort >"$LIB_TMP/a"
