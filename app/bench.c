@@ -14,6 +14,8 @@
 #include "bench.h"
 #include "report.h"
 
+#define CABLE_MAX (1u << 20) /* frames taken at once: more than a cable can hold */
+
 static uint16_t cable[2], flood_cable[2];
 static bool flooding;
 
@@ -21,8 +23,7 @@ static void
 client_poll(struct stack *s, struct tern_worker *w, uint64_t now_us)
 {
 	role_client.poll(s, w, now_us);
-	if (!__atomic_load_n(&s->stopping, __ATOMIC_RELAXED))
-		flood_poll(now_us);
+	flood_poll(now_us, __atomic_load_n(&s->stopping, __ATOMIC_RELAXED));
 }
 
 static int
@@ -105,20 +106,29 @@ bench_setup(struct stack st[2], struct options o[2], const struct options *given
 	return given->syn_flood ? flood_setup(&o[0]) : 0;
 }
 
+static unsigned int
+empty(uint16_t port_id)
+{
+	struct rte_mbuf *m[32];
+	unsigned int n, all = 0;
+
+	while (all < CABLE_MAX && (n = rte_eth_rx_burst(port_id, 0, m, RTE_DIM(m))) > 0) {
+		rte_pktmbuf_free_bulk(m, n);
+		all += n;
+	}
+	return all;
+}
+
+unsigned int
+bench_client_gone(void)
+{
+	return empty(cable[1]) + (flooding ? empty(flood_cable[1]) : 0);
+}
+
 unsigned int
 bench_empty(void)
 {
-	const uint16_t ports[] = {cable[0], cable[1], flood_cable[0], flood_cable[1]};
-	struct rte_mbuf *m[32];
-	unsigned int i, n, all = 0;
-
-	for (i = 0; i < (flooding ? 4 : 2); i++) {
-		while ((n = rte_eth_rx_burst(ports[i], 0, m, RTE_DIM(m))) > 0) {
-			rte_pktmbuf_free_bulk(m, n);
-			all += n;
-		}
-	}
-	return all;
+	return bench_client_gone() + empty(cable[0]) + (flooding ? empty(flood_cable[0]) : 0);
 }
 
 void
@@ -134,10 +144,12 @@ bench_report(const struct stack st[2], double seconds, uint64_t established)
 		tern_gauges_get(st[i].tern, -1, &g[i]);
 		tx[i] = tern_stats_by_name(st[i].tern, "TxPackets");
 	}
-	printf("bench: %.0f connections/s (%lu in %.2f s), IPv%u, %u requests of %u bytes and responses of %u each, %s closes "
+	printf("bench: %.0f connections/s (%lu in %.2f s), IPv%u, %u requests of %u bytes and responses of %u each, %s "
+	       "closes "
 	       "first\n",
 	       established / seconds, established, seconds, st[1].o->bench_ipv6 ? 6 : 4, st[1].o->requests_per_conn,
-	       st[1].o->request_size, st[1].o->response_size, st[1].o->close_mode == CLOSE_SERVER ? "server" : "client");
+	       st[1].o->request_size, st[1].o->response_size,
+	       st[1].o->close_mode == CLOSE_SERVER ? "server" : "client");
 	printf("bench: packets per connection %.2f: %.2f from the client, %.2f from the server%s\n",
 	       (tx[0] + tx[1]) / per, tx[1] / per, tx[0] / per, flooding ? " (its answers to the flood included)" : "");
 	printf("bench: busy cycles per connection: server %.0f (%.0f %% busy), client %.0f (%.0f %% busy)\n",

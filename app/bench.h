@@ -7,12 +7,14 @@
 int bench_setup(struct stack st[2], struct options o[2], const struct options *given);
 /** established: how many connections the client had after seconds, when it was told to stop. */
 void bench_report(const struct stack st[2], double seconds, uint64_t established);
+/** Stand in for the client's worker when it has left: take what the server still sends. @return frames. */
+unsigned int bench_client_gone(void);
 /** Take what is left in the cables, when no worker runs. @return frames. */
 unsigned int bench_empty(void);
 
 /* role_flood.c: spoofed SYNs into port_id, sent by the one thread that calls flood_poll(). */
 int flood_start(uint16_t port_id, uint32_t per_s, const struct tern_endpoint *to);
-void flood_poll(uint64_t now_us);
+void flood_poll(uint64_t now_us, bool stopping);
 void flood_report(void);
 /** Buffers that did not come home. */
 uint32_t flood_missing(void);

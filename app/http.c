@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * HTTP/1.x heads. Both line endings are taken (RFC 9112 2.2); folded lines, blanks before a colon and control characters
- * are refused, because two parsers may read them differently (RFC 9112 11.2). A request with a body is refused:
+ * HTTP/1.x heads. Both line endings are taken (RFC 9112 2.2); folded lines, blanks before a colon and control
+ * characters are refused, because two parsers may read them differently (RFC 9112 11.2). A request with a body is refused:
  * GET and HEAD have none worth reading, and an unread one would be taken for the next request.
  */
 #include <errno.h>
@@ -216,8 +216,8 @@ http_parse_request(const char *p, size_t len, struct http_request *r)
 		} else if (same(name, "host")) {
 			hosts++;
 		} else if (same(name, "transfer-encoding") || (same(name, "content-length") && decimal(value) != 0)) {
-			r->status = r->status == 200 ? (same(name, "content-length") && decimal(value) < 0 ? 400 : 413) :
-						       r->status;
+			r->status = r->status == 200 ? (same(name, "content-length") && decimal(value) < 0 ? 400 : 413)
+						     : r->status;
 			close = true;
 		}
 	}
@@ -286,12 +286,12 @@ http_type(const char *path)
 	static const struct {
 		const char *suffix, *type;
 	} types[] = {
-		{"html", "text/html"},	     {"htm", "text/html"},	  {"txt", "text/plain"},
-		{"css", "text/css"},	     {"js", "text/javascript"},	  {"json", "application/json"},
-		{"xml", "application/xml"},  {"svg", "image/svg+xml"},	  {"png", "image/png"},
-		{"jpg", "image/jpeg"},	     {"jpeg", "image/jpeg"},	  {"gif", "image/gif"},
-		{"ico", "image/x-icon"},     {"webp", "image/webp"},	  {"pdf", "application/pdf"},
-		{"gz", "application/gzip"},  {"wasm", "application/wasm"}, {"mp4", "video/mp4"},
+		{"html", "text/html"},      {"htm", "text/html"},         {"txt", "text/plain"},
+		{"css", "text/css"},        {"js", "text/javascript"},    {"json", "application/json"},
+		{"xml", "application/xml"}, {"svg", "image/svg+xml"},     {"png", "image/png"},
+		{"jpg", "image/jpeg"},      {"jpeg", "image/jpeg"},       {"gif", "image/gif"},
+		{"ico", "image/x-icon"},    {"webp", "image/webp"},       {"pdf", "application/pdf"},
+		{"gz", "application/gzip"}, {"wasm", "application/wasm"}, {"mp4", "video/mp4"},
 	};
 	const char *dot = strrchr(path, '.');
 	unsigned int i;

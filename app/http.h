@@ -10,9 +10,9 @@
 #define HTTP_PATH_MAX 1024
 
 struct http_request {
-	int status; /* 200: may be served; else the refusal */
-	bool head;  /* HEAD: no body in the answer */
-	bool keep;  /* the client wants the connection kept */
+	int status;               /* 200: may be served; else the refusal */
+	bool head;                /* HEAD: no body in the answer */
+	bool keep;                /* the client wants the connection kept */
 	char path[HTTP_PATH_MAX]; /* decoded, without query, starts with '/' */
 };
 

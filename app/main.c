@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The program. Options are read and checked before EAL starts, so that a typo costs no hugepages. Then: the role's files,
- * the stack, one worker per lcore (the main lcore is worker 0) and a control thread that alone prints, watches the
+ * The program. Options are read and checked before EAL starts, so that a typo costs no hugepages. Then: the role's
+ * files, the stack, one worker per lcore (the main lcore is worker 0) and a control thread that alone prints, watches the
  * clock and signals, and ends the run in this order: a client opens nothing new and finishes what it has; drain; leave.
  * A second signal leaves at once. Exit code: 0 when nothing failed and everything was closed, else 1.
  */
@@ -35,7 +35,7 @@ static volatile sig_atomic_t signals;
 
 static struct {
 	uint64_t start_tsc;
-	double stopped_s; /* when the run was over and closing began */
+	double stopped_s;     /* when the run was over and closing began */
 	uint64_t established; /* then, by the last stack */
 } run;
 
@@ -216,8 +216,11 @@ control(void *arg)
 		const unsigned int seen = signals;
 
 		tern_drain(stacks[i].tern, options.drain_ms);
-		while (running(&stacks[i]) && !any_failed() && !((unsigned int)signals > seen && signals > 1))
+		while (running(&stacks[i]) && !any_failed() && !((unsigned int)signals > seen && signals > 1)) {
+			if (i + 1 < n_stacks)
+				bench_client_gone();
 			tick();
+		}
 	}
 	for (i = 0; i < n_stacks; i++)
 		tern_stop(stacks[i].tern);
@@ -302,7 +305,10 @@ final_report(void)
 		failed += stacks[i].role->report(&stacks[i]);
 		failed += stacks[i].failed;
 		tern_gauges_get(stacks[i].tern, -1, &g);
-		failed += g.conns; /* did not close in time */
+		if (g.conns)
+			complain("%u connections did not close within %u ms: their peers did not", g.conns,
+				 options.drain_ms);
+		failed += g.conns;
 	}
 	if (bench)
 		bench_report(stacks, run.stopped_s, run.established);
@@ -382,8 +388,8 @@ start_eal(int argc, char **argv)
 	if (rte_eal_init(n, args) >= 0)
 		return 0;
 	return complain("EAL did not start: %s; %s", rte_strerror(rte_errno),
-			geteuid() ? "not root: use --no-huge --no-shconf and no devices, or sudo" :
-				    "see the lines above; without hugepages use --no-huge -m 1024");
+			geteuid() ? "not root: use --no-huge --no-shconf and no devices, or sudo"
+				  : "see the lines above; without hugepages use --no-huge -m 1024");
 }
 
 int

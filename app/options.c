@@ -20,14 +20,14 @@
 #include "options.h"
 #include "role.h"
 
-enum type { T_BOOL, T_U8, T_U16, T_U32, T_U64, T_S32, T_STR, T_ENUM, T_FN };
+enum type { T_BOOL, T_U8, T_U16, T_U32, T_U64, T_STR, T_ENUM, T_FN };
 
 struct opt {
 	const char *section, *name, *arg;
 	enum type type;
 	size_t off;
 	int64_t min, max;
-	const char *def;	  /* parsed at start; NULL: zero */
+	const char *def;          /* parsed at start; NULL: zero */
 	const char *const *names; /* T_ENUM */
 	int (*fn)(struct options *o, const char *val);
 	const char *help;
@@ -80,8 +80,7 @@ line_of(const char *file, const char *section, const char *key)
 		if (section_line(p, in, sizeof(in))) {
 			if (!key && strcmp(in, section) == 0)
 				found = no;
-		} else if (key && strcmp(in, section) == 0 && strncmp(p, key, n) == 0 &&
-			   strchr("= \t\r\n", p[n])) {
+		} else if (key && strcmp(in, section) == 0 && strncmp(p, key, n) == 0 && strchr("= \t\r\n", p[n])) {
 			found = no;
 		}
 	}
@@ -91,8 +90,7 @@ line_of(const char *file, const char *section, const char *key)
 }
 
 /* "tern: where: what was wrong". @return -EINVAL. */
-static int __attribute__((format(printf, 1, 2)))
-bad(const char *fmt, ...)
+static int __attribute__((format(printf, 1, 2))) bad(const char *fmt, ...)
 {
 	char text[512];
 	va_list ap;
@@ -214,7 +212,8 @@ set_addr(struct options *o, const char *val)
 	memcpy(&host, c->addr4, 4);
 	host = ntohl(host);
 	if (c->addr4[0] == 0 || c->addr4[0] == 127 || c->addr4[0] >= 224)
-		return bad("'%s' cannot be an interface's address: 0/8, 127/8, multicast and reserved are refused", val);
+		return bad("'%s' cannot be an interface's address: 0/8, 127/8, multicast and reserved are refused",
+			   val);
 	if (c->prefix4 < 31 && (host << c->prefix4 == 0 || (host | (UINT32_MAX << (32 - c->prefix4))) == UINT32_MAX))
 		return bad("'%s' is the network's or the broadcast address", val);
 	return 0;
@@ -396,11 +395,25 @@ static const char *role_names[16]; /* from roles[] */
 
 #define AT(f) offsetof(struct options, f)
 #define NUM(sec, name, type, field, lo, hi, def, text)                                                                 \
-	{sec, name, "N", type, AT(field), lo, hi, def, NULL, NULL, text}
-#define FLAG(sec, name, field, text) {sec, name, NULL, T_BOOL, AT(field), 0, 1, NULL, NULL, NULL, text}
-#define TEXT(sec, name, arg, field, text) {sec, name, arg, T_STR, AT(field), 0, 0, NULL, NULL, NULL, text}
-#define CALL(sec, name, arg, fn, def, text) {sec, name, arg, T_FN, 0, 0, 0, def, NULL, fn, text}
-#define ENUM(sec, name, arg, field, def, names, text) {sec, name, arg, T_ENUM, AT(field), 0, 0, def, names, NULL, text}
+	{                                                                                                              \
+		sec, name, "N", type, AT(field), lo, hi, def, NULL, NULL, text                                         \
+	}
+#define FLAG(sec, name, field, text)                                                                                   \
+	{                                                                                                              \
+		sec, name, NULL, T_BOOL, AT(field), 0, 1, NULL, NULL, NULL, text                                       \
+	}
+#define TEXT(sec, name, arg, field, text)                                                                              \
+	{                                                                                                              \
+		sec, name, arg, T_STR, AT(field), 0, 0, NULL, NULL, NULL, text                                         \
+	}
+#define CALL(sec, name, arg, fn, def, text)                                                                            \
+	{                                                                                                              \
+		sec, name, arg, T_FN, 0, 0, 0, def, NULL, fn, text                                                     \
+	}
+#define ENUM(sec, name, arg, field, def, names, text)                                                                  \
+	{                                                                                                              \
+		sec, name, arg, T_ENUM, AT(field), 0, 0, def, names, NULL, text                                        \
+	}
 #define M32 UINT32_MAX
 
 static const struct opt opts[] = {
@@ -418,7 +431,8 @@ static const struct opt opts[] = {
 	FLAG("tern", "trace", trace, "print every packet and state change"),
 	NUM("tern", "stats-interval", T_U32, stats_s, 0, 86400, "1", "seconds between lines of numbers; 0: none"),
 	NUM("tern", "duration", T_U32, duration_s, 0, M32 / 1000, NULL, "stop after N seconds; 0: run on (bench: 5)"),
-	NUM("tern", "drain-ms", T_U32, drain_ms, 1, 600000, "5000", "how long connections may take to close at the end"),
+	NUM("tern", "drain-ms", T_U32, drain_ms, 1, 600000, "5000",
+	    "how long connections may take to close at the end"),
 
 	CALL("if", "if", "N", set_if, NULL, "the options below are for interface N (0..3); a file has [if0] .. [if3]"),
 	CALL("if", "port-id", "N", set_port_id, NULL, "its ethdev port; default: N"),
@@ -440,7 +454,8 @@ static const struct opt opts[] = {
 	NUM("tcp", "rto-min-ms", T_U32, conf.tcp.rto_min_ms, 0, 60000, NULL, "smallest; 0: 200"),
 	NUM("tcp", "rto-max-ms", T_U32, conf.tcp.rto_max_ms, 0, 600000, NULL, "largest; 0: 60000"),
 	NUM("tcp", "delack-ms", T_U32, conf.tcp.delack_ms, 0, 499, NULL, "delayed ACK; 0: 40"),
-	NUM("tcp", "fin-timeout-ms", T_U32, conf.tcp.fin_timeout_ms, 0, 600000, NULL, "FIN-WAIT-2 nobody holds; 0: 60000"),
+	NUM("tcp", "fin-timeout-ms", T_U32, conf.tcp.fin_timeout_ms, 0, 600000, NULL,
+	    "FIN-WAIT-2 nobody holds; 0: 60000"),
 	NUM("tcp", "user-timeout-ms", T_U32, conf.tcp.user_timeout_ms, 0, INT32_MAX, NULL,
 	    "give up unacknowledged data; 0: 100000"),
 	NUM("tcp", "syn-timeout-ms", T_U32, conf.tcp.syn_timeout_ms, 0, INT32_MAX, NULL, "give up a SYN; 0: 180000"),
@@ -470,7 +485,8 @@ static const struct opt opts[] = {
 	TEXT("client", "http", "PATH", http_path, "GET this path, check status and length"),
 	TEXT("client", "output", "FILE", output, "write the body there (one connection)"),
 
-	NUM("bench", "ring-size", T_U32, ring_size, 64, 1 << 18, "1024", "slots of the in-memory cable, a power of two"),
+	NUM("bench", "ring-size", T_U32, ring_size, 64, 1 << 18, "1024",
+	    "slots of the in-memory cable, a power of two"),
 	NUM("bench", "syn-flood", T_U32, syn_flood, 0, 100000000, NULL, "spoofed SYNs per second beside the load"),
 	NUM("bench", "client-addrs", T_U32, client_addrs, 1, 250, "250", "local addresses of the client"),
 	FLAG("bench", "bench-ipv6", bench_ipv6, "over IPv6"),
@@ -775,7 +791,8 @@ check_ifs(const struct options *o)
 		const bool has4 = memcmp(c->addr4, zero, 4), has6 = memcmp(c->addr6, zero, 16);
 
 		if (!has4 && !has6)
-			return complain("interface %u has no address: give --if %u --addr ADDR/PREFIX or --addr6", i, i);
+			return complain("interface %u has no address: give --if %u --addr ADDR/PREFIX or --addr6", i,
+					i);
 		if (!has4 && memcmp(c->gw4, zero, 4))
 			return complain("interface %u has --gw but no --addr", i);
 		if (!has6 && memcmp(c->gw6, zero, 16))
@@ -855,7 +872,7 @@ options_help(void)
 		}
 		snprintf(left, sizeof(left), "--%s%s%s", opts[i].name, opts[i].arg ? " " : "",
 			 opts[i].arg ? opts[i].arg : "");
-		printf("  %-30s %s%s%s%s\n", left, opts[i].help, opts[i].def ? " [" : "", opts[i].def ? opts[i].def : "",
-		       opts[i].def ? "]" : "");
+		printf("  %-30s %s%s%s%s\n", left, opts[i].help, opts[i].def ? " [" : "",
+		       opts[i].def ? opts[i].def : "", opts[i].def ? "]" : "");
 	}
 }

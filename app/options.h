@@ -15,7 +15,7 @@ enum close_mode { CLOSE_CLIENT, CLOSE_SERVER, CLOSE_RESET };
 
 struct options {
 	struct tern_conf conf; /* what goes to the library as it is */
-	uint8_t role;	       /* index in roles[] */
+	uint8_t role;          /* index in roles[] */
 	uint32_t workers;      /* 0: one per lcore */
 	uint16_t port;
 	struct tern_endpoint listen; /* af 0: every address */
@@ -39,9 +39,9 @@ struct options {
 	uint32_t ring_size, syn_flood, client_addrs;
 	bool bench_ipv6;
 
-	unsigned int cur_if; /* which interface --addr and its like mean */
+	unsigned int cur_if;    /* which interface --addr and its like mean */
 	unsigned int ifs_given; /* bit per interface that was mentioned */
-	const char *eal_args; /* of the config file */
+	const char *eal_args;   /* of the config file */
 };
 
 /** Defaults. @return 0, or -EINVAL after a line (a defect of the table). */

@@ -28,8 +28,8 @@ sample(const struct stack *s, struct interval *now)
 	now->at_us = rte_get_tsc_cycles() * 1e6 / rte_get_tsc_hz();
 	now->established = stat_of(s, "TcpExtTernEstablished");
 	now->closed = stat_of(s, "TcpExtTernClosed");
-	now->failed = stat_of(s, "TcpAttemptFails") + stat_of(s, "TcpEstabResets") +
-		      stat_of(s, "TcpExtTCPAbortOnTimeout");
+	now->failed =
+		stat_of(s, "TcpAttemptFails") + stat_of(s, "TcpEstabResets") + stat_of(s, "TcpExtTCPAbortOnTimeout");
 	now->rx = stat_of(s, "RxPackets");
 	now->tx = stat_of(s, "TxPackets");
 }
@@ -73,8 +73,8 @@ static unsigned int
 off(const struct stack *s, const char *what, uint64_t n, uint64_t of)
 {
 	if (n)
-		printf("pools: %s%s%lu %s of %lu still in use\n", s && s->name ? s->name : "", s && s->name ? ": " : "", n,
-		       what, of);
+		printf("pools: %s%s%lu %s of %lu still in use\n", s && s->name ? s->name : "", s && s->name ? ": " : "",
+		       n, what, of);
 	return n != 0;
 }
 
@@ -94,7 +94,9 @@ report_pools(const struct stack *st, unsigned int n, unsigned int left_in_cables
 		bad += off(&st[i], "places in half-open queues", g.half_open, g.requests_max);
 		timewaits += g.timewaits;
 	}
-	bad += off(NULL, "flood buffers", flood_missing, flood_missing);
+	if (flood_missing)
+		printf("pools: %u buffers of the flood still in use\n", flood_missing);
+	bad += flood_missing != 0;
 	if (!bad)
 		printf("pools: all full, queues: empty");
 	if (!bad && timewaits)

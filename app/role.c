@@ -147,8 +147,7 @@ has_family(const struct tern_conf *c, uint8_t af)
 }
 
 int
-role_listen(struct stack *s, struct tern_worker *w, const struct tern_ops *ops, void *user,
-	    struct tern_listener *l[2])
+role_listen(struct stack *s, struct tern_worker *w, const struct tern_ops *ops, void *user, struct tern_listener *l[2])
 {
 	static const uint8_t af[2] = {TERN_AF_INET, TERN_AF_INET6};
 	const struct options *o = s->o;
@@ -166,9 +165,9 @@ role_listen(struct stack *s, struct tern_worker *w, const struct tern_ops *ops, 
 		rc = tern_listen(w, &e, o->backlog, ops, user, &l[i]);
 		if (rc) {
 			complain("cannot listen on port %u (IPv%u): %s%s", o->port, af[i], strerror(-rc),
-				 rc == -EADDRNOTAVAIL ? ": --listen-addr is not an address of an interface" :
-				 rc == -ENOSPC	      ? ": raise --max-requests, or lower --backlog" :
-							"");
+				 rc == -EADDRNOTAVAIL ? ": --listen-addr is not an address of an interface"
+				 : rc == -ENOSPC      ? ": raise --max-requests, or lower --backlog"
+						      : "");
 			return rc;
 		}
 	}

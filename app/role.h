@@ -21,11 +21,11 @@ struct stack {
 	unsigned int lcores[TERN_WORKER_MAX];
 	unsigned int n_workers;
 	void *state[TERN_WORKER_MAX]; /* the role's, per worker */
-	void *shared;		      /* the role's, made by init() */
-	bool stopping;		      /* set by the control thread: open nothing new */
-	unsigned int finished;	      /* workers whose role has nothing left to do */
-	unsigned int running;	      /* workers in their loop */
-	bool failed;		      /* a worker could not start */
+	void *shared;                 /* the role's, made by init() */
+	bool stopping;                /* set by the control thread: open nothing new */
+	unsigned int finished;        /* workers whose role has nothing left to do */
+	unsigned int running;         /* workers in their loop */
+	bool failed;                  /* a worker could not start */
 	uint32_t mbufs_at_start;      /* free when nothing was received yet */
 };
 

@@ -18,24 +18,39 @@
 #include "role.h"
 
 #define BURST_MAX 32u
+#define PROBE_MAX 8u   /* open before the first answer: the server's MAC is still being asked for */
 #define PAUSE_US 1000u /* before the next try when ports or objects are used up */
 #define HIST_BITS 3    /* 8 buckets per power of two: a quantile is right to 12 % */
 #define HIST_SIZE (40u << HIST_BITS)
 
-enum { N_OPENED, N_CONNECTED, N_DONE, N_REQUESTS, N_BYTES, N_REFUSED, N_RESET, N_TIMEOUT, N_BAD, N_SHORT, N_OTHER,
-       N_CUT, N_WAITED, N_COUNT };
-static const char *const failure_names[] = {"refused", "reset", "timed out", "wrong data or status", "cut short",
-					    "other"};
+enum {
+	N_OPENED,
+	N_CONNECTED,
+	N_DONE,
+	N_REQUESTS,
+	N_BYTES,
+	N_REFUSED,
+	N_RESET,
+	N_TIMEOUT,
+	N_BAD,
+	N_SHORT,
+	N_OTHER,
+	N_CUT,
+	N_WAITED,
+	N_COUNT
+};
+static const char *const failure_names[] = {"refused",   "reset", "timed out", "wrong data or status",
+					    "cut short", "other"};
 
 struct client_conn {
 	struct item i;
-	uint64_t asked_us; /* the request in progress, and the SYN before */
+	uint64_t asked_us;        /* the request in progress, and the SYN before */
 	uint32_t asked, answered; /* requests */
-	uint32_t sent;	   /* bytes of the request in progress */
-	uint64_t got;	   /* bytes of the response in progress */
-	int64_t want;	   /* its length; -1: until FIN */
-	bool body;	   /* the response's head is in */
-	bool keep;	   /* the server will take another request */
+	uint32_t sent;            /* bytes of the request in progress */
+	uint64_t got;             /* bytes of the response in progress */
+	int64_t want;             /* its length; -1: until FIN */
+	bool body;                /* the response's head is in */
+	bool keep;                /* the server will take another request */
 };
 
 struct client {
@@ -43,7 +58,7 @@ struct client {
 	struct stack *s;
 	struct tern_worker *w;
 	struct slab slab;
-	uint64_t total, cps;	/* this worker's share */
+	uint64_t total, cps; /* this worker's share */
 	uint32_t concurrency;
 	uint64_t start_us, pause_us;
 	uint16_t next_port;
@@ -364,9 +379,9 @@ open_one(struct client *cl, uint64_t now_us)
 	if (rc) {
 		if (!cl->n[N_OTHER])
 			complain("connect: %s%s", strerror(-rc),
-				 rc == -ENETUNREACH ? ": no interface or gateway leads there" :
-				 rc == -EINVAL	    ? ": not a server's address" :
-						      "");
+				 rc == -ENETUNREACH ? ": no interface or gateway leads there"
+				 : rc == -EINVAL    ? ": not a server's address"
+						    : "");
 		gone(cc, N_OTHER);
 		return true;
 	}
@@ -385,14 +400,17 @@ poll(struct stack *s, struct tern_worker *w, uint64_t now_us)
 	struct client *cl = s->state[tern_worker_index(w)];
 	const bool stop = __atomic_load_n(&s->stopping, __ATOMIC_RELAXED);
 	uint64_t may = BURST_MAX;
+	uint32_t limit = cl->concurrency;
 
 	slab_retry(&cl->slab, send_request);
 	if (cl->total && cl->total - cl->n[N_OPENED] < may)
 		may = cl->total - cl->n[N_OPENED];
 	if (cl->cps)
-		may = RTE_MIN(may, (unsigned __int128)(now_us - cl->start_us) * cl->cps / 1000000 + 1 - cl->n[N_OPENED]);
-	if (cl->slab.n_active + may > cl->concurrency)
-		may = cl->concurrency - cl->slab.n_active;
+		may = RTE_MIN(may,
+			      (unsigned __int128)(now_us - cl->start_us) * cl->cps / 1000000 + 1 - cl->n[N_OPENED]);
+	if (!cl->n[N_CONNECTED] && cl->n[N_OPENED] == cl->slab.n_active)
+		limit = RTE_MIN(limit, PROBE_MAX);
+	may = RTE_MIN(may, limit > cl->slab.n_active ? limit - cl->slab.n_active : 0);
 	if (!stop && now_us >= cl->pause_us)
 		while (may && open_one(cl, now_us))
 			may--;
@@ -418,12 +436,12 @@ make_requests(struct client *cl, const struct options *o)
 
 	inet_ntop(o->connect.af == TERN_AF_INET ? AF_INET : AF_INET6, o->connect.addr, host, sizeof(host));
 	for (i = 0; i < 2; i++)
-		cl->request_len[i] = snprintf(cl->request[i], sizeof(cl->request[i]),
-					      "GET %s HTTP/1.1\r\nHost: %s%s%s:%u\r\nUser-Agent: tern\r\nAccept: */*\r\n"
-					      "Connection: %s\r\n\r\n",
-					      o->http_path, o->connect.af == TERN_AF_INET6 ? "[" : "", host,
-					      o->connect.af == TERN_AF_INET6 ? "]" : "", ntohs(o->connect.port),
-					      i ? "close" : "keep-alive");
+		cl->request_len[i] = snprintf(
+			cl->request[i], sizeof(cl->request[i]),
+			"GET %s HTTP/1.1\r\nHost: %s%s%s:%u\r\nUser-Agent: tern\r\nAccept: */*\r\n"
+			"Connection: %s\r\n\r\n",
+			o->http_path, o->connect.af == TERN_AF_INET6 ? "[" : "", host,
+			o->connect.af == TERN_AF_INET6 ? "]" : "", ntohs(o->connect.port), i ? "close" : "keep-alive");
 }
 
 static int
@@ -504,9 +522,12 @@ report(const struct stack *s)
 			printf("%s%lu %s", sep, n, failure_names[i - N_REFUSED]);
 		sep = n ? ", " : sep;
 	}
-	printf("\nclient: %lu responses, %lu bytes checked; request to response: half within %lu us, 99 %% within %lu us, "
-	       "all within %lu us\n",
-	       role_sum(s, N_REQUESTS), role_sum(s, N_BYTES), quantile(s, 0.5), quantile(s, 0.99), max);
+	n = role_sum(s, N_REQUESTS);
+	printf("\nclient: %lu responses, %lu bytes checked", n, role_sum(s, N_BYTES));
+	if (n)
+		printf("; request to response: half within %lu us, 99 %% within %lu us, all within %lu us",
+		       quantile(s, 0.5), quantile(s, 0.99), max);
+	putchar('\n');
 	n = role_sum(s, N_WAITED);
 	if (n)
 		printf("client: waited %lu times: local ports or objects were used up\n", n);

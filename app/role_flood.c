@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * SYN flood for bench: SYNs from random addresses and ports that never answer, at a set rate, and a gateway that answers
- * ARP for them. What the server sends back is counted and dropped. IPv4 only; sources are 203.0.113.4 .. 254.
+ * SYN flood for bench: SYNs from random addresses and ports that never answer, at a set rate, and a gateway that
+ * answers ARP for them. What the server sends back is counted and dropped. IPv4 only; sources are 203.0.113.4 .. 254.
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -160,7 +160,7 @@ fill(struct rte_mbuf *m)
 }
 
 void
-flood_poll(uint64_t now_us)
+flood_poll(uint64_t now_us, bool stopping)
 {
 	struct rte_mbuf *m[FLOOD_BURST];
 	uint64_t due;
@@ -169,6 +169,8 @@ flood_poll(uint64_t now_us)
 	if (!f.per_s)
 		return;
 	receive();
+	if (stopping)
+		return;
 	if (!f.resolved) {
 		if (now_us - f.asked_us >= ASK_US)
 			ask(now_us);

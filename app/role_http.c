@@ -4,8 +4,8 @@
  * directory is walked once, without following symbolic links, and names are looked up in that list only: no path
  * of a request ever reaches the file system. Requests may be pipelined; one is answered at a time.
  *
- * A request head is left in the receive queue until it is whole, so a connection needs no buffer of its own for it. After
- * an error the answer is sent, our side is shut down and what still comes is read and dropped until the peer's FIN: a
+ * A request head is left in the receive queue until it is whole, so a connection needs no buffer of its own for it.
+ * After an error the answer is sent, our side is shut down and what still comes is read and dropped until the peer's FIN: a
  * close with unread data would be a reset that may overtake the answer (RFC 9112 9.6).
  *
  * Limits: files must not be shortened while they are served. FILES_MAX files, heads of HTTP_HEAD_MAX bytes.
@@ -26,8 +26,8 @@
 #include "role.h"
 
 #define FILES_MAX 65536u
-#define DEPTH_MAX 32	      /* directories nftw() keeps open */
-#define DROP_MAX (1u << 20)   /* bytes read after an error before the connection is reset */
+#define DEPTH_MAX 32        /* directories nftw() keeps open */
+#define DROP_MAX (1u << 20) /* bytes read after an error before the connection is reset */
 #define SEND_CHUNK (64u << 10)
 
 enum { N_CONNS, N_REQUESTS, N_BYTES, N_REFUSED, N_FAILED, N_COUNT };
@@ -47,9 +47,9 @@ struct http_conn {
 	const char *body; /* not sent yet */
 	size_t left;
 	uint16_t head_len, head_sent;
-	bool close;	  /* after this answer */
-	bool dropping;	  /* our FIN is out; read until the peer's */
-	bool refused;	  /* the answer in progress is an error: drop afterwards */
+	bool close;       /* after this answer */
+	bool dropping;    /* our FIN is out; read until the peer's */
+	bool refused;     /* the answer in progress is an error: drop afterwards */
 	uint32_t dropped; /* bytes */
 	char head[320];
 };
@@ -60,7 +60,7 @@ struct http {
 	struct slab slab;
 	struct tern_listener *l[2];
 	bool draining;
-	time_t date_s; /* what date[] says */
+	time_t date_s;    /* what date[] says */
 	uint64_t date_us; /* when it is to be renewed */
 	char date[40];
 };
@@ -192,11 +192,12 @@ answer(struct http *h, struct http_conn *hc, const struct http_request *r)
 
 	hc->close = !r->keep || h->draining;
 	hc->refused = !f && hc->close;
-	n = snprintf(hc->head, sizeof(hc->head),
-		     "HTTP/1.1 %d %s\r\nServer: tern\r\nDate: %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n%s%s\r\n",
-		     status, text, h->date, f ? http_type(f->path) : "text/plain", size,
-		     status == 405 ? "Allow: GET, HEAD\r\n" : "",
-		     hc->close ? "Connection: close\r\n" : "Connection: keep-alive\r\n");
+	n = snprintf(
+		hc->head, sizeof(hc->head),
+		"HTTP/1.1 %d %s\r\nServer: tern\r\nDate: %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n%s%s\r\n",
+		status, text, h->date, f ? http_type(f->path) : "text/plain", size,
+		status == 405 ? "Allow: GET, HEAD\r\n" : "",
+		hc->close ? "Connection: close\r\n" : "Connection: keep-alive\r\n");
 	if (!f && !r->head)
 		n += snprintf(hc->head + n, sizeof(hc->head) - n, "%s\n", text);
 	hc->head_len = n;
@@ -397,7 +398,8 @@ poll(struct stack *s, struct tern_worker *w, uint64_t now_us)
 	h->date_s = time(NULL);
 	gmtime_r(&h->date_s, &tm);
 	strftime(h->date, sizeof(h->date), "%a, %d %b %Y %H:%M:%S GMT", &tm);
-	while ((it = TAILQ_FIRST(&h->slab.active)) != NULL && now_us - it->seen_us >= s->o->idle_s * UINT64_C(1000000)) {
+	while ((it = TAILQ_FIRST(&h->slab.active)) != NULL &&
+	       now_us - it->seen_us >= s->o->idle_s * UINT64_C(1000000)) {
 		tern_abort(it->c);
 		h->n[N_FAILED]++;
 		slab_put(&h->slab, it);

@@ -12,8 +12,8 @@ enum { N_CONNS, N_REQUESTS, N_FAILED, N_COUNT };
 
 struct serve_conn {
 	struct item i;
-	uint32_t got;	   /* bytes of the request */
-	uint32_t sent;	   /* bytes of the response in progress */
+	uint32_t got;      /* bytes of the request */
+	uint32_t sent;     /* bytes of the response in progress */
 	uint32_t requests; /* that came whole */
 	uint32_t answered;
 };
