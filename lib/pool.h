@@ -30,6 +30,7 @@ pool_get(struct pool *p)
 
 	if (o) {
 		p->free = *(void **)o;
+		__builtin_prefetch(p->free, 1);
 		p->avail--;
 		return o;
 	}

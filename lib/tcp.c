@@ -440,7 +440,7 @@ tern_send(struct tern_conn *tc, const void *buf, size_t len)
 		bool fresh = !m || !(c->flags & C_TAIL_OWN) || rte_pktmbuf_tailroom(m) == 0;
 
 		if (fresh) {
-			m = rte_pktmbuf_alloc(c->w->mp);
+			m = worker_mbuf(c->w);
 			if (unlikely(!m)) {
 				STAT_INC(c->w, MBUF_EMPTY);
 				break;
@@ -501,7 +501,7 @@ tern_send_mbuf(struct tern_conn *tc, struct rte_mbuf *m)
 struct rte_mbuf *
 tern_mbuf_alloc(struct tern_worker *w)
 {
-	return rte_pktmbuf_alloc(((struct worker *)w)->mp);
+	return worker_mbuf((struct worker *)w);
 }
 
 /* The window may have opened: tell the peer when it is worth a segment (RFC 9293 3.8.6.2.2, MUST-39). */

@@ -150,7 +150,7 @@ add_payload(struct worker *w, struct rte_mbuf *m, struct rte_mbuf *src, uint32_t
 			memcpy(rte_pktmbuf_mtod_offset(m, void *, m->data_len), rte_pktmbuf_mtod_offset(src, void *, off), n);
 			m->data_len += n;
 		} else {
-			struct rte_mbuf *mi = rte_pktmbuf_alloc(w->mp);
+			struct rte_mbuf *mi = worker_mbuf(w);
 
 			if (unlikely(!mi))
 				return false;
@@ -189,7 +189,7 @@ emit(struct worker *w, struct conn *c, uint8_t flags, uint32_t seq, struct rte_m
 
 	if (unlikely(!link_tx_room(&w->ifs[c->ifidx], 1)))
 		return false;
-	m = rte_pktmbuf_alloc(w->mp);
+	m = worker_mbuf(w);
 	if (unlikely(!m)) {
 		STAT_INC(w, MBUF_EMPTY);
 		return false;
@@ -387,7 +387,7 @@ tcp_reply(struct worker *w, struct seg *s, const struct tcp_reply *r)
 	if (unlikely(!link_tx_room(&w->ifs[s->ifidx], 1)))
 		return STAT_DROP_TX_FULL;
 	if (unlikely(!RTE_MBUF_DIRECT(m) || rte_mbuf_refcnt_read(m) != 1 || m->buf_len - m->data_off < total)) {
-		m = rte_pktmbuf_alloc(w->mp);
+		m = worker_mbuf(w);
 		if (!m) {
 			STAT_INC(w, MBUF_EMPTY);
 			return STAT_DROP_TX_FULL;
@@ -421,7 +421,7 @@ tcp_send_bare(struct worker *w, const struct flow *f, uint8_t ifidx, uint16_t ne
 
 	if (unlikely(!link_tx_room(&w->ifs[ifidx], 1)))
 		return false;
-	m = rte_pktmbuf_alloc(w->mp);
+	m = worker_mbuf(w);
 	if (unlikely(!m)) {
 		STAT_INC(w, MBUF_EMPTY);
 		return false;

@@ -145,6 +145,8 @@ wheel_advance(struct wheel *w, uint64_t now, unsigned int budget, void (*fire)(s
 	unsigned int fired = 0, level;
 	uint64_t event;
 
+	if (now <= w->now && !(w->due[0] || w->due[1] || w->due[2] || w->due[3])) /* most polls: the same tick */
+		return 0;
 	for (;;) {
 		for (level = 0; level < WHEEL_LEVELS; level++) {
 			while (w->due[level]) {

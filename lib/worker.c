@@ -226,6 +226,12 @@ worker_input(struct worker *w, uint8_t ifidx, struct rte_mbuf **m, unsigned int 
 
 	w->stats[STAT_RX_PKTS] += n;
 	for (i = 0; i < n; i++) {
+		rte_prefetch0(m[i]);
+		rte_prefetch0((char *)m[i] + RTE_CACHE_LINE_SIZE);
+	}
+	for (i = 0; i < RTE_MIN(n, 4u); i++)
+		rte_prefetch0(rte_pktmbuf_mtod(m[i], void *));
+	for (i = 0; i < n; i++) {
 		if (i + 4 < n)
 			rte_prefetch0(rte_pktmbuf_mtod(m[i + 4], void *));
 		k += stage_parse(w, ifc, m[i], &segs[k]);

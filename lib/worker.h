@@ -15,6 +15,7 @@
 #include <stdint.h>
 #include <stdbool.h>
 #include <rte_branch_prediction.h>
+#include <rte_lcore.h>
 #include <rte_mbuf.h>
 #include "tern.h"
 #include "pool.h"
@@ -99,6 +100,25 @@ bool worker_run(struct worker *w);
 uint64_t worker_next_us(const struct worker *w);
 /** True when no connection, half-open request or TIME-WAIT is left (TIME-WAIT counts only if asked). */
 bool worker_idle(const struct worker *w, bool timewait_too);
+
+/**
+ * An mbuf of the worker's pool, as rte_pktmbuf_alloc(). The mbufs that come next were last written by whoever freed them,
+ * often another core: their header and data lines are fetched some allocations ahead.
+ */
+static inline struct rte_mbuf *
+worker_mbuf(struct worker *w)
+{
+	const struct rte_mempool_cache *cache = rte_mempool_default_cache(w->mp, rte_lcore_id());
+
+	if (likely(cache && cache->len > 8)) {
+		const struct rte_mbuf *near = cache->objs[cache->len - 5];
+
+		rte_prefetch0(cache->objs[cache->len - 9]);
+		rte_prefetch0((const char *)cache->objs[cache->len - 9] + RTE_CACHE_LINE_SIZE);
+		rte_prefetch0((const char *)near->buf_addr + RTE_PKTMBUF_HEADROOM);
+	}
+	return rte_pktmbuf_alloc(w->mp);
+}
 
 static inline uint64_t
 us_to_tick(uint64_t us)
