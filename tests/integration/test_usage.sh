@@ -23,7 +23,7 @@ test_bad_options() {
 	refused 'addr' "${ok[@]}" --addr 192.0.2.1/33
 	refused 'addr6' "${ok[@]}" --addr6 2001:zz::1/64
 	refused 'workers' "${ok[@]}" --addr $HOST/24 --workers 3
-	refused 'workers' "${ok[@]}" --addr $HOST/24 --workers 0
+	refused 'workers' "${ok[@]}" --addr $HOST/24 --workers -1
 	refused 'port' "${ok[@]}" --addr $HOST/24 --port 0
 	refused 'port' "${ok[@]}" --addr $HOST/24 --port 65536
 	refused 'port' "${ok[@]}" --addr $HOST/24 --port x
