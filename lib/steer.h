@@ -10,12 +10,14 @@
 
 #define STEER_RETA_MAX 512
 #define STEER_KEY_LEN 40
+#define STEER_TUPLE_LEN 36 /* IPv6 addresses and ports; a key covers it and 32 bits more */
 
 struct steer {
 	uint16_t n_workers;
 	uint16_t reta_size;		/* power of two */
 	uint8_t key[STEER_KEY_LEN];	/* as given to the device, big endian words */
 	uint8_t reta[STEER_RETA_MAX];	/* hash & (reta_size - 1) -> worker index */
+	uint32_t nibble[STEER_TUPLE_LEN * 2][16]; /* what a nibble of the tuple adds to the hash, from key */
 };
 
 /** Default (symmetric is not needed: both directions are computed from the receiver's view) key and round-robin RETA. */
