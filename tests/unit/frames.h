@@ -222,22 +222,25 @@ guard_free(void *addr, void *opaque)
 {
 }
 
-/** Frame at the very end of mapped memory: reading one byte more is a fault. Only one at a time. */
+/** Frame at the very end of mapped memory: reading past it is a fault. It starts at an even address, as from any
+ *  driver, so one of odd length has a byte of slack. Only one at a time. */
 static inline struct rte_mbuf *
 to_guarded(const uint8_t *f, uint32_t len)
 {
 	static struct rte_mbuf_ext_shared_info info = {.free_cb = guard_free};
 	static uint8_t *page;
 	struct rte_mbuf *m = rte_pktmbuf_alloc(frames_pool);
+	uint8_t *at;
 
 	CU_ASSERT_PTR_NOT_NULL_FATAL(m);
 	if (!page) {
 		page = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 		CU_ASSERT_FATAL(page != MAP_FAILED && mprotect(page + 4096, 4096, PROT_NONE) == 0);
 	}
-	memcpy(page + 4096 - len, f, len);
+	at = page + 4096 - RTE_ALIGN(len, 2u);
+	memcpy(at, f, len);
 	rte_mbuf_ext_refcnt_set(&info, 1);
-	rte_pktmbuf_attach_extbuf(m, page + 4096 - len, RTE_BAD_IOVA, len, &info);
+	rte_pktmbuf_attach_extbuf(m, at, RTE_BAD_IOVA, len, &info);
 	m->data_off = 0;
 	m->data_len = m->pkt_len = len;
 	return m;
