@@ -12,6 +12,7 @@ NS=tern-demo$$
 TERN=$PWD/build/app/tern
 step() { printf '\n== %s\n' "$*"; }
 show() { sed 's/^/   /' "$@"; }
+# not for what runs in the background: $! would be the pid of a subshell
 in_ns() { ip netns exec "$NS" "$@"; }
 oops() {
 	tail -n 20 "$LIB_TMP"/*.log 2>/dev/null || true
@@ -37,13 +38,13 @@ random_file "$LIB_TMP/www/10m.bin" 10
 netns_make "$NS"
 
 step "tern serves HTTP at 192.0.2.1:80, on a tap device in the network namespace $NS"
-in_ns "$TERN" "${EAL_TAP[@]}" -l 0 --vdev net_tap0,iface=dtap0 -- --role http --addr 192.0.2.1/24 --port 80 \
+ip netns exec "$NS" "$TERN" "${EAL_TAP[@]}" -l 0 --vdev net_tap0,iface=dtap0 -- --role http --addr 192.0.2.1/24 --port 80 \
 	--root "$LIB_TMP/www" --trace >"$LIB_TMP/server.out" 2>"$LIB_TMP/server.log" &
 server=$!
 LIB_PIDS+=($server)
 tap_up "$NS" || oops "the tap device did not appear"
 wait_for 10 ip netns exec "$NS" ping -c 1 -W 1 -q 192.0.2.1 || oops "tern does not answer ping"
-in_ns tcpdump -n -t -S -l -i dtap0 'tcp port 80' >"$LIB_TMP/tcpdump.out" 2>"$LIB_TMP/tcpdump.log" &
+ip netns exec "$NS" tcpdump -n -t -S -l -i dtap0 'tcp port 80' >"$LIB_TMP/tcpdump.out" 2>"$LIB_TMP/tcpdump.log" &
 dump=$!
 LIB_PIDS+=($dump)
 wait_for 5 grep -q listening "$LIB_TMP/tcpdump.log" || oops "tcpdump did not start"
@@ -81,7 +82,7 @@ say "   all $(wc -l <"$LIB_TMP/ours") packets of the connection agree: flags, se
 
 step "tern as the client fetches the same file from nginx"
 nginx_start "$NS" 8080 "$LIB_TMP/www" || oops "nginx did not start"
-in_ns "$TERN" "${EAL_TAP[@]}" -l 0 --vdev net_tap0,iface=dtap0 -- --role client --addr 192.0.2.1/24 \
+ip netns exec "$NS" "$TERN" "${EAL_TAP[@]}" -l 0 --vdev net_tap0,iface=dtap0 -- --role client --addr 192.0.2.1/24 \
 	--connect 192.0.2.2:8080 --http /10m.bin --output "$LIB_TMP/fetched" --total 1 --concurrency 1 \
 	>"$LIB_TMP/client.out" 2>"$LIB_TMP/client.log" &
 client=$!

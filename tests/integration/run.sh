@@ -26,6 +26,7 @@ fail() {
 	exit 1
 }
 
+# not for what runs in the background: $! would be the pid of a subshell
 in_ns() { ip netns exec "$NS" "$@"; }
 
 # tern_bg ARGS...: tern on a tap of the test's namespace, both its addresses; the kernel's end is up on return.

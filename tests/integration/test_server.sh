@@ -115,7 +115,7 @@ test_two_workers() {
 
 test_sigint_drains() {
 	tern_serve --role http --root "$LIB_TMP/www"
-	in_ns curl -sS --max-time 30 --limit-rate 5M -o "$LIB_TMP/got" "http://$HOST/10m.bin" 2>"$LIB_TMP/curl.err" &
+	ip netns exec "$NS" curl -sS --max-time 30 --limit-rate 5M -o "$LIB_TMP/got" "http://$HOST/10m.bin" 2>"$LIB_TMP/curl.err" &
 	local curl=$!
 	LIB_PIDS+=($curl)
 	sleep 0.5
@@ -129,7 +129,7 @@ test_sigint_drains() {
 test_wireshark_is_content() {
 	local bad good
 	tern_serve --role http --root "$LIB_TMP/www"
-	in_ns tcpdump -B 65536 -s 200 -U -i dtap0 -w "$LIB_TMP/clean.pcap" tcp 2>"$LIB_TMP/tcpdump.err" &
+	ip netns exec "$NS" tcpdump -B 65536 -s 200 -U -i dtap0 -w "$LIB_TMP/clean.pcap" tcp 2>"$LIB_TMP/tcpdump.err" &
 	local dump=$!
 	LIB_PIDS+=($dump)
 	wait_for 5 grep -q listening "$LIB_TMP/tcpdump.err" || fail "tcpdump did not start"
@@ -150,7 +150,7 @@ test_wireshark_is_content() {
 # Whole frames this time: every checksum that tern sent is right.
 test_checksums() {
 	tern_serve --role http --root "$LIB_TMP/www"
-	in_ns tcpdump -B 65536 -U -i dtap0 -w "$LIB_TMP/sum.pcap" "src host $HOST or src host $HOST6" 2>"$LIB_TMP/tcpdump.err" &
+	ip netns exec "$NS" tcpdump -B 65536 -U -i dtap0 -w "$LIB_TMP/sum.pcap" "src host $HOST or src host $HOST6" 2>"$LIB_TMP/tcpdump.err" &
 	local dump=$! bad good
 	LIB_PIDS+=($dump)
 	wait_for 5 grep -q listening "$LIB_TMP/tcpdump.err" || fail "tcpdump did not start"
@@ -171,7 +171,7 @@ test_checksums() {
 # The trace of a connection is, line by line, what the real tcpdump prints.
 test_trace_is_tcpdump() {
 	tern_serve --role http --root "$LIB_TMP/www" --trace
-	in_ns tcpdump -n -t -S -l -i dtap0 tcp >"$LIB_TMP/tcpdump.txt" 2>"$LIB_TMP/tcpdump.err" &
+	ip netns exec "$NS" tcpdump -n -t -S -l -i dtap0 tcp >"$LIB_TMP/tcpdump.txt" 2>"$LIB_TMP/tcpdump.err" &
 	local dump=$! n port=40000
 	LIB_PIDS+=($dump)
 	wait_for 5 grep -q listening "$LIB_TMP/tcpdump.err" || fail "tcpdump did not start"
