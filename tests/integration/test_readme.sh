@@ -17,13 +17,61 @@ test_readme_commands() {
 		"scripts/bench.sh"*) ;;						  # test_bench
 		"sudo scripts/setup.sh bind "* | "sudo scripts/setup.sh unbind "* | "scripts/setup.sh status") ;; # test_setup_usage
 		"build/app/tern --help") ;;					  # test_help
-		"sudo build/app/tern --config config/"*)			  # test_configs
+		"sudo build/app/tern --config config/"*)			  # test_config_*()
 			[ -e "$TOP/${line##* }" ] || fail "${line##* } does not exist"
 			;;
 		*) fail "no test runs this command of the README: $line" ;;
 		esac
 	done < <(readme_commands)
 	[ $n -ge 5 ] || fail "found only $n commands in the README"
+}
+
+# The configs as they are shipped, on the interface tern0 that they name.
+config_bg() { # CONFIG ARGS...
+	local cfg=$1
+	shift
+	ip netns exec "$NS" "$TERN" --config "$TOP/config/$cfg" "$@" >"$LIB_TMP/tern.out" 2>"$LIB_TMP/tern.err" &
+	TERN_PID=$!
+	LIB_PIDS+=($TERN_PID)
+}
+
+tern0_up() {
+	wait_for 15 ip -n "$NS" link show tern0 || fail "tern0 did not appear"
+	ip -n "$NS" link set tern0 address 02:00:00:00:00:02 up
+	ip -n "$NS" addr add 192.0.2.2/24 dev tern0
+}
+
+test_config_http_tap() {
+	config_bg http-tap.cfg
+	tern0_up
+	wait_for 10 ip netns exec "$NS" curl -s --max-time 2 http://$HOST/ || fail "no answer"
+	[ "$(in_ns curl -sS --max-time 5 http://$HOST/)" = 'hello from tern' ] || fail "another answer than the config's"
+	tern_end
+}
+
+test_config_client_cps() {
+	nginx_start "$NS" 80 "$LIB_TMP/www" || fail "nginx did not start"
+	config_bg client-cps.cfg
+	tern0_up
+	wait_exit 40 $TERN_PID || fail "the client ended with $?"
+	want_counter TcpExtTernEstablished -ge 5000
+	pools_clean
+}
+
+test_config_ring_bench() {
+	[ "$(nproc)" -ge 2 ] || { echo "one core: not run"; return; }
+	config_bg ring-bench.cfg -- --duration 2
+	wait_exit 40 $TERN_PID || fail "the bench ended with $?"
+	grep -q 'connections/s' "$LIB_TMP/tern.out" || fail "no connections/s"
+	pools_clean
+}
+
+# No NIC here: all of it must parse, and EAL then miss the device.
+test_config_nic() {
+	config_bg nic.cfg
+	wait_exit 20 $TERN_PID && fail "it ran without its NIC"
+	grep -q 'nic.cfg:' "$LIB_TMP/tern.err" && fail "the config was refused"
+	grep -q 'EAL' "$LIB_TMP/tern.err" || fail "EAL did not get to look for the NIC"
 }
 
 test_bench() {
