@@ -476,7 +476,7 @@ static const struct opt opts[] = {
 	CALL("client", "connect", "ADDR:PORT[,COUNT]", set_connect, NULL, "server, and how many consecutive ports"),
 	NUM("client", "cps", T_U32, cps, 0, M32, NULL, "new connections per second; 0: as concurrency allows"),
 	NUM("client", "total", T_U64, total, 0, INT64_MAX, NULL, "connections in all; 0: until --duration"),
-	NUM("client", "concurrency", T_U32, concurrency, 1, 1 << 27, "64", "connections open at the same time"),
+	NUM("client", "concurrency", T_U32, concurrency, 1, 1 << 27, "256", "connections open at the same time"),
 	NUM("client", "request-size", T_U32, request_size, 1, 1 << 30, "64", "bytes (client, serve, bench)"),
 	NUM("client", "response-size", T_U32, response_size, 1, 1 << 30, "64", "bytes (client, serve, bench)"),
 	NUM("client", "requests-per-conn", T_U32, requests_per_conn, 1, M32, "1", "requests per connection"),
