@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The lines of `tcpdump -n -t -S`, from the frame alone: headers, flags, absolute numbers, options. Reads only what is inside
- * the first segment; what does not parse is said to be truncated, never guessed.
+ * the first segment; what does not parse is said to be truncated, never guessed. Options other than those of RFC 9293, 7323 and
+ * 2018 are shown in hex, payload is not looked into, other frames are only named.
  */
 #include <arpa/inet.h>
 #include <stdarg.h>
@@ -34,36 +35,48 @@ be32(const uint8_t *p)
 	return (uint32_t)p[0] << 24 | p[1] << 16 | p[2] << 8 | p[3];
 }
 
-static void
-add_option(struct line *l, const uint8_t *p, unsigned int len)
+/* One option of `len` bytes, as its kind lays it out, which a wrong length does not change. @return bytes shown; 0: more than
+ * the `room` of the header. */
+static unsigned int
+add_option(struct line *l, const uint8_t *p, unsigned int len, unsigned int room)
 {
-	unsigned int i;
+	static const uint8_t sizes[] = {[2] = 4, [3] = 3, [4] = 2, [8] = 10};
+	static const char *const names[] = {[2] = "mss", [3] = "wscale", [4] = "sackOK", [5] = "sack", [8] = "TS"};
+	const bool known = p[0] < RTE_DIM(names) && names[p[0]];
+	unsigned int size = known && p[0] != 5 ? sizes[p[0]] : len, i;
 
-	if (p[0] == 2 && len == 4)
-		add(l, "mss %u", p[2] << 8 | p[3]);
-	else if (p[0] == 3 && len == 3)
-		add(l, "wscale %u", p[2]);
-	else if (p[0] == 4 && len == 2)
-		add(l, "sackOK");
-	else if (p[0] == 8 && len == 10)
-		add(l, "TS val %u ecr %u", be32(p + 2), be32(p + 6));
-	else if (p[0] == 5 && len > 2 && (len - 2) % 8 == 0) {
-		add(l, "sack %u ", (len - 2) / 8);
-		for (i = 2; i < len; i += 8)
-			add(l, "{%u:%u}", be32(p + i), be32(p + i + 4));
-	} else {
+	if (known)
+		add(l, "%s", names[p[0]]);
+	else
 		add(l, "unknown-%u", p[0]);
-		if (len > 2)
-			add(l, " 0x");
-		for (i = 2; i < len; i++)
-			add(l, "%02x", p[i]);
-	}
+	if (size > room)
+		return 0;
+	if (p[0] == 2)
+		add(l, " %u", p[2] << 8 | p[3]);
+	else if (p[0] == 3)
+		add(l, " %u", p[2]);
+	else if (p[0] == 8)
+		add(l, " val %u ecr %u", be32(p + 2), be32(p + 6));
+	else if (p[0] == 5 && (len - 2) % 8)
+		add(l, " invalid sack");
+	else if (p[0] == 5)
+		add(l, " %u ", (len - 2) / 8);
+	else if (!known && len > 2)
+		add(l, " 0x");
+	for (i = 2; i < size && p[0] == 5 && (len - 2) % 8 == 0; i += 8)
+		add(l, "{%u:%u}", be32(p + i), be32(p + i + 4));
+	for (i = 2; i < size && !known; i++)
+		add(l, "%02x", p[i]);
+	if (size != len)
+		add(l, "[len %u]", len);
+	return size;
 }
 
-static void
+/* @return false: bad lengths, no more to say */
+static bool
 add_options(struct line *l, const uint8_t *p, unsigned int n)
 {
-	unsigned int i = 0, len;
+	unsigned int i = 0, len, used;
 
 	add(l, ", options [");
 	while (i < n) {
@@ -79,14 +92,15 @@ add_options(struct line *l, const uint8_t *p, unsigned int n)
 			continue;
 		}
 		len = i + 1 < n ? p[i + 1] : 0;
-		if (len < 2 || i + len > n) {
-			add(l, "[bad opt]");
-			break;
+		used = len < 2 || i + len > n ? 0 : add_option(l, p + i, len, n - i);
+		if (!used) {
+			add(l, i ? "[bad opt]]" : "[bad opt]"); /* so does tcpdump */
+			return false;
 		}
-		add_option(l, p + i, len);
-		i += len;
+		i += used;
 	}
 	add(l, "]");
+	return true;
 }
 
 static void
@@ -113,8 +127,17 @@ add_tcp(struct line *l, const struct rte_mbuf *m, uint32_t off, uint32_t l4_len)
 	const uint32_t hlen = t ? (t->data_off >> 4) * 4u : 0;
 	uint32_t len, seq;
 
-	if (!t || hlen < sizeof(*t) || hlen > l4_len || !pkt_at(m, off, hlen)) {
+	if (!t || l4_len < sizeof(*t)) {
 		add(l, ": [|tcp]");
+		return;
+	}
+	if (hlen < sizeof(*t)) {
+		add(l, ":  tcp %u [bad hdr length %u - too short, < 20]", l4_len - hlen, hlen);
+		return;
+	}
+	if (hlen > l4_len) {
+		add_flags(l, t->tcp_flags);
+		add(l, " [bad hdr length %u - too long, > %u]", hlen, l4_len);
 		return;
 	}
 	len = l4_len - hlen;
@@ -129,8 +152,12 @@ add_tcp(struct line *l, const struct rte_mbuf *m, uint32_t off, uint32_t l4_len)
 	add(l, ", win %u", rte_be_to_cpu_16(t->rx_win));
 	if (t->tcp_flags & TCP_URG)
 		add(l, ", urg %u", rte_be_to_cpu_16(t->tcp_urp));
-	if (hlen > sizeof(*t))
-		add_options(l, (const uint8_t *)(t + 1), hlen - sizeof(*t));
+	if (!pkt_at(m, off, hlen)) {
+		add(l, ", options [|tcp]");
+		return;
+	}
+	if (hlen > sizeof(*t) && !add_options(l, (const uint8_t *)(t + 1), hlen - sizeof(*t)))
+		return;
 	add(l, ", length %u", len);
 }
 
@@ -155,39 +182,60 @@ add_ends(struct line *l, unsigned int af, const void *src, const void *dst, cons
 }
 
 static void
+add_icmp(struct line *l, const struct rte_mbuf *m, uint32_t off, uint32_t len, bool six)
+{
+	const uint8_t *p = pkt_at(m, off, 8), *target = pkt_at(m, off + 8, 16);
+	const uint8_t type = p ? p[0] : 255;
+
+	add(l, six ? ": ICMP6" : ": ICMP");
+	if (type == (six ? 128 : 8) || type == (six ? 129 : 0)) {
+		add(l, "%s echo %s, id %u", six ? "," : "", type == 8 || type == 128 ? "request" : "reply", p[4] << 8 | p[5]);
+		add(l, ", seq %u", p[6] << 8 | p[7]);
+	} else if (six && target && (type == 135 || type == 136)) { /* RFC 4861 4.3, 4.4 */
+		add(l, type == 135 ? ", neighbor solicitation, who has " : ", neighbor advertisement, tgt is ");
+		add_addr(l, 6, target);
+	}
+	add(l, ", length %u", len);
+}
+
+static void
 add_ip(struct line *l, const struct rte_mbuf *m, unsigned int af, uint32_t off)
 {
 	const struct rte_ipv4_hdr *ip4 = af == 4 ? pkt_at(m, off, sizeof(*ip4)) : NULL;
 	const struct rte_ipv6_hdr *ip6 = af == 6 ? pkt_at(m, off, sizeof(*ip6)) : NULL;
-	uint32_t l4, len;
+	uint32_t l4, len, end;
+	bool later = false; /* not the first fragment */
 	uint8_t proto;
 
 	add(l, af == 4 ? "IP " : "IP6 ");
 	if (!ip4 && !ip6) {
-		add(l, "[|ip]");
+		add(l, af == 4 ? "[|ip]" : "[|ip6]");
 		return;
 	}
 	if (ip4) {
 		l4 = off + (ip4->version_ihl & 15) * 4u;
-		len = rte_be_to_cpu_16(ip4->total_length);
-		len -= RTE_MIN(len, l4 - off);
-		proto = rte_be_to_cpu_16(ip4->fragment_offset) & 0x1fff ? 0 : ip4->next_proto_id;
+		end = off + rte_be_to_cpu_16(ip4->total_length);
+		proto = ip4->next_proto_id;
+		later = ip4->fragment_offset & RTE_BE16(0x1fff);
 	} else {
 		l4 = off + sizeof(*ip6);
-		len = rte_be_to_cpu_16(ip6->payload_len);
+		end = l4 + rte_be_to_cpu_16(ip6->payload_len);
 		proto = ip6->proto;
 	}
+	len = end - RTE_MIN(end, l4);
+	if (end > m->pkt_len)
+		add(l, "truncated-ip%s - %u bytes missing! ", af == 4 ? "" : "6", end - m->pkt_len);
 	add_ends(l, af, ip4 ? (const void *)&ip4->src_addr : ip6->src_addr,
 		 ip4 ? (const void *)&ip4->dst_addr : ip6->dst_addr,
-		 proto == IPPROTO_TCP ? pkt_at(m, l4, sizeof(struct rte_tcp_hdr)) : NULL);
-	if (proto == IPPROTO_TCP)
+		 proto == IPPROTO_TCP && !later ? pkt_at(m, l4, sizeof(struct rte_tcp_hdr)) : NULL);
+	if (later)
+		add(l, ": ip-proto-%u", proto);
+	else if (proto == IPPROTO_TCP)
 		add_tcp(l, m, l4, len);
-	else if (proto == IPPROTO_ICMP)
-		add(l, ": ICMP, length %u", len);
-	else if (proto == IPPROTO_ICMPV6)
-		add(l, ": ICMP6, length %u", len);
+	else if (proto == IPPROTO_ICMP || proto == IPPROTO_ICMPV6)
+		add_icmp(l, m, l4, len, proto == IPPROTO_ICMPV6);
 	else
-		add(l, ": ip-proto-%u %u", proto, len);
+		add(l, ":  ip-proto-%u %u", proto, len);
 }
 
 static void
