@@ -230,7 +230,7 @@ set_cksum(const struct iface *ifc, struct rte_mbuf *m)
 		if (ifc->tx_ip_cksum)
 			flags |= RTE_MBUF_F_TX_IP_CKSUM;
 		else
-			ip->hdr_checksum = rte_ipv4_cksum(ip);
+			ip->hdr_checksum = (uint16_t)~pkt_ip4_sum(ip);
 		len = rte_be_to_cpu_16(ip->total_length) - m->l3_len;
 		flags = set_l4_cksum(ifc, m, ip, ip->next_proto_id, len, flags);
 	} else {

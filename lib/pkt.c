@@ -98,25 +98,27 @@ fold(uint64_t sum)
 	return (uint16_t)sum;
 }
 
-/* One's complement sum of n bytes (RFC 1071): add with carry over words of 64 bits, two chains at once. */
+/*
+ * One's complement sum of n bytes (RFC 1071). Headers that were just written are read in words of 32 bits as they were stored:
+ * a longer load would wait for the stores. A long rest goes in halves of 64-bit words, which the compiler vectorises.
+ */
 static inline uint16_t
 sum_bytes(const uint8_t *p, uint32_t n)
 {
-	unsigned __int128 a = 0, b = 0;
-	uint64_t v[4];
-	uint32_t w;
+	uint64_t a = 0, b = 0, v;
+	uint32_t head = RTE_MIN(n, 96u), w;
 	uint16_t h;
 
-	for (; n >= 32; n -= 32, p += 32) {
-		memcpy(v, p, 32);
-		a += v[0];
-		b += v[1];
-		a += v[2];
-		b += v[3];
+	n -= head;
+	for (; head >= 4; head -= 4, p += 4) {
+		memcpy(&w, p, 4);
+		a += w;
 	}
+	n += head;
 	for (; n >= 8; n -= 8, p += 8) {
-		memcpy(v, p, 8);
-		a += v[0];
+		memcpy(&v, p, 8);
+		a += v & 0xffffffff;
+		b += v >> 32;
 	}
 	if (n & 4) {
 		memcpy(&w, p, 4);
@@ -130,9 +132,7 @@ sum_bytes(const uint8_t *p, uint32_t n)
 	}
 	if (n & 1)
 		b += rte_cpu_to_be_16(*p << 8);
-	a += b;
-	a = (a & UINT64_MAX) + (a >> 64);
-	return fold((uint64_t)a + (uint64_t)(a >> 64));
+	return fold((a & UINT32_MAX) + (a >> 32) + (b & UINT32_MAX) + (b >> 32));
 }
 
 static inline uint64_t
@@ -188,8 +188,8 @@ ip4_cksum_ok(const struct rte_mbuf *m, const struct rte_ipv4_hdr *ip, uint32_t h
 
 	if (rx)
 		return rx != RTE_MBUF_F_RX_IP_CKSUM_BAD;
-	if (likely(hlen == sizeof(*ip))) /* a constant unrolls it */
-		return sum_bytes((const uint8_t *)ip, sizeof(*ip)) == 0xffff;
+	if (likely(hlen == sizeof(*ip)))
+		return pkt_ip4_sum(ip) == 0xffff;
 	return sum_bytes((const uint8_t *)ip, hlen) == 0xffff;
 }
 

@@ -22,48 +22,43 @@ struct hdr { /* of one outgoing segment */
 	uint8_t af, flags, ttl, tos, optlen;
 };
 
-/* Write IP and TCP headers at p for a payload of len; @return where the TCP options go. Checksums are link's. */
-static uint8_t *
+static inline void
+put32(uint8_t *p, uint32_t host)
+{
+	const uint32_t v = rte_cpu_to_be_32(host);
+
+	memcpy(p, &v, 4);
+}
+
+/*
+ * Write IP and TCP headers at p for a payload of len; @return where the TCP options go. Checksums are link's. In words of 32 bits,
+ * as the checksum reads them next: narrower stores would hold it up.
+ */
+static __rte_always_inline uint8_t *
 put_headers(uint8_t *p, const struct hdr *h, uint32_t len)
 {
 	const uint32_t l4 = sizeof(struct rte_tcp_hdr) + h->optlen + len;
-	struct rte_tcp_hdr *t;
 
 	if (h->af == 4) {
-		struct rte_ipv4_hdr *ip = (struct rte_ipv4_hdr *)p;
-
-		ip->version_ihl = 0x45;
-		ip->type_of_service = h->tos;
-		ip->total_length = rte_cpu_to_be_16(sizeof(*ip) + l4);
-		ip->packet_id = 0; /* atomic datagram: RFC 6864 4.1 */
-		ip->fragment_offset = rte_cpu_to_be_16(IP_DF);
-		ip->time_to_live = h->ttl;
-		ip->next_proto_id = IPPROTO_TCP;
-		ip->hdr_checksum = 0;
-		ip->src_addr = h->addr->laddr4;
-		ip->dst_addr = h->addr->raddr4;
-		t = (struct rte_tcp_hdr *)(ip + 1);
+		put32(p, 0x45u << 24 | (uint32_t)h->tos << 16 | (sizeof(struct rte_ipv4_hdr) + l4));
+		put32(p + 4, IP_DF); /* identification 0, an atomic datagram: RFC 6864 4.1 */
+		put32(p + 8, (uint32_t)h->ttl << 24 | IPPROTO_TCP << 16);
+		memcpy(p + 12, &h->addr->laddr4, 4);
+		memcpy(p + 16, &h->addr->raddr4, 4);
+		p += sizeof(struct rte_ipv4_hdr);
 	} else {
-		struct rte_ipv6_hdr *ip = (struct rte_ipv6_hdr *)p;
-
-		ip->vtc_flow = rte_cpu_to_be_32(6u << 28 | (uint32_t)h->tos << 20);
-		ip->payload_len = rte_cpu_to_be_16(l4);
-		ip->proto = IPPROTO_TCP;
-		ip->hop_limits = h->ttl;
-		memcpy(ip->src_addr, h->addr->laddr6, 16);
-		memcpy(ip->dst_addr, h->addr->raddr6, 16);
-		t = (struct rte_tcp_hdr *)(ip + 1);
+		put32(p, 6u << 28 | (uint32_t)h->tos << 20);
+		put32(p + 4, l4 << 16 | IPPROTO_TCP << 8 | h->ttl);
+		memcpy(p + 8, h->addr->laddr6, 16);
+		memcpy(p + 24, h->addr->raddr6, 16);
+		p += sizeof(struct rte_ipv6_hdr);
 	}
-	t->src_port = h->lport;
-	t->dst_port = h->rport;
-	t->sent_seq = rte_cpu_to_be_32(h->seq);
-	t->recv_ack = rte_cpu_to_be_32(h->ack);
-	t->data_off = (sizeof(*t) + h->optlen) << 2;
-	t->tcp_flags = h->flags;
-	t->rx_win = rte_cpu_to_be_16(h->wnd);
-	t->cksum = 0;
-	t->tcp_urp = 0;
-	return (uint8_t *)(t + 1);
+	put32(p, (uint32_t)rte_be_to_cpu_16(h->lport) << 16 | rte_be_to_cpu_16(h->rport));
+	put32(p + 4, h->seq);
+	put32(p + 8, h->ack);
+	put32(p + 12, (uint32_t)(sizeof(struct rte_tcp_hdr) + h->optlen) << 26 | (uint32_t)h->flags << 16 | h->wnd);
+	put32(p + 16, 0);
+	return p + sizeof(struct rte_tcp_hdr);
 }
 
 static inline uint16_t
