@@ -15,6 +15,7 @@
 #include "worker.h"
 
 #define MAX_DATAGRAMS 64
+#define EXPIRE_US 1000000ull /* how late, at most, a fragment is dropped */
 #define BUCKETS 32
 #define BUCKET_ENTRIES 4
 #define L3_OFF RTE_ETHER_HDR_LEN
@@ -135,7 +136,7 @@ frag_expire(struct worker *w)
 	rte_ip_frag_table_del_expired_entries(f->tbl, &f->dead, w->now_us);
 	bury(w);
 	if (w->now_us < end_us)
-		return end_us;
+		return w->now_us + EXPIRE_US;
 	f->last_us = 0;
 	return 0;
 }

@@ -354,6 +354,31 @@ test_fragment_flood(void)
 	down();
 }
 
+/* Each waits for its own half a minute. */
+static void
+test_fragment_expiry(void)
+{
+	uint8_t f[FRAME_MAX], g[FRAME_MAX];
+	unsigned int i;
+
+	up(4);
+	put_syn(f, 4, 1000);
+	for (i = 0; i < 3; i++) {
+		frag_id++;
+		taken(g, put_frag(g, f, 4, 0, 512, true));
+		sleep_us(10 * SEC);
+	}
+	sleep_us(SEC);
+	for (i = 1; i <= 3; i++) {
+		CU_ASSERT_EQUAL(rte_mempool_avail_count(frames_pool), N_MBUFS - 3 + i);
+		sleep_us(10 * SEC + 10 * TICK_US); /* checked each second */
+	}
+	ASSERT_POOL_FULL();
+	CU_ASSERT_EQUAL(w->stats[STAT_DROP_FRAG], 3);
+	CU_ASSERT_EQUAL(w->wheel.armed, 0);
+	down();
+}
+
 int
 main(void)
 {
@@ -368,6 +393,7 @@ main(void)
 	CU_ADD_TEST(suite, test_reassembly);
 	CU_ADD_TEST(suite, test_fragments_bad);
 	CU_ADD_TEST(suite, test_fragment_flood);
+	CU_ADD_TEST(suite, test_fragment_expiry);
 	CU_basic_run_tests();
 	return CU_get_number_of_failures() || CU_get_error() ? 1 : 0;
 }
