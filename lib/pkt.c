@@ -99,8 +99,8 @@ fold(uint64_t sum)
 }
 
 /*
- * One's complement sum of n bytes (RFC 1071). Headers that were just written are read in words of 32 bits as they were stored:
- * a longer load would wait for the stores. A long rest goes in halves of 64-bit words, which the compiler vectorises.
+ * One's complement sum of n bytes (RFC 1071). Headers that were just written are read in words of 32 bits as they were
+ * stored: a longer load would wait for the stores. A long rest goes in halves of 64-bit words, which the compiler vectorises.
  */
 static inline uint16_t
 sum_bytes(const uint8_t *p, uint32_t n)

@@ -407,6 +407,34 @@ test_eviction(void)
 	down();
 }
 
+/* Strangers who ask for us are remembered as far as there is room, the latest of them. */
+static void
+test_strangers(void)
+{
+	uint8_t f[FRAME_MAX], sip[4] = {192, 0, 2, 0};
+	unsigned int i;
+	uint16_t n;
+
+	up(4);
+	for (i = 0; i < 6; i++) {
+		sip[3] = 30 + i;
+		input(f, put_arp(f, 1, other_mac, sip, our4));
+	}
+	CU_ASSERT_EQUAL(w->n_neighs, 4);
+	for (i = 6; i-- > 2;) {
+		n = get_host(30 + i);
+		CU_ASSERT_EQUAL(w->neighs[n].state, NEIGH_STALE);
+		link_neigh_put(w, n);
+	}
+	n = get_host(31); /* forgotten; takes the place of the longest unused, which is now 35 */
+	CU_ASSERT_EQUAL(w->neighs[n].state, NEIGH_INCOMPLETE);
+	n = get_host(34);
+	CU_ASSERT_EQUAL(w->neighs[n].state, NEIGH_STALE);
+	n = get_host(35);
+	CU_ASSERT_EQUAL(w->neighs[n].state, NEIGH_INCOMPLETE);
+	down();
+}
+
 /* --- answers to ARP and solicitations ----------------------------------------------------------------------- */
 
 static void
@@ -438,6 +466,8 @@ test_arp_input(void)
 	tx_clear();
 	refused("B45 claims our address", f, put_arp(f, 1, other_mac, our4, our4), STAT_DROP_ARP);
 	refused("B45 claims our address to us", f, put_arp(f, 2, other_mac, our4, our4), STAT_DROP_ARP);
+	put_arp(f, 1, other_mac, (uint8_t[4]){192, 0, 2, 3}, our4);
+	refused("B45 our address asks", f, 60, STAT_DROP_ARP);
 	refused("answer from a stranger", f, put_arp(f, 2, other_mac, (uint8_t[4]){192, 0, 2, 77}, our4),
 		STAT_DROP_ARP);
 	refused("gratuitous stranger", f,
@@ -697,6 +727,7 @@ main(void)
 	CU_ADD_TEST(suite, test_stale);
 	CU_ADD_TEST(suite, test_overwrite);
 	CU_ADD_TEST(suite, test_eviction);
+	CU_ADD_TEST(suite, test_strangers);
 	CU_ADD_TEST(suite, test_arp_input);
 	CU_ADD_TEST(suite, test_arp_learn);
 	CU_ADD_TEST(suite, test_nd_flags);

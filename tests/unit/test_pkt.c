@@ -374,6 +374,7 @@ static const struct {
 	{"option that says discard", 60, 8, {6, 0, 0x5e, 4}, STAT_DROP_IP_OPTIONS},
 	{"option that wants an error", 60, 8, {6, 0, 0x9e, 4}, STAT_DROP_IP_OPTIONS},
 	{"header over datagram", 60, 8, {6, 255, 1, 4}, STAT_DROP_IP_OPTIONS},
+	{"header over datagram, not over padding", 60, 8, {6, 8, 1, 4}, STAT_DROP_IP_OPTIONS},
 	{"hop-by-hop not first", 60, 16, {0, 0, 1, 4, [8] = 6, 0, 1, 4}, STAT_DROP_IP_OPTIONS},
 	{"authentication header", 51, 8, {6, 0}, STAT_DROP_IP_PROTO},
 	{"ESP", 50, 8, {6, 0}, STAT_DROP_IP_PROTO},
@@ -389,6 +390,7 @@ test_ip6_ext(void)
 	uint32_t len;
 
 	len = put_syn(f, 6, 5);
+	memset(g, 1, sizeof(g)); /* what is left of it is padding */
 	for (i = 0; i < RTE_DIM(ext); i++) {
 		n = ext[i].n;
 		memcpy(g, f, L4_V6);
@@ -396,7 +398,7 @@ test_ip6_ext(void)
 		memcpy(g + L4_V6 + n, f + L4_V6, len - L4_V6);
 		g[L3 + 6] = ext[i].first;
 		put16(g + L3 + 4, len - L4_V6 + n);
-		expect(ext[i].name, parse(g, len + n, 0, &s), ext[i].reason > 0 ? ext[i].reason : 0);
+		expect(ext[i].name, parse(g, len + n + 100, 0, &s), ext[i].reason > 0 ? ext[i].reason : 0);
 		if (ext[i].reason > 0)
 			continue;
 		CU_ASSERT_EQUAL(s.kind, ext[i].reason ? PKT_FRAG : PKT_TCP);
