@@ -99,10 +99,8 @@ next_slot(const uint64_t *map, unsigned int from)
 
 	if (word)
 		return __builtin_ctzll(word);
-	for (i = 1; i <= WHEEL_SLOTS / 64; i++) {
+	for (i = 1; i <= WHEEL_SLOTS / 64; i++) { /* last the first word again: nothing is left in its high part */
 		word = map[(first + i) & (WHEEL_SLOTS / 64 - 1)];
-		if (i == WHEEL_SLOTS / 64)
-			word &= (1ull << bit) - 1; /* the first word's low part */
 		if (word)
 			return i * 64 - bit + __builtin_ctzll(word);
 	}
