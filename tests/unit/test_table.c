@@ -352,6 +352,29 @@ test_hash(void)
 	table_fini(&t);
 }
 
+/* An IPv6 object whose bytes, ports and hash are those of an IPv4 flow is still another connection, and the other way round. */
+static void
+test_family(void)
+{
+	struct flow f4, f6;
+	struct tobj o;
+
+	setup(16, UINT32_MAX);
+	make_flow(&f4, 0);
+	f6 = f4;
+	f6.af = 6;
+	make_obj(&o, &f6);
+	CU_ASSERT_EQUAL(table_insert(&t, &o), 0);
+	CU_ASSERT_PTR_EQUAL(table_lookup(&t, &f6, o.hash), &o);
+	CU_ASSERT_PTR_NULL(table_lookup(&t, &f4, o.hash));
+	table_remove(&t, &o);
+	o.af = 4;
+	CU_ASSERT_EQUAL(table_insert(&t, &o), 0);
+	CU_ASSERT_PTR_EQUAL(table_lookup(&t, &f4, o.hash), &o);
+	CU_ASSERT_PTR_NULL(table_lookup(&t, &f6, o.hash));
+	table_fini(&t);
+}
+
 int
 main(void)
 {
@@ -368,6 +391,7 @@ main(void)
 	CU_ADD_TEST(suite, test_chains);
 	CU_ADD_TEST(suite, test_walk);
 	CU_ADD_TEST(suite, test_peek);
+	CU_ADD_TEST(suite, test_family);
 	CU_ADD_TEST(suite, test_hash);
 	CU_basic_run_tests();
 	return CU_get_number_of_failures() || CU_get_error() ? 1 : 0;
