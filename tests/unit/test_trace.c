@@ -121,6 +121,8 @@ static const struct row rows[] = {
 	  4, TCP_ACK, 0, 8, { 0 }, 4 },
 	{ "Flags [.] [bad hdr length 60 - too long, > 28]",
 	  4, TCP_ACK, 0, 8, { 0 }, 15 },
+	{ "Flags [.] [bad hdr length 24 - too long, > 20]",
+	  4, TCP_ACK, 0, 0, { 0 }, 6 },
 	{ "Flags [S], seq 4294967290, win 65535, options [mss 1440,sackOK,TS val 1 ecr 0,nop,wscale 7], length 0",
 	  6, TCP_SYN, 20, 0, { 2, 4, 5, 160, 4, 2, 8, 10, 0, 0, 0, 1, 0, 0, 0, 0, 1, 3, 3, 7 } },
 	{ "Flags [S.], seq 4294967290, ack 123456, win 65535, options [mss 1440], length 0",
@@ -133,6 +135,8 @@ static const struct row rows[] = {
 	  6, TCP_FIN | TCP_ACK },
 	{ "Flags [R], seq 4294967290, win 65535, length 0",
 	  6, TCP_RST },
+	{ "Flags [.], ack 123456, win 65535, options [[bad opt]",
+	  4, TCP_ACK, 4, 0, { 200, 5, 1, 2 } },
 	/* Here tcpdump knows the option (experiments, fast open, MD5, user timeout); these lines are our own. */
 	{ "Flags [.], ack 123456, win 65535, options [nop,unknown-254,nop], length 0",
 	  4, TCP_ACK, 4, 0, { 1, 254, 2, 1 } },
