@@ -255,7 +255,8 @@ test_budget(void)
 static void
 test_long_jump(void)
 {
-	static const uint64_t distances[] = { 1, 255, 256, 257, 65535, 65536, 65537, 1 << 24, (1 << 24) + 1, FAR - 1, FAR };
+	static const uint64_t distances[] = { 1, 255, 256, 257, 65535, 65536, 65537, 1 << 24, (1 << 24) + 1, 3 << 23, FAR - 1,
+					      FAR };
 	const uint64_t starts[] = { 0, 255, 0xffffff, UINT32_MAX - 5ull, (1ull << 40) + 12345 };
 	unsigned int i, k;
 
