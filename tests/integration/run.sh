@@ -12,7 +12,7 @@ for f in "$HERE"/test_*.sh; do . "$f"; done
 BUILD=${BUILD:-$TOP/build}
 TERN=$BUILD/app/tern
 PEER=$HERE/peer.py
-TEST_TIMEOUT_S=${TEST_TIMEOUT_S:-150}
+TEST_TIMEOUT_S=${TEST_TIMEOUT_S:-240} # the demo builds, too
 HOST=192.0.2.1
 HOST6=2001:db8::1
 LCORES=0
