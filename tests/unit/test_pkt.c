@@ -374,7 +374,7 @@ static const struct {
 	{"option that says discard", 60, 8, {6, 0, 0x5e, 4}, STAT_DROP_IP_OPTIONS},
 	{"option that wants an error", 60, 8, {6, 0, 0x9e, 4}, STAT_DROP_IP_OPTIONS},
 	{"header over datagram", 60, 8, {6, 255, 1, 4}, STAT_DROP_IP_OPTIONS},
-	{"header over datagram, not over padding", 60, 8, {6, 8, 1, 4}, STAT_DROP_IP_OPTIONS},
+	{"header over datagram, not over padding", 43, 8, {6, 8, 2, 0}, STAT_DROP_IP_OPTIONS},
 	{"hop-by-hop not first", 60, 16, {0, 0, 1, 4, [8] = 6, 0, 1, 4}, STAT_DROP_IP_OPTIONS},
 	{"authentication header", 51, 8, {6, 0}, STAT_DROP_IP_PROTO},
 	{"ESP", 50, 8, {6, 0}, STAT_DROP_IP_PROTO},
