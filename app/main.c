@@ -338,8 +338,10 @@ go(void)
 		pthread_join(thread, NULL);
 		failed = final_report() + (rc != 0);
 	}
-	for (i = 0; i < n_stacks; i++)
+	for (i = 0; i < n_stacks; i++) {
 		tern_destroy(stacks[i].tern);
+		role_free(&stacks[i]);
+	}
 	return failed;
 }
 
@@ -371,9 +373,11 @@ static int
 start_eal(int argc, char **argv)
 {
 	static char *args[ARGS_MAX + 1];
-	char *word, *save = NULL, *text = options.eal_args ? strdup(options.eal_args) : NULL;
+	static char *text; /* EAL keeps pointers into it */
+	char *word, *save = NULL;
 	int i, n = 0;
 
+	text = options.eal_args ? strdup(options.eal_args) : NULL;
 	args[n++] = argv[0];
 	for (word = text ? strtok_r(text, " \t", &save) : NULL; word; word = strtok_r(NULL, " \t", &save)) {
 		if (n == ARGS_MAX)

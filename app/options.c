@@ -340,6 +340,8 @@ static void
 new_content(struct options *o)
 {
 	if (o->content_of_file && !origin.file) {
+		free((void *)(uintptr_t)o->root);
+		free((void *)(uintptr_t)o->body);
 		o->root = o->body = NULL;
 		o->body_size = 0;
 	}

@@ -17,23 +17,26 @@ const unsigned int n_roles = RTE_DIM(roles);
 /* --- objects ------------------------------------------------------------------------------------------------- */
 
 int
-slab_init(struct slab *s, uint32_t n, size_t size, void *owner)
+slab_init(struct slab *s, struct stack *st, struct tern_worker *w, uint32_t n, size_t size, void *owner)
 {
+	char *mem = calloc(n, size);
 	uint32_t i;
 
 	TAILQ_INIT(&s->idle);
 	TAILQ_INIT(&s->active);
 	TAILQ_INIT(&s->again);
-	s->mem = calloc(n, size);
-	if (!s->mem)
+	if (!mem) {
 		complain("no memory for %u connections of %zu bytes: lower --max-conns", n, size);
-	for (i = 0; s->mem && i < n; i++) {
-		struct item *it = (struct item *)((char *)s->mem + i * size);
+		return -ENOMEM;
+	}
+	st->items[tern_worker_index(w)] = mem;
+	for (i = 0; i < n; i++) {
+		struct item *it = (struct item *)(mem + i * size);
 
 		it->owner = owner;
 		TAILQ_INSERT_TAIL(&s->idle, it, next);
 	}
-	return s->mem ? 0 : -ENOMEM;
+	return 0;
 }
 
 struct item *
@@ -105,6 +108,18 @@ role_state(struct stack *s, struct tern_worker *w, size_t size)
 		complain("no EAL memory for the role: raise -m");
 	s->state[tern_worker_index(w)] = p;
 	return p;
+}
+
+void
+role_free(struct stack *s)
+{
+	unsigned int i;
+
+	for (i = 0; i < s->n_workers; i++) {
+		rte_free(s->state[i]);
+		free(s->items[i]);
+		s->state[i] = s->items[i] = NULL;
+	}
 }
 
 uint64_t

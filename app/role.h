@@ -21,6 +21,7 @@ struct stack {
 	unsigned int lcores[TERN_WORKER_MAX];
 	unsigned int n_workers;
 	void *state[TERN_WORKER_MAX]; /* the role's, per worker */
+	void *items[TERN_WORKER_MAX]; /* memory of its slab */
 	void *shared;                 /* the role's, made by init() */
 	bool stopping;                /* set by the control thread: open nothing new */
 	unsigned int finished;        /* workers whose role has nothing left to do */
@@ -62,12 +63,11 @@ TAILQ_HEAD(items, item);
 
 struct slab {
 	struct items idle, active, again;
-	void *mem;
 	uint32_t n_active;
 };
 
-/** @return 0 or -ENOMEM after one line. */
-int slab_init(struct slab *s, uint32_t n, size_t size, void *owner);
+/** @return 0 or -ENOMEM after one line. The memory is the stack's. */
+int slab_init(struct slab *s, struct stack *st, struct tern_worker *w, uint32_t n, size_t size, void *owner);
 /** NULL: none left. All but the header keeps what it held before. */
 struct item *slab_get(struct slab *s, struct tern_conn *c, uint64_t now_us);
 void slab_put(struct slab *s, struct item *i);
@@ -82,6 +82,8 @@ int role_listen(struct stack *s, struct tern_worker *w, const struct tern_ops *o
 void role_unlisten(struct tern_listener *l[2]);
 /** Per-worker memory of a role, on the worker's NUMA node, zeroed; kept in s->state. NULL after one line. */
 void *role_state(struct stack *s, struct tern_worker *w, size_t size);
+/** Free what role_state() and slab_init() gave, when no worker runs. */
+void role_free(struct stack *s);
 /** The role's number k of every worker, summed: state starts with `uint64_t n[]`. */
 uint64_t role_sum(const struct stack *s, unsigned int k);
 /** Byte i of every request and response: position dependent, so that a shifted stream is noticed. */

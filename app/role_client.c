@@ -487,7 +487,7 @@ start(struct stack *s, struct tern_worker *w)
 		cl->finished = true;
 		__atomic_fetch_add(&s->finished, 1, __ATOMIC_RELEASE);
 	}
-	return slab_init(&cl->slab, RTE_MAX(cl->concurrency, 1u), sizeof(struct client_conn), cl);
+	return slab_init(&cl->slab, s, w, RTE_MAX(cl->concurrency, 1u), sizeof(struct client_conn), cl);
 }
 
 static void

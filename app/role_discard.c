@@ -71,7 +71,7 @@ start(struct stack *s, struct tern_worker *w)
 	if (!d)
 		return -ENOMEM;
 	d->s = s;
-	rc = slab_init(&d->slab, s->o->conf.max_conns, sizeof(struct item), d);
+	rc = slab_init(&d->slab, s, w, s->o->conf.max_conns, sizeof(struct item), d);
 	return rc ? rc : role_listen(s, w, &listen_ops, d, d->l);
 }
 

@@ -95,7 +95,7 @@ start(struct stack *s, struct tern_worker *w)
 	if (!e)
 		return -ENOMEM;
 	e->s = s;
-	rc = slab_init(&e->slab, s->o->conf.max_conns, sizeof(struct echo_conn), e);
+	rc = slab_init(&e->slab, s, w, s->o->conf.max_conns, sizeof(struct echo_conn), e);
 	return rc ? rc : role_listen(s, w, &listen_ops, e, e->l);
 }
 

@@ -17,8 +17,8 @@
 
 #define FLOOD_MBUFS 8191u
 #define FLOOD_BURST 32u
-#define FLOOD_NET RTE_IPV4(203, 0, 113, 0)
-#define FLOOD_GW RTE_IPV4(203, 0, 113, 2)
+#define FLOOD_NET 0xcb007100u /* 203.0.113.0, RFC 5737 */
+#define FLOOD_GW (FLOOD_NET + 2)
 #define ASK_US 100000u /* between ARP requests */
 
 struct syn {

@@ -379,7 +379,7 @@ start(struct stack *s, struct tern_worker *w)
 	if (!h)
 		return -ENOMEM;
 	h->s = s;
-	rc = slab_init(&h->slab, s->o->conf.max_conns, sizeof(struct http_conn), h);
+	rc = slab_init(&h->slab, s, w, s->o->conf.max_conns, sizeof(struct http_conn), h);
 	return rc ? rc : role_listen(s, w, &listen_ops, h, h->l);
 }
 

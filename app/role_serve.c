@@ -133,7 +133,7 @@ start(struct stack *s, struct tern_worker *w)
 	if (!v)
 		return -ENOMEM;
 	v->s = s;
-	rc = slab_init(&v->slab, s->o->conf.max_conns, sizeof(struct serve_conn), v);
+	rc = slab_init(&v->slab, s, w, s->o->conf.max_conns, sizeof(struct serve_conn), v);
 	return rc ? rc : role_listen(s, w, &listen_ops, v, v->l);
 }
 
