@@ -249,6 +249,13 @@ test_budget(void)
 	CU_ASSERT_EQUAL(count_fired, N_NODES);
 	CU_ASSERT(calls <= 3 * N_NODES / 100 + 2);
 	CU_ASSERT_EQUAL(wheel_next(&w), UINT64_MAX);
+	wheel_init(&w, 1000);
+	for (i = 0; i < 2; i++)
+		wheel_arm(&w, &nodes[i], 1090);
+	last_fired = 0;
+	CU_ASSERT_EQUAL(wheel_advance(&w, 1100, 1, count_fire, NULL), 1);
+	CU_ASSERT_EQUAL(wheel_advance(&w, 1050, NO_BUDGET, count_fire, NULL), 1); /* due is due, and time stays */
+	CU_ASSERT_EQUAL(w.now, 1090);
 }
 
 /* A node alone costs at most one pop a level, whatever the distance; empty time costs none. */
