@@ -327,7 +327,6 @@ take_fin(struct worker *w, struct conn *c)
 		tcp_set_state(w, &c->o, TERN_CLOSING);
 		break;
 	case TERN_FIN_WAIT_2:
-		tcp_send_ctl(w, c, TCP_ACK, c->snd_max);
 		tcp_timewait_enter(w, c);
 		break;
 	}

@@ -22,6 +22,8 @@ tcp_timewait_enter(struct worker *w, struct conn *c)
 	struct timewait *tw = pool_get(&w->timewaits[c->af == 6]);
 	const uint32_t wnd = c->rcv_adv - c->rcv_nxt;
 
+	if (c->pend & P_ACK) /* of their FIN, now or earlier in this burst: the output pass will not see c again */
+		tcp_send_ctl(w, c, TCP_ACK, c->snd_max);
 	if (unlikely(!tw)) {
 		STAT_INC(w, TW_OVERFLOW);
 		tcp_drop(w, c, 0);

@@ -72,6 +72,19 @@ test_simultaneous_pair(void)
 	CHECK_EQ(bed.n[0].w->table.count + bed.n[1].w->table.count, 0);
 }
 
+/* Their FIN and the ACK of ours in one burst: CLOSING lasts for no pass, yet its ACK is owed. */
+static void
+test_simultaneous_one_burst(void)
+{
+	fx_fin_wait_1();
+	bed.corked = true;
+	tx(FIN | ACK, 1, 1, 0);
+	tx(ACK, 2, 2, 0);
+	uncork();
+	expect(ACK, 2, 2, 0);
+	expect_silence();
+}
+
 /* Half-close by us: the peer goes on sending, all of it arrives. */
 static void
 test_half_close_receive(void)
@@ -426,6 +439,7 @@ main(int argc, char **argv)
 		{"passive", test_passive},
 		{"simultaneous", test_simultaneous},
 		{"simultaneous, two terns", test_simultaneous_pair},
+		{"simultaneous, one burst", test_simultaneous_one_burst},
 		{"half-close, receiving", test_half_close_receive},
 		{"half-close, sending", test_half_close_send},
 		{"FIN after the data", test_fin_after_data},
