@@ -2,9 +2,10 @@
 /*
  * Buckets of one cache line: seven tagged pointers and the number of a spare bucket that continues the line, 0 for none. The tag
  * is the upper 16 bits of the hash, kept in the bits of a pointer that user space leaves free (47-bit addresses), so a
- * look-up that misses touches one line and no object. There are as many buckets that the mean load is 2 to 4 of 7 at the
- * limit, and one spare for every eight: with a keyed hash a full line is rare (Poisson, < 5%) and cannot be provoked. No spare
- * left: -ENOSPC, which the caller counts. Removal moves nothing and leaves no tombstone; an empty spare goes back.
+ * look-up that misses touches one line and no object. There are as many buckets that the mean load is at most 4 of 7 at the
+ * limit, and one spare for every eight and eight more: with a keyed hash a full line is rare (Poisson, about 5%) and cannot be
+ * provoked, but in a small table their number varies (with 16 buckets and 3 spares, 4 of 20000 fillings to the limit failed).
+ * No spare left: -ENOSPC, which the caller counts. Removal moves nothing and leaves no tombstone; an empty spare goes back.
  */
 #include <errno.h>
 #include <rte_branch_prediction.h>
@@ -22,7 +23,7 @@ table_init(struct table *t, uint32_t max, const uint8_t key[32], int node)
 	uint32_t i;
 
 	memset(t, 0, sizeof(*t));
-	t->n_spare = n / 8 + 1;
+	t->n_spare = n / 8 + 8;
 	t->bytes = ((size_t)n + t->n_spare) * sizeof(struct bucket);
 	t->buckets = node_alloc(t->bytes, node);
 	if (!t->buckets)
