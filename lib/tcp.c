@@ -12,6 +12,7 @@
 #include <rte_mbuf.h>
 #include "tcp.h"
 
+#define LOCAL_RUN 64u /* connects from one local address before the next: a word of the port set's map */
 #define PEND_ROUNDS 8 /* a callback may mark other connections: bound what one poll chases */
 
 void
@@ -325,8 +326,15 @@ choose_local(struct worker *w, const struct tern_endpoint *local, const struct t
 	}
 	if (f->af == 4 ? !ifc->laddr4 : !ifc->has6)
 		return -EADDRNOTAVAIL;
-	/* Spread over the local addresses; every one is tried before the answer is no. */
-	first = count > 1 ? (uint32_t)(((worker_rand(w) >> 32) * count) >> 32) : 0;
+	/*
+	 * Spread over the local addresses, a run of connections each: their ports lie in one word of one port set. Every
+	 * address is tried before the answer is no.
+	 */
+	if ((++w->n_connects & (LOCAL_RUN - 1)) == 0)
+		w->local_next++;
+	if (w->local_next >= count)
+		w->local_next = 0;
+	first = w->local_next;
 	for (i = 0; i < count && rc == -EADDRNOTAVAIL; i++) {
 		link_local_addr(ifc, f->af, first + i < count ? first + i : first + i - count, a);
 		memcpy(f->af == 4 ? (void *)&f->addr.laddr4 : f->addr.laddr6, a, f->af == 4 ? 4 : 16);

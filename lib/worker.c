@@ -217,6 +217,13 @@ stage_parse(struct worker *w, const struct iface *ifc, struct rte_mbuf *m, struc
 	return true;
 }
 
+static inline void
+prefetch_headers(const struct rte_mbuf *m)
+{
+	rte_prefetch0(rte_pktmbuf_mtod(m, char *));
+	rte_prefetch0(rte_pktmbuf_mtod(m, char *) + RTE_CACHE_LINE_SIZE);
+}
+
 void
 worker_input(struct worker *w, uint8_t ifidx, struct rte_mbuf **m, unsigned int n)
 {
@@ -230,10 +237,10 @@ worker_input(struct worker *w, uint8_t ifidx, struct rte_mbuf **m, unsigned int 
 		rte_prefetch0((char *)m[i] + RTE_CACHE_LINE_SIZE);
 	}
 	for (i = 0; i < RTE_MIN(n, 4u); i++)
-		rte_prefetch0(rte_pktmbuf_mtod(m[i], void *));
+		prefetch_headers(m[i]);
 	for (i = 0; i < n; i++) {
 		if (i + 4 < n)
-			rte_prefetch0(rte_pktmbuf_mtod(m[i + 4], void *));
+			prefetch_headers(m[i + 4]);
 		k += stage_parse(w, ifc, m[i], &segs[k]);
 	}
 	for (i = 0; i < k; i++)

@@ -68,7 +68,7 @@ struct worker {
 	struct tern_listener *lhash[256];
 	uint32_t n_listeners, reserved_requests;
 	uint32_t accept_queued, half_open;
-	struct portset *portsets;
+	uint32_t n_connects, local_next; /* which local address connect takes */
 	struct pool portset_pool;
 	struct portset **portset_hash;
 	struct neigh *neighs; /* max_neighs, and one more: link.c */
@@ -115,6 +115,8 @@ worker_mbuf(struct worker *w)
 
 		rte_prefetch0(cache->objs[cache->len - 9]);
 		rte_prefetch0((const char *)cache->objs[cache->len - 9] + RTE_CACHE_LINE_SIZE);
+		/* headers end up on both sides of the headroom's end */
+		rte_prefetch0((const char *)near->buf_addr + RTE_PKTMBUF_HEADROOM - RTE_CACHE_LINE_SIZE);
 		rte_prefetch0((const char *)near->buf_addr + RTE_PKTMBUF_HEADROOM);
 	}
 	return rte_pktmbuf_alloc(w->mp);
