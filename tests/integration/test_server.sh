@@ -137,7 +137,7 @@ test_wireshark_is_content() {
 		in_ns curl -sS --max-time 30 -o "$LIB_TMP/got" "http://$host/10m.bin" || fail "curl from $host"
 		in_ns curl -sS --max-time 30 -H 'Connection: close' -o "$LIB_TMP/got" "http://$host/" || fail "curl from $host"
 	done
-	sleep 0.5
+	sleep 2 # the kernel hands tcpdump its last block of packets within a second
 	kill -TERM $dump && wait $dump
 	bad=$(tshark -n -r "$LIB_TMP/clean.pcap" -Y 'tcp.analysis.retransmission || tcp.analysis.out_of_order ||
 		tcp.analysis.zero_window || tcp.analysis.duplicate_ack || tcp.analysis.ack_lost_segment || tcp.flags.reset == 1' 2>/dev/null)
