@@ -92,6 +92,21 @@ test_demo() {
 	grep -q 'done: everything held' "$LIB_TMP/tern.out" || fail "the demo did not reach its end"
 }
 
+# Interrupted in the middle it leaves nothing: no namespace, no process, no file.
+test_demo_interrupted() {
+	local pid
+	TMPDIR=$LIB_TMP setsid "$TOP/scripts/demo.sh" >"$LIB_TMP/tern.out" 2>"$LIB_TMP/tern.err" &
+	pid=$!
+	LIB_PIDS+=($pid)
+	wait_for 120 grep -q 'tern serves HTTP' "$LIB_TMP/tern.out" || fail "the demo did not start"
+	sleep 1.5
+	kill -TERM $pid
+	wait_exit 30 $pid
+	[ $? = 143 ] || fail "demo.sh ended with $? after SIGTERM, expected 143"
+	ip netns list | grep -q "tern-demo$pid" && fail "its namespace is still there"
+	pgrep -f "ip=192.0.2.1.*tern-demo$pid" >/dev/null && fail "a process of it is still there"
+	[ -z "$(find "$LIB_TMP" -mindepth 1 -maxdepth 1 -name 'tern.??????')" ] || fail "its temporary files are still there"
+}
 
 test_setup_usage() {
 	"$TOP/scripts/setup.sh" nonsense >"$LIB_TMP/tern.out" 2>&1 && fail "nonsense was accepted"
