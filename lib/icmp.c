@@ -78,7 +78,8 @@ echo4(struct worker *w, struct seg *s)
 	ip->src_addr = s->flow.addr.laddr4;
 	ip->dst_addr = s->flow.addr.raddr4;
 	STAT_INC(w, ECHO_REPLY);
-	link_reply(w, s->ifidx, s->m);
+	link_turn(&w->ifs[s->ifidx], s->m);
+	link_send_frame(w, &w->ifs[s->ifidx], s->m);
 	return SEG_TAKEN;
 }
 
@@ -95,7 +96,8 @@ echo6(struct worker *w, struct seg *s)
 	memcpy(ip->src_addr, s->flow.addr.laddr6, 16);
 	memcpy(ip->dst_addr, s->flow.addr.raddr6, 16);
 	STAT_INC(w, ECHO_REPLY);
-	link_reply(w, s->ifidx, s->m);
+	link_turn(&w->ifs[s->ifidx], s->m);
+	link_send_frame(w, &w->ifs[s->ifidx], s->m);
 	return SEG_TAKEN;
 }
 

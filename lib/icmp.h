@@ -18,7 +18,7 @@ bool link_neigh_heard(struct worker *w, uint8_t ifidx, uint8_t af, const void *a
 		      enum heard how);
 /** Is addr on ifc's own subnet? */
 bool link_on_link(const struct iface *ifc, uint8_t af, const void *addr);
-/** Send a whole frame of our own making; checksums as in link_output(). Consumes m. */
+/** Send a whole ICMP frame, l3_len set, checksums filled in here. Consumes m. */
 void link_send_frame(struct worker *w, struct iface *ifc, struct rte_mbuf *m);
 
 /* Return SEG_DONE, SEG_TAKEN or a reason (tcp.h). */

@@ -21,6 +21,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <rte_arp.h>
+#include "cksum.h"
 #include "frag.h"
 #include "icmp.h"
 #include "tcp.h"
@@ -190,62 +191,28 @@ transmit(struct worker *w, struct iface *ifc, struct rte_mbuf *m)
 	ifc->tx[ifc->n_tx++] = m;
 }
 
-/* Transport checksum of the frame m: by the device where it can and the protocol is TCP, else here. */
-static inline uint64_t
-set_l4_cksum(const struct iface *ifc, struct rte_mbuf *m, void *ip, uint8_t proto, uint32_t len, uint64_t flags)
-{
-	const uint16_t l4_off = L2_LEN + m->l3_len;
-	uint16_t *field;
-
-	if (likely(proto == IPPROTO_TCP)) {
-		field = rte_pktmbuf_mtod_offset(m, uint16_t *, l4_off + offsetof(struct rte_tcp_hdr, cksum));
-		if (ifc->tx_tcp_cksum) {
-			const bool v4 = flags & RTE_MBUF_F_TX_IPV4;
-
-			flags |= RTE_MBUF_F_TX_TCP_CKSUM;
-			*field = v4 ? rte_ipv4_phdr_cksum(ip, flags) : rte_ipv6_phdr_cksum(ip, flags);
-			return flags;
-		}
-	} else {
-		field = rte_pktmbuf_mtod_offset(m, uint16_t *, l4_off + 2); /* ICMP, ICMPv6 */
-	}
-	*field = 0;
-	*field = pkt_l4_cksum(m, L2_LEN, l4_off, len, proto);
-	return flags;
-}
-
-/* All checksums of the frame m, which starts at its Ethernet header. */
-static inline void
-set_cksum(const struct iface *ifc, struct rte_mbuf *m)
-{
-	struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod_offset(m, struct rte_ipv4_hdr *, L2_LEN);
-	struct rte_ipv6_hdr *ip6 = (struct rte_ipv6_hdr *)ip;
-	uint64_t flags;
-	uint32_t len;
-
-	m->l2_len = L2_LEN;
-	if (ip->version_ihl >> 4 == 4) {
-		flags = RTE_MBUF_F_TX_IPV4;
-		ip->hdr_checksum = 0;
-		if (ifc->tx_ip_cksum)
-			flags |= RTE_MBUF_F_TX_IP_CKSUM;
-		else
-			ip->hdr_checksum = (uint16_t)~pkt_ip4_sum(ip);
-		len = rte_be_to_cpu_16(ip->total_length) - m->l3_len;
-		flags = set_l4_cksum(ifc, m, ip, ip->next_proto_id, len, flags);
-	} else {
-		len = rte_be_to_cpu_16(ip6->payload_len);
-		flags = set_l4_cksum(ifc, m, ip6, ip6->proto, len, RTE_MBUF_F_TX_IPV6);
-	}
-	if (!(flags & (RTE_MBUF_F_TX_IP_CKSUM | RTE_MBUF_F_TX_TCP_CKSUM)))
-		flags = 0; /* nothing asked of the device: keep its simple path */
-	m->ol_flags = (m->ol_flags & KEEP_FLAGS) | flags;
-}
-
 void
 link_send_frame(struct worker *w, struct iface *ifc, struct rte_mbuf *m)
 {
-	set_cksum(ifc, m);
+	struct rte_ipv4_hdr *ip;
+	uint16_t *field;
+	bool v4;
+
+	if (unlikely(m->nb_segs > 1 && !ifc->tx_multi_seg && rte_pktmbuf_linearize(m))) {
+		drop(w, m, STAT_DROP_TX_FULL);
+		return;
+	}
+	ip = rte_pktmbuf_mtod_offset(m, struct rte_ipv4_hdr *, L2_LEN);
+	field = rte_pktmbuf_mtod_offset(m, uint16_t *, L2_LEN + m->l3_len + 2); /* of ICMP and ICMPv6 */
+	v4 = ip->version_ihl >> 4 == 4;
+	if (v4) {
+		ip->hdr_checksum = 0;
+		ip->hdr_checksum = (uint16_t)~cksum_fold(cksum_bytes(ip, sizeof(*ip)));
+	}
+	*field = 0;
+	*field = pkt_l4_cksum(m, L2_LEN, L2_LEN + m->l3_len, m->pkt_len - L2_LEN - m->l3_len,
+			      v4 ? IPPROTO_ICMP : IPPROTO_ICMPV6);
+	m->ol_flags &= KEEP_FLAGS;
 	transmit(w, ifc, m);
 }
 
@@ -253,15 +220,8 @@ void
 link_reply(struct worker *w, uint8_t ifidx, struct rte_mbuf *m)
 {
 	struct iface *ifc = &w->ifs[ifidx];
-	struct rte_ether_hdr *eth = rte_pktmbuf_mtod(m, struct rte_ether_hdr *);
 
-	eth->dst_addr = eth->src_addr;
-	eth->src_addr = ifc->mac;
-	if (unlikely(m->nb_segs > 1 && !ifc->tx_multi_seg && rte_pktmbuf_linearize(m))) {
-		drop(w, m, STAT_DROP_TX_FULL);
-		return;
-	}
-	set_cksum(ifc, m);
+	link_turn(ifc, m);
 	transmit(w, ifc, m);
 }
 
@@ -582,7 +542,6 @@ link_output(struct worker *w, uint8_t ifidx, uint16_t idx, struct rte_mbuf *m)
 	eth->dst_addr = n->mac;
 	eth->src_addr = ifc->mac;
 	eth->ether_type = n->af == 4 ? RTE_BE16(RTE_ETHER_TYPE_IPV4) : RTE_BE16(RTE_ETHER_TYPE_IPV6);
-	set_cksum(ifc, m);
 	if (likely(n->state == NEIGH_REACHABLE))
 		transmit(w, ifc, m);
 	else

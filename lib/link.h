@@ -25,7 +25,7 @@ struct iface {
 	uint16_t mtu;
 	uint16_t port_id, queue; /* for the engine */
 	uint8_t idx;
-	bool tx_ip_cksum, tx_tcp_cksum, tx_multi_seg; /* the device does it */
+	bool tx_tcp_cksum, tx_multi_seg; /* the device does it */
 	uint32_t laddr4, count4, mask4, gw4; /* laddr4, mask4, gw4: network order; laddr4 0: no IPv4 */
 	uint8_t laddr6[16], gw6[16], ll6[16]; /* ll6: link-local from the MAC */
 	uint8_t prefix6;
@@ -94,13 +94,21 @@ void link_neigh_put(struct worker *w, uint16_t idx);
 /** n's wheel timer fired (kind TOBJ_NEIGH). */
 void link_timer(struct worker *w, struct neigh *n);
 
-/** Output. m starts at the IP header, complete except for checksums (l3_len/l4_len set in m, TCP or ICMP):
- *  prepend Ethernet for neighbour idx, checksum by device or software, queue on ifc->tx or the neighbour's queue.
- *  Consumes m. */
+/** Output. m starts at the IP header, checksums included or asked of the device (ol_flags): prepend Ethernet for
+ *  neighbour idx, queue on ifc->tx or the neighbour's queue. Consumes m. */
 void link_output(struct worker *w, uint8_t ifidx, uint16_t neigh, struct rte_mbuf *m);
 /** Same for an answer that rewrote the received frame: m starts at its Ethernet header with the received MACs, which
  *  are swapped. Consumes m. */
 void link_reply(struct worker *w, uint8_t ifidx, struct rte_mbuf *m);
+/** Send the frame of m back where it came from. */
+static inline void
+link_turn(const struct iface *ifc, struct rte_mbuf *m)
+{
+	struct rte_ether_hdr *eth = rte_pktmbuf_mtod(m, struct rte_ether_hdr *);
+
+	eth->dst_addr = eth->src_addr;
+	eth->src_addr = ifc->mac;
+}
 /** Room on ifc->tx for n more packets? */
 static inline bool
 link_tx_room(const struct iface *ifc, unsigned int n)

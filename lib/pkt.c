@@ -10,6 +10,7 @@
  */
 #include <netinet/in.h>
 #include <rte_branch_prediction.h>
+#include "cksum.h"
 #include "link.h"
 #include "pkt.h"
 #include "stats.h"
@@ -88,85 +89,39 @@ trim(struct rte_mbuf *m, uint32_t n)
 
 /* --- checksums ---------------------------------------------------------------------------------------------- */
 
-static inline uint16_t
-fold(uint64_t sum)
-{
-	sum = (sum & 0xffffffff) + (sum >> 32);
-	sum = (sum & 0xffffffff) + (sum >> 32);
-	sum = (sum & 0xffff) + (sum >> 16);
-	sum = (sum & 0xffff) + (sum >> 16);
-	return (uint16_t)sum;
-}
-
-/*
- * One's complement sum of n bytes (RFC 1071). Headers that were just written are read in words of 32 bits as they were
- * stored: a longer load would wait for the stores. A long rest goes in halves of 64-bit words, which the compiler vectorises.
- */
-static inline uint16_t
-sum_bytes(const uint8_t *p, uint32_t n)
-{
-	uint64_t a = 0, b = 0, v;
-	uint32_t head = RTE_MIN(n, 96u), w;
-	uint16_t h;
-
-	n -= head;
-	for (; head >= 4; head -= 4, p += 4) {
-		memcpy(&w, p, 4);
-		a += w;
-	}
-	n += head;
-	for (; n >= 8; n -= 8, p += 8) {
-		memcpy(&v, p, 8);
-		a += v & 0xffffffff;
-		b += v >> 32;
-	}
-	if (n & 4) {
-		memcpy(&w, p, 4);
-		b += w;
-		p += 4;
-	}
-	if (n & 2) {
-		memcpy(&h, p, 2);
-		b += h;
-		p += 2;
-	}
-	if (n & 1)
-		b += rte_cpu_to_be_16(*p << 8);
-	return fold((a & UINT32_MAX) + (a >> 32) + (b & UINT32_MAX) + (b >> 32));
-}
-
 static inline uint64_t
 pseudo_sum(const uint8_t *ip, uint32_t l4_len, uint8_t proto)
 {
 	const uint64_t fixed = (uint64_t)rte_cpu_to_be_16(proto) + rte_cpu_to_be_32(l4_len);
-	uint32_t a[2];
 
 	if (ip[0] >> 4 == 6)
-		return fixed + sum_bytes(ip + offsetof(struct rte_ipv6_hdr, src_addr), 32);
-	memcpy(a, ip + offsetof(struct rte_ipv4_hdr, src_addr), 8);
-	return fixed + a[0] + a[1];
+		return cksum_add(fixed, cksum_bytes(ip + offsetof(struct rte_ipv6_hdr, src_addr), 32));
+	return cksum_add(fixed, cksum_bytes(ip + offsetof(struct rte_ipv4_hdr, src_addr), 8));
 }
 
 uint16_t
 pkt_l4_cksum(const struct rte_mbuf *m, uint16_t l3_off, uint16_t l4_off, uint32_t l4_len, uint8_t proto)
 {
 	const uint8_t *ip = rte_pktmbuf_mtod_offset(m, const uint8_t *, l3_off);
-	uint64_t sum = proto == IPPROTO_ICMP ? 0 : pseudo_sum(ip, l4_len, proto);
+	uint64_t sum = proto == IPPROTO_ICMP ? 0 : pseudo_sum(ip, l4_len, proto), part;
 	uint32_t off = l4_off, n, done = 0;
-	uint16_t part;
 
+	if (likely(l4_off + l4_len <= m->data_len)) {
+		sum = cksum_add(sum, cksum_bytes(rte_pktmbuf_mtod_offset(m, const uint8_t *, off), l4_len));
+		return (uint16_t)~cksum_fold(sum);
+	}
 	for (; m && done < l4_len; m = m->next) {
 		if (off >= m->data_len) {
 			off -= m->data_len;
 			continue;
 		}
 		n = RTE_MIN(m->data_len - off, l4_len - done);
-		part = sum_bytes(rte_pktmbuf_mtod_offset(m, const uint8_t *, off), n);
-		sum += done & 1 ? (uint16_t)(part << 8 | part >> 8) : part; /* RFC 1071 2(B) */
+		part = cksum_bytes(rte_pktmbuf_mtod_offset(m, const uint8_t *, off), n);
+		sum = cksum_add(sum, done & 1 ? cksum_odd(part) : part);
 		done += n;
 		off = 0;
 	}
-	return (uint16_t)~fold(sum);
+	return (uint16_t)~cksum_fold(sum);
 }
 
 /* Right, by the device's word or our own sum. NONE means that the device vouches for the data though the field was
@@ -188,9 +143,7 @@ ip4_cksum_ok(const struct rte_mbuf *m, const struct rte_ipv4_hdr *ip, uint32_t h
 
 	if (rx)
 		return rx != RTE_MBUF_F_RX_IP_CKSUM_BAD;
-	if (likely(hlen == sizeof(*ip)))
-		return pkt_ip4_sum(ip) == 0xffff;
-	return sum_bytes((const uint8_t *)ip, hlen) == 0xffff;
+	return cksum_fold(cksum_bytes(ip, hlen)) == 0xffff;
 }
 
 /* --- TCP ---------------------------------------------------------------------------------------------------- */

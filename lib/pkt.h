@@ -58,20 +58,6 @@ struct iface;
  */
 int pkt_parse(const struct iface *ifc, struct rte_mbuf *m, struct seg *s);
 
-/** One's complement sum of an IPv4 header without options, checksum field included. */
-static inline uint16_t
-pkt_ip4_sum(const struct rte_ipv4_hdr *ip)
-{
-	uint32_t w[5];
-	uint64_t sum;
-
-	memcpy(w, ip, sizeof(w));
-	sum = (uint64_t)w[0] + w[1] + w[2] + w[3] + w[4];
-	sum = (sum & 0xffff) + (sum >> 16 & 0xffff) + (sum >> 32);
-	sum = (sum & 0xffff) + (sum >> 16);
-	return (uint16_t)((sum & 0xffff) + (sum >> 16));
-}
-
 /** TCP or UDP-style checksum over an mbuf chain from l4_off for l4_len bytes with the pseudo header of the IP header
  *  at l3_off (none for IPPROTO_ICMP); 0 means right when the field is included. */
 uint16_t pkt_l4_cksum(const struct rte_mbuf *m, uint16_t l3_off, uint16_t l4_off, uint32_t l4_len, uint8_t proto);

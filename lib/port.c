@@ -263,9 +263,8 @@ configure(struct port *p, const struct rte_eth_dev_info *info, const struct stee
 
 	memcpy(key, s->key, STEER_KEY_LEN);
 	conf.rxmode.offloads = info->rx_offload_capa & (RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_TCP_CKSUM);
-	conf.txmode.offloads = info->tx_offload_capa & (RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | RTE_ETH_TX_OFFLOAD_TCP_CKSUM |
+	conf.txmode.offloads = info->tx_offload_capa & (RTE_ETH_TX_OFFLOAD_TCP_CKSUM |
 							RTE_ETH_TX_OFFLOAD_MULTI_SEGS);
-	p->tx_ip_cksum = conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_IPV4_CKSUM;
 	p->tx_tcp_cksum = conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_TCP_CKSUM;
 	p->tx_multi_seg = conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
 	if (p->rss) {

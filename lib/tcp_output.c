@@ -10,6 +10,7 @@
 #include <string.h>
 #include <rte_byteorder.h>
 #include <rte_mbuf.h>
+#include "cksum.h"
 #include "tcp.h"
 
 #define COPY_MAX 512u /* below, a copy is cheaper than an indirect mbuf's allocation and two atomic counts */
@@ -20,51 +21,89 @@ struct hdr { /* of one outgoing segment */
 	uint32_t seq, ack;
 	uint16_t lport, rport, wnd;
 	uint8_t af, flags, ttl, tos, optlen;
+	const uint8_t *opt;
 };
-
-static inline void
-put32(uint8_t *p, uint32_t host)
-{
-	const uint32_t v = rte_cpu_to_be_32(host);
-
-	memcpy(p, &v, 4);
-}
-
-/*
- * Write IP and TCP headers at p for a payload of len; @return where the TCP options go. Checksums are link's. In words of 32 bits,
- * as the checksum reads them next: narrower stores would hold it up.
- */
-static __rte_always_inline uint8_t *
-put_headers(uint8_t *p, const struct hdr *h, uint32_t len)
-{
-	const uint32_t l4 = sizeof(struct rte_tcp_hdr) + h->optlen + len;
-
-	if (h->af == 4) {
-		put32(p, 0x45u << 24 | (uint32_t)h->tos << 16 | (sizeof(struct rte_ipv4_hdr) + l4));
-		put32(p + 4, IP_DF); /* identification 0, an atomic datagram: RFC 6864 4.1 */
-		put32(p + 8, (uint32_t)h->ttl << 24 | IPPROTO_TCP << 16);
-		memcpy(p + 12, &h->addr->laddr4, 4);
-		memcpy(p + 16, &h->addr->raddr4, 4);
-		p += sizeof(struct rte_ipv4_hdr);
-	} else {
-		put32(p, 6u << 28 | (uint32_t)h->tos << 20);
-		put32(p + 4, l4 << 16 | IPPROTO_TCP << 8 | h->ttl);
-		memcpy(p + 8, h->addr->laddr6, 16);
-		memcpy(p + 24, h->addr->raddr6, 16);
-		p += sizeof(struct rte_ipv6_hdr);
-	}
-	put32(p, (uint32_t)rte_be_to_cpu_16(h->lport) << 16 | rte_be_to_cpu_16(h->rport));
-	put32(p + 4, h->seq);
-	put32(p + 8, h->ack);
-	put32(p + 12, (uint32_t)(sizeof(struct rte_tcp_hdr) + h->optlen) << 26 | (uint32_t)h->flags << 16 | h->wnd);
-	put32(p + 16, 0);
-	return p + sizeof(struct rte_tcp_hdr);
-}
 
 static inline uint16_t
 l3_len(uint8_t af)
 {
 	return af == 4 ? sizeof(struct rte_ipv4_hdr) : sizeof(struct rte_ipv6_hdr);
+}
+
+/* Store a word in network order. @return sum with it added, as it lies in memory: read back, it would still be on its way. */
+static inline uint64_t
+put32(uint8_t *p, uint32_t host, uint64_t sum)
+{
+	const uint32_t v = rte_cpu_to_be_32(host);
+
+	memcpy(p, &v, 4);
+	return sum + v;
+}
+
+/* The IP header for l4 bytes. @return the pseudo header's sum. */
+static __rte_always_inline uint64_t
+put_ip(uint8_t *p, const struct hdr *h, uint32_t l4)
+{
+	uint64_t addrs, sum;
+	uint16_t cksum;
+
+	if (h->af == 4) {
+		addrs = (uint64_t)h->addr->laddr4 + h->addr->raddr4;
+		sum = put32(p, 0x45u << 24 | (uint32_t)h->tos << 16 | (sizeof(struct rte_ipv4_hdr) + l4), addrs);
+		sum = put32(p + 4, IP_DF, sum); /* identification 0, an atomic datagram: RFC 6864 4.1 */
+		sum = put32(p + 8, (uint32_t)h->ttl << 24 | IPPROTO_TCP << 16, sum);
+		cksum = ~cksum_fold(sum);
+		memcpy(p + 10, &cksum, 2);
+		memcpy(p + 12, &h->addr->laddr4, 4);
+		memcpy(p + 16, &h->addr->raddr4, 4);
+	} else {
+		put32(p, 6u << 28 | (uint32_t)h->tos << 20, 0);
+		put32(p + 4, l4 << 16 | IPPROTO_TCP << 8 | h->ttl, 0);
+		memcpy(p + 8, h->addr->laddr6, 16);
+		memcpy(p + 24, h->addr->raddr6, 16);
+		addrs = cksum_bytes(h->addr, 32);
+		addrs = (addrs & UINT32_MAX) + (addrs >> 32);
+	}
+	return addrs + rte_cpu_to_be_32(IPPROTO_TCP << 16 | l4);
+}
+
+/*
+ * IP and TCP headers at p for a payload of len bytes whose sum is given, and all checksums: the device's part is asked for
+ * in m. The TCP header without payload is some 20 words: their plain sum can't overflow.
+ */
+static __rte_always_inline void
+put_headers(const struct iface *ifc, struct rte_mbuf *m, uint8_t *p, const struct hdr *h, uint32_t len, uint64_t payload)
+{
+	const uint32_t l4 = sizeof(struct rte_tcp_hdr) + h->optlen + len;
+	const uint16_t ports[2] = {h->lport, h->rport};
+	const uint64_t pseudo = put_ip(p, h, l4);
+	uint64_t sum = pseudo;
+	uint32_t v, i;
+	uint16_t cksum;
+
+	p += l3_len(h->af);
+	memcpy(&v, ports, 4);
+	memcpy(p, &v, 4);
+	sum = put32(p + 4, h->seq, sum + v);
+	sum = put32(p + 8, h->ack, sum);
+	sum = put32(p + 12, (uint32_t)(sizeof(struct rte_tcp_hdr) + h->optlen) << 26 | (uint32_t)h->flags << 16 | h->wnd, sum);
+	for (i = 0; i < h->optlen; i += 4) {
+		memcpy(&v, h->opt + i, 4);
+		memcpy(p + sizeof(struct rte_tcp_hdr) + i, &v, 4);
+		sum += v;
+	}
+	if (likely(!ifc->tx_tcp_cksum)) {
+		cksum = ~cksum_fold(cksum_add(sum, payload));
+		m->ol_flags = 0;
+	} else {
+		cksum = cksum_fold(pseudo);
+		m->ol_flags = RTE_MBUF_F_TX_TCP_CKSUM | (h->af == 4 ? RTE_MBUF_F_TX_IPV4 : RTE_MBUF_F_TX_IPV6);
+		m->l2_len = RTE_ETHER_HDR_LEN;
+		m->l3_len = l3_len(h->af);
+		m->l4_len = sizeof(struct rte_tcp_hdr) + h->optlen;
+	}
+	memcpy(p + 16, &cksum, 2);
+	memset(p + 18, 0, 2);
 }
 
 static void
@@ -120,47 +159,60 @@ syn_options(const struct worker *w, const struct conn *c, uint8_t *opt)
 	return tcp_opt_emit_syn(opt, &o);
 }
 
-/* Hand a finished segment down. m starts at the IP header. */
-static void
-send_down(struct worker *w, uint8_t ifidx, uint16_t neigh, uint8_t af, uint8_t optlen, struct rte_mbuf *m)
-{
-	m->l3_len = l3_len(af);
-	m->l4_len = sizeof(struct rte_tcp_hdr) + optlen;
-	link_output(w, ifidx, neigh, m);
-}
-
-/*
- * Append len bytes from segment src at off to packet m. On false m is unchanged but for what was attached: the caller
- * frees it.
- */
-static bool
-add_payload(struct worker *w, struct rte_mbuf *m, struct rte_mbuf *src, uint32_t off, uint32_t len, bool copy)
+/* Attach len bytes from segment src at off to packet m. On false the caller frees m with what was attached. */
+static __rte_noinline bool
+attach_payload(struct worker *w, struct rte_mbuf *m, struct rte_mbuf *src, uint32_t off, uint32_t len)
 {
 	struct rte_mbuf *tail = m;
 
 	for (; len; src = src->next, off = 0) {
 		const uint32_t n = RTE_MIN(len, src->data_len - off);
+		struct rte_mbuf *mi = worker_mbuf(w);
 
-		if (copy) {
-			memcpy(rte_pktmbuf_mtod_offset(m, void *, m->data_len), rte_pktmbuf_mtod_offset(src, void *, off), n);
-			m->data_len += n;
-		} else {
-			struct rte_mbuf *mi = worker_mbuf(w);
-
-			if (unlikely(!mi))
-				return false;
-			rte_pktmbuf_attach(mi, src);
-			mi->data_off += off;
-			mi->data_len = n;
-			mi->next = NULL;
-			tail->next = mi;
-			tail = mi;
-			m->nb_segs++;
-		}
+		if (unlikely(!mi))
+			return false;
+		rte_pktmbuf_attach(mi, src);
+		mi->data_off += off;
+		mi->data_len = n;
+		mi->next = NULL;
+		tail->next = mi;
+		tail = mi;
+		m->nb_segs++;
 		m->pkt_len += n;
 		len -= n;
 	}
 	return true;
+}
+
+/* Copy len bytes from segment src at off behind the headers of m, which end at p. @return their sum. */
+static inline uint64_t
+copy_payload(uint8_t *p, const struct rte_mbuf *src, uint32_t off, uint32_t len)
+{
+	uint64_t sum = 0, part;
+	uint32_t done = 0, n;
+
+	for (; done < len; src = src->next, off = 0) {
+		n = RTE_MIN(len - done, src->data_len - off);
+		part = cksum_copy(p + done, rte_pktmbuf_mtod_offset(src, const uint8_t *, off), n);
+		sum = cksum_add(sum, unlikely(done & 1) ? cksum_odd(part) : part);
+		done += n;
+	}
+	return sum;
+}
+
+/* Sum of the segments behind m's first. */
+static uint64_t
+attached_sum(const struct rte_mbuf *m)
+{
+	uint64_t sum = 0, part;
+	uint32_t done = 0;
+
+	for (m = m->next; m; m = m->next) {
+		part = cksum_bytes(rte_pktmbuf_mtod(m, const void *), m->data_len);
+		sum = cksum_add(sum, done & 1 ? cksum_odd(part) : part);
+		done += m->data_len;
+	}
+	return sum;
 }
 
 static void
@@ -177,12 +229,13 @@ emit(struct worker *w, struct conn *c, uint8_t flags, uint32_t seq, struct rte_m
 {
 	struct hdr h = {.addr = &c->addr, .seq = seq, .lport = c->lport, .rport = c->rport, .af = c->af, .flags = flags,
 			.ttl = c->ttl, .tos = c->tos};
-	const uint16_t l3 = l3_len(c->af);
-	uint8_t opt[40];
+	const struct iface *ifc = &w->ifs[c->ifidx];
+	uint64_t sum = 0;
+	uint8_t opt[40], *p;
 	struct rte_mbuf *m;
-	bool copy;
+	uint16_t hlen;
 
-	if (unlikely(!link_tx_room(&w->ifs[c->ifidx], 1)))
+	if (unlikely(!link_tx_room(ifc, 1)))
 		return false;
 	m = worker_mbuf(w);
 	if (unlikely(!m)) {
@@ -191,7 +244,7 @@ emit(struct worker *w, struct conn *c, uint8_t flags, uint32_t seq, struct rte_m
 	}
 	if (flags & TCP_ACK)
 		h.ack = c->rcv_nxt;
-	if (flags & TCP_SYN) {
+	if (unlikely(flags & TCP_SYN)) {
 		h.optlen = syn_options(w, c, opt);
 		h.wnd = RTE_MIN(tcp_rcv_space(c), 65535u); /* never scaled on a SYN: RFC 7323 2.2 */
 		if (seq_gt(c->rcv_nxt + h.wnd, c->rcv_adv))
@@ -203,18 +256,27 @@ emit(struct worker *w, struct conn *c, uint8_t flags, uint32_t seq, struct rte_m
 			h.optlen += tcp_sack_blocks(c, opt + h.optlen, sizeof(opt) - h.optlen);
 		h.wnd = advertise(c);
 	}
-	memcpy(put_headers(rte_pktmbuf_mtod(m, uint8_t *), &h, len), opt, h.optlen);
-	m->data_len = m->pkt_len = l3 + sizeof(struct rte_tcp_hdr) + h.optlen;
-	copy = len <= COPY_MAX || !w->ifs[c->ifidx].tx_multi_seg;
-	if (len && unlikely(!add_payload(w, m, src, off, len, copy))) {
-		STAT_INC(w, MBUF_EMPTY);
-		rte_pktmbuf_free(m);
-		return false;
+	h.opt = opt;
+	p = rte_pktmbuf_mtod(m, uint8_t *);
+	hlen = l3_len(c->af) + sizeof(struct rte_tcp_hdr) + h.optlen;
+	m->data_len = m->pkt_len = hlen;
+	if (len && (len <= COPY_MAX || !ifc->tx_multi_seg)) {
+		sum = copy_payload(p + hlen, src, off, len);
+		m->data_len = m->pkt_len = hlen + len;
+	} else if (len) {
+		if (unlikely(!attach_payload(w, m, src, off, len))) {
+			STAT_INC(w, MBUF_EMPTY);
+			rte_pktmbuf_free(m);
+			return false;
+		}
+		if (!ifc->tx_tcp_cksum)
+			sum = attached_sum(m);
 	}
+	put_headers(ifc, m, p, &h, len, sum);
 	count_out(w, flags);
 	if (flags & TCP_ACK)
 		sent_ack(c);
-	send_down(w, c->ifidx, c->neigh, c->af, h.optlen, m);
+	link_output(w, c->ifidx, c->neigh, m);
 	return true;
 }
 
@@ -368,18 +430,18 @@ static void
 reply_hdr(struct hdr *h, const struct flow *f, const struct tcp_reply *r)
 {
 	*h = (struct hdr){.addr = &f->addr, .seq = r->seq, .ack = r->ack, .lport = f->lport, .rport = f->rport, .wnd = r->wnd,
-			  .af = f->af, .flags = r->flags, .ttl = r->ttl, .tos = r->tos, .optlen = r->optlen};
+			  .af = f->af, .flags = r->flags, .ttl = r->ttl, .tos = r->tos, .optlen = r->optlen, .opt = r->opt};
 }
 
 int
 tcp_reply(struct worker *w, struct seg *s, const struct tcp_reply *r)
 {
-	const uint16_t l3 = l3_len(s->flow.af), total = RTE_ETHER_HDR_LEN + l3 + sizeof(struct rte_tcp_hdr) + r->optlen;
+	const uint16_t total = RTE_ETHER_HDR_LEN + l3_len(s->flow.af) + sizeof(struct rte_tcp_hdr) + r->optlen;
+	const struct iface *ifc = &w->ifs[s->ifidx];
 	struct rte_mbuf *m = s->m;
 	struct hdr h;
-	uint8_t *p;
 
-	if (unlikely(!link_tx_room(&w->ifs[s->ifidx], 1)))
+	if (unlikely(!link_tx_room(ifc, 1)))
 		return STAT_DROP_TX_FULL;
 	if (unlikely(!RTE_MBUF_DIRECT(m) || rte_mbuf_refcnt_read(m) != 1 || m->buf_len - m->data_off < total)) {
 		m = worker_mbuf(w);
@@ -395,13 +457,8 @@ tcp_reply(struct worker *w, struct seg *s, const struct tcp_reply *r)
 		m->nb_segs = 1;
 	}
 	reply_hdr(&h, &s->flow, r);
-	p = put_headers(rte_pktmbuf_mtod_offset(m, uint8_t *, RTE_ETHER_HDR_LEN), &h, 0);
-	if (r->optlen)
-		memcpy(p, r->opt, r->optlen);
 	m->data_len = m->pkt_len = total;
-	m->l2_len = RTE_ETHER_HDR_LEN;
-	m->l3_len = l3;
-	m->l4_len = sizeof(struct rte_tcp_hdr) + r->optlen;
+	put_headers(ifc, m, rte_pktmbuf_mtod_offset(m, uint8_t *, RTE_ETHER_HDR_LEN), &h, 0, 0);
 	count_out(w, r->flags);
 	link_reply(w, s->ifidx, m);
 	return SEG_TAKEN;
@@ -410,11 +467,11 @@ tcp_reply(struct worker *w, struct seg *s, const struct tcp_reply *r)
 bool
 tcp_send_bare(struct worker *w, const struct flow *f, uint8_t ifidx, uint16_t neigh, const struct tcp_reply *r)
 {
+	const struct iface *ifc = &w->ifs[ifidx];
 	struct rte_mbuf *m;
 	struct hdr h;
-	uint8_t *p;
 
-	if (unlikely(!link_tx_room(&w->ifs[ifidx], 1)))
+	if (unlikely(!link_tx_room(ifc, 1)))
 		return false;
 	m = worker_mbuf(w);
 	if (unlikely(!m)) {
@@ -422,11 +479,9 @@ tcp_send_bare(struct worker *w, const struct flow *f, uint8_t ifidx, uint16_t ne
 		return false;
 	}
 	reply_hdr(&h, f, r);
-	p = put_headers(rte_pktmbuf_mtod(m, uint8_t *), &h, 0);
-	if (r->optlen)
-		memcpy(p, r->opt, r->optlen);
 	m->data_len = m->pkt_len = l3_len(f->af) + sizeof(struct rte_tcp_hdr) + r->optlen;
+	put_headers(ifc, m, rte_pktmbuf_mtod(m, uint8_t *), &h, 0, 0);
 	count_out(w, r->flags);
-	send_down(w, ifidx, neigh, f->af, r->optlen, m);
+	link_output(w, ifidx, neigh, m);
 	return true;
 }

@@ -262,7 +262,6 @@ make_ifaces(struct tern *t, struct worker *w)
 		}
 		ifc->port_id = p->port_id;
 		ifc->queue = w->index;
-		ifc->tx_ip_cksum = p->tx_ip_cksum;
 		ifc->tx_tcp_cksum = p->tx_tcp_cksum;
 		ifc->tx_multi_seg = p->tx_multi_seg;
 		w->n_ifs = i + 1;

@@ -6,6 +6,7 @@
 #ifndef LINKBED_H
 #define LINKBED_H
 #include "frames.h"
+#include "tcp.h"
 #include "worker.h"
 
 #define N_MBUFS 1023

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The Internet checksum (RFC 1071) as it is cheapest: 64-bit words in memory order, the carry added in again. A sum is of
+ * data that starts at an even offset of what the checksum covers, unless it is turned by cksum_odd(). Row 1.
+ */
+#ifndef CKSUM_H
+#define CKSUM_H
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+#include <rte_byteorder.h>
+
+static inline uint64_t
+cksum_add(uint64_t sum, uint64_t v)
+{
+	const bool carry = __builtin_add_overflow(sum, v, &sum);
+
+	return sum + carry;
+}
+
+static inline uint16_t
+cksum_fold(uint64_t sum)
+{
+	const uint32_t a = sum, b = sum >> 32;
+	uint32_t s = a + b;
+
+	s += s < a;
+	s += s << 16 | s >> 16; /* the upper half is the folded sum, the carry of the lower half in it */
+	return s >> 16;
+}
+
+/* What starts at an odd offset counts with its bytes exchanged: RFC 1071 2 (B). */
+static inline uint64_t
+cksum_odd(uint64_t sum)
+{
+	const uint16_t s = cksum_fold(sum);
+
+	return (uint16_t)(s << 8 | s >> 8);
+}
+
+static inline uint64_t
+cksum_tail(uint64_t sum, const uint8_t *p, uint32_t n)
+{
+	uint32_t w;
+	uint16_t h;
+
+	if (n & 4) {
+		memcpy(&w, p, 4);
+		sum = cksum_add(sum, w);
+		p += 4;
+	}
+	if (n & 2) {
+		memcpy(&h, p, 2);
+		sum = cksum_add(sum, h);
+		p += 2;
+	}
+	if (n & 1)
+		sum = cksum_add(sum, rte_cpu_to_be_16(*p << 8));
+	return sum;
+}
+
+/* Sum of n bytes. Long ones go in halves of words, which the compiler vectorises. */
+static inline uint64_t
+cksum_bytes(const void *data, uint32_t n)
+{
+	const uint8_t *p = data;
+	uint64_t sum = 0, v;
+
+	if (n >= 256) {
+		uint64_t a = 0, b = 0;
+
+		for (; n >= 8; n -= 8, p += 8) {
+			memcpy(&v, p, 8);
+			a += v & UINT32_MAX;
+			b += v >> 32;
+		}
+		sum = cksum_add(a, b);
+	}
+	for (; n >= 8; n -= 8, p += 8) {
+		memcpy(&v, p, 8);
+		sum = cksum_add(sum, v);
+	}
+	return cksum_tail(sum, p, n);
+}
+
+/* Copy n bytes and sum them. */
+static inline uint64_t
+cksum_copy(void *to, const void *from, uint32_t n)
+{
+	const uint8_t *p = from;
+	uint8_t *q = to;
+	uint64_t sum = 0, v;
+
+	for (; n >= 8; n -= 8, p += 8, q += 8) {
+		memcpy(&v, p, 8);
+		memcpy(q, &v, 8);
+		sum = cksum_add(sum, v);
+	}
+	memcpy(q, p, n);
+	return cksum_tail(sum, p, n);
+}
+#endif
