@@ -16,6 +16,7 @@
 #include "stats.h"
 
 #define L2_LEN RTE_ETHER_HDR_LEN
+#define L4_PLAIN (L2_LEN + sizeof(struct rte_ipv4_hdr))
 #define ICMP_HDR_LEN 8 /* of ICMPv6, too; and as long as a fragment header */
 #define EXT_MAX 8      /* RFC 8504 5.3 lets a node limit the count; each may occur once, destination options twice */
 
@@ -148,6 +149,23 @@ ip4_cksum_ok(const struct rte_mbuf *m, const struct rte_ipv4_hdr *ip, uint32_t h
 
 /* --- TCP ---------------------------------------------------------------------------------------------------- */
 
+static inline void
+seg_tcp(struct seg *s, const struct rte_tcp_hdr *th, uint32_t hlen, uint32_t l4_len)
+{
+	s->kind = PKT_TCP;
+	s->flow.lport = th->dst_port;
+	s->flow.rport = th->src_port;
+	s->flags = th->tcp_flags;
+	s->seq = rte_be_to_cpu_32(th->sent_seq);
+	s->ack = rte_be_to_cpu_32(th->recv_ack);
+	s->wnd = rte_be_to_cpu_16(th->rx_win);
+	s->urp = rte_be_to_cpu_16(th->tcp_urp);
+	s->optlen = hlen - sizeof(*th);
+	s->opt = (const uint8_t *)(th + 1);
+	s->data_off = s->l4_off + hlen;
+	s->len = l4_len - hlen;
+}
+
 static inline int
 parse_tcp(struct rte_mbuf *m, struct seg *s, uint32_t l4_len)
 {
@@ -162,18 +180,7 @@ parse_tcp(struct rte_mbuf *m, struct seg *s, uint32_t l4_len)
 		return STAT_DROP_TCP_HDR;
 	if (unlikely(!l4_cksum_ok(m, s, l4_len)))
 		return STAT_DROP_TCP_CSUM;
-	s->kind = PKT_TCP;
-	s->flow.lport = th->dst_port;
-	s->flow.rport = th->src_port;
-	s->flags = th->tcp_flags;
-	s->seq = rte_be_to_cpu_32(th->sent_seq);
-	s->ack = rte_be_to_cpu_32(th->recv_ack);
-	s->wnd = rte_be_to_cpu_16(th->rx_win);
-	s->urp = rte_be_to_cpu_16(th->tcp_urp);
-	s->optlen = hlen - sizeof(*th);
-	s->opt = (const uint8_t *)(th + 1);
-	s->data_off = s->l4_off + hlen;
-	s->len = l4_len - hlen;
+	seg_tcp(s, th, hlen, l4_len);
 	return 0;
 }
 
@@ -405,12 +412,71 @@ parse6(const struct iface *ifc, struct rte_mbuf *m, struct seg *s, bool l2_group
 
 /* ------------------------------------------------------------------------------------------------------------ */
 
+/*
+ * Nearly every frame: TCP over IPv4 without options, all of it in one segment, nothing wrong with it. @return false when
+ * that is not so and somebody has to look closer.
+ */
+static inline bool
+parse_plain(const struct iface *ifc, struct rte_mbuf *m, struct seg *s)
+{
+	const uint64_t mac_mask = RTE_BE64(0xffffffffffff0000), group = RTE_BE64(0x0100); /* of the source */
+	const uint64_t rx = m->ol_flags & (RTE_MBUF_F_RX_IP_CKSUM_MASK | RTE_MBUF_F_RX_L4_CKSUM_MASK);
+	const uint8_t *p = rte_pktmbuf_mtod(m, const uint8_t *);
+	const struct rte_tcp_hdr *th = (const struct rte_tcp_hdr *)(p + L4_PLAIN);
+	uint64_t dst, ours, w0, w1;
+	uint32_t type, frag, w2, total, l4, hlen;
+
+	if (unlikely(m->nb_segs != 1 || m->data_len < L4_PLAIN + sizeof(*th)))
+		return false;
+	memcpy(&dst, p, 8);
+	memcpy(&ours, &ifc->mac, 8);
+	memcpy(&type, p + 12, 4);
+	memcpy(&w0, p + L2_LEN, 8);
+	memcpy(&w1, p + L2_LEN + 8, 8);
+	memcpy(&w2, p + L2_LEN + 16, 4);
+	memcpy(&frag, p + L2_LEN + 6, 4);
+	total = p[L2_LEN + 2] << 8 | p[L2_LEN + 3];
+	l4 = total - sizeof(struct rte_ipv4_hdr);
+	hlen = (th->data_off >> 4) * 4;
+	if (unlikely(((dst ^ (ours & mac_mask)) & (mac_mask | group)) | ((type ^ RTE_BE32(0x08004500)) & RTE_BE32(0xffffff00)) |
+		     ((frag ^ RTE_BE32(IPPROTO_TCP)) & RTE_BE32(0x3fff00ff))))
+		return false;
+	if (unlikely(L2_LEN + total > m->data_len || hlen < sizeof(*th) || hlen > l4 || total < sizeof(struct rte_ipv4_hdr)))
+		return false;
+	s->flow.addr.laddr4 = w2;
+	memcpy(&s->flow.addr.raddr4, p + L2_LEN + 12, 4);
+	if (unlikely(!iface_has4(ifc, w2) || ip4_source_martian(ifc, s->flow.addr.raddr4) || s->flow.addr.raddr4 == w2))
+		return false;
+	if (likely(rx == 0)) {
+		const uint64_t addrs = (uint64_t)s->flow.addr.raddr4 + w2;
+
+		if (unlikely(cksum_fold(cksum_add(cksum_add(w0, w1), w2)) != 0xffff ||
+			     cksum_fold(cksum_add(cksum_bytes(th, l4), addrs + rte_cpu_to_be_32(IPPROTO_TCP << 16 | l4))) != 0xffff))
+			return false;
+	} else if (rx != (RTE_MBUF_F_RX_IP_CKSUM_GOOD | RTE_MBUF_F_RX_L4_CKSUM_GOOD)) {
+		return false;
+	}
+	trim(m, L2_LEN + total);
+	s->flow.af = 4;
+	s->tos = p[L2_LEN + 1];
+	s->ttl = p[L2_LEN + 8];
+	s->l4_off = L4_PLAIN;
+	s->ip_len = total;
+	seg_tcp(s, th, hlen, l4);
+	return true;
+}
+
 int
 pkt_parse(const struct iface *ifc, struct rte_mbuf *m, struct seg *s)
 {
 	const struct rte_ether_hdr *eth;
 	bool l2_group;
 
+	s->m = m;
+	s->ifidx = ifc->idx;
+	s->l3_off = L2_LEN;
+	if (likely(parse_plain(ifc, m, s)))
+		return 0;
 	if (unlikely(!need(m, L2_LEN)))
 		return STAT_DROP_RUNT;
 	eth = rte_pktmbuf_mtod(m, const struct rte_ether_hdr *);
@@ -419,10 +485,7 @@ pkt_parse(const struct iface *ifc, struct rte_mbuf *m, struct seg *s)
 		return STAT_DROP_L2_DST;
 	if (unlikely(eth->src_addr.addr_bytes[0] & 1))
 		return STAT_DROP_MARTIAN; /* an answer would go to a group */
-	s->m = m;
-	s->ifidx = ifc->idx;
-	s->l3_off = L2_LEN;
-	if (likely(eth->ether_type == RTE_BE16(RTE_ETHER_TYPE_IPV4)))
+	if (eth->ether_type == RTE_BE16(RTE_ETHER_TYPE_IPV4))
 		return parse4(ifc, m, s, l2_group);
 	if (eth->ether_type == RTE_BE16(RTE_ETHER_TYPE_IPV6))
 		return parse6(ifc, m, s, l2_group);
