@@ -532,6 +532,22 @@ recv_check(const struct conn *c)
 	return -EAGAIN;
 }
 
+/* Unlink the oldest segment. Of a single one the second cache line, with next in it, stays untouched. */
+static inline struct rte_mbuf *
+rcv_pop(struct conn *c)
+{
+	struct rte_mbuf *m = c->rcv_head;
+
+	if (likely(m == c->rcv_tail)) {
+		c->rcv_head = c->rcv_tail = NULL;
+	} else {
+		c->rcv_head = m->next;
+		m->next = NULL;
+	}
+	m->nb_segs = 1;
+	return m;
+}
+
 ssize_t
 tern_peek(struct tern_conn *tc, void *buf, size_t len)
 {
@@ -568,11 +584,8 @@ tern_recv(struct tern_conn *tc, void *buf, size_t len)
 			break;
 		}
 		left -= m->data_len;
-		c->rcv_head = m->next;
-		rte_pktmbuf_free_seg(m);
+		worker_mbuf_free(rcv_pop(c));
 	}
-	if (!c->rcv_head)
-		c->rcv_tail = NULL;
 	c->rcv_queued -= n;
 	window_moved(c);
 	return n;
@@ -586,11 +599,7 @@ tern_recv_mbuf(struct tern_conn *tc)
 
 	if (!m)
 		return NULL;
-	c->rcv_head = m->next;
-	if (!c->rcv_head)
-		c->rcv_tail = NULL;
-	m->next = NULL;
-	m->nb_segs = 1;
+	rcv_pop(c);
 	m->pkt_len = m->data_len;
 	c->rcv_queued -= m->data_len;
 	window_moved(c);

@@ -78,6 +78,26 @@ parse_one(const uint8_t *p, unsigned int len, bool syn, struct tcp_opts *o)
 	}
 }
 
+/* MSS, SACK-permitted, timestamps, NOP, window scale: what Linux, and this, sends. */
+static inline bool
+parse_usual_syn(const uint8_t *p, struct tcp_opts *o)
+{
+	uint32_t mss, sack_ts, ws;
+
+	memcpy(&mss, p, 4);
+	memcpy(&sack_ts, p + 4, 4);
+	memcpy(&ws, p + 16, 4);
+	if ((mss & RTE_BE32(0xffff0000)) != RTE_BE32(0x02040000) || sack_ts != RTE_BE32(0x0402080a) ||
+	    (ws & RTE_BE32(0xffffff00)) != RTE_BE32(0x01030300))
+		return false;
+	o->has_mss = o->sack_ok = o->has_ts = o->has_ws = true;
+	o->mss = p[2] << 8 | p[3];
+	o->tsval = get32(p + 8);
+	o->tsecr = get32(p + 12);
+	o->ws = RTE_MIN(p[19], WS_MAX);
+	return true;
+}
+
 void
 tcp_opt_parse(const uint8_t *opt, unsigned int optlen, bool syn, struct tcp_opts *o)
 {
@@ -96,6 +116,8 @@ tcp_opt_parse(const uint8_t *opt, unsigned int optlen, bool syn, struct tcp_opts
 			return;
 		}
 	}
+	if (optlen == 20 && syn && parse_usual_syn(opt, o))
+		return;
 	while (i < optlen && opt[i] != OPT_END) {
 		if (opt[i] == OPT_NOP) {
 			i++;

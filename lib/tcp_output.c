@@ -331,7 +331,7 @@ tcp_snd_advance(struct conn *c)
 {
 	while (c->snd_cur && seq_ge(c->snd_nxt, c->snd_cur_seq + c->snd_cur->data_len)) {
 		c->snd_cur_seq += c->snd_cur->data_len;
-		c->snd_cur = c->snd_cur->next;
+		c->snd_cur = c->snd_cur == c->snd_tail ? NULL : c->snd_cur->next;
 	}
 }
 

@@ -57,7 +57,7 @@ payload_chain(struct rte_mbuf *m, uint32_t off, uint32_t len)
 	}
 }
 
-/* One segment (next is ignored) to the end of the in-order queue. */
+/* One segment without next to the end of the in-order queue. */
 static void
 append(struct worker *w, struct conn *c, struct rte_mbuf *m)
 {
@@ -70,13 +70,11 @@ append(struct worker *w, struct conn *c, struct rte_mbuf *m)
 	    rte_pktmbuf_tailroom(t) >= len) {
 		memcpy(rte_pktmbuf_mtod_offset(t, void *, t->data_len), rte_pktmbuf_mtod(m, void *), len);
 		t->data_len += len;
-		m->next = NULL;
 		m->nb_segs = 1;
-		rte_pktmbuf_free_seg(m);
+		worker_mbuf_free(m);
 		STAT_INC(w, RCV_COALESCE);
 		return;
 	}
-	m->next = NULL;
 	if (t)
 		t->next = m;
 	else
@@ -93,10 +91,10 @@ pull_ofo(struct worker *w, struct conn *c)
 		const uint32_t cut = c->rcv_nxt - m->hash.usr;
 
 		c->ofo = m->next;
+		m->next = NULL;
 		c->ofo_bytes -= m->data_len;
 		c->ofo_segs--;
 		if (cut >= m->data_len) {
-			m->next = NULL;
 			m->nb_segs = 1;
 			rte_pktmbuf_free_seg(m);
 			continue;
@@ -166,7 +164,7 @@ schedule_ack(struct worker *w, struct conn *c)
 int
 tcp_data(struct worker *w, struct conn *c, struct seg *s)
 {
-	struct rte_mbuf *m, *next;
+	struct rte_mbuf *m = s->m, *next;
 
 	if (s->seq != c->rcv_nxt)
 		return queue_ofo(w, c, s);
@@ -176,9 +174,16 @@ tcp_data(struct worker *w, struct conn *c, struct seg *s)
 		return STAT_DROP_RX_NOBUF;
 	}
 	c->rcv_mss = RTE_MAX(c->rcv_mss, RTE_MIN(s->len, 65535u));
-	for (m = payload_chain(s->m, s->data_off, s->len); m; m = next) {
-		next = m->next;
+	if (likely(m->nb_segs == 1)) { /* has no next: its second cache line is left alone */
+		m->data_off += s->data_off;
+		m->data_len = s->len;
 		append(w, c, m);
+	} else {
+		for (m = payload_chain(m, s->data_off, s->len); m; m = next) {
+			next = m->next;
+			m->next = NULL;
+			append(w, c, m);
+		}
 	}
 	if (unlikely(c->ofo != NULL)) { /* a hole is filled: RFC 5681 4.2 wants the ACK now */
 		pull_ofo(w, c);

@@ -61,14 +61,15 @@ free_acked(struct conn *c, uint32_t n)
 		struct rte_mbuf *m = c->snd_head;
 
 		c->snd_head_off -= m->data_len;
-		c->snd_head = m->next;
-		m->next = NULL;
+		if (likely(m == c->snd_tail)) { /* has no next: its second cache line is left alone */
+			c->snd_head = c->snd_tail = NULL;
+			c->flags &= ~C_TAIL_OWN;
+		} else {
+			c->snd_head = m->next;
+			m->next = NULL;
+		}
 		m->nb_segs = 1;
-		rte_pktmbuf_free_seg(m);
-	}
-	if (!c->snd_head) {
-		c->snd_tail = NULL;
-		c->flags &= ~C_TAIL_OWN;
+		worker_mbuf_free(m);
 	}
 }
 

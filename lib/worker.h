@@ -102,24 +102,42 @@ uint64_t worker_next_us(const struct worker *w);
 bool worker_idle(const struct worker *w, bool timewait_too);
 
 /**
- * An mbuf of the worker's pool, as rte_pktmbuf_alloc(). The mbufs that come next were last written by whoever freed them,
- * often another core: their header and data lines are fetched some allocations ahead.
+ * An mbuf of the worker's pool, as rte_pktmbuf_alloc() but without touching its second cache line: in a pool, next is NULL and
+ * nb_segs and refcnt are 1; tx_offload means nothing until ol_flags asks for it. What comes next was last written by who
+ * freed it, often another core: header and data lines are fetched some allocations ahead.
  */
 static inline struct rte_mbuf *
 worker_mbuf(struct worker *w)
 {
 	const struct rte_mempool_cache *cache = rte_mempool_default_cache(w->mp, rte_lcore_id());
+	struct rte_mbuf *m;
 
 	if (likely(cache && cache->len > 8)) {
 		const struct rte_mbuf *near = cache->objs[cache->len - 5];
 
 		rte_prefetch0(cache->objs[cache->len - 9]);
-		rte_prefetch0((const char *)cache->objs[cache->len - 9] + RTE_CACHE_LINE_SIZE);
 		/* headers end up on both sides of the headroom's end */
 		rte_prefetch0((const char *)near->buf_addr + RTE_PKTMBUF_HEADROOM - RTE_CACHE_LINE_SIZE);
 		rte_prefetch0((const char *)near->buf_addr + RTE_PKTMBUF_HEADROOM);
 	}
-	return rte_pktmbuf_alloc(w->mp);
+	m = rte_mbuf_raw_alloc(w->mp);
+	if (unlikely(!m))
+		return NULL;
+	rte_pktmbuf_reset_headroom(m);
+	m->pkt_len = 0;
+	m->data_len = 0;
+	m->ol_flags = 0;
+	return m;
+}
+
+/** rte_pktmbuf_free() that leaves the second cache line of a plain mbuf alone. */
+static inline void
+worker_mbuf_free(struct rte_mbuf *m)
+{
+	if (likely(m->nb_segs == 1 && RTE_MBUF_DIRECT(m) && rte_mbuf_refcnt_read(m) == 1))
+		rte_mbuf_raw_free(m);
+	else
+		rte_pktmbuf_free(m);
 }
 
 static inline uint64_t
