@@ -484,6 +484,8 @@ static const struct opt opts[] = {
 	NUM("client", "requests-per-conn", T_U32, requests_per_conn, 1, M32, "1", "requests per connection"),
 	ENUM("client", "close", "MODE", close_mode, "client", close_names,
 	     "who closes first, and so holds TIME-WAIT (serve, too)"),
+	NUM("client", "packets", T_U8, packets, 0, 8, NULL,
+	    "of a short connection: 6, server closes; 7, client closes; 8, and a bare ACK first; 0: as --close"),
 	TEXT("client", "http", "PATH", http_path, "GET this path, check status and length"),
 	TEXT("client", "output", "FILE", output, "write the body there (one connection)"),
 
@@ -825,6 +827,10 @@ options_check(struct options *o)
 	const char *role = roles[o->role]->name;
 	const bool bench = strcmp(role, "bench") == 0;
 
+	if (o->packets && o->packets < 6)
+		return complain("--packets: %u is not 6, 7 or 8", o->packets);
+	if (o->packets)
+		o->close_mode = o->packets == 6 ? CLOSE_SERVER : CLOSE_CLIENT;
 	if (bench && o->ifs_given)
 		return complain("bench makes its own interfaces: leave --addr and its like out");
 	if (o->ring_size & (o->ring_size - 1))

@@ -34,6 +34,7 @@ struct options {
 	uint64_t total;
 	uint32_t request_size, response_size, requests_per_conn;
 	uint8_t close_mode;
+	uint8_t packets; /* of a short connection: 6, 7 or 8; 0: as close_mode says */
 	const char *http_path, *output;
 	/* bench */
 	uint32_t ring_size, syn_flood, client_addrs;
