@@ -213,7 +213,7 @@ nd_solicit(struct worker *w, const struct neigh *n, bool all)
 	struct iface *ifc = &w->ifs[n->ifidx];
 	const bool ll = n->addr[0] == 0xfe && (n->addr[1] & 0xc0) == 0x80;
 	struct nd_msg msg = {.type = ND_SOLICIT};
-	struct rte_ether_addr mac = n->mac;
+	struct rte_ether_addr mac = n->l2.dst_addr;
 	uint8_t dst[16];
 
 	memcpy(msg.target, n->addr, 16);

@@ -287,7 +287,7 @@ queue_flush(struct worker *w, struct neigh *n)
 	unsigned int i;
 
 	for (i = 0; i < n->n_queued; i++) {
-		rte_pktmbuf_mtod(n->queue[i], struct rte_ether_hdr *)->dst_addr = n->mac;
+		rte_pktmbuf_mtod(n->queue[i], struct rte_ether_hdr *)->dst_addr = n->l2.dst_addr;
 		transmit(w, &w->ifs[n->ifidx], n->queue[i]);
 	}
 	n->n_queued = 0;
@@ -305,6 +305,7 @@ neigh_evict(struct worker *w, struct neigh *n)
 	wheel_cancel(&w->wheel, &n->timer);
 	queue_free(w, n);
 	n->state = NEIGH_FREE;
+	w->path.af = 0;
 	w->n_neighs--;
 }
 
@@ -326,6 +327,8 @@ neigh_make(struct worker *w, uint8_t ifidx, uint8_t af, const uint8_t addr[16])
 	n->af = af;
 	n->ifidx = ifidx;
 	memcpy(n->addr, addr, 16);
+	n->l2.src_addr = w->ifs[ifidx].mac;
+	n->l2.ether_type = af == 4 ? RTE_BE16(RTE_ETHER_TYPE_IPV4) : RTE_BE16(RTE_ETHER_TYPE_IPV6);
 	n->state = NEIGH_INCOMPLETE;
 	n->tries = 0;
 	head = &w->neigh_hash[neigh_hash(w, ifidx, addr)];
@@ -358,7 +361,7 @@ arp_request(struct worker *w, const struct neigh *n, bool all)
 	if (all)
 		memset(&eth->dst_addr, 0xff, RTE_ETHER_ADDR_LEN);
 	else
-		eth->dst_addr = n->mac;
+		eth->dst_addr = n->l2.dst_addr;
 	eth->src_addr = ifc->mac;
 	eth->ether_type = RTE_BE16(RTE_ETHER_TYPE_ARP);
 	*arp = (struct rte_arp_hdr){
@@ -390,7 +393,7 @@ solicit(struct worker *w, struct neigh *n, bool all)
 static void
 neigh_stale(struct worker *w, struct neigh *n, const struct rte_ether_addr *mac)
 {
-	n->mac = *mac;
+	n->l2.dst_addr = *mac;
 	n->state = NEIGH_STALE;
 	n->tries = 0;
 	wheel_cancel(&w->wheel, &n->timer);
@@ -401,7 +404,7 @@ static void
 neigh_confirm(struct worker *w, struct neigh *n, const struct rte_ether_addr *mac)
 {
 	if (mac)
-		n->mac = *mac;
+		n->l2.dst_addr = *mac;
 	n->state = NEIGH_REACHABLE;
 	n->tries = 0;
 	n->confirmed_us = w->now_us;
@@ -431,7 +434,7 @@ link_neigh_heard(struct worker *w, uint8_t ifidx, uint8_t af, const void *a, con
 			neigh_stale(w, n, mac);
 		return true;
 	}
-	if (!mac || rte_is_same_ether_addr(mac, &n->mac)) {
+	if (!mac || rte_is_same_ether_addr(mac, &n->l2.dst_addr)) {
 		if (how <= HEARD_REPLY_WEAK)
 			neigh_confirm(w, n, NULL);
 		return true;
@@ -474,6 +477,38 @@ link_neigh_put(struct worker *w, uint16_t idx)
 
 	if (--n->refs == 0)
 		lru_append(w, n);
+}
+
+int
+link_path(struct worker *w, uint8_t af, const void *addr, const struct rte_ether_addr *hint, uint8_t *ifidx,
+	  uint16_t *neigh)
+{
+	struct path *p = &w->path;
+	uint8_t nexthop[16];
+	struct neigh *n;
+	int rc;
+
+	if (likely(p->af == af && memcmp(p->addr, addr, af == 4 ? 4 : 16) == 0)) {
+		n = &w->neighs[p->neigh];
+		if (likely(n->state == NEIGH_REACHABLE)) {
+			if (n->refs++ == 0)
+				lru_remove(n);
+			*ifidx = n->ifidx;
+			*neigh = p->neigh;
+			return 0;
+		}
+	}
+	rc = link_route(w, af, addr, nexthop);
+	if (rc < 0)
+		return rc;
+	*ifidx = rc;
+	*neigh = link_neigh_get(w, rc, af, nexthop, hint);
+	if (*neigh == NEIGH_NONE)
+		return -ENOBUFS;
+	p->af = af;
+	p->neigh = *neigh;
+	memcpy(p->addr, addr, af == 4 ? 4 : 16);
+	return 0;
 }
 
 static void
@@ -526,22 +561,20 @@ void
 link_output(struct worker *w, uint8_t ifidx, uint16_t idx, struct rte_mbuf *m)
 {
 	struct iface *ifc = &w->ifs[ifidx];
-	struct rte_ether_hdr *eth;
 	struct neigh *n;
+	void *eth;
 
 	if (unlikely(idx == NEIGH_NONE)) {
 		drop(w, m, STAT_DROP_NEIGH);
 		return;
 	}
 	n = &w->neighs[idx];
-	eth = (void *)rte_pktmbuf_prepend(m, sizeof(*eth));
+	eth = rte_pktmbuf_prepend(m, sizeof(n->l2));
 	if (unlikely(!eth || (m->nb_segs > 1 && !ifc->tx_multi_seg && rte_pktmbuf_linearize(m)))) {
 		drop(w, m, STAT_DROP_TX_FULL);
 		return;
 	}
-	eth->dst_addr = n->mac;
-	eth->src_addr = ifc->mac;
-	eth->ether_type = n->af == 4 ? RTE_BE16(RTE_ETHER_TYPE_IPV4) : RTE_BE16(RTE_ETHER_TYPE_IPV6);
+	memcpy(eth, &n->l2, sizeof(n->l2));
 	if (likely(n->state == NEIGH_REACHABLE))
 		transmit(w, ifc, m);
 	else

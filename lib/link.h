@@ -46,8 +46,8 @@ struct neigh {
 	uint8_t af, ifidx, state;
 	uint8_t tries; /* solicitations sent without an answer; while STALE, 0 is: not being verified */
 	uint8_t n_queued;
-	struct rte_ether_addr mac;
 	uint8_t addr[16];
+	struct rte_ether_hdr l2; /* in front of every packet: dst_addr is the neighbour's */
 	struct neigh *lru_next, *lru_prev; /* entries without refs, the longest unused first; NULL: not on it */
 	uint64_t confirmed_us;
 	struct rte_mbuf *queue[NEIGH_QUEUE]; /* while INCOMPLETE; whole frames but for the destination */
@@ -91,6 +91,12 @@ void link_local_addr(const struct iface *ifc, uint8_t af, uint32_t i, uint8_t ou
 uint16_t link_neigh_get(struct worker *w, uint8_t ifidx, uint8_t af, const uint8_t nexthop[16],
 			const struct rte_ether_addr *hint);
 void link_neigh_put(struct worker *w, uint16_t idx);
+/**
+ * Interface and neighbour for packets to addr, a reference taken as by link_neigh_get(); the last answer is remembered.
+ * @return 0, -ENETUNREACH (no route) or -ENOBUFS (neighbour cache full of used entries).
+ */
+int link_path(struct worker *w, uint8_t af, const void *addr, const struct rte_ether_addr *hint, uint8_t *ifidx,
+	      uint16_t *neigh);
 /** n's wheel timer fired (kind TOBJ_NEIGH). */
 void link_timer(struct worker *w, struct neigh *n);
 

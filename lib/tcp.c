@@ -351,22 +351,24 @@ tern_connect(struct tern_worker *tw, const struct tern_endpoint *local, const st
 	struct worker *w = (struct worker *)tw;
 	struct flow f = {.af = remote->af, .rport = remote->port};
 	uint32_t iss, ts_off, portset = 0, hash;
-	uint8_t nexthop[16];
 	struct conn *c;
-	int ifidx, rc;
+	uint16_t neigh;
+	uint8_t ifidx;
+	int rc;
 
 	if (bad_destination(w, remote) || (local && local->af && local->af != remote->af))
 		return -EINVAL;
 	memcpy(f.af == 4 ? (void *)&f.addr.raddr4 : f.addr.raddr6, remote->addr, f.af == 4 ? 4 : 16);
-	ifidx = link_route(w, f.af, remote->addr, nexthop);
-	if (ifidx < 0)
-		return ifidx;
 	if (!w->conns.avail) {
 		STAT_INC(w, CONN_POOL_EMPTY);
 		return -ENOMEM;
 	}
+	rc = link_path(w, f.af, remote->addr, NULL, &ifidx, &neigh);
+	if (rc)
+		return rc == -ENOBUFS ? -ENOMEM : rc;
 	rc = choose_local(w, local, remote, ifidx, &f, &portset);
 	if (rc) {
+		link_neigh_put(w, neigh);
 		if (rc == -EADDRNOTAVAIL)
 			STAT_INC(w, PORTS_EXHAUSTED);
 		return rc;
@@ -377,12 +379,10 @@ tern_connect(struct tern_worker *tw, const struct tern_endpoint *local, const st
 	c->portset = portset + 1;
 	c->ops = ops;
 	c->user = user;
-	c->neigh = link_neigh_get(w, ifidx, f.af, nexthop, NULL);
-	if (c->neigh == NEIGH_NONE || table_insert(&w->table, &c->o)) {
-		if (c->neigh != NEIGH_NONE) {
-			STAT_INC(w, TABLE_FULL);
-			link_neigh_put(w, c->neigh);
-		}
+	c->neigh = neigh;
+	if (table_insert(&w->table, &c->o)) {
+		STAT_INC(w, TABLE_FULL);
+		link_neigh_put(w, neigh);
 		portset_release(w, portset, c->lport);
 		pool_put(&w->conns, c);
 		return -ENOMEM;

@@ -311,17 +311,10 @@ request_arm(struct worker *w, struct request *r)
 	wheel_arm(&w->wheel, &r->timer, us_to_tick(w->now_us + RTE_MIN(rto, w->conf.tcp.rto_max_ms * 1000ull)));
 }
 
-/* Neighbour on the way to f's peer; a reference for the caller, or NEIGH_NONE. */
-static uint16_t
-peer_neigh(struct worker *w, const struct flow *f, uint8_t *ifidx, const struct rte_ether_addr *hint)
+static const void *
+raddr(const struct flow *f)
 {
-	uint8_t nexthop[16];
-	const int i = link_route(w, f->af, f->af == 4 ? (const void *)&f->addr.raddr4 : f->addr.raddr6, nexthop);
-
-	if (i < 0)
-		return NEIGH_NONE;
-	*ifidx = i;
-	return link_neigh_get(w, i, f->af, nexthop, hint);
+	return f->af == 4 ? (const void *)&f->addr.raddr4 : f->addr.raddr6;
 }
 
 void
@@ -340,8 +333,7 @@ tcp_request_timer(struct worker *w, struct request *r)
 	r->retries++;
 	request_arm(w, r);
 	flow_of(&r->o, &f);
-	neigh = peer_neigh(w, &f, &ifidx, NULL);
-	if (neigh == NEIGH_NONE)
+	if (link_path(w, f.af, raddr(&f), NULL, &ifidx, &neigh))
 		return; /* like a lost SYN-ACK */
 	synack_hdr(w, r, &p, opt);
 	if (tcp_send_bare(w, &f, ifidx, neigh, &p)) {
@@ -463,8 +455,7 @@ passive_conn(struct worker *w, const struct seg *s, uint32_t iss, uint32_t ts_of
 
 	if (!c)
 		return NULL;
-	c->neigh = peer_neigh(w, &s->flow, &c->ifidx, &eth->src_addr);
-	if (c->neigh == NEIGH_NONE) {
+	if (unlikely(link_path(w, s->flow.af, raddr(&s->flow), &eth->src_addr, &c->ifidx, &c->neigh))) {
 		pool_put(&w->conns, c);
 		return NULL;
 	}

@@ -11,7 +11,7 @@
 enum { OPT_END, OPT_NOP, OPT_MSS, OPT_WS, OPT_SACK_OK, OPT_SACK, OPT_TS = 8 };
 
 #define WS_MAX 14                       /* RFC 7323 2.3 */
-#define NOP_NOP_TS RTE_BE32(0x0101080a) /* RFC 7323 appendix A */
+#define NOP_NOP_TS RTE_BE32(TCP_NOP_NOP_TS)
 
 static inline uint32_t
 get32(const uint8_t *p)

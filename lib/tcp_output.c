@@ -21,7 +21,9 @@ struct hdr { /* of one outgoing segment */
 	uint32_t seq, ack;
 	uint16_t lport, rport, wnd;
 	uint8_t af, flags, ttl, tos, optlen;
-	const uint8_t *opt;
+	bool ts; /* the first options are NOP NOP timestamps */
+	uint32_t tsval, tsecr;
+	const uint8_t *opt; /* as whole, with a gap where timestamps go */
 };
 
 static inline uint16_t
@@ -87,7 +89,12 @@ put_headers(const struct iface *ifc, struct rte_mbuf *m, uint8_t *p, const struc
 	sum = put32(p + 4, h->seq, sum + v);
 	sum = put32(p + 8, h->ack, sum);
 	sum = put32(p + 12, (uint32_t)(sizeof(struct rte_tcp_hdr) + h->optlen) << 26 | (uint32_t)h->flags << 16 | h->wnd, sum);
-	for (i = 0; i < h->optlen; i += 4) {
+	if (likely(h->ts)) {
+		sum = put32(p + 20, TCP_NOP_NOP_TS, sum);
+		sum = put32(p + 24, h->tsval, sum);
+		sum = put32(p + 28, h->tsecr, sum);
+	}
+	for (i = h->ts ? TCP_OPT_TS_LEN : 0; unlikely(i < h->optlen); i += 4) {
 		memcpy(&v, h->opt + i, 4);
 		memcpy(p + sizeof(struct rte_tcp_hdr) + i, &v, 4);
 		sum += v;
@@ -250,8 +257,12 @@ emit(struct worker *w, struct conn *c, uint8_t flags, uint32_t seq, struct rte_m
 		if (seq_gt(c->rcv_nxt + h.wnd, c->rcv_adv))
 			c->rcv_adv = c->rcv_nxt + h.wnd;
 	} else {
-		if (c->feat & F_TS)
-			h.optlen = tcp_opt_emit_ts(opt, w->now_ms + c->ts_off, c->ts_recent);
+		if (likely(c->feat & F_TS)) {
+			h.ts = true;
+			h.tsval = w->now_ms + c->ts_off;
+			h.tsecr = c->ts_recent;
+			h.optlen = TCP_OPT_TS_LEN;
+		}
 		if (unlikely(c->ofo && len == 0 && c->feat & F_SACK))
 			h.optlen += tcp_sack_blocks(c, opt + h.optlen, sizeof(opt) - h.optlen);
 		h.wnd = advertise(c);

@@ -34,6 +34,13 @@ struct seg;
 struct steer;
 struct frag;
 
+/* The last answer of link_path(). */
+struct path {
+	uint8_t addr[16];
+	uint16_t neigh;
+	uint8_t af; /* 0: none */
+};
+
 struct worker {
 	/* read and written every poll */
 	uint64_t now_us;
@@ -74,6 +81,7 @@ struct worker {
 	struct neigh *neighs; /* max_neighs, and one more: link.c */
 	uint32_t *neigh_hash;
 	uint32_t n_neighs, max_neighs, neigh_mask;
+	struct path path;
 	struct frag *frag;
 	uint64_t polls, busy_cycles, total_cycles; /* the engine's */
 	bool draining;

@@ -521,7 +521,7 @@ test_nd_flags(void)
 	output(n, 6, 1);
 	input(f, put_nd(f, 136, 0x40, peer6, our6, peer6, other_mac));
 	CU_ASSERT_EQUAL(w->neighs[n].state, NEIGH_STALE);
-	CU_ASSERT_EQUAL(memcmp(&w->neighs[n].mac, peer_mac, 6), 0);
+	CU_ASSERT_EQUAL(memcmp(&w->neighs[n].l2.dst_addr, peer_mac, 6), 0);
 	taken(f, put_nd(f, 136, 0x20, peer6, our6, peer6, peer_mac)); /* not solicited: no proof that we are heard */
 	CU_ASSERT_EQUAL(w->neighs[n].state, NEIGH_STALE);
 	taken(f, put_nd(f, 136, 0x40, peer6, our6, peer6, NULL));
