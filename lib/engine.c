@@ -218,17 +218,24 @@ poll_once(struct engine *e)
 }
 
 static void
-tick(struct engine *e)
+account(struct engine *e, uint64_t tsc)
 {
 	struct worker *w = e->w;
-	const uint64_t tsc = rte_rdtsc();
 
-	w->polls++;
 	w->total_cycles += tsc - e->tsc;
 	if (e->busy)
 		w->busy_cycles += tsc - e->tsc;
 	e->tsc = tsc;
-	worker_set_time(w, engine_clock_us(e->t, tsc));
+}
+
+static void
+tick(struct engine *e)
+{
+	const uint64_t tsc = rte_rdtsc();
+
+	e->w->polls++;
+	account(e, tsc);
+	worker_set_time(e->w, engine_clock_us(e->t, tsc));
 }
 
 /* --- leaving ------------------------------------------------------------------------------------------------ */
@@ -288,36 +295,91 @@ flush(struct engine *e)
 				break;
 }
 
-int
-tern_worker_loop(struct tern *t, unsigned int i)
-{
-	const struct tern_app *app = &t->conf.app;
-	struct engine *e;
-	uint32_t cmd;
-	int rc = 0;
+/* --- running ------------------------------------------------------------------------------------------------- */
 
+static int
+begin(struct engine *e)
+{
+	const struct tern_app *app = &e->t->conf.app;
+
+	__atomic_store_n(&e->state, ENGINE_RUNNING, __ATOMIC_RELEASE);
+	e->tsc = rte_rdtsc();
+	worker_set_time(e->w, engine_clock_us(e->t, e->tsc));
+	return app->start ? app->start((struct tern_worker *)e->w, app->arg) : 0;
+}
+
+/* @return false when the worker must leave. */
+static inline bool
+run_once(struct engine *e)
+{
+	uint32_t cmd;
+
+	tick(e);
+	cmd = __atomic_load_n(&e->t->cmd, __ATOMIC_ACQUIRE); /* with it, drain_ms */
+	if (unlikely(cmd) && obey(e, cmd))
+		return false;
+	poll_once(e);
+	return true;
+}
+
+static void
+leave(struct engine *e)
+{
+	flush(e);
+	__atomic_store_n(&e->state, ENGINE_LEFT, __ATOMIC_RELEASE);
+}
+
+static int
+check_caller(const struct tern *t, unsigned int i)
+{
 	if (i >= t->conf.n_workers) {
 		LOG(ERR, "worker %u does not exist: there are %u", i, t->conf.n_workers);
 		return -EINVAL;
 	}
-	e = t->engines[i];
-	if (rte_lcore_id() != e->lcore) {
-		LOG(ERR, "worker %u belongs to lcore %u and was started on %d", i, e->lcore, (int)rte_lcore_id());
+	if (rte_lcore_id() != t->engines[i]->lcore) {
+		LOG(ERR, "worker %u belongs to lcore %u and was started on %d", i, t->engines[i]->lcore,
+		    (int)rte_lcore_id());
 		return -EINVAL;
 	}
-	__atomic_store_n(&e->state, ENGINE_RUNNING, __ATOMIC_RELEASE);
-	e->tsc = rte_rdtsc();
-	worker_set_time(e->w, engine_clock_us(t, e->tsc));
-	if (app->start)
-		rc = app->start((struct tern_worker *)e->w, app->arg);
-	while (rc == 0) {
-		tick(e);
-		cmd = __atomic_load_n(&t->cmd, __ATOMIC_ACQUIRE); /* with it, drain_ms */
-		if (unlikely(cmd) && obey(e, cmd))
-			break;
-		poll_once(e);
-	}
-	flush(e);
-	__atomic_store_n(&e->state, ENGINE_LEFT, __ATOMIC_RELEASE);
+	return 0;
+}
+
+int
+tern_worker_loop(struct tern *t, unsigned int i)
+{
+	struct engine *e;
+	int rc = check_caller(t, i);
+
+	if (rc)
+		return rc;
+	e = t->engines[i];
+	rc = begin(e);
+	while (rc == 0 && run_once(e))
+		;
+	leave(e);
 	return rc;
+}
+
+int
+tern_worker_step(struct tern *t, unsigned int i, unsigned int polls)
+{
+	struct engine *e;
+	int rc = check_caller(t, i);
+
+	if (rc)
+		return rc;
+	e = t->engines[i];
+	if (e->state == ENGINE_LEFT)
+		return 0;
+	if (e->state == ENGINE_NEW)
+		rc = begin(e);
+	e->tsc = rte_rdtsc(); /* what passed since the last call was not this worker's */
+	while (rc == 0 && polls--)
+		if (!run_once(e))
+			rc = 1;
+	account(e, rte_rdtsc());
+	e->busy = false;
+	if (rc)
+		leave(e);
+	return rc < 0 ? rc : !rc;
 }

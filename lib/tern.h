@@ -121,6 +121,12 @@ struct tern_conf {
 int tern_create(const struct tern_conf *conf, struct tern **t);
 /** Run worker i of t on the calling lcore until tern_stop(), or tern_drain() and nothing is left open. */
 int tern_worker_loop(struct tern *t, unsigned int i);
+/**
+ * For a program with a loop of its own, or several workers on one lcore: `polls` turns of worker i. The time between two
+ * calls counts neither as busy nor as idle.
+ * @return 1 to be called again, 0 when the worker has left, or -errno as tern_worker_loop().
+ */
+int tern_worker_step(struct tern *t, unsigned int i, unsigned int polls);
 /** Ask all workers to leave at once (any thread, async-signal-safe). */
 void tern_stop(struct tern *t);
 /** Ask all workers to close and leave; timeout_ms later they leave anyway (any thread, async-signal-safe). */
