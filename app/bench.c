@@ -86,7 +86,7 @@ bench_setup(struct stack st[2], struct options o[2], const struct options *given
 
 	if (given->workers > 1)
 		return complain("bench has one worker at each end: leave --workers out");
-	if (rte_lcore_count() < 2)
+	if (rte_lcore_count() < 2 && !given->one_lcore)
 		return complain("bench needs two lcores, EAL has %u: start with -l 0,1", rte_lcore_count());
 	rc = tern_ring_pair("bench", 1, given->ring_size, cable);
 	if (rc)
@@ -107,7 +107,7 @@ bench_setup(struct stack st[2], struct options o[2], const struct options *given
 	st[0] = (struct stack){.o = &o[0], .role = &role_serve, .name = "server", .n_workers = 1};
 	st[1] = (struct stack){.o = &o[1], .role = &client, .name = "client", .n_workers = 1};
 	st[0].lcores[0] = rte_get_main_lcore();
-	st[1].lcores[0] = rte_get_next_lcore(-1, 1, 0);
+	st[1].lcores[0] = given->one_lcore ? rte_get_main_lcore() : rte_get_next_lcore(-1, 1, 0);
 	return given->syn_flood ? flood_setup(&o[0]) : 0;
 }
 
@@ -136,29 +136,71 @@ bench_empty(void)
 	return bench_client_gone() + empty(cable[0]) + (flooding ? empty(flood_cable[0]) : 0);
 }
 
+struct mark {
+	uint64_t established, answered, tx, busy, total;
+};
+
+static struct mark marks[2][2]; /* begin and end, server and client */
+
 void
-bench_report(const struct stack st[2], double seconds, uint64_t established)
+bench_mark(const struct stack st[2], bool end)
 {
-	const uint64_t all = tern_stats_by_name(st[1].tern, "TcpExtTernEstablished");
-	static const char *const closer[] = {"client closes first", "server closes first", "client resets"};
-	const double per = all ? all : 1;
-	struct tern_gauges g[2];
-	uint64_t tx[2];
+	struct tern_gauges g;
 	unsigned int i;
 
 	for (i = 0; i < 2; i++) {
-		tern_gauges_get(st[i].tern, -1, &g[i]);
-		tx[i] = tern_stats_by_name(st[i].tern, "TxPackets");
+		tern_gauges_get(st[i].tern, -1, &g);
+		marks[end][i] = (struct mark){
+			.established = tern_stats_by_name(st[i].tern, "TcpExtTernEstablished"),
+			.answered = i ? 0 : serve_answered(&st[i]),
+			.tx = tern_stats_by_name(st[i].tern, "TxPackets"),
+			.busy = g.busy_cycles,
+			.total = g.total_cycles,
+		};
 	}
+}
+
+/* Of stack i, between the marks. */
+static struct mark
+load(unsigned int i)
+{
+	const struct mark *a = &marks[0][i], *b = &marks[1][i];
+
+	return (struct mark){b->established - a->established, b->answered - a->answered, b->tx - a->tx,
+			     b->busy - a->busy, b->total - a->total};
+}
+
+static void
+report_per(const char *what, double n, const struct mark *s, const struct mark *c)
+{
+	n = n > 0 ? n : 1;
+	printf("bench: packets per %s %.2f: %.2f from the client, %.2f from the server%s\n", what, (s->tx + c->tx) / n,
+	       c->tx / n, s->tx / n, flooding ? " (its answers to the flood included)" : "");
+	printf("bench: busy cycles per %s: server %.0f (%.0f %% busy), client %.0f (%.0f %% busy)\n", what, s->busy / n,
+	       100.0 * s->busy / (s->total + 1.0), c->busy / n, 100.0 * c->busy / (c->total + 1.0));
+}
+
+void
+bench_report(const struct stack st[2], double seconds)
+{
+	static const char *const closer[] = {"client closes first", "server closes first", "client resets"};
+	const struct mark s = load(0), c = load(1);
+	const struct options *o = st[1].o;
+	struct tern_gauges g[2];
+	unsigned int i;
+
+	for (i = 0; i < 2; i++)
+		tern_gauges_get(st[i].tern, -1, &g[i]);
 	printf("bench: %.0f connections/s (%lu in %.2f s), IPv%u, %u requests of %u bytes and responses of %u each, "
 	       "%s\n",
-	       established / seconds, established, seconds, st[1].o->bench_ipv6 ? 6 : 4, st[1].o->requests_per_conn,
-	       st[1].o->request_size, st[1].o->response_size, closer[st[1].o->close_mode]);
-	printf("bench: packets per connection %.2f: %.2f from the client, %.2f from the server%s\n",
-	       (tx[0] + tx[1]) / per, tx[1] / per, tx[0] / per, flooding ? " (its answers to the flood included)" : "");
-	printf("bench: busy cycles per connection: server %.0f (%.0f %% busy), client %.0f (%.0f %% busy)\n",
-	       g[0].busy_cycles / per, 100.0 * g[0].busy_cycles / (g[0].total_cycles + 1.0), g[1].busy_cycles / per,
-	       100.0 * g[1].busy_cycles / (g[1].total_cycles + 1.0));
+	       c.established / seconds, c.established, seconds, o->bench_ipv6 ? 6 : 4, o->requests_per_conn,
+	       o->request_size, o->response_size, closer[o->close_mode]);
+	report_per("connection", c.established, &s, &c);
+	if (o->requests_per_conn > 1) {
+		printf("bench: %.0f requests/s (%lu), goodput %.3f Gbit/s\n", s.answered / seconds, s.answered,
+		       8e-9 * s.answered * ((uint64_t)o->request_size + o->response_size) / seconds);
+		report_per("request", s.answered, &s, &c);
+	}
 	printf("bench: TIME-WAIT held: server %u, client %u\n", g[0].timewaits, g[1].timewaits);
 	if (flooding)
 		flood_report();

@@ -5,8 +5,10 @@
 
 /** Cables, options and roles of bench's two stacks: [0] serves, [1] is the client. @return 0 or -errno after a line. */
 int bench_setup(struct stack st[2], struct options o[2], const struct options *given);
-/** established: how many connections the client had after seconds, when it was told to stop. */
-void bench_report(const struct stack st[2], double seconds, uint64_t established);
+/** Note the counters when the load begins and when it ends: what was parked before and what closes after is not of it. */
+void bench_mark(const struct stack st[2], bool end);
+/** What happened between the marks, seconds apart. */
+void bench_report(const struct stack st[2], double seconds);
 /** Stand in for the client's worker when it has left: take what the server still sends. @return frames. */
 unsigned int bench_client_gone(void);
 /** Take what is left in the cables, when no worker runs. @return frames. */

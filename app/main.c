@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 #include <rte_cycles.h>
 #include <rte_eal.h>
@@ -21,6 +22,7 @@
 #include "role.h"
 
 #define TICK_MS 20u
+#define READY_MS 1u /* the start is measured in milliseconds */
 #define ARGS_MAX 64
 
 struct job {
@@ -34,9 +36,8 @@ static unsigned int n_stacks = 1;
 static volatile sig_atomic_t signals;
 
 static struct {
-	uint64_t start_tsc;
-	double stopped_s;     /* when the run was over and closing began */
-	uint64_t established; /* then, by the last stack */
+	uint64_t main_tsc, start_tsc; /* when the program and when the load began */
+	double stopped_s;             /* when the run was over and closing began */
 } run;
 
 static void
@@ -57,8 +58,11 @@ static int
 app_start(struct tern_worker *w, void *arg)
 {
 	struct stack *s = arg;
+	const int rc = s->role->start(s, w);
 
-	return s->role->start(s, w);
+	if (!rc && !s->role->readies)
+		__atomic_fetch_add(&s->ready, 1, __ATOMIC_RELEASE);
+	return rc;
 }
 
 static void
@@ -86,18 +90,44 @@ app_trace(struct tern_worker *w, const char *line, void *arg)
 	fflush(stdout);
 }
 
+static void
+left(struct job *j, int rc)
+{
+	if (rc) {
+		complain("worker %u stopped: %s", j->worker, strerror(-rc));
+		__atomic_store_n(&j->s->failed, true, __ATOMIC_RELAXED);
+	}
+	__atomic_fetch_sub(&j->s->running, 1, __ATOMIC_RELEASE);
+}
+
 static int
 worker_main(void *arg)
 {
 	struct job *j = arg;
 	int rc = tern_worker_loop(j->s->tern, j->worker);
 
-	if (rc) {
-		complain("worker %u stopped: %s", j->worker, strerror(-rc));
-		__atomic_store_n(&j->s->failed, true, __ATOMIC_RELAXED);
-	}
-	__atomic_fetch_sub(&j->s->running, 1, __ATOMIC_RELEASE);
+	left(j, rc);
 	return rc;
+}
+
+/* Both ends of bench on this lcore: a poll each. */
+static void
+take_turns(struct job *jobs, unsigned int n)
+{
+	unsigned int i, on = n;
+	bool gone[2 * TERN_WORKER_MAX] = {false};
+	int rc;
+
+	while (on) {
+		for (i = 0; i < n; i++) {
+			rc = gone[i] ? 1 : tern_worker_step(jobs[i].s->tern, jobs[i].worker, 1);
+			if (rc == 1)
+				continue;
+			gone[i] = true;
+			on--;
+			left(&jobs[i], rc);
+		}
+	}
 }
 
 static int
@@ -113,14 +143,16 @@ run_workers(void)
 			jobs[n] = (struct job){&stacks[i], k};
 			if (stacks[i].lcores[k] == rte_get_main_lcore()) {
 				mine = &jobs[n++];
-				continue;
+				continue; /* after the others */
 			}
 			rc = rte_eal_remote_launch(worker_main, &jobs[n++], stacks[i].lcores[k]);
 			if (rc)
 				return complain("lcore %u: %s", stacks[i].lcores[k], strerror(-rc));
 		}
 	}
-	if (mine)
+	if (options.one_lcore)
+		take_turns(jobs, n);
+	else if (mine)
 		worker_main(mine);
 	rte_eal_mp_wait_lcore();
 	return 0;
@@ -199,17 +231,43 @@ settle(struct stack *client, unsigned int signals_seen)
 			tick();
 }
 
+static bool
+ready(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < n_stacks; i++)
+		if (__atomic_load_n(&stacks[i].ready, __ATOMIC_ACQUIRE) < stacks[i].n_workers)
+			return false;
+	return true;
+}
+
+/* Every worker runs and what is to be parked is: the clock starts. */
+static void
+await_ready(void)
+{
+	while (!ready() && !signals && !any_failed() && running(&stacks[0]))
+		usleep(READY_MS * 1000);
+	run.start_tsc = rte_get_tsc_cycles();
+	if (n_stacks == 2)
+		bench_mark(stacks, false);
+	printf("ready: %.3f s after the start, %lu MiB resident\n",
+	       (double)(run.start_tsc - run.main_tsc) / rte_get_tsc_hz(), report_resident_mib());
+}
+
 static void *
 control(void *arg)
 {
 	struct stack *last = &stacks[n_stacks - 1];
 	unsigned int i;
 
+	await_ready();
 	while (!signals && !any_failed() && !finished(last) && running(last) &&
 	       (!options.duration_s || seconds() < options.duration_s))
 		tick();
 	run.stopped_s = seconds();
-	run.established = tern_stats_by_name(last->tern, "TcpExtTernEstablished");
+	if (n_stacks == 2)
+		bench_mark(stacks, true);
 	if (!signals && !any_failed())
 		settle(last, signals);
 	for (i = n_stacks; i-- > 0;) { /* the client first: its FINs want an answer */
@@ -277,6 +335,9 @@ set_up(void)
 	unsigned int i;
 	int rc;
 
+	/* locking populates; what roles take in their start() is covered by MCL_FUTURE */
+	if (options.prefault && mlockall(MCL_CURRENT | MCL_FUTURE))
+		complain("--prefault: mlockall: %s: pages will be touched as they are needed", strerror(errno));
 	if (roles[options.role] == &role_bench) {
 		n_stacks = 2;
 		rc = bench_setup(stacks, bench_options, &options);
@@ -311,7 +372,9 @@ final_report(void)
 		failed += g.conns;
 	}
 	if (bench)
-		bench_report(stacks, run.stopped_s, run.established);
+		bench_report(stacks, run.stopped_s);
+	else
+		report_cost(&stacks[0]);
 	off = report_pools(stacks, n_stacks, left, bench ? flood_missing() : 0);
 	return failed + (bench ? off : 0); /* a device may still hold buffers it has sent */
 }
@@ -328,7 +391,6 @@ go(void)
 	if (!rc) {
 		sigaction(SIGINT, &sa, NULL);
 		sigaction(SIGTERM, &sa, NULL);
-		run.start_tsc = rte_get_tsc_cycles();
 		rc = rte_ctrl_thread_create(&thread, "tern-ctl", NULL, control, NULL);
 		if (rc)
 			complain("control thread: %s", strerror(-rc));
@@ -403,6 +465,7 @@ main(int argc, char **argv)
 	int i, split;
 	bool ok;
 
+	run.main_tsc = rte_rdtsc();
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	for (i = 1; i < argc; i++) {
 		if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {

@@ -431,6 +431,7 @@ static const struct opt opts[] = {
 	NUM("tern", "mbufs", T_U32, conf.n_mbufs, 0, 1 << 24, NULL, "packet buffers per worker; 0: 16384"),
 	NUM("tern", "keepalive", T_U32, keepalive_s, 0, 32767, NULL, "probe connections idle for N seconds; 0: do not"),
 	FLAG("tern", "trace", trace, "print every packet and state change"),
+	FLAG("tern", "prefault", prefault, "touch all memory before the start: a slower start, no page faults later"),
 	NUM("tern", "stats-interval", T_U32, stats_s, 0, 86400, "1", "seconds between lines of numbers; 0: none"),
 	NUM("tern", "duration", T_U32, duration_s, 0, M32 / 1000, NULL, "stop after N seconds; 0: run on (bench: 5)"),
 	NUM("tern", "drain-ms", T_U32, drain_ms, 1, 600000, "5000",
@@ -479,6 +480,7 @@ static const struct opt opts[] = {
 	NUM("client", "cps", T_U32, cps, 0, M32, NULL, "new connections per second; 0: as concurrency allows"),
 	NUM("client", "total", T_U64, total, 0, INT64_MAX, NULL, "connections in all; 0: until --duration"),
 	NUM("client", "concurrency", T_U32, concurrency, 1, 1 << 27, "256", "connections open at the same time"),
+	NUM("client", "park", T_U32, park, 0, 1 << 27, NULL, "open N connections first and leave them idle"),
 	NUM("client", "request-size", T_U32, request_size, 1, 1 << 30, "64", "bytes (client, serve, bench)"),
 	NUM("client", "response-size", T_U32, response_size, 1, 1 << 30, "64", "bytes (client, serve, bench)"),
 	NUM("client", "requests-per-conn", T_U32, requests_per_conn, 1, M32, "1", "requests per connection"),
@@ -494,6 +496,7 @@ static const struct opt opts[] = {
 	NUM("bench", "syn-flood", T_U32, syn_flood, 0, 100000000, NULL, "spoofed SYNs per second beside the load"),
 	NUM("bench", "client-addrs", T_U32, client_addrs, 1, 250, "250", "local addresses of the client"),
 	FLAG("bench", "bench-ipv6", bench_ipv6, "over IPv6"),
+	FLAG("bench", "one-lcore", one_lcore, "both ends in turn on one lcore: less noise, no line goes between cores"),
 };
 
 /* --- reading ------------------------------------------------------------------------------------------------- */
@@ -835,8 +838,8 @@ options_check(struct options *o)
 		return complain("bench makes its own interfaces: leave --addr and its like out");
 	if (o->ring_size & (o->ring_size - 1))
 		return complain("--ring-size: %u is not a power of two", o->ring_size);
-	if (!bench && o->syn_flood)
-		return complain("--syn-flood is for --role bench");
+	if (!bench && (o->syn_flood || o->one_lcore))
+		return complain("--%s is for --role bench", o->syn_flood ? "syn-flood" : "one-lcore");
 	if (bench) {
 		o->duration_s = o->duration_s ? o->duration_s : 5;
 		/* 5 s at 200000 a second; a larger table is first touched while the clock runs */

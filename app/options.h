@@ -21,7 +21,7 @@ struct options {
 	struct tern_endpoint listen; /* af 0: every address */
 	int32_t backlog;
 	uint32_t keepalive_s;
-	bool trace;
+	bool trace, prefault;
 	uint32_t stats_s, duration_s, drain_ms;
 	/* http */
 	const char *root, *body;
@@ -30,7 +30,7 @@ struct options {
 	/* client, and the sizes of serve and bench */
 	struct tern_endpoint connect;
 	uint16_t connect_ports;
-	uint32_t cps, concurrency;
+	uint32_t cps, concurrency, park;
 	uint64_t total;
 	uint32_t request_size, response_size, requests_per_conn;
 	uint8_t close_mode;
@@ -38,7 +38,7 @@ struct options {
 	const char *http_path, *output;
 	/* bench */
 	uint32_t ring_size, syn_flood, client_addrs;
-	bool bench_ipv6;
+	bool bench_ipv6, one_lcore;
 
 	unsigned int cur_if;    /* which interface --addr and its like mean */
 	unsigned int ifs_given; /* bit per interface that was mentioned */

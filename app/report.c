@@ -23,8 +23,11 @@ drops(const struct stack *s)
 }
 
 static void
-sample(const struct stack *s, struct interval *now)
+sample(const struct stack *s, struct interval *now, struct tern_gauges *g)
 {
+	tern_gauges_get(s->tern, -1, g);
+	now->busy_cycles = g->busy_cycles;
+	now->total_cycles = g->total_cycles;
 	now->at_us = rte_get_tsc_cycles() * 1e6 / rte_get_tsc_hz();
 	now->established = stat_of(s, "TcpExtTernEstablished");
 	now->closed = stat_of(s, "TcpExtTernClosed");
@@ -41,17 +44,21 @@ report_line(const struct stack *s, struct interval *last, double seconds)
 	struct tern_gauges g;
 	double dt;
 
-	sample(s, &now);
-	tern_gauges_get(s->tern, -1, &g);
+	sample(s, &now, &g);
 	dt = last->at_us && now.at_us > last->at_us ? (now.at_us - last->at_us) / 1e6 : seconds;
 	if (dt <= 0)
 		dt = 1;
 	printf("%s%s%.0f s: /s established %.0f closed %.0f failed %.0f rx %.0f tx %.0f | now conns %u half-open %u "
-	       "accept %u time-wait %u | retransmitted %lu dropped %lu\n",
+	       "accept %u time-wait %u | retransmitted %lu dropped %lu | busy %.0f %%",
 	       s->name ? s->name : "", s->name ? " " : "", seconds, (now.established - last->established) / dt,
 	       (now.closed - last->closed) / dt, (now.failed - last->failed) / dt, (now.rx - last->rx) / dt,
 	       (now.tx - last->tx) / dt, g.conns, g.half_open, g.accept_queued, g.timewaits,
-	       stat_of(s, "TcpRetransSegs"), drops(s));
+	       stat_of(s, "TcpRetransSegs"), drops(s),
+	       100.0 * (now.busy_cycles - last->busy_cycles) / (now.total_cycles - last->total_cycles + 1.0));
+	if (now.established > last->established)
+		printf(", %.0f cycles a connection",
+		       (now.busy_cycles - last->busy_cycles) / (double)(now.established - last->established));
+	putchar('\n');
 	*last = now;
 }
 
@@ -67,6 +74,34 @@ report_counters(const struct stack *s)
 		if (v)
 			printf("%-32s %lu\n", tern_stats_name(i), v);
 	}
+}
+
+uint64_t
+report_resident_mib(void)
+{
+	FILE *f = fopen("/proc/self/status", "r");
+	char line[128];
+	uint64_t kib, sum = 0;
+
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "VmRSS: %lu", &kib) == 1 || sscanf(line, "HugetlbPages: %lu", &kib) == 1)
+			sum += kib;
+	if (f)
+		fclose(f);
+	return sum >> 10;
+}
+
+void
+report_cost(const struct stack *s)
+{
+	struct interval all;
+	struct tern_gauges g;
+
+	sample(s, &all, &g);
+	if (all.established)
+		printf("cost: per connection %.2f packets in, %.2f out, %.0f busy cycles (%.0f %% busy)\n",
+		       (double)all.rx / all.established, (double)all.tx / all.established,
+		       (double)all.busy_cycles / all.established, 100.0 * all.busy_cycles / (all.total_cycles + 1.0));
 }
 
 static unsigned int

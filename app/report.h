@@ -6,12 +6,16 @@
 
 /** What a stack had at the last line. */
 struct interval {
-	uint64_t at_us, established, closed, failed, rx, tx;
+	uint64_t at_us, established, closed, failed, rx, tx, busy_cycles, total_cycles;
 };
 /** One line of what happened since *last, which is renewed. seconds: since the start. */
 void report_line(const struct stack *s, struct interval *last, double seconds);
 /** Counters that are not zero, with their names. */
 void report_counters(const struct stack *s);
+/** Memory of the process that is in RAM, huge pages included. */
+uint64_t report_resident_mib(void);
+/** Packets and busy cycles per connection of a stack that is alone in its process. */
+void report_cost(const struct stack *s);
 /** "pools: all full, queues: empty", or every number that is off. @return how many are. */
 unsigned int report_pools(const struct stack *st, unsigned int n, unsigned int left_in_cables, uint32_t flood_missing);
 #endif

@@ -26,6 +26,7 @@ struct stack {
 	bool stopping;                /* set by the control thread: open nothing new */
 	unsigned int finished;        /* workers whose role has nothing left to do */
 	unsigned int running;         /* workers in their loop */
+	unsigned int ready;           /* workers whose load may be measured from now on */
 	bool failed;                  /* a worker could not start */
 	uint32_t mbufs_at_start;      /* free when nothing was received yet */
 };
@@ -39,12 +40,14 @@ struct role {
 	void (*drain)(struct stack *s, struct tern_worker *w);
 	/** Main thread, no worker runs. @return what failed. */
 	uint64_t (*report)(const struct stack *s);
-	bool finite; /* says by `finished` when it is done */
+	bool finite;  /* says by `finished` when it is done */
+	bool readies; /* says by `ready` when its load begins, else that is after start() */
 };
 
 extern const struct role *const roles[];
 extern const unsigned int n_roles;
 extern const struct role role_serve; /* bench's server side */
+uint64_t serve_answered(const struct stack *s);
 extern const struct role role_client;
 extern const struct role role_bench; /* a name only: bench.c runs it */
 

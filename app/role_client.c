@@ -51,6 +51,7 @@ struct client_conn {
 	int64_t want;             /* its length; -1: until FIN */
 	bool body;                /* the response's head is in */
 	bool keep;                /* the server will take another request */
+	bool parked;              /* stays idle */
 };
 
 struct client {
@@ -59,10 +60,11 @@ struct client {
 	struct tern_worker *w;
 	struct slab slab;
 	uint64_t total, cps; /* this worker's share */
-	uint32_t concurrency;
+	uint32_t concurrency, park, parked;
 	uint64_t start_us, pause_us;
 	uint16_t next_port;
-	bool finished;
+	uint64_t n_parking; /* opened until the idle ones were there */
+	bool parking, finished, stopping;
 	char request[2][HTTP_PATH_MAX + 256]; /* [1]: the last of a connection */
 	uint32_t request_len[2];
 	FILE *out;
@@ -115,6 +117,7 @@ gone(struct client_conn *cc, unsigned int what)
 	struct client *cl = cc->i.owner;
 
 	cl->n[what]++;
+	cl->parked -= cc->parked;
 	slab_put(&cl->slab, &cc->i);
 }
 
@@ -189,7 +192,7 @@ answered(struct client_conn *cc)
 	latency(cl, tern_now_us(cl->w) - cc->asked_us);
 	cl->n[N_REQUESTS]++;
 	cc->answered++;
-	if (cc->answered == cl->s->o->requests_per_conn) {
+	if (cc->answered == cl->s->o->requests_per_conn || (cl->stopping && cl->s->o->close_mode != CLOSE_SERVER)) {
 		complete(cc);
 		return false;
 	}
@@ -300,6 +303,16 @@ on_readable(struct tern_conn *c, void *user)
 		at_eof(cc);
 }
 
+/* What was parked is there: the load begins. */
+static void
+begin(struct client *cl)
+{
+	cl->start_us = tern_now_us(cl->w);
+	cl->n_parking = cl->n[N_OPENED];
+	cl->parking = false;
+	__atomic_fetch_add(&cl->s->ready, 1, __ATOMIC_RELEASE);
+}
+
 static void
 on_connected(struct tern_conn *c, void *user)
 {
@@ -307,6 +320,12 @@ on_connected(struct tern_conn *c, void *user)
 	struct client *cl = cc->i.owner;
 
 	cl->n[N_CONNECTED]++;
+	if (cl->parking) {
+		cc->parked = true;
+		if (++cl->parked == cl->park)
+			begin(cl);
+		return;
+	}
 	if (cl->s->o->packets == 8) /* after the output pass, so the handshake's ACK goes alone */
 		slab_again(&cl->slab, &cc->i);
 	else
@@ -368,6 +387,7 @@ open_one(struct client *cl, uint64_t now_us)
 	if (!it)
 		return false;
 	cc = (struct client_conn *)it;
+	cc->parked = false;
 	to.port = htons(ntohs(to.port) + cl->next_port);
 	rc = tern_connect(cl->w, NULL, &to, &conn_ops, cc, &c);
 	if (rc == -EADDRNOTAVAIL || rc == -ENOMEM) {
@@ -414,22 +434,28 @@ poll(struct stack *s, struct tern_worker *w, uint64_t now_us)
 {
 	struct client *cl = s->state[tern_worker_index(w)];
 	const bool stop = __atomic_load_n(&s->stopping, __ATOMIC_RELAXED);
+	const uint64_t opened = cl->n[N_OPENED] - cl->n_parking;
 	uint64_t may = BURST_MAX;
-	uint32_t limit = cl->concurrency;
+	uint32_t limit = cl->concurrency + cl->parked;
 
+	cl->stopping = stop;
 	slab_retry(&cl->slab, retry);
-	if (cl->total && cl->total - cl->n[N_OPENED] < may)
-		may = cl->total - cl->n[N_OPENED];
-	if (cl->cps)
-		may = RTE_MIN(may,
-			      (unsigned __int128)(now_us - cl->start_us) * cl->cps / 1000000 + 1 - cl->n[N_OPENED]);
+	if (cl->parking) {
+		may = RTE_MIN(may, cl->park - cl->slab.n_active);
+	} else {
+		if (cl->total && cl->total - opened < may)
+			may = cl->total - opened;
+		if (cl->cps)
+			may = RTE_MIN(may, (unsigned __int128)(now_us - cl->start_us) * cl->cps / 1000000 + 1 - opened);
+	}
 	if (!cl->n[N_CONNECTED] && cl->n[N_OPENED] == cl->slab.n_active)
 		limit = RTE_MIN(limit, PROBE_MAX);
 	may = RTE_MIN(may, limit > cl->slab.n_active ? limit - cl->slab.n_active : 0);
 	if (!stop && now_us >= cl->pause_us)
 		while (may && open_one(cl, now_us))
 			may--;
-	if (!cl->finished && cl->slab.n_active == 0 && (stop || (cl->total && cl->n[N_OPENED] == cl->total))) {
+	if (!cl->finished && cl->slab.n_active == cl->parked &&
+	    (stop || (cl->total && !cl->parking && opened == cl->total))) {
 		cl->finished = true;
 		__atomic_fetch_add(&s->finished, 1, __ATOMIC_RELEASE);
 	}
@@ -489,20 +515,23 @@ start(struct stack *s, struct tern_worker *w)
 	cl->s = s;
 	cl->w = w;
 	cl->out = i == 0 ? s->shared : NULL;
-	cl->start_us = tern_now_us(w);
 	cl->total = share(o->total, s->n_workers, i);
 	cl->cps = share(o->cps, s->n_workers, i);
 	cl->concurrency = RTE_MIN(share(o->concurrency, s->n_workers, i), o->conf.max_conns);
+	cl->park = share(o->park, s->n_workers, i);
 	cl->next_port = i % o->connect_ports;
 	if ((o->total && !cl->total) || (o->cps && !cl->cps))
 		cl->concurrency = 0; /* more workers than connections */
 	if (o->http_path)
 		make_requests(cl, o);
+	cl->parking = cl->park;
+	if (!cl->parking)
+		begin(cl);
 	if (!cl->concurrency) {
 		cl->finished = true;
 		__atomic_fetch_add(&s->finished, 1, __ATOMIC_RELEASE);
 	}
-	return slab_init(&cl->slab, s, w, RTE_MAX(cl->concurrency, 1u), sizeof(struct client_conn), cl);
+	return slab_init(&cl->slab, s, w, cl->park + RTE_MAX(cl->concurrency, 1u), sizeof(struct client_conn), cl);
 }
 
 static void
@@ -562,4 +591,5 @@ const struct role role_client = {
 	.drain = drain,
 	.report = report,
 	.finite = true,
+	.readies = true,
 };

@@ -156,6 +156,12 @@ drain(struct stack *s, struct tern_worker *w)
 	}
 }
 
+uint64_t
+serve_answered(const struct stack *s)
+{
+	return role_sum(s, N_REQUESTS);
+}
+
 static uint64_t
 report(const struct stack *s)
 {
