@@ -452,6 +452,7 @@ static const struct opt opts[] = {
 	FLAG("tcp", "no-wscale", conf.tcp.no_wscale, "do not offer or accept window scaling (RFC 7323)"),
 	FLAG("tcp", "no-nagle", conf.tcp.no_nagle, "send small segments at once"),
 	FLAG("tcp", "no-delack", conf.tcp.no_delack, "acknowledge every segment at once"),
+	FLAG("tcp", "no-quickack", conf.tcp.no_quickack, "delay the first ACKs of a connection, too"),
 	FLAG("tcp", "abort-on-overflow", conf.tcp.abort_on_overflow, "reset what does not fit the accept queue"),
 	NUM("tcp", "rto-init-ms", T_U32, conf.tcp.rto_init_ms, 0, 60000, NULL, "first retransmission timeout; 0: 1000"),
 	NUM("tcp", "rto-min-ms", T_U32, conf.tcp.rto_min_ms, 0, 60000, NULL, "smallest; 0: 200"),

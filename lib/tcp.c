@@ -77,7 +77,7 @@ tcp_conn_new(struct worker *w, const struct flow *f, uint32_t hash, uint8_t ifid
 	else
 		c->addr = f->addr;
 	c->iss = iss;
-	c->snd_una = c->snd_nxt = c->snd_max = c->recover = iss;
+	c->snd_una = c->snd_nxt = c->snd_max = c->recover = c->snd_sml = iss;
 	c->ts_off = ts_off;
 	c->neigh = NEIGH_NONE;
 	c->snd_buf = conf->snd_buf;
@@ -89,6 +89,7 @@ tcp_conn_new(struct worker *w, const struct flow *f, uint32_t hash, uint8_t ifid
 	c->keep_idle_s = 7200; /* MUST-28 */
 	c->keep_intvl_s = 75;
 	c->keep_cnt = 9;
+	c->quickack = conf->no_quickack ? QUICKACK_OFF : QUICKACK_MAX;
 	if (conf->no_nagle)
 		c->feat |= F_NODELAY;
 	if (conf->no_delack)
@@ -106,7 +107,7 @@ tcp_negotiate(struct worker *w, struct conn *c, uint16_t peer_mss, uint8_t feat,
 	peer_mss = RTE_MAX(peer_mss, TCP_MSS_MIN);
 	c->feat = (c->feat & ~(F_TS | F_SACK | F_WS)) | (feat & (F_TS | F_SACK | F_WS));
 	c->mss = RTE_MIN(peer_mss, ours) - (feat & F_TS ? TCP_OPT_TS_LEN : 0); /* MUST-16, RFC 6691 */
-	c->rcv_mss = c->mss;
+	c->rcv_mss = RTE_MIN(c->mss, TCP_MSS_DEFAULT4); /* grows to what the peer really sends */
 	c->snd_ws = feat & F_WS ? snd_ws : 0;
 	c->rcv_ws = feat & F_WS ? tcp_ws_offer(w->conf.tcp.rcv_buf) : 0;
 	tcp_cc_init(c);
@@ -236,7 +237,7 @@ visit(struct worker *w, struct conn *c)
 	if (c->pend & (P_OUTPUT | P_ACK)) {
 		if (!tcp_output(w, c))
 			return VISIT_RETRY;
-		c->pend &= ~(P_OUTPUT | P_ACK);
+		c->pend &= ~(P_OUTPUT | P_ACK | P_PUSH);
 		tcp_timer_sync(w, c);
 	}
 	return VISIT_DONE;
@@ -432,10 +433,10 @@ snd_append(struct conn *c, struct rte_mbuf *m, struct rte_mbuf *last, uint32_t l
 	c->snd_queued += len;
 }
 
-ssize_t
-tern_send(struct tern_conn *tc, const void *buf, size_t len)
+static ssize_t
+send_copy(struct conn *c, const void *buf, size_t len)
 {
-	struct conn *c = (struct conn *)tc;
+	struct tern_conn *tc = (struct tern_conn *)c;
 	const uint8_t *p = buf;
 	size_t space = tern_send_space(tc), done = 0;
 	int rc = send_check(c);
@@ -479,6 +480,24 @@ tern_send(struct tern_conn *tc, const void *buf, size_t len)
 	return space ? -ENOBUFS : -EAGAIN;
 }
 
+ssize_t
+tern_send(struct tern_conn *tc, const void *buf, size_t len)
+{
+	struct conn *c = (struct conn *)tc;
+
+	c->flags &= ~C_MORE;
+	return send_copy(c, buf, len);
+}
+
+ssize_t
+tern_send_more(struct tern_conn *tc, const void *buf, size_t len)
+{
+	struct conn *c = (struct conn *)tc;
+
+	c->flags |= C_MORE;
+	return send_copy(c, buf, len);
+}
+
 int
 tern_send_mbuf(struct tern_conn *tc, struct rte_mbuf *m)
 {
@@ -501,7 +520,7 @@ tern_send_mbuf(struct tern_conn *tc, struct rte_mbuf *m)
 		if (s->data_len == 0)
 			return -EINVAL; /* empty segments would break the cursor's arithmetic */
 	snd_append(c, m, last, len);
-	c->flags &= ~C_TAIL_OWN;
+	c->flags &= ~(C_TAIL_OWN | C_MORE);
 	tcp_mark(c, P_OUTPUT);
 	return 0;
 }
@@ -718,7 +737,17 @@ tern_setopt(struct tern_conn *tc, enum tern_opt opt, uint32_t v)
 			tcp_mark(c, P_OUTPUT);
 		return 0;
 	case TERN_OPT_QUICKACK:
-		set_feat(c, F_QUICKACK, v);
+		if (v > TERN_QUICKACK_AUTO)
+			return -EINVAL;
+		set_feat(c, F_QUICKACK, v == TERN_QUICKACK_ON);
+		c->quickack = v == TERN_QUICKACK_OFF ? QUICKACK_OFF : QUICKACK_MAX;
+		if (v && c->delack_at) /* as Linux: also what waits now */
+			tcp_mark(c, P_ACK);
+		return 0;
+	case TERN_OPT_CORK:
+		c->flags = v ? c->flags | C_CORK : c->flags & ~(C_CORK | C_MORE);
+		if (!v)
+			tcp_mark(c, P_OUTPUT | P_PUSH);
 		return 0;
 	case TERN_OPT_LINGER0:
 		set_feat(c, F_LINGER0, v);

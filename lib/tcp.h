@@ -78,6 +78,7 @@ enum {
 	P_CLOSED = 1 << 6,   /* tell the application, then free */
 	P_FREE = 1 << 7,     /* free: nobody holds it any more */
 	P_ACCEPTABLE = 1 << 8, /* tell its listener */
+	P_PUSH = 1 << 9,       /* what a cork holds back goes now */
 };
 
 enum { /* conn.flags */
@@ -92,7 +93,14 @@ enum { /* conn.flags */
 	C_TAIL_OWN = 1 << 8,  /* snd_tail was made by tern_send() and may be appended to */
 	C_ACCEPTQ = 1 << 9,   /* on the listener's accept queue */
 	C_OFO_FIN = 1 << 10,  /* FIN seen beyond a hole, at ofo_fin */
+	C_CORK = 1 << 11,     /* only full segments, TERN_OPT_CORK ... */
+	C_MORE = 1 << 12,     /* ... or until the next tern_send() */
 };
+
+/* conn.quickack: how many more ACKs are not delayed, and why none is. */
+#define QUICKACK_MAX 16u /* as Linux: the first round trips of a slow start */
+#define QUICKACK_PINGPONG 0x80u /* data went out soon after data came in: ACKs can ride */
+#define QUICKACK_OFF 0x40u	 /* TERN_OPT_QUICKACK 0 */
 
 /** Full connection. Grouped by cache line: 0 receive fast, 1-2 send fast, then queues, timers, recovery, rest. */
 struct conn {
@@ -121,6 +129,7 @@ struct conn {
 	struct rte_mbuf *snd_head, *snd_tail; /* segments chained by next */
 	struct rte_mbuf *snd_cur;	      /* segment that holds snd_cur_seq */
 	uint32_t snd_cur_seq;		      /* sequence number of snd_cur's first byte */
+	uint32_t snd_sml;		      /* end of the last small segment (Minshall) */
 	uint32_t snd_head_off;		      /* bytes of snd_head already acknowledged */
 	uint32_t snd_buf, max_wnd;
 	uint32_t snd_wl1, snd_wl2;
@@ -148,11 +157,11 @@ struct conn {
 	uint32_t iss, irs;
 	uint32_t user_timeout_ms;
 	uint32_t challenge_ms; /* start of the challenge ACK budget's period */
-	uint32_t last_rx_ms;
+	uint32_t last_rx_ms, last_data_ms; /* any segment, one with data */
 	uint32_t portset; /* index + 1, 0: none */
 	uint16_t keep_idle_s, keep_intvl_s;
 	uint8_t keep_cnt, keep_probes, backoff;
-	int8_t pad_;
+	uint8_t quickack; /* QUICKACK_* */
 	int32_t err;
 	struct worker *w;
 	struct tern_listener *lst; /* while on its accept queue */
@@ -264,6 +273,7 @@ void tcp_cc_init(struct conn *c);
 /* tcp_reasm.c */
 /** In-window payload of s (already trimmed) into the receive or out-of-order queue. @return SEG_TAKEN or a reason. */
 int tcp_data(struct worker *w, struct conn *c, struct seg *s);
+void tcp_quickack(struct conn *c);
 unsigned int tcp_sack_blocks(const struct conn *c, uint8_t *opt, unsigned int room);
 void tcp_queue_free(struct rte_mbuf *m);
 

@@ -15,6 +15,7 @@
 
 #define COPY_MAX 512u /* below, a copy is cheaper than an indirect mbuf's allocation and two atomic counts */
 #define IP_DF 0x4000
+#define CORK_US 200000u /* how long a cork holds, as Linux's tcp(7) promises */
 
 struct hdr { /* of one outgoing segment */
 	const union flow_addr *addr;
@@ -228,6 +229,8 @@ sent_ack(struct conn *c)
 	c->last_ack = c->rcv_nxt;
 	c->delack_at = 0;
 	c->pend &= ~P_ACK;
+	if (c->quickack - 1u < QUICKACK_MAX)
+		c->quickack--;
 }
 
 /* One segment of c: control, or len bytes from src + off. @return false: no room or no mbuf. */
@@ -346,7 +349,10 @@ tcp_snd_advance(struct conn *c)
 	}
 }
 
-/* RFC 9293 3.8.6.2.1: is a segment of len (of `unsent`) worth sending now? */
+/*
+ * RFC 9293 3.8.6.2.1: is a segment of len (of `unsent`) worth sending now? Nagle (3.7.4) in Minshall's variant: only an
+ * unacknowledged small segment holds the next one back, so the tail of a large write need not wait for its head's ACK.
+ */
 static bool
 worth_sending(const struct conn *c, uint32_t len, uint32_t unsent, bool fin)
 {
@@ -354,9 +360,21 @@ worth_sending(const struct conn *c, uint32_t len, uint32_t unsent, bool fin)
 		return true;
 	if (seq_lt(c->snd_nxt, c->snd_max)) /* a retransmission */
 		return true;
-	if (len == unsent && (fin || c->feat & F_NODELAY || c->snd_nxt == c->snd_una))
+	if (len == unsent && (fin || c->pend & P_PUSH))
+		return true;
+	if (c->flags & (C_CORK | C_MORE) && len == unsent)
+		return false;
+	if (len == unsent && (c->feat & F_NODELAY ||
+			      !(seq_gt(c->snd_sml, c->snd_una) && seq_le(c->snd_sml, c->snd_max))))
 		return true;
 	return len && len >= c->max_wnd / 2;
+}
+
+/* Is it a cork, not the peer's window, that holds all of the queue back? */
+static bool
+corked(const struct conn *c)
+{
+	return c->flags & (C_CORK | C_MORE) && c->snd_queued <= RTE_MIN(c->snd_wnd, c->cwnd);
 }
 
 bool
@@ -389,17 +407,24 @@ tcp_output(struct worker *w, struct conn *c)
 			return false;
 		if (fin)
 			c->flags |= C_FIN_SENT;
+		if (len && len < c->mss)
+			c->snd_sml = c->snd_nxt + len;
+		if (w->now_ms - c->last_data_ms < w->conf.tcp.delack_ms)
+			c->quickack |= QUICKACK_PINGPONG;
 		sent_range(w, c, c->snd_nxt, c->snd_nxt + len + fin);
 		c->snd_nxt += len + fin;
 		tcp_snd_advance(c);
 	}
 	if (c->pend & P_ACK && !emit(w, c, TCP_ACK, c->snd_max, NULL, 0, 0))
 		return false;
-	/* Data waits, nothing is in flight and no timer runs: the window is (nearly) closed, probe it (MUST-36). */
+	/* Data waits, nothing is in flight and no timer runs: the window is (nearly) closed, probe it (MUST-36), or corked. */
 	if (!c->rto_at && c->snd_max == c->snd_una && seq_lt(c->snd_nxt, c->snd_una + c->snd_queued)) {
 		c->flags |= C_PERSIST;
 		c->unacked_us = w->now_us;
-		tcp_rto_start(w, c);
+		if (corked(c))
+			c->rto_at = w->now_us + CORK_US;
+		else
+			tcp_rto_start(w, c);
 	}
 	return true;
 }

@@ -134,6 +134,7 @@ queue_ofo(struct worker *w, struct conn *c, struct seg *s)
 	uint32_t seq = s->seq;
 
 	tcp_mark(c, P_ACK); /* RFC 5681 4.2 */
+	tcp_quickack(c);
 	if (c->ofo_segs + s->m->nb_segs > OFO_SEGS_MAX || c->ofo_bytes + s->len > c->rcv_buf) {
 		STAT_INC(w, OFO_DROP);
 		return STAT_DROP_RX_NOBUF;
@@ -149,11 +150,29 @@ queue_ofo(struct worker *w, struct conn *c, struct seg *s)
 	return SEG_TAKEN;
 }
 
+/* The sender starts, or starts again: it needs ACKs to open its window. Half of ours at most, so that ACKs stay rare. */
+void
+tcp_quickack(struct conn *c)
+{
+	const uint32_t half = (c->rcv_adv - c->rcv_nxt) / 2;
+
+	if (c->quickack & QUICKACK_OFF)
+		return;
+	c->quickack = QUICKACK_MAX;
+	while (c->quickack > 2 && (uint32_t)c->quickack * c->rcv_mss > half)
+		c->quickack--;
+}
+
 /* RFC 5681 4.2, RFC 9293 3.8.6.3: at least every second full-sized segment, never later than delack_ms. */
 static void
 schedule_ack(struct worker *w, struct conn *c)
 {
-	if (c->feat & F_QUICKACK || c->rcv_nxt - c->last_ack >= 2u * c->rcv_mss)
+	const uint32_t gap_ms = w->now_ms - c->last_data_ms;
+
+	c->last_data_ms = w->now_ms;
+	if (unlikely(gap_ms * 1000ull > c->rto_us) && !(c->quickack & QUICKACK_PINGPONG))
+		tcp_quickack(c);
+	if (c->feat & F_QUICKACK || c->quickack - 1u < QUICKACK_MAX || c->rcv_nxt - c->last_ack >= 2u * c->rcv_mss)
 		tcp_mark(c, P_ACK);
 	else if (!c->delack_at) {
 		c->delack_at = w->now_us + w->conf.tcp.delack_ms * 1000;

@@ -89,6 +89,11 @@ static void
 rto_due(struct worker *w, struct conn *c)
 {
 	c->rto_at = 0;
+	if (c->flags & C_PERSIST && c->flags & (C_CORK | C_MORE) && c->snd_queued <= c->snd_wnd) { /* held long enough */
+		c->flags &= ~C_PERSIST;
+		tcp_mark(c, P_OUTPUT | P_PUSH);
+		return;
+	}
 	if (c->state != TERN_SYN_SENT && c->state != TERN_SYN_RECEIVED && past_r2(w, c)) {
 		give_up(w, c);
 		return;
@@ -111,6 +116,7 @@ tcp_timer(struct worker *w, struct conn *c)
 	if (c->delack_at && c->delack_at <= now) {
 		c->delack_at = 0;
 		STAT_INC(w, DELAYED_ACKS);
+		c->quickack &= ~QUICKACK_PINGPONG; /* no answer came to carry it */
 		tcp_mark(c, P_ACK);
 	}
 	if (c->rto_at && c->rto_at <= now)

@@ -72,7 +72,7 @@ struct tern_tcp_conf {
 	uint8_t synack_retries;	   /* [5] */
 	uint8_t cookie_mode;	   /* enum tern_cookie_mode */
 	bool no_timestamps, no_sack, no_wscale; /* do not offer or accept the option */
-	bool no_nagle, no_delack;
+	bool no_nagle, no_delack, no_quickack;
 	bool abort_on_overflow;	   /* full accept queue at the final ACK: RST instead of silence */
 	uint32_t snd_buf, rcv_buf; /* bytes per connection [262144 each] */
 	uint32_t somaxconn;	   /* cap on a listener's accept queue [4096] */
@@ -191,6 +191,9 @@ int tern_connect(struct tern_worker *w, const struct tern_endpoint *local, const
 /** Copy up to len bytes into the send buffer. @return bytes taken (may be short: writable() follows), -EAGAIN when
  *  none fit, -EPIPE after shutdown/FIN sent, -ENOBUFS when no mbuf was free, -ENOTCONN, or the connection's error. */
 ssize_t tern_send(struct tern_conn *c, const void *buf, size_t len);
+/** As tern_send(), and more will follow: what is less than a full segment waits for the next tern_send(), tern_shutdown()
+ *  or tern_close(), but 200 ms at most. */
+ssize_t tern_send_more(struct tern_conn *c, const void *buf, size_t len);
 /** Queue an mbuf chain for sending without copying. On success the stack owns m (it is read-only and freed when
  *  acknowledged); on error (as tern_send; -EAGAIN if it does not fit whole) it stays the caller's. */
 int tern_send_mbuf(struct tern_conn *c, struct rte_mbuf *m);
@@ -217,9 +220,14 @@ void tern_close(struct tern_conn *c);
 /** RST now (RFC 9293 3.10.5) and give the handle up. */
 void tern_abort(struct tern_conn *c);
 
+/* When data is acknowledged: by the timer or every second full segment (RFC 5681 4.2), each segment at once, or at once for
+ * the first 16 segments, after a pause or a loss, as long as no answers carry the ACKs. An ACK always waits for the
+ * callbacks: what they send carries it. */
+enum tern_quickack { TERN_QUICKACK_OFF, TERN_QUICKACK_ON, TERN_QUICKACK_AUTO };
+
 enum tern_opt {
 	TERN_OPT_NODELAY,	  /* 1: Nagle off (MUST-17) */
-	TERN_OPT_QUICKACK,	  /* 1: no delayed ACK */
+	TERN_OPT_QUICKACK,	  /* enum tern_quickack [TERN_QUICKACK_AUTO] */
 	TERN_OPT_KEEPALIVE,	  /* 1: on (MUST-24); default off (MUST-25) */
 	TERN_OPT_KEEPIDLE_S,	  /* [7200] MUST-28 */
 	TERN_OPT_KEEPINTVL_S,	  /* [75] */
@@ -230,6 +238,7 @@ enum tern_opt {
 	TERN_OPT_RCVBUF,	  /* bytes; never shrinks an advertised window */
 	TERN_OPT_TTL,
 	TERN_OPT_TOS,
+	TERN_OPT_CORK, /* 1: hold what is less than a full segment back, for 200 ms at most; 0 sends it */
 };
 /** @return 0, -EINVAL (value out of range) or -ENOPROTOOPT. */
 int tern_setopt(struct tern_conn *c, enum tern_opt opt, uint32_t value);

@@ -978,6 +978,7 @@ bed_reset(uint8_t af)
 	bed.conf.max_neighbours = 16;
 	bed.conf.n_mbufs = N_MBUFS;
 	bed.conf.n_ifs = 1;
+	bed.conf.tcp.no_quickack = true; /* so a test sees delayed ACKs from the first segment */
 	n_flights = 0;
 	log_head = log_tail = 0;
 	peer_new(40000);
