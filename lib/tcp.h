@@ -95,6 +95,8 @@ enum { /* conn.flags */
 	C_OFO_FIN = 1 << 10,  /* FIN seen beyond a hole, at ofo_fin */
 	C_CORK = 1 << 11,     /* only full segments, TERN_OPT_CORK ... */
 	C_MORE = 1 << 12,     /* ... or until the next tern_send() */
+	C_SACK = 1 << 14,     /* ACKs carry SACK blocks */
+	C_DSACK = 1 << 15,    /* dsack[] is to be reported */
 };
 
 /* conn.quickack: how many more ACKs are not delayed, and why none is. */
@@ -143,7 +145,8 @@ struct conn {
 	uint32_t ofo_bytes;
 	uint16_t ofo_segs;
 	uint16_t challenge;   /* challenge ACKs sent since challenge_ms */
-	uint32_t ofo_last;    /* sequence of the newest out-of-order segment: first SACK block (RFC 2018 4) */
+	uint32_t ofo_stamp;   /* counts out-of-order segments: SACK blocks are reported newest first (RFC 2018 4) */
+	uint32_t dsack[2];    /* received twice, to be reported (RFC 2883): valid with C_DSACK */
 	uint32_t ofo_fin;
 	uint32_t last_ack;    /* Last.ACK.sent (RFC 7323 4.3) */
 	uint32_t ts_recent, ts_recent_ms, ts_off;
@@ -274,7 +277,10 @@ void tcp_cc_init(struct conn *c);
 /** In-window payload of s (already trimmed) into the receive or out-of-order queue. @return SEG_TAKEN or a reason. */
 int tcp_data(struct worker *w, struct conn *c, struct seg *s);
 void tcp_quickack(struct conn *c);
-unsigned int tcp_sack_blocks(const struct conn *c, uint8_t *opt, unsigned int room);
+/** The SACK option into opt; a D-SACK block is taken. @return its length, 0: nothing to report. */
+unsigned int tcp_sack_blocks(struct conn *c, uint8_t *opt, unsigned int room);
+/** [left, right) came again: the next ACK says so. */
+void tcp_dsack(struct conn *c, uint32_t left, uint32_t right);
 void tcp_queue_free(struct rte_mbuf *m);
 
 /* portset.c: local ports of one (local address, peer address, peer port) */

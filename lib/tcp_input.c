@@ -201,6 +201,7 @@ check_sequence(struct worker *w, struct conn *c, struct seg *s)
 	}
 	if (seq_lt(s->seq, c->rcv_nxt)) { /* left of the window: cut what we have */
 		cut = c->rcv_nxt - s->seq;
+		tcp_dsack(c, s->seq, s->seq + RTE_MIN(cut, s->len));
 		if (cut >= s->len + !!(s->flags & TCP_FIN)) {
 			tcp_mark(c, P_ACK);
 			return STAT_DROP_SEQ;

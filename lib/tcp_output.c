@@ -266,7 +266,7 @@ emit(struct worker *w, struct conn *c, uint8_t flags, uint32_t seq, struct rte_m
 			h.tsecr = c->ts_recent;
 			h.optlen = TCP_OPT_TS_LEN;
 		}
-		if (unlikely(c->ofo && len == 0 && c->feat & F_SACK))
+		if (unlikely(c->flags & C_SACK && len == 0))
 			h.optlen += tcp_sack_blocks(c, opt + h.optlen, sizeof(opt) - h.optlen);
 		h.wnd = advertise(c);
 	}
@@ -384,6 +384,9 @@ tcp_output(struct worker *w, struct conn *c)
 		return output_syn(w, c);
 	if (c->state == TERN_CLOSED)
 		return true;
+	/* SACK blocks have no room beside full segments of data: they go ahead. */
+	if (unlikely(c->flags & C_SACK) && c->pend & P_ACK && !emit(w, c, TCP_ACK, c->snd_max, NULL, 0, 0))
+		return false;
 	for (;;) {
 		const uint32_t end = c->snd_una + c->snd_queued;
 		const uint32_t unsent = seq_lt(c->snd_nxt, end) ? end - c->snd_nxt : 0;

@@ -3,7 +3,10 @@
  * Received data: the in-order queue the application reads and the out-of-order queue behind a hole (SHLD-31), both chains of
  * mbuf segments. Out-of-order segments are sorted by sequence number (mbuf hash.usr) and may overlap; overlaps are cut
  * when they are moved over, so every byte is delivered once. Limits: rcv_buf bytes, OFO_SEGS_MAX segments, and small
- * segments are copied together, so that one-byte segments can't pin a buffer each. SACK blocks: RFC 2018.
+ * segments are copied together, so that one-byte segments can't pin a buffer each.
+ *
+ * SACK blocks (RFC 2018) are not kept: each ACK reads them off the queue, those with the newest segments first (a stamp in
+ * mbuf hash.fdir.hi). Of what was received twice only the first run of a segment is reported (RFC 2883 4).
  */
 #include <string.h>
 #include <rte_byteorder.h>
@@ -105,14 +108,58 @@ pull_ofo(struct worker *w, struct conn *c)
 	}
 }
 
+/* The run of segments without a hole that starts at m. @return what follows it. */
+static const struct rte_mbuf *
+ofo_block(const struct rte_mbuf *m, uint32_t *left, uint32_t *right, uint32_t *stamp)
+{
+	*left = m->hash.usr;
+	*right = *left + m->data_len;
+	*stamp = m->hash.fdir.hi;
+	for (m = m->next; m && seq_le(m->hash.usr, *right); m = m->next) {
+		if (seq_gt(m->hash.usr + m->data_len, *right))
+			*right = m->hash.usr + m->data_len;
+		if (seq_gt(m->hash.fdir.hi, *stamp))
+			*stamp = m->hash.fdir.hi;
+	}
+	return m;
+}
+
+void
+tcp_dsack(struct conn *c, uint32_t left, uint32_t right)
+{
+	if (!(c->feat & F_SACK) || c->flags & C_DSACK || left == right)
+		return;
+	c->flags |= C_DSACK | C_SACK;
+	c->dsack[0] = left;
+	c->dsack[1] = right;
+}
+
+/* What of [left, right) waits already? */
+static void
+note_overlap(struct conn *c, uint32_t left, uint32_t right)
+{
+	const struct rte_mbuf *m = c->ofo;
+	uint32_t l, r, stamp;
+
+	while (m && seq_lt(m->hash.usr, right)) {
+		m = ofo_block(m, &l, &r, &stamp);
+		if (seq_gt(r, left)) {
+			tcp_dsack(c, seq_gt(l, left) ? l : left, seq_lt(r, right) ? r : right);
+			return;
+		}
+	}
+}
+
 static void
 insert_ofo(struct worker *w, struct conn *c, struct rte_mbuf *m, uint32_t seq)
 {
 	struct rte_mbuf **pp = &c->ofo;
 
 	m->hash.usr = seq;
+	m->hash.fdir.hi = c->ofo_stamp;
 	while (*pp && seq_le((*pp)->hash.usr, seq)) {
 		if (seq_ge((*pp)->hash.usr + (*pp)->data_len, seq + m->data_len)) { /* nothing new */
+			(*pp)->hash.fdir.hi = c->ofo_stamp;
 			m->next = NULL;
 			m->nb_segs = 1;
 			rte_pktmbuf_free_seg(m);
@@ -139,7 +186,11 @@ queue_ofo(struct worker *w, struct conn *c, struct seg *s)
 		STAT_INC(w, OFO_DROP);
 		return STAT_DROP_RX_NOBUF;
 	}
-	c->ofo_last = seq;
+	c->ofo_stamp++;
+	if (c->feat & F_SACK) {
+		c->flags |= C_SACK;
+		note_overlap(c, seq, seq + s->len);
+	}
 	for (m = payload_chain(s->m, s->data_off, s->len); m; m = next) {
 		const uint32_t n = m->data_len;
 
@@ -205,6 +256,7 @@ tcp_data(struct worker *w, struct conn *c, struct seg *s)
 		}
 	}
 	if (unlikely(c->ofo != NULL)) { /* a hole is filled: RFC 5681 4.2 wants the ACK now */
+		note_overlap(c, s->seq, c->rcv_nxt);
 		pull_ofo(w, c);
 		tcp_mark(c, P_ACK);
 	}
@@ -213,32 +265,47 @@ tcp_data(struct worker *w, struct conn *c, struct seg *s)
 	return SEG_TAKEN;
 }
 
-unsigned int
-tcp_sack_blocks(const struct conn *c, uint8_t *opt, unsigned int room)
+/* The newest blocks of the queue, newest first. @return how many. */
+static unsigned int
+newest_blocks(const struct conn *c, uint32_t block[][2], unsigned int max)
 {
-	const unsigned int max = room >= 12 ? (room - 4) / 8 : 0;
 	const struct rte_mbuf *m = c->ofo;
-	uint32_t block[4][2];
 	unsigned int n = 0, i;
+	uint32_t stamps[4];
 
-	/* Blocks in sequence order; the one with the newest segment is swapped to the front (RFC 2018 4). */
-	while (m && max) {
-		uint32_t left = m->hash.usr, right = left + m->data_len;
+	while (m) {
+		uint32_t l, r, stamp;
 
-		for (m = m->next; m && seq_le(m->hash.usr, right); m = m->next)
-			if (seq_gt(m->hash.usr + m->data_len, right))
-				right = m->hash.usr + m->data_len;
-		if (seq_le(left, c->ofo_last) && seq_lt(c->ofo_last, right)) {
-			if (n == max)
-				n--;
-			memmove(block[1], block[0], n * sizeof(block[0]));
-			block[0][0] = left, block[0][1] = right;
+		m = ofo_block(m, &l, &r, &stamp);
+		if (n < max)
 			n++;
-		} else if (n < max) {
-			block[n][0] = left, block[n][1] = right;
-			n++;
+		else if (max == 0 || seq_le(stamp, stamps[n - 1]))
+			continue;
+		for (i = n - 1; i && seq_gt(stamp, stamps[i - 1]); i--) {
+			stamps[i] = stamps[i - 1];
+			block[i][0] = block[i - 1][0];
+			block[i][1] = block[i - 1][1];
 		}
+		stamps[i] = stamp;
+		block[i][0] = l;
+		block[i][1] = r;
 	}
+	return n;
+}
+
+unsigned int
+tcp_sack_blocks(struct conn *c, uint8_t *opt, unsigned int room)
+{
+	const unsigned int max = room >= 12 ? RTE_MIN((room - 4) / 8, 4u) : 0, d = c->flags & C_DSACK ? 1 : 0;
+	uint32_t block[4][2];
+	unsigned int n, i;
+
+	if (max == 0)
+		return 0;
+	block[0][0] = c->dsack[0]; /* first, where RFC 2883 wants it */
+	block[0][1] = c->dsack[1];
+	n = d + newest_blocks(c, block + d, max - d);
+	c->flags &= ~(C_DSACK | (c->ofo ? 0 : C_SACK));
 	if (n == 0)
 		return 0;
 	opt[0] = opt[1] = 1; /* NOP */
