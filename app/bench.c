@@ -14,6 +14,8 @@
 #include "bench.h"
 #include "report.h"
 
+#define MBUFS 16384u /* as a stack of its own */
+#define MBUF_CACHE 512u
 #define CABLE_MAX (1u << 20) /* frames taken at once: more than a cable can hold */
 
 static uint16_t cable[2], flood_cable[2];
@@ -78,10 +80,20 @@ flood_setup(struct options *server)
 	return flood_start(flood_cable[1], server->syn_flood, &to);
 }
 
+static uint16_t
+room(const struct options *o)
+{
+	const uint32_t frame = o->conf.ifs[0].mtu + RTE_ETHER_HDR_LEN;
+
+	return RTE_PKTMBUF_HEADROOM + RTE_MAX(RTE_ALIGN_CEIL(frame, 64u), (uint32_t)RTE_MBUF_DEFAULT_DATAROOM);
+}
+
 int
 bench_setup(struct stack st[2], struct options o[2], const struct options *given)
 {
 	static struct role client;
+	struct rte_mempool *pool;
+	uint32_t n_mbufs;
 	int rc;
 
 	if (given->workers > 1)
@@ -91,6 +103,10 @@ bench_setup(struct stack st[2], struct options o[2], const struct options *given
 	rc = tern_ring_pair("bench", 1, given->ring_size, cable);
 	if (rc)
 		return rc;
+	n_mbufs = 2 * (given->conf.n_mbufs ? given->conf.n_mbufs : MBUFS);
+	pool = rte_pktmbuf_pool_create("bench", n_mbufs, MBUF_CACHE, 0, room(given), rte_socket_id());
+	if (!pool)
+		return complain("no room for %u packet buffers: give EAL more memory or lower --mbufs", n_mbufs);
 	client = role_client;
 	client.poll = client_poll;
 	o[0] = o[1] = *given;
@@ -102,6 +118,7 @@ bench_setup(struct stack st[2], struct options o[2], const struct options *given
 		o[1].conf.max_timewait = 0;
 	o[0].conf.name = "tern_s";
 	o[1].conf.name = "tern_c";
+	o[0].conf.mbuf_pool = o[1].conf.mbuf_pool = pool;
 	o[1].connect_ports = 1;
 	o[1].http_path = o[1].output = NULL;
 	st[0] = (struct stack){.o = &o[0], .role = &role_serve, .name = "server", .n_workers = 1};

@@ -84,6 +84,10 @@ make_mempool(struct tern *t, unsigned int i)
 	uint32_t room = RTE_MBUF_DEFAULT_DATAROOM, frame, size;
 	int node = -1;
 
+	if (t->conf.mbuf_pool) {
+		t->mps[i] = t->conf.mbuf_pool;
+		return 0;
+	}
 	for (k = 0; k < t->n_ports; k++) {
 		frame = t->ports[k].mtu + RTE_ETHER_HDR_LEN + RTE_ETHER_CRC_LEN + 2 * RTE_VLAN_HLEN;
 		room = RTE_MAX(room, RTE_ALIGN_CEIL(frame, 64u));
@@ -194,7 +198,7 @@ probe_ports(struct tern *t)
 		held += t->ports[i].rx_desc + t->ports[i].tx_desc; /* a worker has one queue of each at most */
 	}
 	need = held + 2 * MBUF_CACHE + 2 * BURST; /* caches hold up to 1.5 times their size */
-	if (t->conf.n_mbufs < need) {
+	if (!t->conf.mbuf_pool && t->conf.n_mbufs < need) {
 		LOG(ERR, "n_mbufs %u is too small: descriptors and caches of a worker hold up to %u", t->conf.n_mbufs,
 		    need);
 		return -EINVAL;
@@ -415,7 +419,7 @@ tern_destroy(struct tern *t)
 	for (i = 0; i < t->n_ports; i++)
 		port_close(&t->ports[i]);
 	for (i = 0; i < TERN_WORKER_MAX; i++)
-		if (t->mps[i])
+		if (t->mps[i] && t->mps[i] != t->conf.mbuf_pool)
 			pool_release(t->mps[i]);
 	retired_sweep();
 	free(t);

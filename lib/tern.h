@@ -26,6 +26,7 @@ extern "C" {
 #endif
 
 struct rte_mbuf;
+struct rte_mempool;
 struct tern;
 struct tern_worker;
 struct tern_listener;
@@ -107,7 +108,11 @@ struct tern_conf {
 	uint32_t max_portsets;	/* (local address, peer address, peer port) triples with active opens [1024] */
 	uint32_t max_listeners; /* [64] */
 	uint32_t max_neighbours; /* [1024] */
-	uint32_t n_mbufs;	/* [16384] */
+	uint32_t n_mbufs;	/* per worker [16384] */
+	/* Packet buffers of all workers come from here, not from pools of n_mbufs of their own; stays the caller's and
+	 * outlives the stack. For stacks of one process that are joined by a cable: buffers freed at one end are at once
+	 * used again there. NULL: own pools. */
+	struct rte_mempool *mbuf_pool;
 	struct tern_tcp_conf tcp;
 	struct tern_app app;
 };
