@@ -111,23 +111,13 @@ bool worker_idle(const struct worker *w, bool timewait_too);
 
 /**
  * An mbuf of the worker's pool, as rte_pktmbuf_alloc() but without touching its second cache line: in a pool, next is NULL and
- * nb_segs and refcnt are 1; tx_offload means nothing until ol_flags asks for it. What comes next was last written by who
- * freed it, often another core: header and data lines are fetched some allocations ahead.
+ * nb_segs and refcnt are 1; tx_offload means nothing until ol_flags asks for it.
  */
 static inline struct rte_mbuf *
 worker_mbuf(struct worker *w)
 {
-	const struct rte_mempool_cache *cache = rte_mempool_default_cache(w->mp, rte_lcore_id());
 	struct rte_mbuf *m;
 
-	if (likely(cache && cache->len > 8)) {
-		const struct rte_mbuf *near = cache->objs[cache->len - 5];
-
-		rte_prefetch0(cache->objs[cache->len - 9]);
-		/* headers end up on both sides of the headroom's end */
-		rte_prefetch0((const char *)near->buf_addr + RTE_PKTMBUF_HEADROOM - RTE_CACHE_LINE_SIZE);
-		rte_prefetch0((const char *)near->buf_addr + RTE_PKTMBUF_HEADROOM);
-	}
 	m = rte_mbuf_raw_alloc(w->mp);
 	if (unlikely(!m))
 		return NULL;
