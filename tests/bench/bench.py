@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Runs benchmarks by name, alternating with their comparisons; see scripts/bench.sh."""
+import argparse
+import os
+import signal
+import sys
+
+import harness
+import suites
+
+
+def main():
+    p = argparse.ArgumentParser(prog="scripts/bench.sh", description=__doc__)
+    p.add_argument("names", nargs="*", metavar="NAME", help="of " + ", ".join(suites.SUITES) + "; none: all of them")
+    p.add_argument("--quick", action="store_true", help="one-second runs, twice, and without the largest sizes")
+    p.add_argument("--runs", type=int, help="runs of each variant [5; quick: 2]")
+    p.add_argument("--seconds", type=int, help="of load in each run [5; quick: 1]")
+    p.add_argument("--rates", default=os.environ.get("TERN_BENCH_RATES", "400000,1000000"),
+                   help="connections/s of dperf's client [%(default)s]")
+    p.add_argument("--rt", action="store_true", help="real-time priority (chrt -r 50), on a machine that is not quiet")
+    p.add_argument("--list", action="store_true", help="the names")
+    o = p.parse_args()
+    if o.list:
+        print("\n".join(suites.SUITES))
+        return 0
+    for name in o.names:
+        if name not in suites.SUITES:
+            p.error("no benchmark '%s': there are %s" % (name, ", ".join(suites.SUITES)))
+    o.runs = o.runs or (2 if o.quick else 5)
+    o.seconds = o.seconds or (1 if o.quick else 5)
+    o.rates = [int(float(r)) for r in o.rates.split(",")]
+    o.timewaits = 3000000 * o.seconds # more than the bare cable could make
+    if o.rt:
+        harness.prefix[:] = ["chrt", "-r", "50"]
+    os.makedirs(harness.OUT, exist_ok=True)
+    suites.measure_tsc()
+    signal.signal(signal.SIGTERM, lambda *a: sys.exit(143))
+    failed = 0
+    try:
+        for name in o.names or suites.SUITES:
+            try:
+                for b in suites.SUITES[name](o):
+                    b.measure(o.runs)
+                    b.write("scripts/bench.sh " + " ".join(sys.argv[1:]))
+                    failed += bool(b.skipped) or not b.variants
+            except suites.Skip as e:
+                harness.say("\n== %s: skipped: %s" % (name, e))
+                failed += name in o.names
+            except harness.Failed as e:
+                harness.say("\n== %s: failed: %s" % (name, e))
+                failed += 1
+    except KeyboardInterrupt:
+        failed += 1
+    finally:
+        harness.cleanup()
+    harness.say("\nResults and charts: " + os.path.relpath(harness.OUT))
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,286 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What every benchmark shares: the machine, processes that are always taken away again, statistics, JSON and charts.
+
+A benchmark is a list of variants. A variant is a name and a function that does one run and returns {metric: number}.
+Runs alternate: every variant once, then every variant again, so that what disturbs the machine disturbs all of them.
+"""
+import json
+import os
+import platform
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+BUILD = os.path.join(TOP, os.environ.get("BUILD", "build"))
+OUT = os.path.join(BUILD, "bench")
+TERN = os.path.join(BUILD, "app", "tern")
+CPUS = sorted(os.sched_getaffinity(0))[:2]
+ANSI = re.compile(r"\x1b\[[0-9;]*m")
+
+
+class Failed(Exception):
+    """A run that gave no number: its last lines say why."""
+
+
+def sh(*cmd):
+    return subprocess.run(cmd, capture_output=True, text=True, cwd=TOP).stdout.strip()
+
+
+def say(text):
+    print(text, flush=True)
+
+
+# --- the machine --------------------------------------------------------------------------------------------------
+
+def free_hugepages():
+    with open("/proc/meminfo") as f:
+        found = re.search(r"HugePages_Free: *(\d+)", f.read())
+    return int(found.group(1)) if found else 0
+
+
+def is_root():
+    return os.geteuid() == 0
+
+
+def tsc_hz():
+    """The TSC's frequency as tern counts it."""
+    return float(tsc_hz.hz) if tsc_hz.hz else 0.0
+
+
+tsc_hz.hz = None
+
+
+def machine():
+    with open("/proc/cpuinfo") as f:
+        cpu = re.search(r"model name\s*: (.*)", f.read())
+    with open("/proc/meminfo") as f:
+        mem = re.search(r"MemTotal: *(\d+)", f.read())
+    return {
+        "cpu": cpu.group(1) if cpu else platform.machine(), "cores": os.cpu_count(), "used": CPUS,
+        "memory_mib": int(mem.group(1)) // 1024, "kernel": platform.release(),
+        "free_hugepages_2m": free_hugepages(), "dpdk": sh("pkg-config", "--modversion", "libdpdk"),
+        "compiler": sh("cc", "--version").split("\n")[0], "load_before": os.getloadavg()[0],
+        "commit": sh("git", "rev-parse", "HEAD"), "changed": bool(sh("git", "status", "--porcelain", "-uno")),
+        "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+    }
+
+
+def eal(mib, *lcores, extra=()):
+    """EAL's options: huge pages when there are enough for root, else none (slower)."""
+    mem = ["--no-huge", "--no-shconf"]
+    if is_root() and free_hugepages() >= mib // 2 + 8:
+        mem = ["--in-memory"]
+    return mem + ["-m", str(mib), "--no-pci", "--no-telemetry", "--log-level=lib.eal:error",
+                  "-l", ",".join(str(c) for c in lcores or CPUS)] + list(extra) + ["--"]
+
+
+# --- processes ----------------------------------------------------------------------------------------------------
+
+running = []
+namespaces = []
+prefix = []  # of every measured process
+
+
+def start(cmd, env=None):
+    """A background process whose output goes to a file."""
+    log = open(os.path.join(OUT, "run.%d.log" % len(running)), "w+")
+    p = subprocess.Popen(prefix + cmd, stdout=log, stderr=subprocess.STDOUT, env=dict(os.environ, **(env or {})), cwd=TOP)
+    p.log = log
+    running.append(p)
+    return p
+
+
+def output(p):
+    p.log.flush()
+    with open(p.log.name) as f:
+        return ANSI.sub("", f.read())
+
+
+def wait_line(p, text, seconds):
+    """Until p has printed text."""
+    for _ in range(int(seconds * 20)):
+        if text in output(p):
+            return
+        if p.poll() is not None:
+            break
+        time.sleep(0.05)
+    raise Failed("no '%s' from %s:\n%s" % (text, p.args[0], output(p)[-800:]))
+
+
+def finish(p, seconds, sig=None):
+    """End p, by a signal if given; what it printed."""
+    if sig and p.poll() is None:
+        p.send_signal(sig)
+    try:
+        p.wait(seconds)
+    except subprocess.TimeoutExpired:
+        p.kill()
+        p.wait()
+    text = output(p)
+    p.log.close()
+    running.remove(p)
+    return text
+
+
+def run(cmd, seconds, env=None, ok=(0,)):
+    p = start(cmd, env)
+    text = finish(p, seconds)
+    if p.returncode not in ok:
+        raise Failed("%s ended with %d:\n%s" % (" ".join(cmd), p.returncode, text[-1200:]))
+    return text
+
+
+def netns(name):
+    """A network namespace of our own, removed at the end. @return the prefix that runs a command in it."""
+    name = "tern-bench-%s-%d" % (name, os.getpid())
+    if name not in namespaces:
+        subprocess.run(["ip", "netns", "add", name], check=True)
+        namespaces.append(name)
+        subprocess.run(["ip", "-n", name, "link", "set", "lo", "up"], check=True)
+    return ["ip", "netns", "exec", name]
+
+
+def cleanup():
+    for p in list(running):
+        if p.poll() is None:
+            p.terminate()
+            try:
+                p.wait(10)
+            except subprocess.TimeoutExpired:
+                p.kill()
+                p.wait()
+        running.remove(p)
+    while namespaces:
+        subprocess.run(["ip", "netns", "del", namespaces.pop()])
+
+
+def numbers(pattern, text, names):
+    """{name: number} of the groups of the first match."""
+    m = re.search(pattern, text)
+    if not m:
+        raise Failed("the output has no /%s/:\n%s" % (pattern, text[-1200:]))
+    return dict(zip(names, (float(g.replace(",", "")) for g in m.groups())))
+
+
+# --- measuring ----------------------------------------------------------------------------------------------------
+
+class Variant:
+    def __init__(self, name, fn):
+        self.name, self.fn, self.runs = name, fn, []
+
+    def median(self, metric):
+        return statistics.median(r[metric] for r in self.runs)
+
+    def values(self, metric):
+        return [r[metric] for r in self.runs if metric in r]
+
+
+class Benchmark:
+    """ratios: (label, metric, over, under): the median of `over` by that of `under`, run by run."""
+
+    def __init__(self, name, title, chart, variants, ratios=()):
+        self.name, self.title, self.chart, self.variants, self.ratios = name, title, chart, variants, ratios
+        self.skipped = {}
+
+    def measure(self, runs):
+        load = os.getloadavg()[0]
+        say("\n== %s: %s" % (self.name, self.title))
+        if load > 0.5:
+            say("   (the machine is not idle: load %.1f; numbers are worth less)" % load)
+        for k in range(runs):
+            for v in self.variants:
+                if v.name in self.skipped:
+                    continue
+                try:
+                    v.runs.append(v.fn())
+                except Failed as e:
+                    self.skipped[v.name] = str(e)
+                    say("   %s: run %d failed: %s" % (v.name, k + 1, e))
+        self.variants = [v for v in self.variants if v.runs]
+        self.report()
+
+    def report(self):
+        width = max([len(v.name) for v in self.variants] + [10])
+        for v in self.variants:
+            say("   %-*s  %s" % (width, v.name, ";  ".join(
+                "%s %s" % (m, spread(v.values(m))) for m in v.runs[0])))
+        for label, value in self.ratio_values():
+            say("   ratio: %s: %s" % (label, spread(value)))
+
+    def ratio_values(self):
+        by = {v.name: v for v in self.variants}
+        for label, metric, over, under in self.ratios:
+            if over in by and under in by:
+                pairs = zip(by[over].values(metric), by[under].values(metric))
+                value = [a / b for a, b in pairs if b]
+                if value:
+                    yield label, value
+
+    def write(self, command):
+        doc = {
+            "name": self.name, "title": self.title, "command": command, "machine": machine(),
+            "variants": [{"name": v.name, "runs": v.runs,
+                          "median": {m: v.median(m) for m in v.runs[0] if len(v.values(m)) == len(v.runs)}}
+                         for v in self.variants],
+            "ratios": [{"label": label, "median": statistics.median(value), "runs": value}
+                       for label, value in self.ratio_values()],
+            "failed": self.skipped,
+        }
+        with open(os.path.join(OUT, self.name + ".json"), "w") as f:
+            json.dump(doc, f, indent=1)
+            f.write("\n")
+        draw(self)
+
+
+def human(x):
+    if x == 0:
+        return "0"
+    for limit, unit in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
+        if abs(x) >= limit:
+            return "%.4g%s" % (x / {"G": 1e9, "M": 1e6, "k": 1e3}[unit], unit)
+    return "%.4g" % x
+
+
+def spread(values):
+    if len(values) < 2:
+        return human(values[0]) if values else "-"
+    return "%s (%s..%s)" % (human(statistics.median(values)), human(min(values)), human(max(values)))
+
+
+def draw(bench):
+    """One bar per variant, its median, with min and max."""
+    rows = [(v.name, v.values(bench.chart)) for v in bench.variants if v.values(bench.chart)]
+    if not rows or not shutil.which("gnuplot"):
+        return
+    data = "\n".join('%d %g %g %g "%s"' % (i, statistics.median(v), min(v), max(v), name.replace("_", "\\\\_"))
+                     for i, (name, v) in enumerate(rows))
+    script = """
+set terminal svg size 900,%d font "sans,13" background "white"
+set output "%s"
+set title "%s"
+set xlabel "%s (median; whiskers: least and most of %d runs)"
+set ylabel ""
+set xrange [0:*]
+set yrange [%d.5:-0.5]
+set grid x
+set lmargin 34
+unset key
+set style fill solid 0.6
+$d << EOD
+%s
+EOD
+plot $d using ($2/2):1:($2/2):(0.35):ytic(5) with boxxyerror lc rgb "#3b6ea5", \\
+     $d using 2:1:3:4 with xerrorbars pt 0 lw 1.5 lc rgb "black"
+""" % (140 + 34 * len(rows), os.path.join(OUT, bench.name + ".svg"), bench.title, bench.chart,
+       max(len(v) for _, v in rows), len(rows) - 1, data)
+    done = subprocess.run(["gnuplot"], input=script, capture_output=True, text=True)
+    if done.returncode:
+        say("   gnuplot: " + done.stderr.strip()[:300])
+
+
+if __name__ == "__main__":
+    sys.exit("run scripts/bench.sh")

@@ -1,0 +1,386 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The benchmarks by name; scripts/bench.sh --list. Each function takes the options and returns Benchmark objects."""
+import os
+import re
+import signal
+import subprocess
+import time
+
+from harness import (BUILD, CPUS, OUT, TERN, Benchmark, Failed, Variant, eal, finish, free_hugepages, is_root, netns,
+                     numbers, output, run, start, tsc_hz, wait_line)
+
+N = r"([\d.]+)"
+FORMS = {6: "CSCSCS", 7: "CSCCSCS", 8: "CSCCSCSC"}
+
+
+class Skip(Exception):
+    """This benchmark cannot run here; says why."""
+
+
+def tool(name):
+    return os.path.join(BUILD, "tests", "bench", name)
+
+
+def need_root(what):
+    if not is_root():
+        raise Skip("%s needs root" % what)
+
+
+# --- one process, two ends ----------------------------------------------------------------------------------------
+
+def parse_bench(text):
+    """The end report of `tern --role bench`."""
+    r = numbers(r"bench: %s connections/s" % N, text, ["connections/s"])
+    r.update(numbers(r"packets per connection %s" % N, text, ["packets/connection"]))
+    r.update(numbers(r"cycles per connection: server %s \(%s %% busy\), client %s \(%s" % (N, N, N, N), text,
+                     ["server cycles/connection", "server busy %", "client cycles/connection", "client busy %"]))
+    for m in re.finditer(r"client: (\w+) latency: half within (\d+) us, 99 % within (\d+) us, 99.9 % within (\d+) us",
+                         text):
+        for q, v in zip(("p50", "p99", "p99.9"), m.groups()[1:]):
+            r["%s %s us" % (m.group(1), q)] = float(v)
+    m = re.search(r"client: .* (\d+) failed", text)
+    r["failed"] = float(m.group(1)) if m else 0
+    return r
+
+
+def tern_bench(o, *args, lcores=None, mib=800, slow=60):
+    cmd = [TERN] + eal(mib, *(lcores or CPUS)) + ["--role", "bench", "--duration", str(o.seconds), "--prefault",
+                                                  "--stats-interval", "0", "--ring-size", "4096"] + list(args)
+    return run(cmd, o.seconds + slow, ok=(0, 1))
+
+
+def short(o, packets, *args, **kw):
+    return parse_bench(tern_bench(o, "--packets", str(packets), "--concurrency", "1024", "--max-timewait",
+                                  str(o.timewaits), *args, **kw))
+
+
+def null(o, packets, one=False):
+    conc = min(1024, 8192 // packets)
+    cmd = [tool("null")] + eal(300, *(CPUS[:1] if one else CPUS)) + [FORMS[packets], str(o.seconds), str(conc)]
+    text = run(cmd + (["one"] if one else []), o.seconds + 30)
+    r = numbers(r"null: %s connections/s.*?, %s packets per" % (N, N), text, ["connections/s", "packets/connection"])
+    r.update(numbers(r"cycles per connection: server %s \(%s %% busy\), client %s \(%s" % (N, N, N, N), text,
+                     ["server cycles/connection", "server busy %", "client cycles/connection", "client busy %"]))
+    r.update(numbers(r"sent or received: server %s, client %s" % (N, N), text,
+                     ["server cycles/packet", "client cycles/packet"]))
+    return r
+
+
+def kernel(o, conns, requests):
+    need_root("a network namespace")
+    text = run(netns("kernel") + [tool("kernel_cps"), str(o.seconds), str(conns), str(requests), str(CPUS[0]),
+                                  str(CPUS[1])], o.seconds + 90)
+    r = numbers(r"kernel: %s connections/s, %s requests/s, %s failed; CPU seconds: server %s, client %s" %
+                (N, N, N, N, N), text,
+                ["connections/s", "requests/s", "failed", "server CPU s", "client CPU s"])
+    del r["requests/s" if requests else "connections/s"]
+    return r
+
+
+def cps(o):
+    vs = [Variant("tern %u packets" % p, lambda p=p: short(o, p)) for p in (8, 7, 6)]
+    vs += [Variant("tern 8 packets IPv6", lambda: short(o, 8, "--bench-ipv6"))]
+    vs += [Variant("bare cable %u packets" % p, lambda p=p: null(o, p)) for p in (8, 6)]
+    if is_root():
+        vs += [Variant("kernel", lambda: kernel(o, 256, 1))]
+    yield Benchmark("cps", "short connections over net_ring, an lcore for each end", "connections/s", vs, [
+        ("tern / bare cable, 8 packets", "connections/s", "tern 8 packets", "bare cable 8 packets"),
+        ("tern / bare cable, 6 packets", "connections/s", "tern 6 packets", "bare cable 6 packets"),
+        ("tern, 8 packets / kernel", "connections/s", "tern 8 packets", "kernel")])
+
+
+def one(o):
+    vs = [Variant("tern %u packets" % p, lambda p=p: short(o, p, "--one-lcore", "--concurrency", "512",
+                                                           lcores=CPUS[:1])) for p in (8, 6)]
+    vs += [Variant("bare cable %u packets" % p, lambda p=p: null(o, p, True)) for p in (8, 6)]
+    yield Benchmark("one", "short connections, both ends in turn on one lcore", "server cycles/connection", vs, [
+        ("server cycles, tern / bare cable, 8 packets", "server cycles/connection", "tern 8 packets",
+         "bare cable 8 packets")])
+
+
+def null_only(o):
+    vs = [Variant("%u packets" % p, lambda p=p: null(o, p)) for p in (8, 7, 6)]
+    vs += [Variant("%u packets, one lcore" % p, lambda p=p: null(o, p, True)) for p in (8, 6)]
+    yield Benchmark("null", "the bare cable: what is swapped and sent back without TCP", "connections/s", vs)
+
+
+def requests(o, conns, *args):
+    text = tern_bench(o, "--requests-per-conn", "4000000000", "--concurrency", str(conns), "--max-conns",
+                      str(max(conns + 100, 16384)), "--park", "0", *args)
+    r = numbers(r"bench: %s requests/s" % N, text, ["requests/s"])
+    r.update(numbers(r"cycles per request: server %s \(%s %% busy\), client %s" % (N, N, N), text,
+                     ["server cycles/request", "server busy %", "client cycles/request"]))
+    r.update(numbers(r"packets per request %s" % N, text, ["packets/request"]))
+    r.update(numbers(r"request to response: half within %s us, 99 %% within %s us" % (N, N), text,
+                     ["p50 us", "p99 us"]))
+    return r
+
+
+def rr(o):
+    many = (1, 100, 1000) if o.quick else (1, 100, 1000, 10000, 100000)
+    vs = []
+    for n in many:
+        vs.append(Variant("tern, %u connections" % n, lambda n=n: requests(o, n)))
+        if is_root() and n <= 1000: # two descriptors a connection: what an unprivileged limit of 20000 allows
+            vs.append(Variant("kernel, %u connections" % n, lambda n=n: kernel(o, n, 0)))
+    yield Benchmark("rr", "keep-alive requests and responses of 64 bytes over net_ring", "requests/s", vs, [
+        ("tern / kernel, %u connections" % n, "requests/s", "tern, %u connections" % n, "kernel, %u connections" % n)
+        for n in many if n <= 1000])
+
+
+def bulk(o):
+    def goodput(size, *args):
+        text = tern_bench(o, "--requests-per-conn", "1000000", "--concurrency", "4", "--response-size", str(size),
+                          *args)
+        return numbers(r"goodput %s Gbit/s" % N, text, ["Gbit/s"])
+    vs = [Variant("MTU 1500", lambda: goodput(1 << 20)),
+          Variant("MTU 9000", lambda: goodput(1 << 20, "--bench-mtu", "9000"))]
+    yield Benchmark("bulk", "one MiB at a time on 4 connections over net_ring", "Gbit/s", vs)
+
+
+def flood(o):
+    def cookies(rate, load):
+        args = ["--syn-flood", str(rate), "--syn-cookies", "always"]
+        args += ["--cps", "1", "--concurrency", "1"] if not load else ["--cps", str(load), "--concurrency", "1024"]
+        text = tern_bench(o, *args, "--packets", "8")
+        r = parse_bench(text)
+        r.update(numbers(r"flood: %s SYNs sent, %s answers" % (N, N), text, ["SYNs", "answers"]))
+        return {"SYN/s": r["SYNs"] / o.seconds, "cookies/s": r["answers"] / o.seconds,
+                "connections/s": r["connections/s"], "failed": r["failed"], "server busy %": r["server busy %"]}
+    vs = [Variant("flood alone", lambda: cookies(100000000, 0)),
+          Variant("100k connections/s alone", lambda: cookies(1, 100000)),
+          Variant("100k connections/s and 4M SYN/s", lambda: cookies(4000000, 100000))]
+    yield Benchmark("flood", "SYN cookies; the flood's sender shares the client's lcore", "cookies/s", vs, [
+        ("legitimate connections beside the flood / without", "connections/s", "100k connections/s and 4M SYN/s",
+         "100k connections/s alone")])
+
+
+def scale(o):
+    sizes = (1000, 100000) if o.quick else (1000, 100000, 1000000, 10000000)
+
+    def parked(n):
+        total = n + 4096
+        # 64512 ports at each of 250 addresses; objects of both ends and their roles, about 1.5 KB a connection
+        need = total * 1500 >> 20
+        with open("/proc/meminfo") as f:
+            free = int(re.search(r"MemAvailable: *(\d+)", f.read()).group(1)) >> 10
+        if need + 2048 > free:
+            raise Failed("%u connections need about %u MiB, %u are free" % (n, need, free))
+        text = tern_bench(o, "--packets", "8", "--park", str(n), "--concurrency", "1024", "--max-conns", str(total),
+                          "--max-timewait", str(o.timewaits), "--drain-ms", "100", "--backlog", "4096",
+                          slow=120 + n // 30000)
+        r = parse_bench(text)
+        r.update(numbers(r"ready: %s s after the start, %s MiB" % (N, N), text, ["s to open them", "MiB resident"]))
+        return r
+    vs = [Variant("%u idle" % n, lambda n=n: parked(n)) for n in sizes]
+
+    def timewaits():
+        """A long run; the last second has the most TIME-WAITs."""
+        seconds = 4 if o.quick else 20
+        limit = 2000000 if o.quick else 20000000
+        cmd = [TERN] + eal(800) + ["--role", "bench", "--duration", str(seconds), "--prefault", "--stats-interval",
+                                   "1", "--ring-size", "4096", "--packets", "8", "--concurrency", "1024",
+                                   "--max-timewait", str(limit)]
+        text = run(cmd, seconds + 120, ok=(0, 1))
+        rows = re.findall(r"^client .*?established (\d+) .*?time-wait (\d+) .*?, (\d+) cycles a conn", text, re.M)
+        if len(rows) < 2:
+            raise Failed("no lines of numbers:\n" + text[-600:])
+        rate, held, cycles = (float(x) for x in rows[-2])
+        return {"connections/s": rate, "TIME-WAITs": held, "client cycles/connection": cycles}
+    vs.append(Variant("the most TIME-WAITs", timewaits))
+    yield Benchmark("scale", "short connections beside idle ones", "connections/s", vs, [
+        ("%u idle / 1000 idle" % n, "connections/s", "%u idle" % n, "1000 idle") for n in sizes[1:]])
+
+
+# --- two processes over shared memory -----------------------------------------------------------------------------
+
+def memif_server(o, ns, *args):
+    cmd = ns + [TERN] + eal(500, CPUS[0], extra=["--vdev=net_memif0,role=server,rsize=12"])
+    p = start([c for c in cmd] + [
+        "--role", "serve", "--addr", "198.51.100.254/24", "--close", "server", "--max-conns", "131072", "--max-requests",
+        "65536", "--max-timewait", str(o.timewaits * 4), "--mbufs", "131072", "--backlog", "4096", "--prefault",
+        "--drain-ms", "100"] + list(args))
+    wait_line(p, "ready:", 60)
+    return p
+
+
+def tern_cost(text, least):
+    """Of the server's lines, a second each, those at the full rate."""
+    rows = [tuple(map(float, m)) for m in re.findall(
+        r"established (\d+) .*?rx (\d+) tx (\d+) .*?retransmitted (\d+) .*?, (\d+) cycles a conn", text)]
+    rows = [r for r in rows if r[0] >= least]
+    if not rows:
+        raise Failed("the server never reached %u connections/s:\n%s" % (least, text[-1500:]))
+    conns = sum(r[0] for r in rows)
+    return {"connections/s": conns / len(rows), "server cycles/connection": sum(r[0] * r[4] for r in rows) / conns,
+            "packets/connection": sum(r[1] + r[2] for r in rows) / conns}
+
+
+def memif(o):
+    need_root("a network namespace")
+    if free_hugepages() < 2 * 258:
+        raise Skip("two processes need 516 free huge pages of 2 MB (scripts/setup.sh hugepages 1024)")
+
+    def run_pair(rate, packets):
+        ns = netns("memif")
+        close = "server" if packets == 6 else "client"
+        server = memif_server(o, ns, "--packets", str(packets))
+        client = run(ns + [TERN] + eal(500, CPUS[1], extra=["--vdev=net_memif0,rsize=12"]) + [
+            "--role", "client", "--addr", "198.51.100.1/24+200", "--connect", "198.51.100.254:80", "--mbufs", "131072",
+            "--duration", str(o.seconds + 1), "--concurrency", "512", "--cps", str(rate), "--close", close,
+            "--packets", str(packets), "--max-timewait", str(o.timewaits), "--prefault"], o.seconds + 60, ok=(0, 1))
+        text = finish(server, 30, signal.SIGINT)
+        r = tern_cost(text, 1)
+        r["retransmitted"] = numbers(r"TcpRetransSegs +(\d+)", client + "TcpRetransSegs 0", ["n"])["n"]
+        return r
+    yield Benchmark("memif", "short connections over net_memif, two processes", "connections/s", [
+        Variant("tern %u packets" % p, lambda p=p: run_pair(0, p)) for p in (8, 6)])
+
+
+DPERF_WARM_S = 11 # its slowest ramp is 10 s, after 1 s of waiting
+
+
+def dperf_conf(role, o, rate):
+    me, peer = ("254", "1") if role == "server" else ("1", "254")
+    name = os.path.join(OUT, "dperf-%s.conf" % role)
+    lines = ["mode " + role, "cpu %d" % CPUS[0 if role == "server" else 1],
+             "duration %ds" % (200 if role == "server" else o.seconds + 10), "socket_mem %d" % (800 if role == "server"
+                                                                                          else o.dperf_mib),
+             "port net_memif000 198.51.100.%s 198.51.100.%s%s" % (me, peer, ""),
+             "client 198.51.100.1 %d" % o.dperf_clients, "server 198.51.100.254 1", "listen 80 1", "payload_size 64",
+             "tx_burst 32"]
+    if role == "client":
+        lines += ["cps %d" % rate, "slow_start 10", "wait 1"]
+    with open(name, "w") as f:
+        f.write("\n".join(lines) + "\n")
+    return name
+
+
+def dperf(o):
+    """dperf as the client of its own server and of ours: same rate, 3 packets each way, cycles at the server."""
+    binary = os.environ.get("TERN_BENCH_DPERF")
+    if not binary:
+        raise Skip("TERN_BENCH_DPERF does not name a dperf (docs/performance.md says how to build one)")
+    if not os.access(binary, os.X_OK):
+        raise Skip("TERN_BENCH_DPERF: %s cannot be run" % binary)
+    need_root("a network namespace")
+    o.dperf_clients, o.dperf_mib = 250, 1800
+    if free_hugepages() < (o.dperf_mib + 800) // 2:
+        o.dperf_clients, o.dperf_mib = 60, 600
+    if free_hugepages() < (o.dperf_mib + 800) // 2:
+        raise Skip("700 free huge pages of 2 MB are needed, %d are" % free_hugepages())
+    # a private mount of hugetlbfs: gone with the process
+    mount = ["sh", "-c", 'mkdir -p /dev/hugepages; mount -t hugetlbfs none /dev/hugepages && exec "$@"', "dperf"]
+
+    def launch(role, rate):
+        vdev = "net_memif000,rsize=12" + (",role=server" if role == "server" else "")
+        return start(netns("dperf") + mount + ["env", "LD_PRELOAD=" + tool("eal_port.so"), "BENCH_VDEV=" + vdev, binary,
+                                               "-c", dperf_conf(role, o, rate)])
+
+    def per_second(text):
+        """(cpu %, connections, packets) of each second."""
+        return [(float(c), float(p.replace(",", "")) + float(t.replace(",", "")), float(n.replace(",", "")))
+                for c, p, t, n in re.findall(
+                    r"seconds \d+ +cpuUsage (\d+).*?pktRx +([\d,]+) +pktTx +([\d,]+).*?skOpen +([\d,]+)", text, re.S)]
+
+    def dirty(text):
+        m = re.search(r"Total Numbers:(.*)", text, re.S)
+        if not m:
+            raise Failed("dperf's client did not finish:\n" + text[-800:])
+        return sum(float(x.replace(",", "")) for x in re.findall(
+            r"(?:skErr|synRt|finRt|ackRt|pushRt|dropTx) +([\d,]+)", m.group(1)))
+
+    def against(rate, ours):
+        if ours:
+            server = memif_server(o, netns("dperf"))
+        else:
+            server = launch("server", rate)
+            time.sleep(3)
+        client = launch("client", rate)
+        client_text = finish(client, o.seconds + DPERF_WARM_S + 120) # its memory takes long to zero
+        server_text = finish(server, 30, signal.SIGINT)
+        lost = dirty(client_text)
+        if ours:
+            r = tern_cost(server_text, rate * 0.95)
+        else:
+            rows = [x for x in per_second(server_text) if x[2] >= rate * 0.95]
+            if not rows or not tsc_hz.hz:
+                raise Failed("dperf's server never reached the rate:\n" + server_text[-800:])
+            conns = sum(x[2] for x in rows)
+            r = {"connections/s": conns / len(rows),
+                 "server cycles/connection": sum(x[0] for x in rows) / 100 * tsc_hz.hz / conns,
+                 "packets/connection": sum(x[1] for x in rows) / conns}
+        r["retransmitted, lost or failed"] = lost
+        return r
+
+    vs, ratios = [], []
+    for rate in o.rates:
+        label = "%g M/s" % (rate / 1e6)
+        vs += [Variant("dperf server, " + label, lambda rate=rate: against(rate, False)),
+               Variant("tern server, " + label, lambda rate=rate: against(rate, True))]
+        ratios.append(("cycles at the server, dperf / tern, " + label, "server cycles/connection",
+                       "dperf server, " + label, "tern server, " + label))
+    yield Benchmark("dperf", "dperf as the client over net_memif, 6 packets", "server cycles/connection", vs, ratios)
+
+
+# --- parts --------------------------------------------------------------------------------------------------------
+
+def micro(o):
+    sizes = ["1000", "100000"] if o.quick else ["1000", "100000", "1000000", "10000000"]
+    names = []
+
+    def measure():
+        # table, hash and wheel of 10M entries
+        text = run([tool("micro")] + eal(2200 if not o.quick else 300, CPUS[0]) + sizes, 240)
+        r = {}
+        for name, n, ns, cycles in re.findall(r"^micro: (.+?), (\d+): %s ns, %s cycles" % (N, N), text, re.M):
+            r[(name, n)] = {"ns": float(ns), "cycles": float(cycles)}
+        if not r:
+            raise Failed("no numbers from micro:\n" + text[-500:])
+        return r
+    done = {}
+
+    def part(key):
+        # one process measures everything; the first part of a round runs it
+        if key in done.setdefault("seen", set()) or "now" not in done:
+            done["now"], done["seen"] = measure(), set()
+        done["seen"].add(key)
+        if key not in done["now"]:
+            raise Failed("micro did not measure %s" % (key,))
+        return done["now"][key]
+    done["now"] = measure()
+    names = list(done["now"])
+    yield Benchmark("micro", "one operation, entries in random order", "cycles", [
+        Variant("%s, %s" % key, lambda key=key: part(key)) for key in names])
+
+
+def start_time(o):
+    """From exec to the first connection accepted, without huge pages."""
+    def first(*mem):
+        cmd = [TERN] + list(mem) + ["--no-pci", "--no-telemetry", "--log-level=lib.eal:error", "-l",
+                                    "%d,%d" % tuple(CPUS), "--", "--role", "bench", "--total", "1", "--duration", "5",
+                                    "--stats-interval", "0"]
+        text = run(cmd, 30)
+        r = numbers(r"ready: %s s after the start, %s MiB" % (N, N), text, ["s until ready", "MiB resident"])
+        r.update(numbers(r"first: %s s" % N, text, ["s until the first connection"]))
+        return r
+    vs = [Variant("no huge pages", lambda: first("--no-huge", "--no-shconf", "-m", "512"))]
+    if is_root() and free_hugepages() > 300:
+        vs.append(Variant("huge pages", lambda: first("--in-memory", "-m", "512")))
+    yield Benchmark("start", "from exec to the first connection, default limits", "s until the first connection", vs)
+
+
+SUITES = {"cps": cps, "one": one, "null": null_only, "memif": memif, "dperf": dperf, "rr": rr, "bulk": bulk,
+          "flood": flood, "scale": scale, "micro": micro, "start": start_time}
+
+
+def measure_tsc():
+    """Cycles a second, by tern's own clock: cycles of the bare cable's report over its seconds would do, too."""
+    text = subprocess.run(["dmesg"], capture_output=True, text=True).stdout
+    m = re.search(r"tsc: (?:Detected|Refined TSC clocksource calibration:) ([\d.]+) MHz", text)
+    if m:
+        tsc_hz.hz = float(m.group(1)) * 1e6
+        return
+    with open("/proc/cpuinfo") as f: # bogomips are twice the TSC's MHz where it is known
+        m = re.search(r"bogomips\s*: ([\d.]+)", f.read())
+    tsc_hz.hz = float(m.group(1)) * 5e5 if m else None
