@@ -40,6 +40,7 @@ addresses(struct options *server, struct options *client)
 	struct tern_if_conf *si = &server->conf.ifs[0], *ci = &client->conf.ifs[0];
 	struct tern_endpoint *to = &client->connect;
 
+	si->mtu = ci->mtu = client->bench_mtu;
 	si->port_id = cable[0];
 	ci->port_id = cable[1];
 	to->af = client->bench_ipv6 ? TERN_AF_INET6 : TERN_AF_INET;

@@ -23,6 +23,7 @@
 
 #define TICK_MS 20u
 #define READY_MS 1u /* the start is measured in milliseconds */
+#define FIRST_S 0.9 /* a line of numbers is due each second */
 #define ARGS_MAX 64
 
 struct job {
@@ -255,6 +256,24 @@ await_ready(void)
 	       (double)(run.start_tsc - run.main_tsc) / rte_get_tsc_hz(), report_resident_mib());
 }
 
+static bool
+busy(const struct stack *s)
+{
+	return !signals && !any_failed() && !finished(s) && running(s);
+}
+
+/* To the millisecond, so before the ticks begin. */
+static void
+await_first(const struct stack *s)
+{
+	while (busy(s) && (!options.duration_s || seconds() < options.duration_s) && seconds() < FIRST_S &&
+	       !tern_stats_by_name(s->tern, "TcpExtTernEstablished"))
+		usleep(READY_MS * 1000);
+	if (tern_stats_by_name(s->tern, "TcpExtTernEstablished"))
+		printf("first: %.3f s from the start to the first connection\n",
+		       (double)(rte_get_tsc_cycles() - run.main_tsc) / rte_get_tsc_hz());
+}
+
 static void *
 control(void *arg)
 {
@@ -262,8 +281,8 @@ control(void *arg)
 	unsigned int i;
 
 	await_ready();
-	while (!signals && !any_failed() && !finished(last) && running(last) &&
-	       (!options.duration_s || seconds() < options.duration_s))
+	await_first(last);
+	while (busy(last) && (!options.duration_s || seconds() < options.duration_s))
 		tick();
 	run.stopped_s = seconds();
 	if (n_stacks == 2)

@@ -489,6 +489,7 @@ static const struct opt opts[] = {
 	     "who closes first, and so holds TIME-WAIT (serve, too)"),
 	NUM("client", "packets", T_U8, packets, 0, 8, NULL,
 	    "of a short connection: 6, server closes; 7, client closes; 8, and a bare ACK first; 0: as --close"),
+	FLAG("client", "latency", latency, "percentiles of connecting and of a whole connection, too"),
 	TEXT("client", "http", "PATH", http_path, "GET this path, check status and length"),
 	TEXT("client", "output", "FILE", output, "write the body there (one connection)"),
 
@@ -497,6 +498,7 @@ static const struct opt opts[] = {
 	NUM("bench", "syn-flood", T_U32, syn_flood, 0, 100000000, NULL, "spoofed SYNs per second beside the load"),
 	NUM("bench", "client-addrs", T_U32, client_addrs, 1, 250, "250", "local addresses of the client"),
 	FLAG("bench", "bench-ipv6", bench_ipv6, "over IPv6"),
+	NUM("bench", "bench-mtu", T_U16, bench_mtu, 1280, 9216, "1500", "of the cable, in bytes"),
 	FLAG("bench", "one-lcore", one_lcore, "both ends in turn on one lcore: less noise, no line goes between cores"),
 };
 

@@ -33,12 +33,14 @@ struct options {
 	uint32_t cps, concurrency, park;
 	uint64_t total;
 	uint32_t request_size, response_size, requests_per_conn;
+	bool latency;
 	uint8_t close_mode;
 	uint8_t packets; /* of a short connection: 6, 7 or 8; 0: as close_mode says */
 	const char *http_path, *output;
 	/* bench */
 	uint32_t ring_size, syn_flood, client_addrs;
 	bool bench_ipv6, one_lcore;
+	uint16_t bench_mtu;
 
 	unsigned int cur_if;    /* which interface --addr and its like mean */
 	unsigned int ifs_given; /* bit per interface that was mentioned */

@@ -20,7 +20,7 @@
 #define BURST_MAX 32u
 #define PROBE_MAX 8u   /* open before the first answer: the server's MAC is still being asked for */
 #define PAUSE_US 1000u /* before the next try when ports or objects are used up */
-#define HIST_BITS 3    /* 8 buckets per power of two: a quantile is right to 12 % */
+#define HIST_BITS 5    /* 32 buckets per power of two: a quantile is right to 3 % */
 #define HIST_SIZE (40u << HIST_BITS)
 
 enum {
@@ -41,6 +41,15 @@ enum {
 };
 static const char *const failure_names[] = {"refused",   "reset", "timed out", "wrong data or status",
 					    "cut short", "other"};
+
+/* Times of a connection: the last is always kept, the others with --latency. */
+enum { HIST_CONNECT, HIST_WHOLE, HIST_RESPONSE, N_HIST };
+static const char *const hist_names[] = {"connect", "whole", "response"};
+
+struct hist {
+	uint32_t n[HIST_SIZE];
+	uint64_t max_us;
+};
 
 struct client_conn {
 	struct item i;
@@ -68,8 +77,7 @@ struct client {
 	char request[2][HTTP_PATH_MAX + 256]; /* [1]: the last of a connection */
 	uint32_t request_len[2];
 	FILE *out;
-	uint32_t hist[HIST_SIZE];
-	uint64_t max_us;
+	struct hist hist[N_HIST];
 };
 
 static const struct tern_ops conn_ops;
@@ -77,29 +85,28 @@ static const struct tern_ops conn_ops;
 /* --- latency ------------------------------------------------------------------------------------------------- */
 
 static void
-latency(struct client *cl, uint64_t us)
+latency(struct client *cl, unsigned int which, uint64_t us)
 {
-	unsigned int shift = 0;
-
-	cl->max_us = RTE_MAX(cl->max_us, us);
-	while (us >> shift >= 2u << HIST_BITS)
-		shift++;
+	struct hist *h = &cl->hist[which];
 	/* shift 0 covers two rows: 0 .. 2^(HIST_BITS + 1) are exact */
-	cl->hist[RTE_MIN((shift << HIST_BITS) + (us >> shift), HIST_SIZE - 1)]++;
+	const unsigned int shift = us >> (HIST_BITS + 1) ? 63 - HIST_BITS - __builtin_clzll(us) : 0;
+
+	h->max_us = RTE_MAX(h->max_us, us);
+	h->n[RTE_MIN((shift << HIST_BITS) + (us >> shift), HIST_SIZE - 1)]++;
 }
 
 static uint64_t
-quantile(const struct stack *s, double q)
+quantile(const struct stack *s, unsigned int which, double q)
 {
 	uint64_t all = 0, seen = 0;
 	unsigned int i, k;
 
 	for (k = 0; k < s->n_workers; k++)
 		for (i = 0; s->state[k] && i < HIST_SIZE; i++)
-			all += ((struct client *)s->state[k])->hist[i];
+			all += ((struct client *)s->state[k])->hist[which].n[i];
 	for (i = 0; i < HIST_SIZE; i++) {
 		for (k = 0; k < s->n_workers; k++)
-			seen += s->state[k] ? ((struct client *)s->state[k])->hist[i] : 0;
+			seen += s->state[k] ? ((struct client *)s->state[k])->hist[which].n[i] : 0;
 		if (seen && seen >= all * q)
 			break;
 	}
@@ -107,6 +114,29 @@ quantile(const struct stack *s, double q)
 		return i;
 	k = (i >> HIST_BITS) - 1;
 	return (uint64_t)(i - (k << HIST_BITS)) << k;
+}
+
+static uint64_t
+longest(const struct stack *s, unsigned int which)
+{
+	uint64_t max = 0;
+	unsigned int i;
+
+	for (i = 0; i < s->n_workers; i++)
+		max = RTE_MAX(max, s->state[i] ? ((struct client *)s->state[i])->hist[which].max_us : 0);
+	return max;
+}
+
+/* One line each; the response's is also part of the report that is always there. */
+static void
+report_latency(const struct stack *s)
+{
+	unsigned int i;
+
+	for (i = 0; i < N_HIST; i++)
+		printf("client: %s latency: half within %lu us, 99 %% within %lu us, 99.9 %% within %lu us, all within "
+		       "%lu us\n",
+		       hist_names[i], quantile(s, i, 0.5), quantile(s, i, 0.99), quantile(s, i, 0.999), longest(s, i));
 }
 
 /* --- the end of a connection --------------------------------------------------------------------------------- */
@@ -117,6 +147,8 @@ gone(struct client_conn *cc, unsigned int what)
 	struct client *cl = cc->i.owner;
 
 	cl->n[what]++;
+	if (cl->s->o->latency && what == N_DONE)
+		latency(cl, HIST_WHOLE, tern_now_us(cl->w) - cc->i.seen_us);
 	cl->parked -= cc->parked;
 	slab_put(&cl->slab, &cc->i);
 }
@@ -189,7 +221,7 @@ answered(struct client_conn *cc)
 {
 	struct client *cl = cc->i.owner;
 
-	latency(cl, tern_now_us(cl->w) - cc->asked_us);
+	latency(cl, HIST_RESPONSE, tern_now_us(cl->w) - cc->asked_us);
 	cl->n[N_REQUESTS]++;
 	cc->answered++;
 	if (cc->answered == cl->s->o->requests_per_conn || (cl->stopping && cl->s->o->close_mode != CLOSE_SERVER)) {
@@ -320,6 +352,8 @@ on_connected(struct tern_conn *c, void *user)
 	struct client *cl = cc->i.owner;
 
 	cl->n[N_CONNECTED]++;
+	if (cl->s->o->latency)
+		latency(cl, HIST_CONNECT, tern_now_us(cl->w) - cc->i.seen_us);
 	if (cl->parking) {
 		cc->parked = true;
 		if (++cl->parked == cl->park)
@@ -550,14 +584,12 @@ drain(struct stack *s, struct tern_worker *w)
 static uint64_t
 report(const struct stack *s)
 {
-	uint64_t failed = 0, max = 0, n;
+	uint64_t failed = 0, n;
 	const char *sep = ": ";
 	unsigned int i;
 
 	for (i = N_REFUSED; i <= N_OTHER; i++)
 		failed += role_sum(s, i);
-	for (i = 0; i < s->n_workers; i++)
-		max = RTE_MAX(max, s->state[i] ? ((struct client *)s->state[i])->max_us : 0);
 	printf("client: %lu connections opened, %lu established, %lu done, %lu cut off at the end, %lu failed",
 	       role_sum(s, N_OPENED), role_sum(s, N_CONNECTED), role_sum(s, N_DONE), role_sum(s, N_CUT), failed);
 	for (i = N_REFUSED; i <= N_OTHER; i++) {
@@ -570,8 +602,10 @@ report(const struct stack *s)
 	printf("\nclient: %lu responses, %lu bytes checked", n, role_sum(s, N_BYTES));
 	if (n)
 		printf("; request to response: half within %lu us, 99 %% within %lu us, all within %lu us",
-		       quantile(s, 0.5), quantile(s, 0.99), max);
+		       quantile(s, HIST_RESPONSE, 0.5), quantile(s, HIST_RESPONSE, 0.99), longest(s, HIST_RESPONSE));
 	putchar('\n');
+	if (s->o->latency)
+		report_latency(s);
 	n = role_sum(s, N_WAITED);
 	if (n)
 		printf("client: waited %lu times: local ports or objects were used up\n", n);
