@@ -79,7 +79,8 @@ def kernel(o, conns, requests):
 
 def cps(o):
     vs = [Variant("tern %u packets" % p, lambda p=p: short(o, p)) for p in (8, 7, 6)]
-    vs += [Variant("tern 8 packets IPv6", lambda: short(o, 8, "--bench-ipv6"))]
+    vs += [Variant("tern 8 packets IPv6", lambda: short(o, 8, "--bench-ipv6")),
+           Variant("tern 8 packets, timed", lambda: short(o, 8, "--latency"))]
     vs += [Variant("bare cable %u packets" % p, lambda p=p: null(o, p)) for p in (8, 6)]
     if is_root():
         vs += [Variant("kernel", lambda: kernel(o, 256, 1))]
@@ -106,7 +107,7 @@ def null_only(o):
 
 def requests(o, conns, *args):
     text = tern_bench(o, "--requests-per-conn", "4000000000", "--concurrency", str(conns), "--max-conns",
-                      str(max(conns + 100, 16384)), "--park", "0", *args)
+                      str(max(conns + 100, 16384)), *args)
     r = numbers(r"bench: %s requests/s" % N, text, ["requests/s"])
     r.update(numbers(r"cycles per request: server %s \(%s %% busy\), client %s" % (N, N, N), text,
                      ["server cycles/request", "server busy %", "client cycles/request"]))
