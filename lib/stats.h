@@ -47,7 +47,8 @@
 	X(KEEPALIVES, "TcpExtTCPKeepAlive", "keep-alive probes sent")                                                  \
 	X(OFO_QUEUE, "TcpExtTCPOFOQueue", "segments queued out of order")                                              \
 	X(OFO_DROP, "TcpExtTCPOFODrop", "out-of-order segments dropped: queue limit")                                  \
-	X(RCVQ_DROP, "TcpExtTCPRcvQDrop", "in-window data dropped: receive buffer full")                               \
+	X(BUF_GROWN, "TernBufGrown", "buffers made larger to fit the path")                                            \
+	X(BUF_PRESSURE, "TcpExtTCPMemoryPressures", "buffers not made larger: bound of the worker's memory")           \
 	X(RCV_COALESCE, "TcpExtTCPRcvCoalesce", "small segments copied into the previous buffer")                      \
 	X(CHALLENGE_ACK, "TcpExtTCPChallengeACK", "challenge ACKs sent (RFC 5961)")                                    \
 	X(ABORT_ON_DATA, "TcpExtTCPAbortOnData", "closed with unread or late data: RST")                               \

@@ -109,7 +109,7 @@ tcp_negotiate(struct worker *w, struct conn *c, uint16_t peer_mss, uint8_t feat,
 	c->mss = RTE_MIN(peer_mss, ours) - (feat & F_TS ? TCP_OPT_TS_LEN : 0); /* MUST-16, RFC 6691 */
 	c->rcv_mss = RTE_MIN(c->mss, TCP_MSS_DEFAULT4); /* grows to what the peer really sends */
 	c->snd_ws = feat & F_WS ? snd_ws : 0;
-	c->rcv_ws = feat & F_WS ? tcp_ws_offer(w->conf.tcp.rcv_buf) : 0;
+	c->rcv_ws = feat & F_WS ? RTE_MAX(c->rcv_ws, w->rcv_ws) : 0; /* an active open has offered its own */
 	tcp_cc_init(c);
 }
 
@@ -148,6 +148,8 @@ release_resources(struct worker *w, struct conn *c)
 	c->neigh = NEIGH_NONE;
 	if (c->flags & C_ACCEPTQ)
 		tcp_acceptq_remove(c);
+	if (unlikely(c->buf_grant))
+		tcp_buf_release(w, c);
 }
 
 /* The application's side of an end: tell it if it still holds the handle, and free after the pending pass. */
@@ -389,7 +391,7 @@ tern_connect(struct tern_worker *tw, const struct tern_endpoint *local, const st
 		return -ENOMEM;
 	}
 	c->mss = tcp_mss_offer(&w->ifs[ifidx], f.af);
-	c->rcv_ws = w->conf.tcp.no_wscale ? 0 : tcp_ws_offer(c->rcv_buf);
+	c->rcv_ws = w->conf.tcp.no_wscale ? 0 : w->rcv_ws;
 	tcp_set_state(w, &c->o, TERN_SYN_SENT);
 	STAT_INC(w, ACTIVE_OPENS);
 	c->misc_at = w->now_us + (uint64_t)w->conf.tcp.syn_timeout_ms * 1000; /* MUST-23 */
@@ -535,8 +537,12 @@ tern_mbuf_alloc(struct tern_worker *w)
 static void
 window_moved(struct conn *c)
 {
-	const uint32_t space = tcp_rcv_space(c), wnd = c->rcv_adv - c->rcv_nxt;
+	uint32_t space, wnd;
 
+	if (unlikely(c->rcv_nxt - c->irs > TCP_TUNE_AFTER) && c->state != TERN_CLOSED)
+		tcp_rcv_tune(c->w, c);
+	space = tcp_rcv_space(c);
+	wnd = c->rcv_adv - c->rcv_nxt;
 	if (c->state != TERN_CLOSED && space > wnd && space - wnd >= RTE_MIN(c->rcv_buf / 2, 2u * c->rcv_mss))
 		tcp_mark(c, P_ACK);
 }
@@ -781,7 +787,15 @@ tern_setopt(struct tern_conn *tc, enum tern_opt opt, uint32_t v)
 	case TERN_OPT_RCVBUF:
 		if (v < 2048 || v > 1u << 30)
 			return -EINVAL;
+		if (c->buf_grant) {
+			tcp_buf_release(c->w, c);
+			c->snd_buf = c->w->conf.tcp.snd_buf;
+			c->rcv_buf = c->w->conf.tcp.rcv_buf;
+		}
+		c->flags |= C_BUF_SET;
 		*(opt == TERN_OPT_SNDBUF ? &c->snd_buf : &c->rcv_buf) = v;
+		if (c->state == TERN_SYN_SENT && c->snd_max == c->iss && !c->w->conf.tcp.no_wscale) /* not offered yet */
+			c->rcv_ws = RTE_MAX(c->rcv_ws, tcp_ws_offer(c->rcv_buf));
 		return 0;
 	case TERN_OPT_TTL:
 		if (v < 1 || v > 255)

@@ -95,6 +95,7 @@ enum { /* conn.flags */
 	C_OFO_FIN = 1 << 10,  /* FIN seen beyond a hole, at ofo_fin */
 	C_CORK = 1 << 11,     /* only full segments, TERN_OPT_CORK ... */
 	C_MORE = 1 << 12,     /* ... or until the next tern_send() */
+	C_BUF_SET = 1 << 13,  /* the application chose a buffer's size */
 	C_SACK = 1 << 14,     /* ACKs carry SACK blocks */
 	C_DSACK = 1 << 15,    /* dsack[] is to be reported */
 };
@@ -141,6 +142,7 @@ struct conn {
 	uint16_t rcv_mss; /* largest segment seen: what "every second full-sized segment" means */
 	struct rte_mbuf *rcv_head, *rcv_tail;
 	uint32_t rcv_queued, rcv_buf;
+	uint32_t buf_grant; /* of snd_buf and rcv_buf, bytes beyond the configured: tcp_buf.c */
 	struct rte_mbuf *ofo; /* out-of-order segments by sequence (mbuf hash.usr) */
 	uint32_t ofo_bytes;
 	uint16_t ofo_segs;
@@ -162,6 +164,7 @@ struct conn {
 	uint32_t challenge_ms; /* start of the challenge ACK budget's period */
 	uint32_t last_rx_ms, last_data_ms; /* any segment, one with data */
 	uint32_t portset; /* index + 1, 0: none */
+	uint32_t tune_seq, tune_us, tune_space; /* this round trip's start, what the last one delivered: tcp_buf.c */
 	uint16_t keep_idle_s, keep_intvl_s;
 	uint8_t keep_cnt, keep_probes, backoff;
 	uint8_t quickack; /* QUICKACK_* */
@@ -252,6 +255,14 @@ uint32_t tcp_cookie_ts(uint32_t ts, const struct tcp_opts *o);
 void tcp_cookie_ts_decode(uint32_t ts, struct tcp_opts *o);
 void tcp_cookie_rotate(struct worker *w);
 #define COOKIE_PERIOD_US 64000000ull /* a secret's time; a cookie lives one to two of them */
+
+/* tcp_buf.c */
+#define TCP_TUNE_AFTER 65536u /* received bytes before a connection is long enough to be measured */
+/** The application has taken data. */
+void tcp_rcv_tune(struct worker *w, struct conn *c);
+/** The application waits for room to send. */
+void tcp_snd_tune(struct worker *w, struct conn *c);
+void tcp_buf_release(struct worker *w, struct conn *c);
 
 /* tcp_timer.c */
 void tcp_timer(struct worker *w, struct conn *c); /* wheel fired */

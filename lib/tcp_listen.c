@@ -268,7 +268,7 @@ synack_options(const struct worker *w, const struct request *r, uint8_t *opt)
 		.has_ts = r->feat & F_TS,
 		.sack_ok = r->feat & F_SACK,
 		.has_ws = r->feat & F_WS,
-		.ws = tcp_ws_offer(w->conf.tcp.rcv_buf),
+		.ws = w->rcv_ws,
 		.tsval = w->now_ms + r->ts_off,
 		.tsecr = r->ts_recent,
 	};
@@ -290,7 +290,7 @@ static int
 request_ack(struct worker *w, const struct request *r, struct seg *s, int reason)
 {
 	struct tcp_reply p = {.seq = r->snd_nxt, .ack = r->rcv_nxt, .flags = TCP_ACK, .ttl = w->conf.tcp.ttl,
-			      .wnd = RTE_MIN(w->conf.tcp.rcv_buf, 65535u) >> (r->feat & F_WS ? tcp_ws_offer(w->conf.tcp.rcv_buf) : 0)};
+			      .wnd = RTE_MIN(w->conf.tcp.rcv_buf, 65535u) >> (r->feat & F_WS ? w->rcv_ws : 0)};
 	uint8_t opt[TCP_OPT_TS_LEN];
 
 	if (r->feat & F_TS) {
@@ -377,7 +377,7 @@ send_cookie(struct worker *w, struct tern_listener *l, struct seg *s, struct tcp
 		o.tsecr = peer->tsval;
 		o.sack_ok = peer->sack_ok;
 		o.has_ws = peer->has_ws;
-		o.ws = tcp_ws_offer(w->conf.tcp.rcv_buf);
+		o.ws = w->rcv_ws;
 	}
 	p.optlen = tcp_opt_emit_syn(opt, &o);
 	p.opt = opt;

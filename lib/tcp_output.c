@@ -159,7 +159,7 @@ syn_options(const struct worker *w, const struct conn *c, uint8_t *opt)
 		.has_ts = ack ? c->feat & F_TS : !conf->no_timestamps,
 		.sack_ok = ack ? c->feat & F_SACK : !conf->no_sack,
 		.has_ws = ack ? c->feat & F_WS : !conf->no_wscale,
-		.ws = tcp_ws_offer(c->rcv_buf),
+		.ws = c->rcv_ws,
 		.tsval = w->now_ms + c->ts_off,
 		.tsecr = c->ts_recent,
 	};

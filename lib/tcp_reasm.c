@@ -2,8 +2,8 @@
 /*
  * Received data: the in-order queue the application reads and the out-of-order queue behind a hole (SHLD-31), both chains of
  * mbuf segments. Out-of-order segments are sorted by sequence number (mbuf hash.usr) and may overlap; overlaps are cut
- * when they are moved over, so every byte is delivered once. Limits: rcv_buf bytes, OFO_SEGS_MAX segments, and small
- * segments are copied together, so that one-byte segments can't pin a buffer each.
+ * when they are moved over, so every byte is delivered once. Limits: what the window offered, rcv_buf / OFO_SEG_MEAN segments
+ * out of order, and small segments are copied together, so that one-byte segments can't pin a buffer each.
  *
  * SACK blocks (RFC 2018) are not kept: each ACK reads them off the queue, those with the newest segments first (a stamp in
  * mbuf hash.fdir.hi). Of what was received twice only the first run of a segment is reported (RFC 2883 4).
@@ -13,7 +13,8 @@
 #include <rte_mbuf.h>
 #include "tcp.h"
 
-#define OFO_SEGS_MAX 512u /* 256 KiB of 536-byte segments */
+#define OFO_SEG_MEAN 512u /* the out-of-order queue may hold a buffer full of 512-byte segments */
+#define OFO_SEGS_MIN 64u  /* and this many of any size */
 #define COALESCE_MAX 256u /* copying this costs less than holding a 2 KiB buffer for it */
 
 void
@@ -182,7 +183,7 @@ queue_ofo(struct worker *w, struct conn *c, struct seg *s)
 
 	tcp_mark(c, P_ACK); /* RFC 5681 4.2 */
 	tcp_quickack(c);
-	if (c->ofo_segs + s->m->nb_segs > OFO_SEGS_MAX || c->ofo_bytes + s->len > c->rcv_buf) {
+	if ((c->ofo_segs >= OFO_SEGS_MIN && c->ofo_segs * OFO_SEG_MEAN >= c->rcv_buf) || c->ofo_bytes + s->len > c->rcv_buf) {
 		STAT_INC(w, OFO_DROP);
 		return STAT_DROP_RX_NOBUF;
 	}
@@ -238,11 +239,6 @@ tcp_data(struct worker *w, struct conn *c, struct seg *s)
 
 	if (s->seq != c->rcv_nxt)
 		return queue_ofo(w, c, s);
-	if (unlikely(c->rcv_queued + s->len > c->rcv_buf + (1u << c->rcv_ws))) {
-		STAT_INC(w, RCVQ_DROP);
-		tcp_mark(c, P_ACK);
-		return STAT_DROP_RX_NOBUF;
-	}
 	c->rcv_mss = RTE_MAX(c->rcv_mss, RTE_MIN(s->len, 65535u));
 	if (likely(m->nb_segs == 1)) { /* has no next: its second cache line is left alone */
 		m->data_off += s->data_off;

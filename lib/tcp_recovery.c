@@ -180,9 +180,12 @@ tcp_ack(struct worker *w, struct conn *c, const struct seg *s, const struct tcp_
 	grow_cwnd(w, c, acked);
 	if (c->snd_queued || (c->flags & (C_FIN_QUEUED | C_FIN_SENT)) == C_FIN_QUEUED || c->snd_nxt != c->snd_max)
 		tcp_mark(c, P_OUTPUT);
-	if (c->flags & C_WANT_WRITE && c->snd_queued <= c->snd_buf / 2) {
-		c->flags &= ~C_WANT_WRITE;
-		tcp_mark(c, P_WRITABLE);
+	if (c->flags & C_WANT_WRITE) {
+		tcp_snd_tune(w, c);
+		if (c->snd_queued <= c->snd_buf / 2) {
+			c->flags &= ~C_WANT_WRITE;
+			tcp_mark(c, P_WRITABLE);
+		}
 	}
 	return fin_acked;
 }

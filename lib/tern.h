@@ -76,6 +76,9 @@ struct tern_tcp_conf {
 	bool no_nagle, no_delack, no_quickack;
 	bool abort_on_overflow;	   /* full accept queue at the final ACK: RST instead of silence */
 	uint32_t snd_buf, rcv_buf; /* bytes per connection [262144 each] */
+	/* The path may make them larger, up to [4194304, 6291456]; what is below snd_buf, rcv_buf means no larger. */
+	uint32_t snd_buf_max, rcv_buf_max;
+	uint64_t buf_mem;	   /* bytes a worker may add to its connections' buffers [n_mbufs * 512] */
 	uint32_t somaxconn;	   /* cap on a listener's accept queue [4096] */
 	uint32_t max_syn_backlog;  /* cap on a listener's half-open queue [4096] */
 	uint16_t port_min, port_max; /* ephemeral ports, host order [1024, 65535] RFC 6056 3.2 */
@@ -239,8 +242,8 @@ enum tern_opt {
 	TERN_OPT_KEEPCNT,	  /* [9] */
 	TERN_OPT_USER_TIMEOUT_MS, /* R2 (MUST-21) */
 	TERN_OPT_LINGER0,	  /* 1: tern_close() aborts */
-	TERN_OPT_SNDBUF,	  /* bytes */
-	TERN_OPT_RCVBUF,	  /* bytes; never shrinks an advertised window */
+	TERN_OPT_SNDBUF,	  /* bytes; sets an end to adapting either buffer to the path */
+	TERN_OPT_RCVBUF,	  /* bytes, likewise; never shrinks an advertised window */
 	TERN_OPT_TTL,
 	TERN_OPT_TOS,
 	TERN_OPT_CORK, /* 1: hold what is less than a full segment back, for 200 ms at most; 0 sends it */

@@ -50,6 +50,12 @@ worker_conf_defaults(struct tern_conf *conf)
 	def32(&t->syn_timeout_ms, 180000);
 	def32(&t->snd_buf, 262144);
 	def32(&t->rcv_buf, 262144);
+	def32(&t->snd_buf_max, 4 << 20); /* as Linux's tcp_wmem, tcp_rmem */
+	def32(&t->rcv_buf_max, 6 << 20);
+	t->snd_buf_max = RTE_MAX(t->snd_buf_max, t->snd_buf);
+	t->rcv_buf_max = RTE_MAX(t->rcv_buf_max, t->rcv_buf);
+	if (!t->buf_mem)
+		t->buf_mem = (uint64_t)conf->n_mbufs * 512; /* a quarter of what they hold */
 	def32(&t->somaxconn, 4096);
 	def32(&t->max_syn_backlog, 4096);
 	if (!t->synack_retries)
@@ -68,8 +74,9 @@ worker_conf_defaults(struct tern_conf *conf)
 		RTE_LOG(ERR, USER1, "tern: delack_ms %u: must be below 500 (RFC 9293 MUST-40)\n", t->delack_ms);
 		return -EINVAL;
 	}
-	if (t->rcv_buf < 2048 || t->snd_buf < 2048 || t->rcv_buf > 1u << 30 || t->snd_buf > 1u << 30) {
-		RTE_LOG(ERR, USER1, "tern: rcv_buf %u, snd_buf %u: must be 2048..2^30 bytes\n", t->rcv_buf, t->snd_buf);
+	if (t->rcv_buf < 2048 || t->snd_buf < 2048 || t->rcv_buf_max > 1u << 30 || t->snd_buf_max > 1u << 30) {
+		RTE_LOG(ERR, USER1, "tern: rcv_buf %u..%u, snd_buf %u..%u: must be 2048..2^30 bytes\n", t->rcv_buf,
+			t->rcv_buf_max, t->snd_buf, t->snd_buf_max);
 		return -EINVAL;
 	}
 	return 0;
@@ -95,6 +102,7 @@ worker_create(struct worker **out, const struct tern_conf *conf, unsigned int in
 	w->node = node;
 	w->mp = mp;
 	w->pend_tail = &w->pend_head;
+	w->rcv_ws = tcp_ws_offer(conf->tcp.rcv_buf_max);
 	if (conf->app.trace) {
 		w->trace_pkt = trace_pkt_hook;
 		w->trace_state = trace_state_hook;

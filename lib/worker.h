@@ -75,6 +75,8 @@ struct worker {
 	struct tern_listener *lhash[256];
 	uint32_t n_listeners, reserved_requests;
 	uint32_t accept_queued, half_open;
+	uint64_t buf_granted; /* sum of conn.buf_grant */
+	uint8_t rcv_ws;	      /* window scale that conf.tcp.rcv_buf_max needs */
 	uint32_t n_connects, local_next; /* which local address connect takes */
 	struct pool portset_pool;
 	struct portset **portset_hash;

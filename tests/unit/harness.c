@@ -978,6 +978,7 @@ bed_reset(uint8_t af)
 	bed.conf.max_neighbours = 16;
 	bed.conf.n_mbufs = N_MBUFS;
 	bed.conf.n_ifs = 1;
+	bed.conf.tcp.snd_buf_max = bed.conf.tcp.rcv_buf_max = 1; /* buffers stay what a test makes them */
 	bed.conf.tcp.no_quickack = true; /* so a test sees delayed ACKs from the first segment */
 	n_flights = 0;
 	log_head = log_tail = 0;
@@ -1053,6 +1054,7 @@ check_empty(struct node *n)
 	CHECK_EQ(w->timewaits[0].avail, w->timewaits[0].total);
 	CHECK_EQ(w->timewaits[1].avail, w->timewaits[1].total);
 	CHECK_EQ(w->portset_pool.avail, w->portset_pool.total);
+	CHECK_EQ(w->buf_granted, 0);
 	CHECK_EQ(w->table.count, 0);
 	CHECK_EQ(w->accept_queued, 0);
 	CHECK_EQ(w->half_open, 0);
