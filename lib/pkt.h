@@ -80,6 +80,4 @@ void tcp_opt_parse(const uint8_t *opt, unsigned int optlen, bool syn, struct tcp
  *  NOP NOP SACK-OK. @return bytes (multiple of 4, <= 40). */
 unsigned int tcp_opt_emit_syn(uint8_t *p, const struct tcp_opts *o);
 #define TCP_NOP_NOP_TS 0x0101080au /* RFC 7323 appendix A */
-/** NOP NOP TS (12 bytes). */
-unsigned int tcp_opt_emit_ts(uint8_t *p, uint32_t tsval, uint32_t tsecr);
 #endif

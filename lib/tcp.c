@@ -15,28 +15,6 @@
 #define LOCAL_RUN 64u /* connects from one local address before the next: a word of the port set's map */
 #define PEND_ROUNDS 8 /* a callback may mark other connections: bound what one poll chases */
 
-void
-tcp_set_state(struct worker *w, struct tobj *o, unsigned int state)
-{
-	if (unlikely(w->trace_state != NULL))
-		w->trace_state(w, o, o->state, state);
-	o->state = state;
-}
-
-void
-tcp_mark(struct conn *c, unsigned int pend)
-{
-	struct worker *w = c->w;
-
-	c->pend |= pend;
-	if (c->pend & P_QUEUED)
-		return;
-	c->pend |= P_QUEUED;
-	c->pend_next = NULL;
-	*w->pend_tail = c;
-	w->pend_tail = &c->pend_next;
-}
-
 uint16_t
 tcp_mss_offer(const struct iface *ifc, uint8_t af)
 {

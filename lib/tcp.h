@@ -202,8 +202,27 @@ int tcp_reset_reply(struct worker *w, struct seg *s, int reason);
 
 /* tcp.c */
 struct conn *tcp_conn_new(struct worker *w, const struct flow *f, uint32_t hash, uint8_t ifidx, uint32_t iss, uint32_t ts_off);
-void tcp_set_state(struct worker *w, struct tobj *o, unsigned int state);
-void tcp_mark(struct conn *c, unsigned int pend);
+static inline void
+tcp_set_state(struct worker *w, struct tobj *o, unsigned int state)
+{
+	if (unlikely(w->trace_state != NULL))
+		w->trace_state(w, o, o->state, state);
+	o->state = state;
+}
+/** Events or output are due: put c on the pending list, unless it is there. */
+static inline void
+tcp_mark(struct conn *c, unsigned int pend)
+{
+	struct worker *w = c->w;
+
+	c->pend |= pend;
+	if (c->pend & P_QUEUED)
+		return;
+	c->pend |= P_QUEUED;
+	c->pend_next = NULL;
+	*w->pend_tail = c;
+	w->pend_tail = &c->pend_next;
+}
 /** ESTABLISHED now: feature negotiation is done. */
 void tcp_established(struct worker *w, struct conn *c);
 /** Fill negotiated values from the peer's SYN options. */
@@ -225,10 +244,14 @@ void tcp_send_ctl(struct worker *w, struct conn *c, uint8_t flags, uint32_t seq)
 void tcp_snd_advance(struct conn *c);
 bool tcp_send_probe(struct worker *w, struct conn *c);
 bool tcp_retransmit_one(struct worker *w, struct conn *c); /* the segment at snd_una */
+/** What the headers of a segment say beside its addresses and ports. */
 struct tcp_reply {
 	uint32_t seq, ack;
 	uint16_t wnd;
-	uint8_t flags, optlen, ttl, tos;
+	uint8_t flags, ttl, tos;
+	uint8_t optlen;
+	bool ts; /* the first options are NOP NOP timestamps: TCP_OPT_TS_LEN bytes of optlen, not read from opt */
+	uint32_t tsval, tsecr;
 	const uint8_t *opt;
 };
 /** Rewrite the received packet into an answer and send it. @return SEG_TAKEN, or a reason if it can't be. */
@@ -272,7 +295,8 @@ void tcp_keepalive_start(struct worker *w, struct conn *c);
 
 /* tcp_timewait.c */
 /** Connection c becomes a TIME-WAIT record; closed(0) is pending for the application. */
-void tcp_timewait_enter(struct worker *w, struct conn *c);
+/** s: the segment that ended the connection. @return SEG_TAKEN when it became the ACK that is due, else SEG_DONE. */
+int tcp_timewait_enter(struct worker *w, struct conn *c, struct seg *s);
 int tcp_timewait_input(struct worker *w, struct timewait *tw, struct seg *s);
 void tcp_timewait_free(struct worker *w, struct timewait *tw);
 void tcp_timewait_timer(struct worker *w, struct timewait *tw);

@@ -181,6 +181,8 @@ check_sequence(struct worker *w, struct conn *c, struct seg *s)
 	const uint32_t seqlen = seg_seqlen(s);
 	uint32_t cut;
 
+	if (likely(s->seq == c->rcv_nxt && seqlen <= wnd && !(s->flags & (TCP_SYN | TCP_RST))))
+		return GO_ON;
 	if (s->flags & TCP_RST) /* whatever it carries (SHLD-2): only where it stands matters, check_rst() */
 		return seq_ge(s->seq, c->rcv_nxt) && seq_le(s->seq, right) ? GO_ON : STAT_DROP_SEQ;
 	/* The SYN of a simultaneous open comes again on their SYN-ACK: only its ACK is news. */
@@ -245,9 +247,9 @@ check_rst(struct worker *w, struct conn *c, const struct seg *s)
 	return SEG_DONE;
 }
 
-/* Our FIN is acknowledged. @return GO_ON, or SEG_DONE when the connection is over. */
+/* Our FIN is acknowledged. @return GO_ON, or what becomes of s when the connection is over. */
 static int
-fin_acked(struct worker *w, struct conn *c)
+fin_acked(struct worker *w, struct conn *c, struct seg *s)
 {
 	switch (c->state) {
 	case TERN_FIN_WAIT_1:
@@ -258,8 +260,7 @@ fin_acked(struct worker *w, struct conn *c)
 		}
 		return GO_ON;
 	case TERN_CLOSING:
-		tcp_timewait_enter(w, c);
-		return SEG_DONE;
+		return tcp_timewait_enter(w, c, s);
 	case TERN_LAST_ACK:
 		tcp_drop(w, c, 0);
 		return SEG_DONE;
@@ -292,7 +293,7 @@ check_ack(struct worker *w, struct conn *c, struct seg *s, const struct tcp_opts
 		}
 		return GO_ON; /* an old duplicate: its data may be new */
 	}
-	return tcp_ack(w, c, s, o) ? fin_acked(w, c) : GO_ON;
+	return tcp_ack(w, c, s, o) ? fin_acked(w, c, s) : GO_ON;
 }
 
 /* Seventh: segment text. */
@@ -312,9 +313,9 @@ take_data(struct worker *w, struct conn *c, struct seg *s)
 	return tcp_data(w, c, s);
 }
 
-/* Eighth: FIN, in order. */
-static void
-take_fin(struct worker *w, struct conn *c)
+/* Eighth: FIN, in order. @return SEG_DONE, or SEG_TAKEN when s became its ACK. */
+static int
+take_fin(struct worker *w, struct conn *c, struct seg *s)
 {
 	c->rcv_nxt++;
 	c->flags |= C_FIN_RCVD;
@@ -328,9 +329,9 @@ take_fin(struct worker *w, struct conn *c)
 		tcp_set_state(w, &c->o, TERN_CLOSING);
 		break;
 	case TERN_FIN_WAIT_2:
-		tcp_timewait_enter(w, c);
-		break;
+		return tcp_timewait_enter(w, c, s);
 	}
+	return SEG_DONE;
 }
 
 static int
@@ -377,7 +378,7 @@ conn_input(struct worker *w, struct conn *c, struct seg *s)
 	if (unlikely(c->flags & C_OFO_FIN && c->rcv_nxt == c->ofo_fin))
 		fin = true, fin_seq = c->ofo_fin;
 	if (fin && fin_seq == c->rcv_nxt && !(c->flags & C_FIN_RCVD))
-		take_fin(w, c);
+		return take_fin(w, c, s) == SEG_TAKEN ? SEG_TAKEN : rc;
 	return rc;
 }
 

@@ -291,11 +291,12 @@ request_ack(struct worker *w, const struct request *r, struct seg *s, int reason
 {
 	struct tcp_reply p = {.seq = r->snd_nxt, .ack = r->rcv_nxt, .flags = TCP_ACK, .ttl = w->conf.tcp.ttl,
 			      .wnd = RTE_MIN(w->conf.tcp.rcv_buf, 65535u) >> (r->feat & F_WS ? w->rcv_ws : 0)};
-	uint8_t opt[TCP_OPT_TS_LEN];
 
 	if (r->feat & F_TS) {
-		p.optlen = tcp_opt_emit_ts(opt, w->now_ms + r->ts_off, r->ts_recent);
-		p.opt = opt;
+		p.ts = true;
+		p.tsval = w->now_ms + r->ts_off;
+		p.tsecr = r->ts_recent;
+		p.optlen = TCP_OPT_TS_LEN;
 	}
 	if (tcp_reply(w, s, &p) != SEG_TAKEN)
 		return reason;

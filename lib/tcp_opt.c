@@ -169,14 +169,3 @@ tcp_opt_emit_syn(uint8_t *opt, const struct tcp_opts *o)
 	}
 	return p - opt;
 }
-
-unsigned int
-tcp_opt_emit_ts(uint8_t *p, uint32_t tsval, uint32_t tsecr)
-{
-	const uint32_t first = NOP_NOP_TS;
-
-	memcpy(p, &first, 4);
-	put32(p + 4, tsval);
-	put32(p + 8, tsecr);
-	return 12;
-}

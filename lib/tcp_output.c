@@ -17,14 +17,11 @@
 #define IP_DF 0x4000
 #define CORK_US 200000u /* how long a cork holds, as Linux's tcp(7) promises */
 
-struct hdr { /* of one outgoing segment */
+/* Whose segment: addresses and ports, local first. */
+struct ends {
 	const union flow_addr *addr;
-	uint32_t seq, ack;
-	uint16_t lport, rport, wnd;
-	uint8_t af, flags, ttl, tos, optlen;
-	bool ts; /* the first options are NOP NOP timestamps */
-	uint32_t tsval, tsecr;
-	const uint8_t *opt; /* as whole, with a gap where timestamps go */
+	const uint16_t *port; /* two */
+	uint8_t af;
 };
 
 static inline uint16_t
@@ -45,26 +42,26 @@ put32(uint8_t *p, uint32_t host, uint64_t sum)
 
 /* The IP header for l4 bytes. @return the pseudo header's sum. */
 static __rte_always_inline uint64_t
-put_ip(uint8_t *p, const struct hdr *h, uint32_t l4)
+put_ip(uint8_t *p, struct ends e, const struct tcp_reply *h, uint32_t l4)
 {
 	uint64_t addrs, sum;
 	uint16_t cksum;
 
-	if (h->af == 4) {
-		addrs = (uint64_t)h->addr->laddr4 + h->addr->raddr4;
+	if (e.af == 4) {
+		addrs = (uint64_t)e.addr->laddr4 + e.addr->raddr4;
 		sum = put32(p, 0x45u << 24 | (uint32_t)h->tos << 16 | (sizeof(struct rte_ipv4_hdr) + l4), addrs);
 		sum = put32(p + 4, IP_DF, sum); /* identification 0, an atomic datagram: RFC 6864 4.1 */
 		sum = put32(p + 8, (uint32_t)h->ttl << 24 | IPPROTO_TCP << 16, sum);
 		cksum = ~cksum_fold(sum);
 		memcpy(p + 10, &cksum, 2);
-		memcpy(p + 12, &h->addr->laddr4, 4);
-		memcpy(p + 16, &h->addr->raddr4, 4);
+		memcpy(p + 12, &e.addr->laddr4, 4);
+		memcpy(p + 16, &e.addr->raddr4, 4);
 	} else {
 		put32(p, 6u << 28 | (uint32_t)h->tos << 20, 0);
 		put32(p + 4, l4 << 16 | IPPROTO_TCP << 8 | h->ttl, 0);
-		memcpy(p + 8, h->addr->laddr6, 16);
-		memcpy(p + 24, h->addr->raddr6, 16);
-		addrs = cksum_bytes(h->addr, 32);
+		memcpy(p + 8, e.addr->laddr6, 16);
+		memcpy(p + 24, e.addr->raddr6, 16);
+		addrs = cksum_bytes(e.addr, 32);
 		addrs = (addrs & UINT32_MAX) + (addrs >> 32);
 	}
 	return addrs + rte_cpu_to_be_32(IPPROTO_TCP << 16 | l4);
@@ -75,17 +72,17 @@ put_ip(uint8_t *p, const struct hdr *h, uint32_t l4)
  * in m. The TCP header without payload is some 20 words: their plain sum can't overflow.
  */
 static __rte_always_inline void
-put_headers(const struct iface *ifc, struct rte_mbuf *m, uint8_t *p, const struct hdr *h, uint32_t len, uint64_t payload)
+put_headers(const struct iface *ifc, struct rte_mbuf *m, uint8_t *p, struct ends e, const struct tcp_reply *h, uint32_t len,
+	    uint64_t payload)
 {
 	const uint32_t l4 = sizeof(struct rte_tcp_hdr) + h->optlen + len;
-	const uint16_t ports[2] = {h->lport, h->rport};
-	const uint64_t pseudo = put_ip(p, h, l4);
+	const uint64_t pseudo = put_ip(p, e, h, l4);
 	uint64_t sum = pseudo;
 	uint32_t v, i;
 	uint16_t cksum;
 
-	p += l3_len(h->af);
-	memcpy(&v, ports, 4);
+	p += l3_len(e.af);
+	memcpy(&v, e.port, 4);
 	memcpy(p, &v, 4);
 	sum = put32(p + 4, h->seq, sum + v);
 	sum = put32(p + 8, h->ack, sum);
@@ -105,9 +102,9 @@ put_headers(const struct iface *ifc, struct rte_mbuf *m, uint8_t *p, const struc
 		m->ol_flags = 0;
 	} else {
 		cksum = cksum_fold(pseudo);
-		m->ol_flags = RTE_MBUF_F_TX_TCP_CKSUM | (h->af == 4 ? RTE_MBUF_F_TX_IPV4 : RTE_MBUF_F_TX_IPV6);
+		m->ol_flags = RTE_MBUF_F_TX_TCP_CKSUM | (e.af == 4 ? RTE_MBUF_F_TX_IPV4 : RTE_MBUF_F_TX_IPV6);
 		m->l2_len = RTE_ETHER_HDR_LEN;
-		m->l3_len = l3_len(h->af);
+		m->l3_len = l3_len(e.af);
 		m->l4_len = sizeof(struct rte_tcp_hdr) + h->optlen;
 	}
 	memcpy(p + 16, &cksum, 2);
@@ -237,8 +234,8 @@ sent_ack(struct conn *c)
 static bool
 emit(struct worker *w, struct conn *c, uint8_t flags, uint32_t seq, struct rte_mbuf *src, uint32_t off, uint32_t len)
 {
-	struct hdr h = {.addr = &c->addr, .seq = seq, .lport = c->lport, .rport = c->rport, .af = c->af, .flags = flags,
-			.ttl = c->ttl, .tos = c->tos};
+	const struct ends e = {&c->addr, &c->lport, c->af};
+	struct tcp_reply h = {.seq = seq, .flags = flags, .ttl = c->ttl, .tos = c->tos};
 	const struct iface *ifc = &w->ifs[c->ifidx];
 	uint64_t sum = 0;
 	uint8_t opt[40], *p;
@@ -286,7 +283,7 @@ emit(struct worker *w, struct conn *c, uint8_t flags, uint32_t seq, struct rte_m
 		if (!ifc->tx_tcp_cksum)
 			sum = attached_sum(m);
 	}
-	put_headers(ifc, m, p, &h, len, sum);
+	put_headers(ifc, m, p, e, &h, len, sum);
 	count_out(w, flags);
 	if (flags & TCP_ACK)
 		sent_ack(c);
@@ -465,20 +462,13 @@ tcp_retransmit_one(struct worker *w, struct conn *c)
 
 /* --- answers without a connection ----------------------------------------------------------------------------- */
 
-static void
-reply_hdr(struct hdr *h, const struct flow *f, const struct tcp_reply *r)
-{
-	*h = (struct hdr){.addr = &f->addr, .seq = r->seq, .ack = r->ack, .lport = f->lport, .rport = f->rport, .wnd = r->wnd,
-			  .af = f->af, .flags = r->flags, .ttl = r->ttl, .tos = r->tos, .optlen = r->optlen, .opt = r->opt};
-}
-
 int
 tcp_reply(struct worker *w, struct seg *s, const struct tcp_reply *r)
 {
 	const uint16_t total = RTE_ETHER_HDR_LEN + l3_len(s->flow.af) + sizeof(struct rte_tcp_hdr) + r->optlen;
 	const struct iface *ifc = &w->ifs[s->ifidx];
+	const struct ends e = {&s->flow.addr, &s->flow.lport, s->flow.af};
 	struct rte_mbuf *m = s->m;
-	struct hdr h;
 
 	if (unlikely(!link_tx_room(ifc, 1)))
 		return STAT_DROP_TX_FULL;
@@ -490,14 +480,13 @@ tcp_reply(struct worker *w, struct seg *s, const struct tcp_reply *r)
 		}
 		memcpy(rte_pktmbuf_mtod(m, void *), rte_pktmbuf_mtod(s->m, void *), RTE_ETHER_HDR_LEN);
 		rte_pktmbuf_free(s->m);
-	} else if (m->next) {
+	} else if (unlikely(m->nb_segs != 1)) {
 		rte_pktmbuf_free(m->next);
 		m->next = NULL;
 		m->nb_segs = 1;
 	}
-	reply_hdr(&h, &s->flow, r);
 	m->data_len = m->pkt_len = total;
-	put_headers(ifc, m, rte_pktmbuf_mtod_offset(m, uint8_t *, RTE_ETHER_HDR_LEN), &h, 0, 0);
+	put_headers(ifc, m, rte_pktmbuf_mtod_offset(m, uint8_t *, RTE_ETHER_HDR_LEN), e, r, 0, 0);
 	count_out(w, r->flags);
 	link_reply(w, s->ifidx, m);
 	return SEG_TAKEN;
@@ -507,8 +496,8 @@ bool
 tcp_send_bare(struct worker *w, const struct flow *f, uint8_t ifidx, uint16_t neigh, const struct tcp_reply *r)
 {
 	const struct iface *ifc = &w->ifs[ifidx];
+	const struct ends e = {&f->addr, &f->lport, f->af};
 	struct rte_mbuf *m;
-	struct hdr h;
 
 	if (unlikely(!link_tx_room(ifc, 1)))
 		return false;
@@ -517,9 +506,8 @@ tcp_send_bare(struct worker *w, const struct flow *f, uint8_t ifidx, uint16_t ne
 		STAT_INC(w, MBUF_EMPTY);
 		return false;
 	}
-	reply_hdr(&h, f, r);
 	m->data_len = m->pkt_len = l3_len(f->af) + sizeof(struct rte_tcp_hdr) + r->optlen;
-	put_headers(ifc, m, rte_pktmbuf_mtod(m, uint8_t *), &h, 0, 0);
+	put_headers(ifc, m, rte_pktmbuf_mtod(m, uint8_t *), e, r, 0, 0);
 	count_out(w, r->flags);
 	link_output(w, ifidx, neigh, m);
 	return true;

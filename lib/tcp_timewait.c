@@ -16,18 +16,32 @@ arm(struct worker *w, struct timewait *tw)
 	wheel_arm(&w->wheel, &tw->timer, us_to_tick(w->now_us + (uint64_t)w->conf.tcp.time_wait_ms * 1000));
 }
 
-void
-tcp_timewait_enter(struct worker *w, struct conn *c)
+/* The ACK of their FIN is due, now or from earlier in this burst: the output pass will not see c again. */
+static int
+last_ack(struct worker *w, struct conn *c, struct seg *s)
+{
+	const struct tcp_reply r = {.seq = c->snd_max, .ack = c->rcv_nxt, .flags = TCP_ACK, .ttl = c->ttl, .tos = c->tos,
+				    .wnd = RTE_MIN((c->rcv_adv - c->rcv_nxt) >> c->rcv_ws, 65535u),
+				    .ts = c->feat & F_TS, .optlen = c->feat & F_TS ? TCP_OPT_TS_LEN : 0,
+				    .tsval = w->now_ms + c->ts_off, .tsecr = c->ts_recent};
+
+	if (likely(s->len == 0)) /* else the segment is in a queue by now */
+		return tcp_reply(w, s, &r) == SEG_TAKEN ? SEG_TAKEN : SEG_DONE;
+	tcp_send_ctl(w, c, TCP_ACK, c->snd_max);
+	return SEG_DONE;
+}
+
+int
+tcp_timewait_enter(struct worker *w, struct conn *c, struct seg *s)
 {
 	struct timewait *tw = pool_get(&w->timewaits[c->af == 6]);
 	const uint32_t wnd = c->rcv_adv - c->rcv_nxt;
+	const int rc = c->pend & P_ACK ? last_ack(w, c, s) : SEG_DONE;
 
-	if (c->pend & P_ACK) /* of their FIN, now or earlier in this burst: the output pass will not see c again */
-		tcp_send_ctl(w, c, TCP_ACK, c->snd_max);
 	if (unlikely(!tw)) {
 		STAT_INC(w, TW_OVERFLOW);
 		tcp_drop(w, c, 0);
-		return;
+		return rc;
 	}
 	tcp_set_state(w, &c->o, TERN_TIME_WAIT);
 	memcpy(tw, c, c->af == 4 ? TW_SIZE4 : offsetof(struct tobj, addr) + sizeof(union flow_addr));
@@ -41,6 +55,7 @@ tcp_timewait_enter(struct worker *w, struct conn *c)
 	STAT_INC(w, TW);
 	tcp_conn_retire(w, c);
 	arm(w, tw);
+	return rc;
 }
 
 void
@@ -68,13 +83,14 @@ reack(struct worker *w, const struct timewait *tw, struct seg *s)
 {
 	struct tcp_reply r = {.seq = tw->snd_nxt, .ack = tw->rcv_nxt, .flags = TCP_ACK, .ttl = w->conf.tcp.ttl,
 			      .wnd = tw->kind_data[TW_WND_FEAT] >> 16};
-	uint8_t opt[TCP_OPT_TS_LEN];
 	uint32_t iss, ts_off;
 
 	if (tw->kind_data[TW_WND_FEAT] & F_TS) {
 		tcp_isn(w, &s->flow, &iss, &ts_off);
-		r.optlen = tcp_opt_emit_ts(opt, w->now_ms + ts_off, tw->kind_data[TW_TS_RECENT]);
-		r.opt = opt;
+		r.ts = true;
+		r.tsval = w->now_ms + ts_off;
+		r.tsecr = tw->kind_data[TW_TS_RECENT];
+		r.optlen = TCP_OPT_TS_LEN;
 	}
 	STAT_INC(w, TW_REACK);
 	return tcp_reply(w, s, &r);
