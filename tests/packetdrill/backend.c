@@ -39,7 +39,7 @@
 /* An option that a socket remembers, so that it can be set before there is a connection and be inherited by accept(). */
 enum opt {
 	O_NODELAY, O_QUICKACK, O_KEEPALIVE, O_KEEPIDLE, O_KEEPINTVL, O_KEEPCNT, O_USER_TIMEOUT, O_SNDBUF, O_RCVBUF,
-	O_TTL, O_TOS, O_LINGER0, O_REUSEADDR, O_V6ONLY, O_PLAIN, N_OPTS = O_PLAIN + 8,
+	O_TTL, O_TOS, O_CORK, O_REUSEADDR, O_V6ONLY, O_PLAIN, N_OPTS = O_PLAIN + 8,
 };
 
 struct sock {
@@ -336,7 +336,6 @@ be_init(const char *flags, uint64_t now_us)
 	memcpy(&mac, our_mac, 6);
 	memset(socks, 0, sizeof(socks));
 	now = now_us;
-	conf.tcp.no_delack = true; /* TCP_QUICKACK [0] switches delayed ACKs on */
 	rc = worker_conf_defaults(&conf);
 	rc = rc ? rc : worker_create(&w, &conf, 0, 0, mp, now_us);
 	if (rc)
@@ -685,7 +684,6 @@ be_send(int h, const void *buf, size_t len, int flags)
 	struct sock *s = get(h);
 	unsigned int st;
 
-	(void)flags;
 	if (!s)
 		return -EBADF;
 	if (s->err)
@@ -695,7 +693,7 @@ be_send(int h, const void *buf, size_t len, int flags)
 	st = state_of(s);
 	if (st == TERN_SYN_SENT || st == TERN_SYN_RECEIVED)
 		return -EAGAIN;
-	return tern_send(s->c, buf, len);
+	return flags & MSG_MORE ? tern_send_more(s->c, buf, len) : tern_send(s->c, buf, len);
 }
 
 static int
@@ -814,6 +812,7 @@ static const struct optmap {
 } optmap[] = {
 	{IPPROTO_TCP, TCP_NODELAY, O_NODELAY, TERN_OPT_NODELAY, 0, INT32_MIN, INT32_MAX},
 	{IPPROTO_TCP, TCP_QUICKACK, O_QUICKACK, TERN_OPT_QUICKACK, 1, INT32_MIN, INT32_MAX},
+	{IPPROTO_TCP, TCP_CORK, O_CORK, TERN_OPT_CORK, 0, INT32_MIN, INT32_MAX},
 	{IPPROTO_TCP, TCP_KEEPIDLE, O_KEEPIDLE, TERN_OPT_KEEPIDLE_S, 7200, 1, 32767},
 	{IPPROTO_TCP, TCP_KEEPINTVL, O_KEEPINTVL, TERN_OPT_KEEPINTVL_S, 75, 1, 32767},
 	{IPPROTO_TCP, TCP_KEEPCNT, O_KEEPCNT, TERN_OPT_KEEPCNT, 9, 1, 127},
@@ -855,6 +854,8 @@ apply_one(struct sock *s, const struct optmap *o)
 		return;
 	if (o->tern == TERN_OPT_SNDBUF || o->tern == TERN_OPT_RCVBUF)
 		v = RTE_MAX(v, 2048u);
+	if (o->tern == TERN_OPT_QUICKACK)
+		v = v ? TERN_QUICKACK_ON : TERN_QUICKACK_OFF;
 	if (o->tern == TERN_OPT_KEEPCNT)
 		v = RTE_MAX(v, 2u); /* MUST-29 */
 	if (o->tern == TERN_OPT_USER_TIMEOUT_MS && v == 0)
