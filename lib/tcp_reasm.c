@@ -215,7 +215,7 @@ tcp_quickack(struct conn *c)
 		c->quickack--;
 }
 
-/* RFC 5681 4.2, RFC 9293 3.8.6.3: at least every second full-sized segment, never later than delack_ms. */
+/* RFC 5681 4.2, RFC 9293 3.8.6.3: at least every second segment, whatever its size, never later than delack_ms. */
 static void
 schedule_ack(struct worker *w, struct conn *c)
 {
@@ -224,9 +224,10 @@ schedule_ack(struct worker *w, struct conn *c)
 	c->last_data_ms = w->now_ms;
 	if (unlikely(gap_ms * 1000ull > c->rto_us) && !(c->quickack & QUICKACK_PINGPONG))
 		tcp_quickack(c);
-	if (c->feat & F_QUICKACK || c->quickack - 1u < QUICKACK_MAX || c->rcv_nxt - c->last_ack >= 2u * c->rcv_mss)
+	if (c->feat & F_QUICKACK || c->quickack - 1u < QUICKACK_MAX || c->delack_at ||
+	    c->rcv_nxt - c->last_ack >= 2u * c->rcv_mss) {
 		tcp_mark(c, P_ACK);
-	else if (!c->delack_at) {
+	} else {
 		c->delack_at = w->now_us + w->conf.tcp.delack_ms * 1000;
 		tcp_timer_sync(w, c);
 	}
