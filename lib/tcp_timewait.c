@@ -128,6 +128,8 @@ tcp_timewait_input(struct worker *w, struct timewait *tw, struct seg *s)
 		if (l)
 			return tcp_listen_input(w, l, s, tw);
 	}
+	if (!(s->flags & (TCP_SYN | TCP_ACK))) /* no segment of a synchronised peer: RFC 9293 3.10.7.4, fifth */
+		return STAT_DROP_TW;
 	if (feat & F_TS && !(s->flags & TCP_SYN)) { /* PAWS */
 		if (o.has_ts && seq_lt(o.tsval, tw->kind_data[TW_TS_RECENT]) && !(s->flags & TCP_FIN)) {
 			w->stats[STAT_DROP_PAWS]++;
