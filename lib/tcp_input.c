@@ -123,39 +123,6 @@ syn_acked(struct worker *w, struct conn *c, const struct tcp_opts *o)
 	tcp_mark(c, P_CONNECTED | P_OUTPUT);
 }
 
-static int
-syn_sent(struct worker *w, struct conn *c, struct seg *s)
-{
-	const bool acceptable = s->flags & TCP_ACK && seq_gt(s->ack, c->iss) && seq_le(s->ack, c->snd_max);
-	struct tcp_opts o;
-
-	if (s->flags & TCP_ACK && !acceptable)
-		return s->flags & TCP_RST ? STAT_DROP_ACK : tcp_reset_reply(w, s, STAT_DROP_ACK);
-	if (s->flags & TCP_RST) {
-		if (!acceptable)
-			return STAT_DROP_RST_SEQ;
-		tcp_drop(w, c, -ECONNREFUSED);
-		return SEG_DONE;
-	}
-	if (!(s->flags & TCP_SYN))
-		return STAT_DROP_TCP_FLAGS;
-	if (s->flags & TCP_FIN)
-		return STAT_DROP_TCP_FLAGS;
-	tcp_opt_parse(s->opt, s->optlen, true, &o);
-	take_syn_options(w, c, s, &o);
-	if (acceptable) {
-		syn_acked(w, c, &o);
-		tcp_mark(c, P_ACK);
-		return SEG_DONE;
-	}
-	/* Simultaneous open (MUST-10): answer with SYN-ACK and wait for theirs. */
-	tcp_set_state(w, &c->o, TERN_SYN_RECEIVED);
-	c->snd_nxt = c->iss;
-	c->rto_at = 0;
-	tcp_mark(c, P_OUTPUT);
-	return SEG_DONE;
-}
-
 /* --- the other states: 3.10.7.4 ------------------------------------------------------------------------------------ */
 
 /* RFC 7323 5.3 R1, and 3.2: once negotiated, every segment but RST carries it. */
@@ -198,16 +165,18 @@ check_sequence(struct worker *w, struct conn *c, struct seg *s)
 		/* The right edge itself is where the ACKs of a peer stand that filled the window. */
 		if (seq_ge(s->seq, c->rcv_nxt) && seq_le(s->seq, right))
 			return GO_ON;
+		/* An old sequence number on the ACK of our FIN: nothing but that ACK is still of use. */
+		if (c->state == TERN_LAST_ACK && s->seq == c->rcv_nxt - 1 && s->ack == c->snd_max)
+			return GO_ON;
 		challenge_ack(w, c);
 		return STAT_DROP_SEQ;
 	}
 	if (seq_lt(s->seq, c->rcv_nxt)) { /* left of the window: cut what we have */
 		cut = c->rcv_nxt - s->seq;
 		tcp_dsack(c, s->seq, s->seq + RTE_MIN(cut, s->len));
-		if (cut >= s->len + !!(s->flags & TCP_FIN)) {
-			tcp_mark(c, P_ACK);
+		tcp_mark(c, P_ACK); /* a duplicate is acknowledged at once: RFC 2883 4 */
+		if (cut >= s->len + !!(s->flags & TCP_FIN))
 			return STAT_DROP_SEQ;
-		}
 		cut = RTE_MIN(cut, s->len);
 		s->seq = c->rcv_nxt;
 		s->data_off += cut;
@@ -240,8 +209,6 @@ check_rst(struct worker *w, struct conn *c, const struct seg *s)
 	}
 	if (c->state == TERN_SYN_RECEIVED)
 		tcp_drop(w, c, -ECONNREFUSED);
-	else if (c->state == TERN_CLOSING || c->state == TERN_LAST_ACK)
-		tcp_drop(w, c, 0);
 	else
 		tcp_drop(w, c, -ECONNRESET);
 	return SEG_DONE;
@@ -334,12 +301,67 @@ take_fin(struct worker *w, struct conn *c, struct seg *s)
 	return SEG_DONE;
 }
 
+/* Seventh and eighth. */
+static int
+text_and_fin(struct worker *w, struct conn *c, struct seg *s)
+{
+	uint32_t fin_seq = s->seq + s->len;
+	bool fin = s->flags & TCP_FIN;
+	const int rc = take_data(w, c, s);
+
+	if (rc > 0 || c->state == TERN_CLOSED)
+		return rc;
+	if (fin && fin_seq != c->rcv_nxt && seq_gt(fin_seq, c->rcv_nxt)) {
+		c->flags |= C_OFO_FIN;
+		c->ofo_fin = fin_seq;
+		tcp_mark(c, P_ACK);
+	}
+	if (unlikely(c->flags & C_OFO_FIN && c->rcv_nxt == c->ofo_fin))
+		fin = true, fin_seq = c->ofo_fin;
+	if (fin && fin_seq == c->rcv_nxt && !(c->flags & C_FIN_RCVD))
+		return take_fin(w, c, s) == SEG_TAKEN ? SEG_TAKEN : rc;
+	return rc;
+}
+
+/* SYN-SENT: 3.10.7.3. */
+static int
+syn_sent(struct worker *w, struct conn *c, struct seg *s)
+{
+	const bool acceptable = s->flags & TCP_ACK && seq_gt(s->ack, c->iss) && seq_le(s->ack, c->snd_max);
+	struct tcp_opts o;
+
+	if (s->flags & TCP_ACK && !acceptable)
+		return s->flags & TCP_RST ? STAT_DROP_ACK : tcp_reset_reply(w, s, STAT_DROP_ACK);
+	if (s->flags & TCP_RST) {
+		if (!acceptable)
+			return STAT_DROP_RST_SEQ;
+		tcp_drop(w, c, -ECONNREFUSED);
+		return SEG_DONE;
+	}
+	if (!(s->flags & TCP_SYN))
+		return STAT_DROP_TCP_FLAGS;
+	if (s->flags & TCP_FIN)
+		return STAT_DROP_TCP_FLAGS;
+	tcp_opt_parse(s->opt, s->optlen, true, &o);
+	take_syn_options(w, c, s, &o);
+	if (acceptable) {
+		syn_acked(w, c, &o);
+		tcp_mark(c, P_ACK);
+		s->seq++; /* text that came with the SYN: the sixth step and on */
+		return text_and_fin(w, c, s);
+	}
+	/* Simultaneous open (MUST-10): answer with SYN-ACK and wait for theirs. */
+	tcp_set_state(w, &c->o, TERN_SYN_RECEIVED);
+	c->snd_nxt = c->iss;
+	c->rto_at = 0;
+	tcp_mark(c, P_OUTPUT);
+	return SEG_DONE;
+}
+
 static int
 conn_input(struct worker *w, struct conn *c, struct seg *s)
 {
 	struct tcp_opts o = {0};
-	uint32_t fin_seq;
-	bool fin;
 	int rc;
 
 	if (c->state == TERN_SYN_SENT)
@@ -365,21 +387,7 @@ conn_input(struct worker *w, struct conn *c, struct seg *s)
 	rc = check_ack(w, c, s, &o);
 	if (unlikely(rc != GO_ON))
 		return rc;
-	fin = s->flags & TCP_FIN;
-	fin_seq = s->seq + s->len;
-	rc = take_data(w, c, s);
-	if (rc > 0 || c->state == TERN_CLOSED)
-		return rc;
-	if (fin && fin_seq != c->rcv_nxt && seq_gt(fin_seq, c->rcv_nxt)) {
-		c->flags |= C_OFO_FIN;
-		c->ofo_fin = fin_seq;
-		tcp_mark(c, P_ACK);
-	}
-	if (unlikely(c->flags & C_OFO_FIN && c->rcv_nxt == c->ofo_fin))
-		fin = true, fin_seq = c->ofo_fin;
-	if (fin && fin_seq == c->rcv_nxt && !(c->flags & C_FIN_RCVD))
-		return take_fin(w, c, s) == SEG_TAKEN ? SEG_TAKEN : rc;
-	return rc;
+	return text_and_fin(w, c, s);
 }
 
 /* CLOSED and LISTEN: 3.10.7.1, 3.10.7.2. */
