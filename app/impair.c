@@ -24,7 +24,7 @@
 #include <rte_tcp.h>
 #include "impair.h"
 
-#define SLOTS_DEF 65536u /* 1 Gbit/s of full frames for 0.7 s */
+#define SLOTS_DEF 16384u /* 1 Gbit/s of full frames for 0.2 s */
 #define QUEUE_DEF 1000u	 /* as Linux's txqueuelen */
 #define TIME_MAX_US 60000000u
 #define FP_SHIFT 16 /* of ns_per_byte */

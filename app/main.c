@@ -20,6 +20,7 @@
 #include "bench.h"
 #include "report.h"
 #include "role.h"
+#include "wire.h"
 
 #define TICK_MS 20u
 #define READY_MS 1u /* the start is measured in milliseconds */
@@ -398,18 +399,32 @@ final_report(void)
 	return failed + (bench ? off : 0); /* a device may still hold buffers it has sent */
 }
 
+static void
+catch_signals(void)
+{
+	struct sigaction sa = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+
+	sigaction(SIGINT, &sa, NULL);
+	sigaction(SIGTERM, &sa, NULL);
+}
+
+static uint64_t
+wire(void)
+{
+	catch_signals();
+	return wire_run(&options, &signals);
+}
+
 static uint64_t
 go(void)
 {
-	struct sigaction sa = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
 	pthread_t thread;
 	uint64_t failed = 1;
 	unsigned int i;
 	int rc = set_up();
 
 	if (!rc) {
-		sigaction(SIGINT, &sa, NULL);
-		sigaction(SIGTERM, &sa, NULL);
+		catch_signals();
 		rc = rte_ctrl_thread_create(&thread, "tern-ctl", NULL, control, NULL);
 		if (rc)
 			complain("control thread: %s", strerror(-rc));
@@ -509,7 +524,7 @@ main(int argc, char **argv)
 		return 1;
 	if (options_check(&options) || start_eal(split, argv))
 		return 1;
-	ok = go() == 0;
+	ok = (roles[options.role] == &role_wire ? wire() : go()) == 0;
 	rte_eal_cleanup();
 	return ok ? 0 : 1;
 }

@@ -389,6 +389,26 @@ set_ports(struct options *o, const char *val)
 	return 0;
 }
 
+static int
+set_wire(struct impair_conf *c, const char *val)
+{
+	char why[384]; /* the list of keys is long */
+
+	return impair_parse(val, c, why, sizeof(why)) ? bad("%s", why) : 0;
+}
+
+static int
+set_wire_a(struct options *o, const char *val)
+{
+	return set_wire(&o->wire[0], val);
+}
+
+static int
+set_wire_b(struct options *o, const char *val)
+{
+	return set_wire(&o->wire[1], val);
+}
+
 /* --- the table ------------------------------------------------------------------------------------------------- */
 
 static const char *const cookie_names[] = {"auto", "always", "never", NULL};
@@ -504,6 +524,11 @@ static const struct opt opts[] = {
 	FLAG("bench", "bench-ipv6", bench_ipv6, "over IPv6"),
 	NUM("bench", "bench-mtu", T_U16, bench_mtu, 1280, 9216, "1500", "of the cable, in bytes"),
 	FLAG("bench", "one-lcore", one_lcore, "both ends in turn on one lcore: less noise, no line goes between cores"),
+
+	CALL("wire", "wire-a", "KEY=V,...", set_wire_a, "seed=1", "faults on the way from interface 0 to interface 1"),
+	CALL("wire", "wire-b", "KEY=V,...", set_wire_b, "seed=2", "and on the way back"),
+	NUM("wire", "wire-idle-us", T_U32, wire_idle_us, 0, 1000000, NULL,
+	    "sleep so long when no frame moved: for machines with few cores; 0: poll on"),
 };
 
 /* --- reading ------------------------------------------------------------------------------------------------- */
@@ -740,7 +765,7 @@ file_section(struct options *o, struct rte_cfgfile *cfg, const char *path, const
 		known = true;
 	}
 	if (!known)
-		return complain("%s:%u: unknown section [%s]: there are eal, tern, if0..if%d, tcp, http, client, bench",
+		return complain("%s:%u: unknown section [%s]: there are eal, tern, if0..if%d, tcp, http, client, bench, wire",
 				path, line_of(path, name, NULL), name, TERN_IF_MAX - 1);
 	if (rte_cfgfile_num_sections(cfg, name, strlen(name)) > 1)
 		return complain("%s:%u: section [%s] is there twice", path, line_of(path, name, NULL), name);
@@ -818,6 +843,20 @@ check_ifs(const struct options *o)
 }
 
 static int
+check_wire(const struct options *o)
+{
+	static const uint8_t zero[16];
+	unsigned int i;
+
+	for (i = 0; i < o->conf.n_ifs; i++)
+		if (memcmp(o->conf.ifs[i].addr4, zero, 4) || memcmp(o->conf.ifs[i].addr6, zero, 16))
+			return complain("wire has no addresses: leave --addr and --addr6 out");
+	if (o->conf.ifs[0].port_id == o->conf.ifs[1].port_id)
+		return complain("wire is between two ports, not from port %u to itself", o->conf.ifs[0].port_id);
+	return 0;
+}
+
+static int
 check_client(const struct options *o)
 {
 	if (!o->connect.af)
@@ -851,7 +890,7 @@ options_check(struct options *o)
 		o->duration_s = o->duration_s ? o->duration_s : 5;
 		/* 5 s at 200000 a second; a larger table is first touched while the clock runs */
 		o->conf.max_timewait = o->conf.max_timewait ? o->conf.max_timewait : 1 << 20;
-	} else if (check_ifs(o)) {
+	} else if (strcmp(role, "wire") == 0 ? check_wire(o) : check_ifs(o)) {
 		return -EINVAL;
 	}
 	if (strcmp(role, "client") == 0) {
@@ -893,4 +932,5 @@ options_help(void)
 		printf("  %-30s %s%s%s%s\n", left, opts[i].help, opts[i].def ? " [" : "",
 		       opts[i].def ? opts[i].def : "", opts[i].def ? "]" : "");
 	}
+	printf("\nFaults of a wire, separated by commas:\n  %s\n", impair_help);
 }

@@ -7,6 +7,7 @@
 #define OPTIONS_H
 #include <stdbool.h>
 #include <stdint.h>
+#include "impair.h"
 #include "tern.h"
 
 struct role;
@@ -41,6 +42,9 @@ struct options {
 	uint32_t ring_size, syn_flood, client_addrs;
 	bool bench_ipv6, one_lcore;
 	uint16_t bench_mtu;
+	/* wire */
+	struct impair_conf wire[2]; /* from the first port to the second, and back */
+	uint32_t wire_idle_us;
 
 	unsigned int cur_if;    /* which interface --addr and its like mean */
 	unsigned int ifs_given; /* bit per interface that was mentioned */
