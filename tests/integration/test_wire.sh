@@ -93,3 +93,15 @@ test_wire_refuses() {
 	"$TERN" --config "$LIB_TMP/bad.cfg" 2>"$LIB_TMP/refused" && fail "a bad file was taken"
 	grep -q "bad.cfg:4: wire-a: rate=fast: write bits per second" "$LIB_TMP/refused" || fail "$(cat "$LIB_TMP/refused")"
 }
+
+test_config_wire() {
+	FAR=${NS}f
+	netns_make "$FAR"
+	config_bg wire.cfg
+	wait_for 15 grep -q '^wire: a is' "$LIB_TMP/tern.out" || fail "the wire did not start"
+	ip -n "$NS" link set wire1 netns "$FAR" || fail "no wire1"
+	wire_end_up "$NS" wire0 2
+	wire_end_up "$FAR" wire1 3
+	wait_for 10 ip netns exec "$NS" ping -c 1 -W 1 -q 192.0.2.3 || fail "no answer through the wire"
+	tern_end
+}
