@@ -479,6 +479,17 @@ link_neigh_put(struct worker *w, uint16_t idx)
 		lru_append(w, n);
 }
 
+void
+link_neigh_suspect(struct worker *w, uint16_t idx)
+{
+	struct neigh *n = &w->neighs[idx];
+
+	if (n->state != NEIGH_REACHABLE)
+		return; /* asked already, or at the next packet */
+	n->state = NEIGH_STALE;
+	solicit(w, n, false);
+}
+
 int
 link_path(struct worker *w, uint8_t af, const void *addr, const struct rte_ether_addr *hint, uint8_t *ifidx,
 	  uint16_t *neigh)

@@ -91,6 +91,8 @@ void link_local_addr(const struct iface *ifc, uint8_t af, uint32_t i, uint8_t ou
 uint16_t link_neigh_get(struct worker *w, uint8_t ifidx, uint8_t af, const uint8_t nexthop[16],
 			const struct rte_ether_addr *hint);
 void link_neigh_put(struct worker *w, uint16_t idx);
+/** What is sent there is not answered: ask whether it still is who it was (RFC 1122 2.3.2.1, 4.2.3.5). */
+void link_neigh_suspect(struct worker *w, uint16_t idx);
 /**
  * Interface and neighbour for packets to addr, a reference taken as by link_neigh_get(); the last answer is remembered.
  * @return 0, -ENETUNREACH (no route) or -ENOBUFS (neighbour cache full of used entries).

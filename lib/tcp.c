@@ -15,6 +15,17 @@
 #define LOCAL_RUN 64u /* connects from one local address before the next: a word of the port set's map */
 #define PEND_ROUNDS 8 /* a callback may mark other connections: bound what one poll chases */
 
+/* Never fails: a connection has at most one, and there is one for each. */
+struct conn_rare *
+tcp_rare(struct conn *c)
+{
+	if (!c->rare) {
+		c->rare = pool_get(&c->w->rares);
+		memset(c->rare, 0, sizeof(*c->rare));
+	}
+	return c->rare;
+}
+
 uint16_t
 tcp_mss_offer(const struct iface *ifc, uint8_t af)
 {
@@ -126,8 +137,12 @@ release_resources(struct worker *w, struct conn *c)
 	c->neigh = NEIGH_NONE;
 	if (c->flags & C_ACCEPTQ)
 		tcp_acceptq_remove(c);
-	if (unlikely(c->buf_grant))
+	if (unlikely(c->rare != NULL)) {
 		tcp_buf_release(w, c);
+		pool_put(&w->rares, c->rare);
+		c->rare = NULL;
+		c->flags &= ~(C_RCV_URG | C_SND_URG);
+	}
 }
 
 /* The application's side of an end: tell it if it still holds the handle, and free after the pending pass. */
@@ -135,9 +150,9 @@ static void
 finish(struct conn *c, int err)
 {
 	c->err = err;
-	c->pend &= ~(P_OUTPUT | P_ACK | P_WRITABLE);
+	c->pend &= ~(P_OUTPUT | P_ACK | P_WRITABLE | P_STALLED);
 	if (err) { /* a reset takes the unread data with it */
-		c->pend &= ~(P_CONNECTED | P_READABLE);
+		c->pend &= ~(P_CONNECTED | P_READABLE | P_URGENT);
 		free_received(c);
 	}
 	tcp_mark(c, c->flags & C_ORPHAN || !c->ops ? P_FREE : P_CLOSED);
@@ -186,7 +201,22 @@ deliver(struct conn *c, unsigned int bit)
 	c->pend &= ~bit;
 	if (!ops || c->flags & C_ORPHAN)
 		return;
-	fn = bit == P_CONNECTED ? ops->connected : bit == P_READABLE ? ops->readable : ops->writable;
+	switch (bit) {
+	case P_CONNECTED:
+		fn = ops->connected;
+		break;
+	case P_READABLE:
+		fn = ops->readable;
+		break;
+	case P_WRITABLE:
+		fn = ops->writable;
+		break;
+	case P_URGENT:
+		fn = ops->urgent;
+		break;
+	default:
+		fn = ops->stalled;
+	}
 	if (fn)
 		fn((struct tern_conn *)c, c->user);
 }
@@ -202,8 +232,12 @@ visit(struct worker *w, struct conn *c)
 		if (c->flags & C_ACCEPTQ && c->lst->ops && c->lst->ops->acceptable)
 			c->lst->ops->acceptable(c->lst, c->lst->user);
 	}
-	if (c->pend & (P_CONNECTED | P_READABLE | P_WRITABLE)) {
+	if (c->pend & (P_CONNECTED | P_READABLE | P_WRITABLE | P_URGENT | P_STALLED)) {
 		deliver(c, P_CONNECTED);
+		if (unlikely(c->pend & (P_URGENT | P_STALLED))) {
+			deliver(c, P_URGENT);
+			deliver(c, P_STALLED);
+		}
 		deliver(c, P_READABLE);
 		deliver(c, P_WRITABLE);
 	}
@@ -396,10 +430,17 @@ tern_send_space(const struct tern_conn *tc)
 	return send_check(c) || c->snd_queued >= c->snd_buf ? 0 : c->snd_buf - c->snd_queued;
 }
 
+/* Sequence number of the next byte to be queued. */
+static uint32_t
+snd_end(const struct conn *c)
+{
+	return c->snd_una + c->snd_queued + (c->state == TERN_SYN_SENT || c->state == TERN_SYN_RECEIVED);
+}
+
 static void
 snd_append(struct conn *c, struct rte_mbuf *m, struct rte_mbuf *last, uint32_t len)
 {
-	const uint32_t end = c->snd_una + c->snd_queued + (c->state == TERN_SYN_SENT || c->state == TERN_SYN_RECEIVED);
+	const uint32_t end = snd_end(c);
 
 	if (c->snd_tail)
 		c->snd_tail->next = m;
@@ -478,6 +519,19 @@ tern_send_more(struct tern_conn *tc, const void *buf, size_t len)
 	return send_copy(c, buf, len);
 }
 
+ssize_t
+tern_send_urgent(struct tern_conn *tc, const void *buf, size_t len)
+{
+	struct conn *c = (struct conn *)tc;
+	const ssize_t n = tern_send(tc, buf, len);
+
+	if (n > 0) {
+		tcp_rare(c)->snd_up = snd_end(c);
+		c->flags |= C_SND_URG;
+	}
+	return n;
+}
+
 int
 tern_send_mbuf(struct tern_conn *tc, struct rte_mbuf *m)
 {
@@ -511,6 +565,15 @@ tern_mbuf_alloc(struct tern_worker *w)
 	return worker_mbuf((struct worker *)w);
 }
 
+size_t
+tern_urgent_left(const struct tern_conn *tc)
+{
+	const struct conn *c = (const struct conn *)tc;
+	const uint32_t read = c->rcv_nxt - !!(c->flags & C_FIN_RCVD) - c->rcv_queued;
+
+	return c->flags & C_RCV_URG && seq_gt(c->rare->rcv_up, read) ? c->rare->rcv_up - read : 0;
+}
+
 /* The window may have opened: tell the peer when it is worth a segment (RFC 9293 3.8.6.2.2, MUST-39). */
 static void
 window_moved(struct conn *c)
@@ -519,6 +582,8 @@ window_moved(struct conn *c)
 
 	if (unlikely(c->rcv_nxt - c->irs > TCP_TUNE_AFTER) && c->state != TERN_CLOSED)
 		tcp_rcv_tune(c->w, c);
+	if (unlikely(c->flags & C_RCV_URG) && !tern_urgent_left((struct tern_conn *)c))
+		c->flags &= ~C_RCV_URG;
 	space = tcp_rcv_space(c);
 	wnd = c->rcv_adv - c->rcv_nxt;
 	if (c->state != TERN_CLOSED && space > wnd && space - wnd >= RTE_MIN(c->rcv_buf / 2, 2u * c->rcv_mss))
@@ -765,7 +830,7 @@ tern_setopt(struct tern_conn *tc, enum tern_opt opt, uint32_t v)
 	case TERN_OPT_RCVBUF:
 		if (v < 2048 || v > 1u << 30)
 			return -EINVAL;
-		if (c->buf_grant) {
+		if (c->rare && c->rare->buf_grant) {
 			tcp_buf_release(c->w, c);
 			c->snd_buf = c->w->conf.tcp.snd_buf;
 			c->rcv_buf = c->w->conf.tcp.rcv_buf;

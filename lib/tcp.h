@@ -79,6 +79,8 @@ enum {
 	P_FREE = 1 << 7,     /* free: nobody holds it any more */
 	P_ACCEPTABLE = 1 << 8, /* tell its listener */
 	P_PUSH = 1 << 9,       /* what a cork holds back goes now */
+	P_URGENT = 1 << 10,    /* urgent data is announced */
+	P_STALLED = 1 << 11,   /* R1 was reached */
 };
 
 enum { /* conn.flags */
@@ -98,12 +100,22 @@ enum { /* conn.flags */
 	C_BUF_SET = 1 << 13,  /* the application chose a buffer's size */
 	C_SACK = 1 << 14,     /* ACKs carry SACK blocks */
 	C_DSACK = 1 << 15,    /* dsack[] is to be reported */
+	C_RCV_URG = 1 << 16,  /* rare.rcv_up is ahead of what was read */
+	C_SND_URG = 1 << 17,  /* rare.snd_up is ahead of SND.UNA */
 };
 
 /* conn.quickack: how many more ACKs are not delayed, and why none is. */
 #define QUICKACK_MAX 16u /* as Linux: the first round trips of a slow start */
 #define QUICKACK_PINGPONG 0x80u /* data went out soon after data came in: ACKs can ride */
 #define QUICKACK_OFF 0x40u	 /* TERN_OPT_QUICKACK 0 */
+
+/** What few connections need: taken from a pool with as many objects as there can be connections. */
+struct conn_rare {
+	uint32_t rcv_up, snd_up; /* RCV.UP, SND.UP: the octet after the urgent data (MUST-62) */
+	/* tcp_buf.c */
+	uint32_t buf_grant; /* of snd_buf and rcv_buf, bytes beyond the configured */
+	uint32_t tune_seq, tune_us, tune_space; /* this round trip's start, what the last one delivered */
+};
 
 /** Full connection. Grouped by cache line: 0 receive fast, 1-2 send fast, then queues, timers, recovery, rest. */
 struct conn {
@@ -118,10 +130,9 @@ struct conn {
 		};
 	};
 	/* 88 */
+	uint32_t flags; /* C_* */
 	uint16_t pend;	/* P_* */
-	uint16_t flags; /* C_* */
 	uint8_t feat;	/* F_* */
-	uint8_t snd_ws, rcv_ws;
 	uint8_t dupacks;
 	struct conn *pend_next;
 	const struct tern_ops *ops;
@@ -139,10 +150,11 @@ struct conn {
 	uint16_t mss; /* payload bytes of a full segment, options counted (MUST-16) */
 	uint16_t neigh;
 	uint8_t ttl, tos;
+	uint8_t snd_ws, rcv_ws;
 	uint16_t rcv_mss; /* largest segment seen: what "every second full-sized segment" means */
 	struct rte_mbuf *rcv_head, *rcv_tail;
 	uint32_t rcv_queued, rcv_buf;
-	uint32_t buf_grant; /* of snd_buf and rcv_buf, bytes beyond the configured: tcp_buf.c */
+	struct conn_rare *rare; /* NULL as long as nothing needs it */
 	struct rte_mbuf *ofo; /* out-of-order segments by sequence (mbuf hash.usr) */
 	uint32_t ofo_bytes;
 	uint16_t ofo_segs;
@@ -164,7 +176,6 @@ struct conn {
 	uint32_t challenge_ms; /* start of the challenge ACK budget's period */
 	uint32_t last_rx_ms, last_data_ms; /* any segment, one with data */
 	uint32_t portset; /* index + 1, 0: none */
-	uint32_t tune_seq, tune_us, tune_space; /* this round trip's start, what the last one delivered: tcp_buf.c */
 	uint16_t keep_idle_s, keep_intvl_s;
 	uint8_t keep_cnt, keep_probes, backoff;
 	uint8_t quickack; /* QUICKACK_* */
@@ -209,6 +220,7 @@ tcp_set_state(struct worker *w, struct tobj *o, unsigned int state)
 		w->trace_state(w, o, o->state, state);
 	o->state = state;
 }
+struct conn_rare *tcp_rare(struct conn *c);
 /** Events or output are due: put c on the pending list, unless it is there. */
 static inline void
 tcp_mark(struct conn *c, unsigned int pend)

@@ -181,6 +181,7 @@ check_sequence(struct worker *w, struct conn *c, struct seg *s)
 		s->seq = c->rcv_nxt;
 		s->data_off += cut;
 		s->len -= cut;
+		s->urp -= RTE_MIN(cut, s->urp);
 	}
 	if (seq_gt(s->seq + s->len + !!(s->flags & TCP_FIN), right)) {
 		if (seq_ge(s->seq, right) && !(s->seq == c->rcv_nxt && wnd == 0)) {
@@ -261,6 +262,22 @@ check_ack(struct worker *w, struct conn *c, struct seg *s, const struct tcp_opts
 		return GO_ON; /* an old duplicate: its data may be new */
 	}
 	return tcp_ack(w, c, s, o) ? fin_acked(w, c, s) : GO_ON;
+}
+
+/* Sixth: URG. Inline (RFC 6093 5): the application is told how far it reaches, the data comes with the rest. */
+static void
+take_urgent(struct worker *w, struct conn *c, const struct seg *s)
+{
+	const uint32_t up = s->seq + s->urp; /* the octet after the urgent data: MUST-62 */
+
+	if (c->flags & (C_ORPHAN | C_FIN_RCVD) || seq_le(up, c->rcv_nxt - c->rcv_queued))
+		return; /* read long ago */
+	if (c->flags & C_RCV_URG && seq_le(up, c->rare->rcv_up))
+		return;
+	tcp_rare(c)->rcv_up = up;
+	c->flags |= C_RCV_URG;
+	STAT_INC(w, URG_RX);
+	tcp_mark(c, P_URGENT);
 }
 
 /* Seventh: segment text. */
@@ -387,6 +404,8 @@ conn_input(struct worker *w, struct conn *c, struct seg *s)
 	rc = check_ack(w, c, s, &o);
 	if (unlikely(rc != GO_ON))
 		return rc;
+	if (unlikely(s->flags & TCP_URG))
+		take_urgent(w, c, s);
 	return text_and_fin(w, c, s);
 }
 

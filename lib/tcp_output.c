@@ -230,6 +230,31 @@ sent_ack(struct conn *c)
 		c->quickack--;
 }
 
+/* Urgent data ends behind seq: say so in the segment just built at p, an IP header. RFC 9293 3.8.5, MUST-62. */
+static __rte_noinline void
+put_urgent(struct conn *c, const struct iface *ifc, uint8_t *p, uint32_t seq)
+{
+	const uint32_t up = c->rare->snd_up;
+	uint16_t urp, flags, cksum;
+
+	if (seq_le(up, c->snd_una)) {
+		c->flags &= ~C_SND_URG;
+		return;
+	}
+	if (seq_le(up, seq))
+		return;
+	p += l3_len(c->af);
+	urp = rte_cpu_to_be_16(RTE_MIN(up - seq, 65535u));
+	memcpy(p + 18, &urp, 2);
+	p[13] |= TCP_URG;
+	if (ifc->tx_tcp_cksum)
+		return;
+	memcpy(&cksum, p + 16, 2);
+	flags = rte_cpu_to_be_16(TCP_URG); /* was clear: RFC 1624 */
+	cksum = ~cksum_fold((uint64_t)(uint16_t)~cksum + flags + urp);
+	memcpy(p + 16, &cksum, 2);
+}
+
 /* One segment of c: control, or len bytes from src + off. @return false: no room or no mbuf. */
 static bool
 emit(struct worker *w, struct conn *c, uint8_t flags, uint32_t seq, struct rte_mbuf *src, uint32_t off, uint32_t len)
@@ -284,6 +309,8 @@ emit(struct worker *w, struct conn *c, uint8_t flags, uint32_t seq, struct rte_m
 			sum = attached_sum(m);
 	}
 	put_headers(ifc, m, p, e, &h, len, sum);
+	if (unlikely(c->flags & C_SND_URG))
+		put_urgent(c, ifc, p, seq);
 	count_out(w, flags);
 	if (flags & TCP_ACK)
 		sent_ack(c);

@@ -9,6 +9,7 @@
 #include "tcp.h"
 
 #define BACKOFF_MAX 16
+#define R1 3 /* retransmissions: SHLD-10 */
 
 void
 tcp_timer_sync(struct worker *w, struct conn *c)
@@ -100,6 +101,11 @@ rto_due(struct worker *w, struct conn *c)
 	}
 	if (c->backoff < BACKOFF_MAX)
 		c->backoff++;
+	if (c->backoff == R1 && !(c->flags & C_PERSIST)) { /* MUST-20: IP looks at the path again; SHLD-9 */
+		STAT_INC(w, R1);
+		link_neigh_suspect(w, c->neigh);
+		tcp_mark(c, P_STALLED);
+	}
 	if (c->flags & C_PERSIST || (c->snd_wnd == 0 && c->snd_queued && c->snd_una != c->iss)) {
 		tcp_send_probe(w, c); /* one that finds no room is repeated like a lost one */
 		tcp_rto_start(w, c);

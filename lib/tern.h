@@ -163,6 +163,11 @@ struct tern_ops {
 	/** The connection is gone: err 0 after an orderly close of both sides, else -ECONNRESET, -ETIMEDOUT,
 	 *  -ECONNREFUSED ... (MUST-12). Not called after tern_close()/tern_abort(). The handle dies on return. */
 	void (*closed)(struct tern_conn *c, void *user, int err);
+	/** The peer announces urgent data: tern_urgent_left() bytes from the next one read (MUST-32). It comes with the
+	 *  other data (RFC 6093 5: inline). New applications should not use it (SHLD-13). */
+	void (*urgent)(struct tern_conn *c, void *user);
+	/** R1: sent again three times and not acknowledged. Nothing is lost yet; at R2 closed() says -ETIMEDOUT. */
+	void (*stalled)(struct tern_conn *c, void *user);
 };
 
 /**
@@ -202,6 +207,8 @@ ssize_t tern_send(struct tern_conn *c, const void *buf, size_t len);
 /** As tern_send(), and more will follow: what is less than a full segment waits for the next tern_send(), tern_shutdown()
  *  or tern_close(), but 200 ms at most. */
 ssize_t tern_send_more(struct tern_conn *c, const void *buf, size_t len);
+/** As tern_send(); the peer is told that data up to its end is urgent (RFC 9293 3.8.5). */
+ssize_t tern_send_urgent(struct tern_conn *c, const void *buf, size_t len);
 /** Queue an mbuf chain for sending without copying. On success the stack owns m (it is read-only and freed when
  *  acknowledged); on error (as tern_send; -EAGAIN if it does not fit whole) it stays the caller's. */
 int tern_send_mbuf(struct tern_conn *c, struct rte_mbuf *m);
@@ -218,6 +225,8 @@ struct rte_mbuf *tern_recv_mbuf(struct tern_conn *c);
 /** Bytes waiting in order / bytes not yet acknowledged by the peer. */
 size_t tern_recv_queued(const struct tern_conn *c);
 size_t tern_send_queued(const struct tern_conn *c);
+/** Bytes to read until the urgent data's end; 0: none (MUST-33). */
+size_t tern_urgent_left(const struct tern_conn *c);
 /** True once the peer's FIN is in and all its data was read. */
 bool tern_recv_eof(const struct tern_conn *c);
 /** Send FIN after the queued data (half-close); receiving goes on. -ENOTCONN, -EPIPE if already done. */

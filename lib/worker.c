@@ -114,6 +114,7 @@ worker_create(struct worker **out, const struct tern_conf *conf, unsigned int in
 	wheel_init(&w->wheel, now_us >> TICK_SHIFT);
 	rc = table_init(&w->table, (uint32_t)max_objs, key, node);
 	rc = rc ? rc : pool_init(&w->conns, conf->max_conns, sizeof(struct conn), node);
+	rc = rc ? rc : pool_init(&w->rares, conf->max_conns, sizeof(struct conn_rare), node);
 	rc = rc ? rc : pool_init(&w->requests, conf->max_requests, sizeof(struct request), node);
 	rc = rc ? rc : pool_init(&w->timewaits[0], conf->max_timewait, TW_SIZE4, node);
 	rc = rc ? rc : pool_init(&w->timewaits[1], conf->max_timewait, TW_SIZE6, node);
@@ -169,6 +170,7 @@ worker_destroy(struct worker *w)
 	}
 	portset_fini(w);
 	pool_fini(&w->conns);
+	pool_fini(&w->rares);
 	pool_fini(&w->requests);
 	pool_fini(&w->timewaits[0]);
 	pool_fini(&w->timewaits[1]);

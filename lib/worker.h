@@ -47,7 +47,7 @@ struct worker {
 	uint32_t now_ms;	   /* now_us / 1000: the timestamp clock (RFC 7323 5.4) */
 	struct conn *pend_head, **pend_tail; /* connections that need the output pass */
 	struct table table;
-	struct pool conns, requests, timewaits[2]; /* timewaits: 64 bytes for IPv4, 96 for IPv6 */
+	struct pool conns, rares, requests, timewaits[2]; /* timewaits: 64 bytes for IPv4, 96 for IPv6 */
 	struct rte_mempool *mp;	   /* mbufs for data and packets; not owned */
 	uint8_t n_ifs;
 	struct iface ifs[TERN_IF_MAX];
@@ -75,7 +75,7 @@ struct worker {
 	struct tern_listener *lhash[256];
 	uint32_t n_listeners, reserved_requests;
 	uint32_t accept_queued, half_open;
-	uint64_t buf_granted; /* sum of conn.buf_grant */
+	uint64_t buf_granted; /* sum of conn_rare.buf_grant */
 	uint8_t rcv_ws;	      /* window scale that conf.tcp.rcv_buf_max needs */
 	uint32_t n_connects, local_next; /* which local address connect takes */
 	struct pool portset_pool;

@@ -1050,6 +1050,7 @@ check_empty(struct node *n)
 	struct worker *w = n->w;
 
 	CHECK_EQ(w->conns.avail, w->conns.total);
+	CHECK_EQ(w->rares.avail, w->rares.total);
 	CHECK_EQ(w->requests.avail, w->requests.total);
 	CHECK_EQ(w->timewaits[0].avail, w->timewaits[0].total);
 	CHECK_EQ(w->timewaits[1].avail, w->timewaits[1].total);
