@@ -180,10 +180,12 @@ class Variant:
 
 
 class Benchmark:
-    """ratios: (label, metric, over, under): the median of `over` by that of `under`, run by run."""
+    """chart: the metric that is drawn. ratios: (label, metric, over, under), run by run. many: a function that measures
+    several variants in one process and returns {name: {metric: number}}."""
 
-    def __init__(self, name, title, chart, variants, ratios=()):
+    def __init__(self, name, title, chart, variants, ratios=(), many=None):
         self.name, self.title, self.chart, self.variants, self.ratios = name, title, chart, variants, ratios
+        self.many = many
         self.skipped = {}
 
     def measure(self, runs):
@@ -192,6 +194,9 @@ class Benchmark:
         if load > 0.5:
             say("   (the machine is not idle: load %.1f; numbers are worth less)" % load)
         for k in range(runs):
+            if self.many:
+                self.add(self.many())
+                continue
             for v in self.variants:
                 if v.name in self.skipped:
                     continue
@@ -203,11 +208,19 @@ class Benchmark:
         self.variants = [v for v in self.variants if v.runs]
         self.report()
 
+    def add(self, found):
+        known = {v.name: v for v in self.variants}
+        for name, metrics in found.items():
+            if name not in known:
+                known[name] = Variant(name, None)
+                self.variants.append(known[name])
+            known[name].runs.append(metrics)
+
     def report(self):
         width = max([len(v.name) for v in self.variants] + [10])
         for v in self.variants:
-            say("   %-*s  %s" % (width, v.name, ";  ".join(
-                "%s %s" % (m, spread(v.values(m))) for m in v.runs[0])))
+            for i, m in enumerate(v.runs[0]):
+                say("   %-*s  %-26s %s" % (width, "" if i else v.name, m, spread(v.values(m))))
         for label, value in self.ratio_values():
             say("   ratio: %s: %s" % (label, spread(value)))
 
