@@ -41,6 +41,7 @@ addresses(struct options *server, struct options *client)
 	struct tern_endpoint *to = &client->connect;
 
 	si->mtu = ci->mtu = client->bench_mtu;
+	si->paired = ci->paired = true;
 	si->port_id = cable[0];
 	ci->port_id = cable[1];
 	to->af = client->bench_ipv6 ? TERN_AF_INET6 : TERN_AF_INET;
@@ -89,22 +90,39 @@ room(const struct options *o)
 	return RTE_PKTMBUF_HEADROOM + RTE_MAX(RTE_ALIGN_CEIL(frame, 64u), (uint32_t)RTE_MBUF_DEFAULT_DATAROOM);
 }
 
+/* Server on the first lcore and client on the second, or worker i of both on the i-th. */
+static void
+place(struct stack st[2], bool one_lcore)
+{
+	unsigned int i, lcore = rte_get_main_lcore();
+
+	for (i = 0; i < st[0].n_workers; i++) {
+		st[0].lcores[i] = lcore;
+		if (!one_lcore || i + 1 < st[0].n_workers)
+			lcore = rte_get_next_lcore(i ? lcore : -1U, 1, 0);
+		st[1].lcores[i] = one_lcore ? st[0].lcores[i] : lcore;
+	}
+}
+
 int
 bench_setup(struct stack st[2], struct options o[2], const struct options *given)
 {
 	static struct role client;
 	struct rte_mempool *pool;
+	const unsigned int n = given->workers ? given->workers : 1;
 	uint32_t n_mbufs;
 	int rc;
 
-	if (given->workers > 1)
-		return complain("bench has one worker at each end: leave --workers out");
-	if (rte_lcore_count() < 2 && !given->one_lcore)
-		return complain("bench needs two lcores, EAL has %u: start with -l 0,1", rte_lcore_count());
-	rc = tern_ring_pair("bench", 1, given->ring_size, cable);
+	if (n > 1 && !given->one_lcore)
+		return complain("bench has one worker at each end: leave --workers out, or let ends share lcores "
+				"(--one-lcore)");
+	if (rte_lcore_count() < (given->one_lcore ? n : 2))
+		return complain("bench needs %u lcores, EAL has %u: start with -l 0,1", given->one_lcore ? n : 2,
+				rte_lcore_count());
+	rc = tern_ring_pair("bench", n, given->ring_size, cable);
 	if (rc)
 		return rc;
-	n_mbufs = 2 * (given->conf.n_mbufs ? given->conf.n_mbufs : MBUFS);
+	n_mbufs = 2 * n * (given->conf.n_mbufs ? given->conf.n_mbufs : MBUFS);
 	pool = rte_pktmbuf_pool_create("bench", n_mbufs, MBUF_CACHE, 0, room(given), rte_socket_id());
 	if (!pool)
 		return complain("no room for %u packet buffers: give EAL more memory or lower --mbufs", n_mbufs);
@@ -122,22 +140,26 @@ bench_setup(struct stack st[2], struct options o[2], const struct options *given
 	o[0].conf.mbuf_pool = o[1].conf.mbuf_pool = pool;
 	o[1].connect_ports = 1;
 	o[1].http_path = o[1].output = NULL;
-	st[0] = (struct stack){.o = &o[0], .role = &role_serve, .name = "server", .n_workers = 1};
-	st[1] = (struct stack){.o = &o[1], .role = &client, .name = "client", .n_workers = 1};
-	st[0].lcores[0] = rte_get_main_lcore();
-	st[1].lcores[0] = given->one_lcore ? rte_get_main_lcore() : rte_get_next_lcore(-1, 1, 0);
+	st[0] = (struct stack){.o = &o[0], .role = &role_serve, .name = "server", .n_workers = n};
+	st[1] = (struct stack){.o = &o[1], .role = &client, .name = "client", .n_workers = n};
+	place(st, given->one_lcore);
 	return given->syn_flood ? flood_setup(&o[0]) : 0;
 }
 
 static unsigned int
 empty(uint16_t port_id)
 {
+	struct rte_eth_dev_info info;
 	struct rte_mbuf *m[32];
-	unsigned int n, all = 0;
+	unsigned int q, n, all = 0;
 
-	while (all < CABLE_MAX && (n = rte_eth_rx_burst(port_id, 0, m, RTE_DIM(m))) > 0) {
-		rte_pktmbuf_free_bulk(m, n);
-		all += n;
+	if (rte_eth_dev_info_get(port_id, &info))
+		return 0;
+	for (q = 0; q < info.nb_rx_queues; q++) {
+		while (all < CABLE_MAX && (n = rte_eth_rx_burst(port_id, q, m, RTE_DIM(m))) > 0) {
+			rte_pktmbuf_free_bulk(m, n);
+			all += n;
+		}
 	}
 	return all;
 }

@@ -32,6 +32,8 @@ struct job {
 	unsigned int worker;
 };
 
+static struct job jobs[2 * TERN_WORKER_MAX];
+static unsigned int n_jobs;
 static struct options options, bench_options[2];
 static struct stack stacks[2];
 static unsigned int n_stacks = 1;
@@ -112,52 +114,58 @@ worker_main(void *arg)
 	return rc;
 }
 
-/* Both ends of bench on this lcore: a poll each. */
-static void
-take_turns(struct job *jobs, unsigned int n)
+/* Every lcore for itself: its workers take turns, a poll each. */
+static int
+take_turns(void *arg)
 {
-	unsigned int i, on = n;
-	bool gone[2 * TERN_WORKER_MAX] = {false};
+	bool on[RTE_DIM(jobs)] = {false};
+	unsigned int i, left_on = 0;
 	int rc;
 
-	while (on) {
-		for (i = 0; i < n; i++) {
-			rc = gone[i] ? 1 : tern_worker_step(jobs[i].s->tern, jobs[i].worker, 1);
+	for (i = 0; i < n_jobs; i++) {
+		on[i] = jobs[i].s->lcores[jobs[i].worker] == rte_lcore_id();
+		left_on += on[i];
+	}
+	while (left_on) {
+		for (i = 0; i < n_jobs; i++) {
+			rc = on[i] ? tern_worker_step(jobs[i].s->tern, jobs[i].worker, 1) : 1;
 			if (rc == 1)
 				continue;
-			gone[i] = true;
-			on--;
+			on[i] = false;
+			left_on--;
 			left(&jobs[i], rc);
 		}
 	}
+	return 0;
 }
 
 static int
 run_workers(void)
 {
-	static struct job jobs[2 * TERN_WORKER_MAX];
 	struct job *mine = NULL;
-	unsigned int i, k, n = 0;
-	int rc;
+	unsigned int i, k;
+	int rc = 0;
 
-	for (i = 0; i < n_stacks; i++) {
-		for (k = 0; k < stacks[i].n_workers; k++) {
-			jobs[n] = (struct job){&stacks[i], k};
-			if (stacks[i].lcores[k] == rte_get_main_lcore()) {
-				mine = &jobs[n++];
-				continue; /* after the others */
-			}
-			rc = rte_eal_remote_launch(worker_main, &jobs[n++], stacks[i].lcores[k]);
-			if (rc)
-				return complain("lcore %u: %s", stacks[i].lcores[k], strerror(-rc));
-		}
-	}
+	for (i = 0; i < n_stacks; i++)
+		for (k = 0; k < stacks[i].n_workers; k++)
+			jobs[n_jobs++] = (struct job){&stacks[i], k};
 	if (options.one_lcore)
-		take_turns(jobs, n);
-	else if (mine)
+		rc = rte_eal_mp_remote_launch(take_turns, NULL, CALL_MAIN);
+	for (i = 0; !options.one_lcore && i < n_jobs; i++) {
+		const unsigned int lcore = jobs[i].s->lcores[jobs[i].worker];
+
+		if (lcore == rte_get_main_lcore()) {
+			mine = &jobs[i]; /* after the others */
+			continue;
+		}
+		rc = rte_eal_remote_launch(worker_main, &jobs[i], lcore);
+		if (rc)
+			return complain("lcore %u: %s", lcore, strerror(-rc));
+	}
+	if (mine)
 		worker_main(mine);
 	rte_eal_mp_wait_lcore();
-	return 0;
+	return rc;
 }
 
 /* --- the control thread -------------------------------------------------------------------------------------- */

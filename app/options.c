@@ -523,7 +523,7 @@ static const struct opt opts[] = {
 	NUM("bench", "client-addrs", T_U32, client_addrs, 1, 250, "250", "local addresses of the client"),
 	FLAG("bench", "bench-ipv6", bench_ipv6, "over IPv6"),
 	NUM("bench", "bench-mtu", T_U16, bench_mtu, 1280, 9216, "1500", "of the cable, in bytes"),
-	FLAG("bench", "one-lcore", one_lcore, "both ends in turn on one lcore: less noise, no line goes between cores"),
+	FLAG("bench", "one-lcore", one_lcore, "both ends in turn on the same lcore: less noise, no line goes between cores"),
 
 	CALL("wire", "wire-a", "KEY=V,...", set_wire_a, "seed=1", "faults on the way from interface 0 to interface 1"),
 	CALL("wire", "wire-b", "KEY=V,...", set_wire_b, "seed=2", "and on the way back"),

@@ -22,14 +22,14 @@ struct engine {
 	struct worker *w;
 	struct tern *t;
 	unsigned int lcore;
-	bool busy;	   /* the previous poll moved a packet or fired a timer */
-	uint64_t tsc;	   /* at the previous poll */
-	uint64_t drain_us; /* leave by then */
-	struct rte_ring *inbox;		      /* frames from the other workers; NULL with one worker */
+	bool busy;                            /* the previous poll moved a packet or fired a timer */
+	uint64_t tsc;                         /* at the previous poll */
+	uint64_t drain_us;                    /* leave by then */
+	struct rte_ring *inbox;               /* frames from the other workers; NULL with one worker */
 	struct rte_ring *txbox[TERN_IF_MAX];  /* frames to transmit for workers without a tx queue; NULL: none */
 	struct rte_ring *txpeer[TERN_IF_MAX]; /* the txbox that takes this worker's frames; NULL: own queue */
-	uint32_t checked, misdelivered; /* steering by RSS, watched on the first packets */
-	uint64_t out_mask; /* workers with n_out > 0 */
+	uint32_t checked, misdelivered;       /* steering by RSS, watched on the first packets */
+	uint64_t out_mask;                    /* workers with n_out > 0 */
 	uint16_t n_out[TERN_WORKER_MAX];
 	struct rte_mbuf *out[TERN_WORKER_MAX][BURST];
 	uint32_t state __rte_cache_aligned; /* read by the others while draining */
@@ -42,7 +42,8 @@ struct tern {
 	unsigned int n_ports;
 	struct port ports[TERN_IF_MAX];
 	struct steer steer;
-	bool exact; /* every port delivers to the owner: hand-over is not needed */
+	bool exact;  /* every port delivers to the owner: hand-over is not needed */
+	bool paired; /* so does every cable to a stack of as many workers, without a hash */
 	uint64_t tsc0;
 	uint64_t us_per_tsc; /* 0.64 fixed point */
 	struct rte_mempool *mps[TERN_WORKER_MAX];

@@ -263,8 +263,7 @@ configure(struct port *p, const struct rte_eth_dev_info *info, const struct stee
 
 	memcpy(key, s->key, STEER_KEY_LEN);
 	conf.rxmode.offloads = info->rx_offload_capa & (RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_TCP_CKSUM);
-	conf.txmode.offloads = info->tx_offload_capa & (RTE_ETH_TX_OFFLOAD_TCP_CKSUM |
-							RTE_ETH_TX_OFFLOAD_MULTI_SEGS);
+	conf.txmode.offloads = info->tx_offload_capa & (RTE_ETH_TX_OFFLOAD_TCP_CKSUM | RTE_ETH_TX_OFFLOAD_MULTI_SEGS);
 	p->tx_tcp_cksum = conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_TCP_CKSUM;
 	p->tx_multi_seg = conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
 	if (p->rss) {
@@ -413,7 +412,7 @@ port_wait_link(const struct port *p)
 }
 
 void
-port_report(const struct port *p, unsigned int n_workers)
+port_report(const struct port *p, unsigned int n_workers, bool paired)
 {
 	char tx[80] = "";
 
@@ -423,6 +422,9 @@ port_report(const struct port *p, unsigned int n_workers)
 	if (n_workers == 1)
 		LOG(NOTICE, "port %u (%s): %u rx queue%s, one worker", p->port_id, p->name, p->n_rxq,
 		    p->n_rxq > 1 ? "s" : "");
+	else if (paired)
+		LOG(NOTICE, "port %u (%s): %u queues, each of one worker here and of one there", p->port_id, p->name,
+		    p->n_rxq);
 	else if (p->rss && p->n_rxq >= n_workers)
 		LOG(NOTICE, "port %u (%s): RSS on %u queues, key and RETA of %u %s%s", p->port_id, p->name, p->n_rxq,
 		    p->reta_size, p->read_back ? "read back: proven" : "set, can't be read back: watched on arrival",

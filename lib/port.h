@@ -47,7 +47,7 @@ int port_start(struct port *p, struct rte_mempool *const *mp, const unsigned int
 /** Wait for the link, a bounded time; a link that stays down is only reported. */
 void port_wait_link(const struct port *p);
 /** Say in one line how packets come to their workers. */
-void port_report(const struct port *p, unsigned int n_workers);
+void port_report(const struct port *p, unsigned int n_workers, bool paired);
 /** Stop and close if started here; give up ownership. */
 void port_close(struct port *p);
 #endif

@@ -235,16 +235,17 @@ start_ports(struct tern *t)
 		if (t->ports[i].rss && (!reta || t->ports[i].reta_size < reta))
 			reta = t->ports[i].reta_size; /* larger ones repeat it */
 	steer_init(&t->steer, n, RTE_MIN(reta ? reta : RETA_DEFAULT, (uint16_t)STEER_RETA_MAX));
-	t->exact = true;
+	t->exact = t->paired = true;
 	for (i = 0; i < t->n_ports; i++) {
 		rc = port_start(&t->ports[i], t->mps, t->lcores, n, &t->steer);
 		if (rc)
 			return rc;
+		t->paired &= t->conf.ifs[i].paired && t->ports[i].n_rxq == n && t->ports[i].n_txq == n;
 		t->exact &= n == 1 || (t->ports[i].rss && t->ports[i].n_rxq >= n);
 	}
 	for (i = 0; i < t->n_ports; i++) {
 		port_wait_link(&t->ports[i]);
-		port_report(&t->ports[i], n);
+		port_report(&t->ports[i], n, t->paired);
 	}
 	return 0;
 }
@@ -317,7 +318,8 @@ make_engine(struct tern *t, unsigned int i)
 	if (c->n_workers == 1)
 		return make_ifaces(t, e->w);
 	e->w->steer = &t->steer;
-	e->w->handover = t->exact ? engine_handover_rss : engine_handover;
+	if (!t->paired)
+		e->w->handover = t->exact ? engine_handover_rss : engine_handover;
 	e->inbox = make_ring(t, "rx", i, 0);
 	return e->inbox ? make_ifaces(t, e->w) : -ENOMEM;
 }

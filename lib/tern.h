@@ -56,6 +56,9 @@ struct tern_if_conf {
 	uint8_t prefix6;
 	uint8_t gw6[16];
 	uint32_t addr6_count;	/* 0 means 1; counts up in the last four bytes */
+	/* What the peer's worker i sends arrives at worker i: a cable of tern_ring_pair() between stacks of as many workers.
+	 * Nothing is handed over then. */
+	bool paired;
 };
 
 enum tern_cookie_mode { TERN_COOKIE_AUTO, TERN_COOKIE_ALWAYS, TERN_COOKIE_NEVER };
