@@ -38,7 +38,6 @@ struct frame {
 struct end {
 	uint16_t port;
 	bool client;
-	struct rte_mempool *mp;
 	uint32_t idle; /* connections the client may still start */
 	uint64_t conns, packets, busy, total;
 } __rte_cache_aligned;
@@ -47,6 +46,7 @@ static char form[FORM_MAX + 1];
 static uint8_t follow[FORM_MAX]; /* packets the receiver of this one sends */
 static unsigned int form_len, opening;
 static struct end ends[2];
+static struct rte_mempool *pool; /* of both ends, as in bench */
 static struct frame template;
 static bool stop;
 
@@ -66,9 +66,9 @@ swap(struct frame *f)
 }
 
 static struct rte_mbuf *
-fresh(struct end *e, const struct frame *like, unsigned int at)
+fresh(const struct frame *like, unsigned int at)
 {
-	struct rte_mbuf *m = rte_pktmbuf_alloc(e->mp);
+	struct rte_mbuf *m = rte_pktmbuf_alloc(pool);
 	struct frame *f;
 
 	if (!m) {
@@ -101,7 +101,7 @@ answer(struct end *e, struct rte_mbuf *m, struct rte_mbuf **tx)
 	f->tcp.sent_seq = at + 1;
 	tx[0] = m;
 	for (i = 1; i < n; i++)
-		tx[i] = fresh(e, f, at + 1 + i);
+		tx[i] = fresh(f, at + 1 + i);
 	return n;
 }
 
@@ -122,7 +122,7 @@ poll(struct end *e)
 	e->idle -= starts;
 	for (; starts; starts--)
 		for (i = 0; i < opening; i++)
-			tx[k++] = fresh(e, &template, i);
+			tx[k++] = fresh(&template, i);
 	while (out < k) /* the ring holds all that can be under way */
 		out += rte_eth_tx_burst(e->port, 0, &tx[out], RTE_MIN(k - out, BURST));
 	e->packets += k;
@@ -151,16 +151,13 @@ sleeper(void *arg)
 }
 
 static int
-open_port(struct end *e, const char *name)
+open_port(const struct end *e)
 {
 	const struct rte_eth_conf conf = {0};
 	int rc;
 
-	e->mp = rte_pktmbuf_pool_create(name, MBUFS, 256, 0, RTE_MBUF_DEFAULT_BUF_SIZE, rte_socket_id());
-	if (!e->mp)
-		return -1;
 	rc = rte_eth_dev_configure(e->port, 1, 1, &conf);
-	rc = rc ? rc : rte_eth_rx_queue_setup(e->port, 0, RING, rte_socket_id(), NULL, e->mp);
+	rc = rc ? rc : rte_eth_rx_queue_setup(e->port, 0, RING, rte_socket_id(), NULL, pool);
 	rc = rc ? rc : rte_eth_tx_queue_setup(e->port, 0, RING, rte_socket_id(), NULL);
 	return rc ? rc : rte_eth_dev_start(e->port);
 }
@@ -246,7 +243,8 @@ main(int argc, char **argv)
 	ends[1].client = true;
 	ends[1].idle = conc;
 	make_template();
-	if (open_port(&ends[0], "null_s") || open_port(&ends[1], "null_c") ||
+	pool = rte_pktmbuf_pool_create("null", 2 * MBUFS, 256, 0, RTE_MBUF_DEFAULT_BUF_SIZE, rte_socket_id());
+	if (!pool || open_port(&ends[0]) || open_port(&ends[1]) ||
 	    rte_ctrl_thread_create(&thread, "null-ctl", NULL, sleeper, &seconds)) {
 		fprintf(stderr, "null: no EAL memory for %u packets: raise -m\n", 2 * MBUFS);
 		return 1;

@@ -99,6 +99,17 @@ def one(o):
          "bare cable 8 packets")])
 
 
+def workers(o):
+    def with_workers(n):
+        r = short(o, 8, "--one-lcore", "--workers", str(n), "--concurrency", str(512 * n))
+        r["connections/s and worker"] = r.pop("connections/s") / n
+        return r
+    vs = [Variant("1 worker", lambda: with_workers(1)), Variant("2 workers", lambda: with_workers(2))]
+    yield Benchmark("workers", "an lcore for each pair of client and server worker", "server cycles/connection", vs, [
+        ("server cycles, 2 workers / 1", "server cycles/connection", "2 workers", "1 worker"),
+        ("client cycles, 2 workers / 1", "client cycles/connection", "2 workers", "1 worker")])
+
+
 def null_only(o):
     vs = [Variant("%u packets" % p, lambda p=p: null(o, p)) for p in (8, 7, 6)]
     vs += [Variant("%u packets, one lcore" % p, lambda p=p: null(o, p, True)) for p in (8, 6)]
@@ -353,7 +364,7 @@ def start_time(o):
     yield Benchmark("start", "from exec to the first connection, default limits", "s until the first connection", vs)
 
 
-SUITES = {"cps": cps, "one": one, "null": null_only, "memif": memif, "dperf": dperf, "rr": rr, "bulk": bulk,
+SUITES = {"cps": cps, "one": one, "workers": workers, "null": null_only, "memif": memif, "dperf": dperf, "rr": rr, "bulk": bulk,
           "flood": flood, "scale": scale, "micro": micro, "start": start_time}
 
 
