@@ -363,9 +363,6 @@ set_up(void)
 	unsigned int i;
 	int rc;
 
-	/* locking populates; what roles take in their start() is covered by MCL_FUTURE */
-	if (options.prefault && mlockall(MCL_CURRENT | MCL_FUTURE))
-		complain("--prefault: mlockall: %s: pages will be touched as they are needed", strerror(errno));
 	if (roles[options.role] == &role_bench) {
 		n_stacks = 2;
 		rc = bench_setup(stacks, bench_options, &options);
@@ -376,6 +373,9 @@ set_up(void)
 	}
 	for (i = 0; !rc && i < n_stacks; i++)
 		rc = make_stack(&stacks[i]);
+	/* Locking populates. Only now, when the pools have asked for huge pages: with MCL_FUTURE they would get small ones. */
+	if (!rc && options.prefault && mlockall(MCL_CURRENT))
+		complain("--prefault: mlockall: %s: pages will be touched as they are needed", strerror(errno));
 	return rc;
 }
 

@@ -126,26 +126,44 @@ share_neigh(struct engine *e, uint8_t ifidx, struct rte_mbuf **m, unsigned int n
 
 /* --- one poll ----------------------------------------------------------------------------------------------- */
 
+static void
+input_staged(struct engine *e)
+{
+	const unsigned int n = e->n_staged;
+
+	if (!n)
+		return;
+	e->n_staged = 0;
+	if (e->inbox)
+		share_neigh(e, e->staged_if, e->staged, n);
+	worker_input(e->w, e->staged_if, e->staged, n);
+}
+
+/* A burst is fetched into the cache when it arrives and processed when the next one has, or a poll later. */
 static bool
 poll_rx(struct engine *e)
 {
 	const struct tern *t = e->t;
-	struct worker *w = e->w;
 	struct rte_mbuf *m[BURST];
-	unsigned int i, q, n;
-	bool moved = false;
+	unsigned int i, k, q, n;
+	bool moved = e->n_staged, got = false;
 
 	for (i = 0; i < t->n_ports; i++) {
-		for (q = w->index; q < t->ports[i].n_rxq; q += t->conf.n_workers) {
+		for (q = e->w->index; q < t->ports[i].n_rxq; q += t->conf.n_workers) {
 			n = rte_eth_rx_burst(t->ports[i].port_id, q, m, BURST);
 			if (!n)
 				continue;
-			if (e->inbox)
-				share_neigh(e, i, m, n);
-			worker_input(w, i, m, n);
-			moved = true;
+			for (k = 0; k < n; k++)
+				worker_prefetch(m[k]);
+			input_staged(e);
+			memcpy(e->staged, m, n * sizeof(m[0]));
+			e->n_staged = n;
+			e->staged_if = i;
+			moved = got = true;
 		}
 	}
+	if (!got)
+		input_staged(e);
 	return moved;
 }
 
@@ -269,6 +287,7 @@ draining(struct engine *e)
 	idle = worker_idle(w, false);
 	for (i = 0; i < w->n_ifs; i++)
 		idle &= w->ifs[i].n_tx == 0;
+	idle &= e->n_staged == 0;
 	__atomic_store_n(&e->state, idle ? ENGINE_IDLE : ENGINE_RUNNING, __ATOMIC_RELEASE);
 	return (idle && all_idle(e->t)) || w->now_us >= e->drain_us;
 }
@@ -326,6 +345,8 @@ static void
 leave(struct engine *e)
 {
 	flush(e);
+	rte_pktmbuf_free_bulk(e->staged, e->n_staged);
+	e->n_staged = 0;
 	__atomic_store_n(&e->state, ENGINE_LEFT, __ATOMIC_RELEASE);
 }
 

@@ -28,6 +28,9 @@ struct engine {
 	struct rte_ring *inbox;               /* frames from the other workers; NULL with one worker */
 	struct rte_ring *txbox[TERN_IF_MAX];  /* frames to transmit for workers without a tx queue; NULL: none */
 	struct rte_ring *txpeer[TERN_IF_MAX]; /* the txbox that takes this worker's frames; NULL: own queue */
+	/* The burst received last, its lines on the way from whoever wrote them while earlier work is done. */
+	struct rte_mbuf *staged[BURST];
+	uint16_t n_staged, staged_if;
 	uint32_t checked, misdelivered;       /* steering by RSS, watched on the first packets */
 	uint64_t out_mask;                    /* workers with n_out > 0 */
 	uint16_t n_out[TERN_WORKER_MAX];

@@ -228,22 +228,6 @@ stage_parse(struct worker *w, const struct iface *ifc, struct rte_mbuf *m, struc
 	return true;
 }
 
-/*
- * The lines that input reads of a frame: the mbuf's first and where headers and a small payload lie in its buffer. All are
- * asked for at once, by the layout of rte_pktmbuf_pool_create(), not by buf_addr, which would have to arrive first; of a
- * frame that lies elsewhere (a private area, another headroom) the wrong lines come, which does no harm.
- */
-static inline void
-prefetch_frame(const struct rte_mbuf *m)
-{
-	const char *buf = (const char *)(m + 1);
-
-	rte_prefetch0(m);
-	rte_prefetch0(buf + RTE_PKTMBUF_HEADROOM - RTE_CACHE_LINE_SIZE);
-	rte_prefetch0(buf + RTE_PKTMBUF_HEADROOM);
-	rte_prefetch0(buf + RTE_PKTMBUF_HEADROOM + RTE_CACHE_LINE_SIZE);
-}
-
 void
 worker_input(struct worker *w, uint8_t ifidx, struct rte_mbuf **m, unsigned int n)
 {
@@ -253,10 +237,10 @@ worker_input(struct worker *w, uint8_t ifidx, struct rte_mbuf **m, unsigned int 
 
 	w->stats[STAT_RX_PKTS] += n;
 	for (i = 0; i < RTE_MIN(n, AHEAD); i++)
-		prefetch_frame(m[i]);
+		worker_prefetch(m[i]);
 	for (i = 0; i < n; i++) {
 		if (i + AHEAD < n)
-			prefetch_frame(m[i + AHEAD]);
+			worker_prefetch(m[i + AHEAD]);
 		k += stage_parse(w, ifc, m[i], &segs[k]);
 	}
 	for (i = 0; i < k; i++)

@@ -17,6 +17,7 @@
 #include <rte_branch_prediction.h>
 #include <rte_lcore.h>
 #include <rte_mbuf.h>
+#include <rte_prefetch.h>
 #include "tern.h"
 #include "pool.h"
 #include "wheel.h"
@@ -102,6 +103,21 @@ int worker_create(struct worker **w, const struct tern_conf *conf, unsigned int 
 void worker_destroy(struct worker *w);
 /** Time never goes back. */
 void worker_set_time(struct worker *w, uint64_t now_us);
+/**
+ * Fetch the lines that input reads of a frame: the mbuf's first and where headers and a small payload lie in its buffer. All
+ * are asked for at once, by the layout of rte_pktmbuf_pool_create(), not by buf_addr, which would have to arrive first; of a
+ * frame that lies elsewhere (a private area, another headroom) the wrong lines come, which does no harm.
+ */
+static inline void
+worker_prefetch(const struct rte_mbuf *m)
+{
+	const char *buf = (const char *)(m + 1);
+
+	rte_prefetch0(m);
+	rte_prefetch0(buf + RTE_PKTMBUF_HEADROOM - RTE_CACHE_LINE_SIZE);
+	rte_prefetch0(buf + RTE_PKTMBUF_HEADROOM);
+	rte_prefetch0(buf + RTE_PKTMBUF_HEADROOM + RTE_CACHE_LINE_SIZE);
+}
 /** Parse, look up in prefetched stages and process n <= BURST frames received on ifidx. Consumes the mbufs. */
 void worker_input(struct worker *w, uint8_t ifidx, struct rte_mbuf **m, unsigned int n);
 /** Timers due, callbacks, then one output pass over the pending connections. @return true if anything was done. */
