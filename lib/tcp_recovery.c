@@ -156,7 +156,7 @@ tcp_ack(struct worker *w, struct conn *c, const struct seg *s, const struct tcp_
 	const uint32_t acked = s->ack - c->snd_una, data = RTE_MIN(acked, c->snd_queued);
 	const bool fin_acked = c->flags & C_FIN_SENT && s->ack == c->snd_una + c->snd_queued + 1;
 
-	if (c->flags & C_PERSIST && !(c->flags & C_ORPHAN)) /* nobody waits for an orphan: R2 ends it */
+	if ((c->flags & C_PERSIST || !c->snd_wnd) && !(c->flags & C_ORPHAN)) /* nobody waits for an orphan: R2 ends it */
 		c->unacked_us = w->now_us; /* MUST-37: the peer is there */
 	if (acked == 0) {
 		if (outstanding && !wnd_changed && s->len == 0 && !(s->flags & (TCP_SYN | TCP_FIN)) && c->snd_wnd)

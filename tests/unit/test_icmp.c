@@ -394,6 +394,7 @@ main(void)
 	CU_ADD_TEST(suite, test_fragments_bad);
 	CU_ADD_TEST(suite, test_fragment_flood);
 	CU_ADD_TEST(suite, test_fragment_expiry);
+	CU_basic_set_mode(CU_BRM_VERBOSE);
 	CU_basic_run_tests();
 	return CU_get_number_of_failures() || CU_get_error() ? 1 : 0;
 }

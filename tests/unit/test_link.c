@@ -729,6 +729,7 @@ main(void)
 	CU_ADD_TEST(suite, test_reply);
 	CU_ADD_TEST(suite, test_no_mbuf);
 	CU_ADD_TEST(suite, test_neigh_update);
+	CU_basic_set_mode(CU_BRM_VERBOSE);
 	CU_basic_run_tests();
 	return CU_get_number_of_failures() || CU_get_error() ? 1 : 0;
 }

@@ -221,6 +221,7 @@ main(void)
 	CU_ADD_TEST(suite, test_sack_blocks);
 	CU_ADD_TEST(suite, test_fuzz);
 	CU_ADD_TEST(suite, test_emit);
+	CU_basic_set_mode(CU_BRM_VERBOSE);
 	CU_basic_run_tests();
 	return CU_get_number_of_failures() || CU_get_error() ? 1 : 0;
 }

@@ -393,6 +393,7 @@ main(void)
 	CU_ADD_TEST(suite, test_peek);
 	CU_ADD_TEST(suite, test_family);
 	CU_ADD_TEST(suite, test_hash);
+	CU_basic_set_mode(CU_BRM_VERBOSE);
 	CU_basic_run_tests();
 	return CU_get_number_of_failures() || CU_get_error() ? 1 : 0;
 }

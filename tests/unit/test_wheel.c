@@ -416,6 +416,7 @@ main(void)
 	CU_ADD_TEST(suite, test_same_list);
 	CU_ADD_TEST(suite, test_random);
 	CU_ADD_TEST(suite, test_many);
+	CU_basic_set_mode(CU_BRM_VERBOSE);
 	CU_basic_run_tests();
 	return CU_get_number_of_failures() || CU_get_error() ? 1 : 0;
 }
