@@ -448,7 +448,7 @@ event(struct reader *r, struct event *e)
 {
 	e->line = r->line;
 	snprintf(e->text, sizeof(e->text), "%.*s", (int)strcspn(r->p, "\n"), r->p);
-	if (event_time(r, e))
+	if (*r->p != '`' && event_time(r, e))
 		return -1;
 	skip_space(r);
 	e->line = r->line;
@@ -479,7 +479,7 @@ flag(struct reader *r)
 		r->s->af = 4;
 	else if (strcmp(word, "--ip_version=ipv6") == 0)
 		r->s->af = 6;
-	else if (sscanf(word, "--tolerance_usecs=%ld", &r->s->tolerance_us) != 1 && sscanf(word, "--mtu=%u", &r->s->mtu) != 1)
+	else if (sscanf(word, "--tolerance_usecs=%ld", &r->s->tolerance_us) != 1 && strncmp(word, "--tcp_ts_tick_usecs=", 20))
 		return bad(r, "unknown flag '%s'", word);
 	return 0;
 }
@@ -509,7 +509,7 @@ script_read(struct script *s, const char *path)
 	struct reader r = {.s = s, .line = 1};
 	int rc;
 
-	*s = (struct script){.path = path, .af = 4, .tolerance_us = 4000, .mtu = 1500};
+	*s = (struct script){.path = path, .af = 4, .tolerance_us = 4000};
 	s->buf = load(path);
 	s->events = calloc(1, sizeof(*s->events));
 	if (!s->buf || !s->events)

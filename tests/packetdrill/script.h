@@ -47,7 +47,7 @@ struct script {
 	const char *path;
 	uint8_t af;
 	int64_t tolerance_us;
-	unsigned int mtu, n_commands, n_events;
+	unsigned int n_commands, n_events;
 	struct event *events;
 	char *buf;
 };
