@@ -236,6 +236,16 @@ fin_acked(struct worker *w, struct conn *c, struct seg *s)
 	return GO_ON;
 }
 
+/* RFC 7323 4.3; only for a segment whose ACK was good, else anyone could push ts_recent ahead (RFC 5961 5.2). */
+static void
+update_ts_recent(struct worker *w, struct conn *c, const struct seg *s, const struct tcp_opts *o)
+{
+	if (c->feat & F_TS && seq_le(s->seq, c->last_ack) && seq_ge(o->tsval, c->ts_recent)) {
+		c->ts_recent = o->tsval;
+		c->ts_recent_ms = w->now_ms;
+	}
+}
+
 /* Fourth: ACK. */
 static int
 check_ack(struct worker *w, struct conn *c, struct seg *s, const struct tcp_opts *o)
@@ -259,8 +269,10 @@ check_ack(struct worker *w, struct conn *c, struct seg *s, const struct tcp_opts
 			challenge_ack(w, c);
 			return STAT_DROP_ACK;
 		}
+		update_ts_recent(w, c, s, o);
 		return GO_ON; /* an old duplicate: its data may be new */
 	}
+	update_ts_recent(w, c, s, o);
 	return tcp_ack(w, c, s, o) ? fin_acked(w, c, s) : GO_ON;
 }
 
@@ -396,10 +408,6 @@ conn_input(struct worker *w, struct conn *c, struct seg *s)
 	rc = check_rst(w, c, s);
 	if (unlikely(rc != GO_ON))
 		return rc;
-	if (c->feat & F_TS && seq_le(s->seq, c->last_ack) && seq_ge(o.tsval, c->ts_recent)) { /* RFC 7323 4.3 */
-		c->ts_recent = o.tsval;
-		c->ts_recent_ms = w->now_ms;
-	}
 	c->last_rx_ms = w->now_ms;
 	rc = check_ack(w, c, s, &o);
 	if (unlikely(rc != GO_ON))
