@@ -89,14 +89,11 @@ tcp_conn_new(struct worker *w, const struct flow *f, uint32_t hash, uint8_t ifid
 void
 tcp_negotiate(struct worker *w, struct conn *c, uint16_t peer_mss, uint8_t feat, uint8_t snd_ws)
 {
-	const uint16_t ours = tcp_mss_offer(&w->ifs[c->ifidx], c->af);
-
 	if (peer_mss == 0)
 		peer_mss = c->af == 4 ? TCP_MSS_DEFAULT4 : TCP_MSS_DEFAULT6; /* MUST-15 */
 	peer_mss = RTE_MAX(peer_mss, TCP_MSS_MIN);
 	c->feat = (c->feat & ~(F_TS | F_SACK | F_WS)) | (feat & (F_TS | F_SACK | F_WS));
-	c->mss = RTE_MIN(peer_mss, ours) - (feat & F_TS ? TCP_OPT_TS_LEN : 0); /* MUST-16, RFC 6691 */
-	c->rcv_mss = RTE_MIN(c->mss, TCP_MSS_DEFAULT4); /* grows to what the peer really sends */
+	c->mss = RTE_MIN(peer_mss, c->rcv_mss) - (feat & F_TS ? TCP_OPT_TS_LEN : 0); /* MUST-16, RFC 6691 */
 	c->snd_ws = feat & F_WS ? snd_ws : 0;
 	c->rcv_ws = feat & F_WS ? RTE_MAX(c->rcv_ws, w->rcv_ws) : 0; /* an active open has offered its own */
 	tcp_cc_init(c);
@@ -107,6 +104,7 @@ tcp_established(struct worker *w, struct conn *c)
 {
 	tcp_set_state(w, &c->o, TERN_ESTABLISHED);
 	STAT_INC(w, ESTABLISHED);
+	c->rcv_mss = RTE_MIN(c->mss, TCP_MSS_DEFAULT4); /* grows to what the peer really sends */
 	c->rto_at = c->misc_at = 0;
 	c->backoff = 0;
 	if (c->feat & F_KEEPALIVE)
@@ -402,7 +400,7 @@ tern_connect(struct tern_worker *tw, const struct tern_endpoint *local, const st
 		pool_put(&w->conns, c);
 		return -ENOMEM;
 	}
-	c->mss = tcp_mss_offer(&w->ifs[ifidx], f.af);
+	c->mss = c->rcv_mss = tcp_mss_offer(&w->ifs[ifidx], f.af);
 	c->rcv_ws = w->conf.tcp.no_wscale ? 0 : w->rcv_ws;
 	tcp_set_state(w, &c->o, TERN_SYN_SENT);
 	STAT_INC(w, ACTIVE_OPENS);
@@ -792,6 +790,13 @@ tern_setopt(struct tern_conn *tc, enum tern_opt opt, uint32_t v)
 		c->quickack = v == TERN_QUICKACK_OFF ? QUICKACK_OFF : QUICKACK_MAX;
 		if (v && c->delack_at) /* as Linux: also what waits now */
 			tcp_mark(c, P_ACK);
+		return 0;
+	case TERN_OPT_MAXSEG:
+		if (v < TCP_MSS_MIN || v > 65535)
+			return -EINVAL;
+		c->mss = RTE_MIN(c->mss, v);
+		if (c->state == TERN_SYN_SENT)
+			c->rcv_mss = RTE_MIN(c->rcv_mss, v);
 		return 0;
 	case TERN_OPT_CORK:
 		c->flags = v ? c->flags | C_CORK : c->flags & ~(C_CORK | C_MORE);

@@ -151,7 +151,7 @@ struct conn {
 	uint16_t neigh;
 	uint8_t ttl, tos;
 	uint8_t snd_ws, rcv_ws;
-	uint16_t rcv_mss; /* largest segment seen: what "every second full-sized segment" means */
+	uint16_t rcv_mss; /* largest segment seen: what "every second full-sized segment" means. Until ESTABLISHED: MSS offered */
 	struct rte_mbuf *rcv_head, *rcv_tail;
 	uint32_t rcv_queued, rcv_buf;
 	struct conn_rare *rare; /* NULL as long as nothing needs it */
@@ -195,6 +195,7 @@ struct tern_listener {
 	void *user;
 	bool wildcard;
 	uint8_t cookie_mode;
+	uint16_t maxseg; /* cap on the MSS, 0: none */
 	uint32_t accept_max, accept_n;
 	uint32_t half_max, half_n;
 	struct conn *acc_head, **acc_tail;

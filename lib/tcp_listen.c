@@ -122,6 +122,15 @@ tern_listener_cookies(struct tern_listener *l, enum tern_cookie_mode mode)
 	l->cookie_mode = mode;
 }
 
+int
+tern_listener_maxseg(struct tern_listener *l, uint16_t mss)
+{
+	if (mss && mss < TCP_MSS_MIN)
+		return -EINVAL;
+	l->maxseg = mss;
+	return 0;
+}
+
 struct tern_worker *
 tern_listener_worker(struct tern_listener *l)
 {
@@ -259,12 +268,20 @@ tcp_request_free(struct worker *w, struct request *r)
 	request_release(w, r);
 }
 
+static uint16_t
+mss_offer(const struct worker *w, const struct tern_listener *l, uint8_t ifidx, uint8_t af)
+{
+	const uint16_t mss = tcp_mss_offer(&w->ifs[ifidx], af);
+
+	return l->maxseg && l->maxseg < mss ? l->maxseg : mss;
+}
+
 static unsigned int
 synack_options(const struct worker *w, const struct request *r, uint8_t *opt)
 {
 	const struct tcp_opts o = {
 		.has_mss = true,
-		.mss = tcp_mss_offer(&w->ifs[r->ifidx], r->af),
+		.mss = mss_offer(w, r->lst, r->ifidx, r->af),
 		.has_ts = r->feat & F_TS,
 		.sack_ok = r->feat & F_SACK,
 		.has_ws = r->feat & F_WS,
@@ -359,7 +376,7 @@ static int
 send_cookie(struct worker *w, struct tern_listener *l, struct seg *s, struct tcp_opts *peer)
 {
 	const uint8_t feat = common_features(w, peer);
-	struct tcp_opts o = {.has_mss = true, .mss = tcp_mss_offer(&w->ifs[s->ifidx], s->flow.af)};
+	struct tcp_opts o = {.has_mss = true, .mss = mss_offer(w, l, s->ifidx, s->flow.af)};
 	struct tcp_reply p = {.ack = s->seq + 1, .flags = TCP_SYN | TCP_ACK, .wnd = RTE_MIN(w->conf.tcp.rcv_buf, 65535u),
 			      .ttl = w->conf.tcp.ttl, .tos = w->conf.tcp.tos};
 	uint16_t mss = peer->has_mss ? RTE_MAX(peer->mss, TCP_MSS_MIN) :
@@ -539,6 +556,7 @@ cookie_ack(struct worker *w, struct tern_listener *l, struct seg *s)
 	c->rcv_nxt = s->seq;
 	c->ts_recent = o.tsval;
 	c->ts_recent_ms = w->now_ms;
+	c->rcv_mss = mss_offer(w, l, c->ifidx, c->af);
 	tcp_negotiate(w, c, mss, feat, rode.ws);
 	return promote(w, l, c, s);
 }
@@ -591,6 +609,7 @@ request_complete(struct worker *w, struct request *r, struct seg *s, const struc
 	c->rcv_nxt = r->rcv_nxt;
 	c->ts_recent = o->has_ts ? o->tsval : r->ts_recent;
 	c->ts_recent_ms = w->now_ms;
+	c->rcv_mss = mss_offer(w, l, c->ifidx, c->af);
 	tcp_negotiate(w, c, r->mss, r->feat, r->snd_ws);
 	if (!again)
 		tcp_rtt_sample(w, c, synack_rtt_us(w, r));

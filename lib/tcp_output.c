@@ -152,7 +152,7 @@ syn_options(const struct worker *w, const struct conn *c, uint8_t *opt)
 	const bool ack = c->state == TERN_SYN_RECEIVED; /* then only what the peer offered */
 	const struct tcp_opts o = {
 		.has_mss = true,
-		.mss = tcp_mss_offer(&w->ifs[c->ifidx], c->af),
+		.mss = c->rcv_mss,
 		.has_ts = ack ? c->feat & F_TS : !conf->no_timestamps,
 		.sack_ok = ack ? c->feat & F_SACK : !conf->no_sack,
 		.has_ws = ack ? c->feat & F_WS : !conf->no_wscale,

@@ -188,6 +188,8 @@ struct tern_conn *tern_accept(struct tern_listener *l, const struct tern_ops *op
 void tern_listener_close(struct tern_listener *l);
 /** Override the cookie mode of one listener. */
 void tern_listener_cookies(struct tern_listener *l, enum tern_cookie_mode mode);
+/** Cap the MSS a listener offers and its connections send; 0: the interface's. @return 0 or -EINVAL (below 64). */
+int tern_listener_maxseg(struct tern_listener *l, uint16_t mss);
 struct tern_worker *tern_listener_worker(struct tern_listener *l);
 
 /* --- client ------------------------------------------------------------------------------------------------- */
@@ -258,6 +260,7 @@ enum tern_opt {
 	TERN_OPT_RCVBUF,	  /* bytes, likewise; never shrinks an advertised window */
 	TERN_OPT_TTL,
 	TERN_OPT_TOS,
+	TERN_OPT_MAXSEG,	  /* bytes, 64 to 65535: cap on the segments sent, and on the MSS offered if the SYN is not out */
 	TERN_OPT_CORK, /* 1: hold what is less than a full segment back, for 200 ms at most; 0 sends it */
 };
 /** @return 0, -EINVAL (value out of range) or -ENOPROTOOPT. */

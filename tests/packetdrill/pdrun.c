@@ -5,7 +5,8 @@
  * Numbers in a script are relative, as in packetdrill: the peer's sequence numbers to PEER_ISS (so that every connection of
  * more than 15 bytes wraps), the stack's to the ISS of its first SYN. A script's SYN to a listening socket, and each
  * connect(), begin a connection; other packets belong to the last one. Timestamps of the stack are known by the script's
- * values. Stricter than packetdrill: every byte is checked on the wire and in recv() (byte n of either direction is
+ * values. An expected packet longer than what comes stands for several, as a capture shows them before segmentation
+ * offload. Stricter than packetdrill: every byte is checked on the wire and in recv() (byte n of either direction is
  * pat(n)), checksums are, and a packet that nothing expected fails the script.
  */
 #ifndef _GNU_SOURCE
@@ -802,6 +803,17 @@ inbound(const struct event *e)
 	look_again();
 }
 
+/* Does more of the expected packet follow what came? Then take what came off it. */
+static bool
+part_of(struct pd_packet *want, const struct segment *g)
+{
+	if (g->p.len == 0 || g->p.len >= want->len || g->p.seq != want->seq || (g->p.flags & ~PSH) != ACK)
+		return false;
+	want->seq += g->p.len;
+	want->len -= g->p.len;
+	return true;
+}
+
 static bool
 time_ok(const struct event *e, uint64_t at, uint64_t from, uint64_t until)
 {
@@ -813,43 +825,56 @@ time_ok(const struct event *e, uint64_t at, uint64_t from, uint64_t until)
 	return false;
 }
 
-static void
-outbound(const struct event *e, uint64_t from, uint64_t until)
+/* The next packet, waited for. @return false: none came. */
+static bool
+next_packet(const struct event *e, uint64_t limit)
 {
-	const uint64_t limit = e->time_kind == T_ANY ? run.now + WAIT_US : until + run.s->tolerance_us;
-	struct datagram *d;
-	const char *what;
-	struct segment g;
 	uint64_t t;
 
 	while (run.head == run.tail && (t = st->next_timer()) <= limit && !run.failed)
 		advance(t > run.now ? t : run.now + 1);
-	if (run.head == run.tail) {
+	if (run.head == run.tail)
 		fail(e, "no packet by %.6f s", (limit - START_US) / 1e6);
-		return;
+	return !run.failed;
+}
+
+static void
+outbound(const struct event *e, uint64_t from, uint64_t until)
+{
+	const uint64_t limit = e->time_kind == T_ANY ? run.now + WAIT_US : until + run.s->tolerance_us;
+	struct pd_packet want = e->p;
+	bool more = true, parts = false;
+
+	while (more && next_packet(e, limit)) {
+		struct datagram *d = &run.queue[run.head++ % QUEUE];
+		struct segment g;
+		const char *what = parse(d, &g);
+
+		if (!what && !run.isn_known && g.p.flags & SYN) {
+			run.isn_known = true;
+			run.isn = g.p.seq;
+			run.script_isn = e->p.seq;
+			if (!run.lport || !(g.p.flags & ACK))
+				run.lport = g.sport;
+		}
+		relate(&g.p);
+		if (!what && (g.sport != run.lport || g.dport != run.rport))
+			what = "ports";
+		if (parts) /* offload takes PSH from where the application's write ended */
+			want.flags = (want.flags & ~PSH) | (g.p.flags & PSH);
+		more = !what && part_of(&want, &g);
+		parts |= more;
+		if (!what && !more)
+			what = differs(&want, &g);
+		if (what) {
+			fail(e, "%s", what);
+			printf("\tgot:    ");
+			print_packet(&g.p);
+		} else {
+			time_ok(e, d->at_us, from, until);
+		}
+		free(d->ip);
 	}
-	d = &run.queue[run.head++ % QUEUE];
-	what = parse(d, &g);
-	if (!what && !run.isn_known && g.p.flags & SYN) {
-		run.isn_known = true;
-		run.isn = g.p.seq;
-		run.script_isn = e->p.seq;
-		if (!run.lport || !(g.p.flags & ACK))
-			run.lport = g.sport;
-	}
-	relate(&g.p);
-	if (!what && (g.sport != run.lport || g.dport != run.rport))
-		what = "ports";
-	if (!what)
-		what = differs(&e->p, &g);
-	if (what) {
-		fail(e, "%s", what);
-		printf("\tgot:    ");
-		print_packet(&g.p);
-	} else {
-		time_ok(e, d->at_us, from, until);
-	}
-	free(d->ip);
 }
 
 static void
