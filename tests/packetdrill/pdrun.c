@@ -534,8 +534,8 @@ do_connect(const struct event *e)
 
 	if (!run.blocked) {
 		rc = st->connect(handle(e, 0), (struct sockaddr *)&a, address(true, BIND_PORT, &a));
-		if (rc)
-			return rc;
+		if (rc || st->connect_done(handle(e, 0)) != -EINPROGRESS)
+			return rc; /* an error, or it was open already */
 		run.is_open = true;
 		run.isn_known = false;
 		run.n_ts = 0;
