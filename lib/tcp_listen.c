@@ -529,7 +529,8 @@ cookie_ack(struct worker *w, struct tern_listener *l, struct seg *s)
 	mss = tcp_cookie_check(w, &s->flow, s->seq - 1, s->ack - 1);
 	if (!mss) {
 		STAT_INC(w, COOKIES_FAILED);
-		return tcp_reset_reply(w, s, STAT_DROP_COOKIE);
+		/* Perhaps the first segment, whose IRS the cookie is made of, was lost or is late: a reset would end a good open. */
+		return s->len || s->flags & TCP_FIN ? STAT_DROP_COOKIE : tcp_reset_reply(w, s, STAT_DROP_COOKIE);
 	}
 	rc = accept_full(w, l);
 	if (rc)

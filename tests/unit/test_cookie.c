@@ -289,6 +289,31 @@ test_ack_with_data(void)
 	expect_at(ACK, 1, 102, 0, 0, 500 * MS);
 }
 
+/* Data behind a lost or late first segment finds no state: it is not reset, and the first segment still opens. */
+static void
+test_data_out_of_order(void)
+{
+	struct sock *s;
+
+	listen_mode(TERN_COOKIE_ALWAYS);
+	cookie_syn();
+	tx(ACK, 101, 1, 100);
+	tx(ACK | FIN, 201, 1, 0);
+	expect_silence();
+	CHECK_EQ(STAT(DROP_COOKIE), 2);
+	CHECK_EQ(STAT(COOKIES_FAILED), 2);
+	CHECK_EQ(W->table.count, 0);
+	tx(ACK, 1, 1, 100);
+	s = sock_accept(&bed.n[0]);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(s);
+	CHECK_EQ(sock_recv(s, 1000), 100);
+	advance_us(200 * SEC); /* no cookie was sent for long: a listener's answer to an ACK again */
+	rx_flush();
+	peer.port++;
+	tx(ACK, 101, 1, 100);
+	expect(RST, 1, 0, 0);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -303,6 +328,7 @@ main(int argc, char **argv)
 		{"never", test_never},
 		{"accept queue full", test_accept_full},
 		{"ACK with data and FIN", test_ack_with_data},
+		{"data out of order", test_data_out_of_order},
 		CU_TEST_INFO_NULL,
 	};
 
