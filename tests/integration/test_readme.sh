@@ -15,6 +15,7 @@ test_readme_commands() {
 		"meson setup build --buildtype=release" | "ninja -C build") ;;	  # demo.sh
 		"meson install -C build" | 'cc '*) ;;				  # test.sh: examples()
 		"scripts/bench.sh"*) ;;						  # test_bench
+		"scripts/sim.sh"*) ;;						  # fewer seeds: the unit test `sim`
 		"sudo scripts/setup.sh bind "* | "sudo scripts/setup.sh unbind "* | "scripts/setup.sh status") ;; # test_setup_usage
 		"build/app/tern --help") ;;					  # test_help
 		"sudo build/app/tern --config config/"*)			  # test_config_*()
