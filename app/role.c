@@ -143,9 +143,11 @@ role_pattern(uint32_t off)
 	static bool made; /* by init(), before workers run */
 	unsigned int i;
 
-	for (i = 0; !made && i < sizeof(bytes); i++)
-		bytes[i] = i * 7 + 1;
-	made = true;
+	if (unlikely(!made)) {
+		for (i = 0; i < sizeof(bytes); i++)
+			bytes[i] = i * 7 + 1;
+		made = true;
+	}
 	return bytes + off % PATTERN_PERIOD;
 }
 

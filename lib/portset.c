@@ -135,6 +135,7 @@ static int
 choose_port(struct worker *w, struct portset *p, struct flow *f)
 {
 	unsigned int tries;
+	struct flow next;
 	int port;
 
 	/* A connection accepted from the same tuple is not in the map: look, and go on if so. */
@@ -143,8 +144,13 @@ choose_port(struct worker *w, struct portset *p, struct flow *f)
 		if (port < 0)
 			break;
 		p->cursor = port == w->conf.tcp.port_max ? w->conf.tcp.port_min : port + 1;
-		if (!table_lookup(&w->table, f, table_hash(&w->table, f)))
-			return port;
+		if (table_lookup(&w->table, f, table_hash(&w->table, f)))
+			continue;
+		/* The table is large and the bucket of a new tuple far away: fetch what the next connect will look at. */
+		next = *f;
+		next.lport = rte_cpu_to_be_16(p->cursor);
+		table_prefetch_bucket(&w->table, table_hash(&w->table, &next));
+		return port;
 	}
 	return -EADDRNOTAVAIL;
 }

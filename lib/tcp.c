@@ -47,11 +47,14 @@ tcp_conn_new(struct worker *w, const struct flow *f, uint32_t hash, uint8_t ifid
 {
 	const struct tern_tcp_conf *conf = &w->conf.tcp;
 	struct conn *c = pool_get(&w->conns);
+	unsigned int i;
 
 	if (unlikely(!c)) {
 		STAT_INC(w, CONN_POOL_EMPTY);
 		return NULL;
 	}
+	for (i = RTE_CACHE_LINE_SIZE; i < sizeof(*c); i += RTE_CACHE_LINE_SIZE) /* of the next one */
+		rte_prefetch0((const char *)w->conns.free + i);
 	memset(c, 0, sizeof(*c));
 	c->w = w;
 	c->kind = TOBJ_CONN;
