@@ -47,6 +47,8 @@
 	X(KEEPALIVES, "TcpExtTCPKeepAlive", "keep-alive probes sent")                                                  \
 	X(OFO_QUEUE, "TcpExtTCPOFOQueue", "segments queued out of order")                                              \
 	X(OFO_DROP, "TcpExtTCPOFODrop", "out-of-order segments dropped: queue limit")                                  \
+	X(IN_CE, "IpExtInCEPkts", "segments marked CE of connections with ECN")                                        \
+	X(ECE_RX, "TernEceIn", "congestion told of by ECE: the window was reduced")                                    \
 	X(URG_RX, "TernUrgentIn", "urgent data announced by the peer")                                                 \
 	X(R1, "TernR1", "connections told that data is not acknowledged (RFC 9293 3.8.3)")                             \
 	X(BUF_GROWN, "TernBufGrown", "buffers made larger to fit the path")                                            \

@@ -22,6 +22,7 @@ tcp_rare(struct conn *c)
 	if (!c->rare) {
 		c->rare = pool_get(&c->w->rares);
 		memset(c->rare, 0, sizeof(*c->rare));
+		c->rare->cwr_seq = c->iss;
 	}
 	return c->rare;
 }

@@ -50,6 +50,7 @@ struct request {
 	uint8_t snd_ws;
 	uint8_t retries;  /* SYN-ACKs sent again */
 	uint8_t deferred; /* the final ACK came when the accept queue was full */
+	bool ecn;
 };
 _Static_assert(sizeof(struct request) <= 128, "a half-open request is at most 128 bytes");
 
@@ -102,6 +103,9 @@ enum { /* conn.flags */
 	C_DSACK = 1 << 15,    /* dsack[] is to be reported */
 	C_RCV_URG = 1 << 16,  /* rare.rcv_up is ahead of what was read */
 	C_SND_URG = 1 << 17,  /* rare.snd_up is ahead of SND.UNA */
+	C_ECN = 1 << 18,      /* agreed on */
+	C_ECE = 1 << 19,      /* a CE mark is echoed */
+	C_CWR = 1 << 20,      /* the next new data says that we slowed down */
 };
 
 /* conn.quickack: how many more ACKs are not delayed, and why none is. */
@@ -112,6 +116,7 @@ enum { /* conn.flags */
 /** What few connections need: taken from a pool with as many objects as there can be connections. */
 struct conn_rare {
 	uint32_t rcv_up, snd_up; /* RCV.UP, SND.UP: the octet after the urgent data (MUST-62) */
+	uint32_t cwr_seq; /* an echo of congestion counts once beyond this: tcp_ecn.c */
 	/* tcp_buf.c */
 	uint32_t buf_grant; /* of snd_buf and rcv_buf, bytes beyond the configured */
 	uint32_t tune_seq, tune_us, tune_space; /* this round trip's start, what the last one delivered */
@@ -292,6 +297,13 @@ void tcp_cookie_ts_decode(uint32_t ts, struct tcp_opts *o);
 void tcp_cookie_rotate(struct worker *w);
 #define COOKIE_PERIOD_US 64000000ull /* a secret's time; a cookie lives one to two of them */
 
+/* tcp_ecn.c: of connections with C_ECN */
+#define TCP_ECN_FLAGS (TCP_ECE | TCP_CWR)
+/** An acceptable segment, after its ACK was processed. */
+void tcp_ecn_input(struct worker *w, struct conn *c, const struct seg *s);
+/** TOS and flags of a segment with len bytes of data. */
+void tcp_ecn_output(struct conn *c, struct tcp_reply *h, uint32_t len);
+
 /* tcp_buf.c */
 #define TCP_TUNE_AFTER 65536u /* received bytes before a connection is long enough to be measured */
 /** The application has taken data. */
@@ -318,6 +330,8 @@ void tcp_timewait_timer(struct worker *w, struct timewait *tw);
 /** Acknowledgement processing: s->ack is in [snd_una, snd_max]. @return true if it acknowledged our FIN. */
 bool tcp_ack(struct worker *w, struct conn *c, const struct seg *s, const struct tcp_opts *o);
 void tcp_rto_fired(struct worker *w, struct conn *c);
+/** Congestion is told of without a loss (RFC 3168 6.1.2). */
+void tcp_congestion(struct worker *w, struct conn *c);
 void tcp_rtt_sample(struct worker *w, struct conn *c, uint32_t rtt_us);
 void tcp_cc_init(struct conn *c);
 

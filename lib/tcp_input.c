@@ -91,6 +91,8 @@ take_syn_options(struct worker *w, struct conn *c, const struct seg *s, const st
 	if (o->has_ws && !conf->no_wscale)
 		feat |= F_WS;
 	tcp_negotiate(w, c, o->has_mss ? o->mss : 0, feat, o->ws);
+	if (conf->ecn == TERN_ECN_ON && !c->backoff && (s->flags & (TCP_ACK | TCP_ECN_FLAGS)) == (TCP_ACK | TCP_ECE))
+		c->flags |= C_ECN;
 	c->irs = s->seq;
 	c->rcv_nxt = c->last_ack = s->seq + 1;
 	c->rcv_adv = c->rcv_nxt + RTE_MIN(tcp_rcv_space(c), 65535u); /* what the SYN said */
@@ -414,6 +416,8 @@ conn_input(struct worker *w, struct conn *c, struct seg *s)
 		return rc;
 	if (unlikely(s->flags & TCP_URG))
 		take_urgent(w, c, s);
+	if (unlikely(c->flags & C_ECN))
+		tcp_ecn_input(w, c, s);
 	return text_and_fin(w, c, s);
 }
 

@@ -299,6 +299,8 @@ synack_hdr(const struct worker *w, const struct request *r, struct tcp_reply *p,
 	*p = (struct tcp_reply){.seq = r->snd_nxt - 1, .ack = r->rcv_nxt, .flags = TCP_SYN | TCP_ACK,
 				.wnd = RTE_MIN(w->conf.tcp.rcv_buf, 65535u), .ttl = w->conf.tcp.ttl,
 				.tos = w->conf.tcp.tos, .opt = opt};
+	if (unlikely(r->ecn))
+		p->flags |= TCP_ECE;
 	p->optlen = synack_options(w, r, opt);
 }
 
@@ -454,6 +456,7 @@ listen_syn(struct worker *w, struct tern_listener *l, struct seg *s, struct time
 	r->ts_recent = o.tsval;
 	r->feat = common_features(w, &o);
 	r->snd_ws = o.ws;
+	r->ecn = (s->flags & TCP_ECN_FLAGS) == TCP_ECN_FLAGS && w->conf.tcp.ecn != TERN_ECN_OFF;
 	r->mss = o.has_mss ? RTE_MAX(o.mss, 1u) : 0;
 	tcp_set_state(w, &r->o, TERN_SYN_RECEIVED);
 	request_arm(w, r);
@@ -612,6 +615,8 @@ request_complete(struct worker *w, struct request *r, struct seg *s, const struc
 	c->ts_recent_ms = w->now_ms;
 	c->rcv_mss = mss_offer(w, l, c->ifidx, c->af);
 	tcp_negotiate(w, c, r->mss, r->feat, r->snd_ws);
+	if (unlikely(r->ecn))
+		c->flags |= C_ECN;
 	if (!again)
 		tcp_rtt_sample(w, c, synack_rtt_us(w, r));
 	else

@@ -291,6 +291,8 @@ emit(struct worker *w, struct conn *c, uint8_t flags, uint32_t seq, struct rte_m
 		if (unlikely(c->flags & C_SACK && len == 0))
 			h.optlen += tcp_sack_blocks(c, opt + h.optlen, sizeof(opt) - h.optlen);
 		h.wnd = advertise(c);
+		if (unlikely(c->flags & C_ECN))
+			tcp_ecn_output(c, &h, len);
 	}
 	h.opt = opt;
 	p = rte_pktmbuf_mtod(m, uint8_t *);
@@ -352,10 +354,11 @@ static bool
 output_syn(struct worker *w, struct conn *c)
 {
 	const bool ack = c->state == TERN_SYN_RECEIVED;
+	const uint8_t ecn = w->conf.tcp.ecn == TERN_ECN_ON && !c->backoff ? TCP_ECN_FLAGS : 0;
 
 	if (c->snd_nxt != c->iss) /* the SYN is out; only an ACK may be due */
 		return !(c->pend & P_ACK) || emit(w, c, TCP_ACK, c->snd_max, NULL, 0, 0);
-	if (!emit(w, c, ack ? TCP_SYN | TCP_ACK : TCP_SYN, c->iss, NULL, 0, 0))
+	if (!emit(w, c, ack ? TCP_SYN | TCP_ACK : TCP_SYN | ecn, c->iss, NULL, 0, 0))
 		return false;
 	if (seq_gt(c->snd_max, c->iss))
 		STAT_INC(w, SYN_RETRANS);

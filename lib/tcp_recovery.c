@@ -87,6 +87,15 @@ enter_recovery(struct worker *w, struct conn *c)
 	tcp_rto_start(w, c);
 }
 
+void
+tcp_congestion(struct worker *w, struct conn *c)
+{
+	if (c->flags & C_RECOVERY)
+		return; /* done already */
+	c->ssthresh = c->cwnd = RTE_MAX(c->cwnd / 2, 2u * c->mss);
+	c->cwnd_acc = 0;
+}
+
 static void
 duplicate_ack(struct worker *w, struct conn *c)
 {

@@ -61,6 +61,8 @@ struct tern_if_conf {
 	bool paired;
 };
 
+/* Explicit congestion notification (RFC 3168): when the peer asks, ask too, never. */
+enum tern_ecn { TERN_ECN_PASSIVE, TERN_ECN_ON, TERN_ECN_OFF };
 enum tern_cookie_mode { TERN_COOKIE_AUTO, TERN_COOKIE_ALWAYS, TERN_COOKIE_NEVER };
 
 /** TCP defaults; per-connection values are set with tern_setopt(). Zero means the default in brackets. */
@@ -75,6 +77,7 @@ struct tern_tcp_conf {
 	uint32_t syn_timeout_ms;   /* R2 for an active SYN [180000] MUST-23 */
 	uint8_t synack_retries;	   /* [5] */
 	uint8_t cookie_mode;	   /* enum tern_cookie_mode */
+	uint8_t ecn;		   /* enum tern_ecn [TERN_ECN_PASSIVE] */
 	bool no_timestamps, no_sack, no_wscale; /* do not offer or accept the option */
 	bool no_nagle, no_delack, no_quickack;
 	bool abort_on_overflow;	   /* full accept queue at the final ACK: RST instead of silence */

@@ -523,6 +523,7 @@ build_ip(uint8_t *ip, uint16_t l4_len)
 	if (bed.af == 4) {
 		memset(ip, 0, 20);
 		ip[0] = 0x45;
+		ip[1] = peer.tos;
 		put16(ip + 2, 20 + l4_len);
 		ip[8] = 64;
 		ip[9] = 6;
@@ -534,7 +535,8 @@ build_ip(uint8_t *ip, uint16_t l4_len)
 		return ip + 20;
 	}
 	memset(ip, 0, 40);
-	ip[0] = 0x60;
+	ip[0] = 0x60 | peer.tos >> 4;
+	ip[1] = peer.tos << 4;
 	put16(ip + 4, l4_len);
 	ip[6] = 6;
 	ip[7] = 64;
@@ -647,7 +649,7 @@ expect_at_(const char *file, int line, unsigned int flags, uint32_t seq, uint32_
 {
 	const uint64_t from = bed.now_us;
 	const struct frame *f;
-	const unsigned int mask = flags & PSH ? 63 : 63 & ~PSH;
+	const unsigned int mask = flags & PSH ? 255 : 255 & ~PSH;
 
 	if (max_us)
 		advance_to_frame(max_us);

@@ -21,7 +21,7 @@
 #include "worker.h"
 #include "tcp.h"
 
-enum { FIN = 1, SYN = 2, RST = 4, PSH = 8, ACK = 16, URG = 32 };
+enum { FIN = 1, SYN = 2, RST = 4, PSH = 8, ACK = 16, URG = 32, ECE = 64, CWR = 128 };
 
 #define MS 1000ull
 #define SEC 1000000ull
@@ -57,6 +57,7 @@ struct peer {
 	uint8_t optlen;
 	bool bad_cksum; /* next segment */
 	uint16_t urp;
+	uint8_t tos;
 	/* kept by the fixtures: what a row of a table is relative to */
 	uint32_t nxt;	   /* relative: the next the peer would send = RCV.NXT of tern */
 	uint32_t tern_nxt; /* relative SND.NXT of tern */

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Explicit congestion notification, RFC 3168. Agreed on in the handshake (6.1.1): by default as the passive side only, as
+ * Linux does. New data then carries ECT(0); SYNs, ACKs, retransmissions and window probes do not (6.1.1, 6.1.4 to 6.1.6).
+ * A CE mark that arrives is echoed on every ACK until the peer says CWR (6.1.3); an echo that arrives is answered as a
+ * lost segment would be, once per window of data, and by CWR on the next new data (6.1.2).
+ * A SYN sent again asks no more: something on the path may drop those that ask (6.1.1.1).
+ */
+#include "tcp.h"
+
+#define ECN_MASK 3u
+#define ECN_ECT0 2u
+#define ECN_CE 3u
+
+void
+tcp_ecn_input(struct worker *w, struct conn *c, const struct seg *s)
+{
+	if (s->flags & TCP_CWR && s->len)
+		c->flags &= ~C_ECE;
+	if ((s->tos & ECN_MASK) == ECN_CE) {
+		STAT_INC(w, IN_CE);
+		if (s->len) {
+			c->flags |= C_ECE;
+			tcp_mark(c, P_ACK); /* not delayed: the sender is to slow down within this round trip */
+		}
+	}
+	if (s->flags & TCP_ECE && c->state != TERN_CLOSED &&
+	    !(seq_ge(tcp_rare(c)->cwr_seq, c->snd_una) && seq_le(c->rare->cwr_seq, c->snd_max))) {
+		STAT_INC(w, ECE_RX);
+		tcp_congestion(w, c);
+		c->rare->cwr_seq = c->snd_max;
+		c->flags |= C_CWR;
+	}
+}
+
+void
+tcp_ecn_output(struct conn *c, struct tcp_reply *h, uint32_t len)
+{
+	h->tos &= ~ECN_MASK;
+	if (c->flags & C_ECE && h->flags & TCP_ACK)
+		h->flags |= TCP_ECE;
+	if (len == 0 || seq_lt(h->seq, c->snd_max) || c->flags & C_PERSIST)
+		return;
+	h->tos |= ECN_ECT0;
+	if (c->flags & C_CWR)
+		h->flags |= TCP_CWR;
+	c->flags &= ~C_CWR;
+}
