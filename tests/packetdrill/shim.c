@@ -6,7 +6,8 @@
  * in netdev_receive() to the stack's next timer while nothing has left. A call that blocks runs in packetdrill's second
  * thread: it sleeps here until the stack has moved, and time stands still until every sleeper has looked again and one that
  * is done has asked for the time of its return. Handles are descriptors of /dev/null, because packetdrill closes
- * what is left with close(2). Packets that nothing in the script expected make the process fail at the end.
+ * what is left with close(2). Packets that nothing in the script expected make the process fail at the end, but for answers to
+ * the RSTs by which packetdrill then tidies up.
  *
  * The table is the interface of gtests/net/packetdrill/packetdrill.h of github.com/google/packetdrill.
  */
@@ -84,7 +85,8 @@ static struct {
 	size_t len;
 	uint8_t *data;
 } queue[QUEUE];
-static unsigned int q_head, q_tail;
+static unsigned int q_head, q_tail, q_tidy; /* q_tidy: q_tail before the RSTs that came last */
+static bool tidying;
 static uint64_t now_us;
 static const struct pd_stack *st = &pd_backend;
 
@@ -145,6 +147,7 @@ advance(uint64_t to_us)
 {
 	uint64_t t;
 
+	tidying = false;
 	while ((t = st->next_timer()) <= to_us) {
 		if (t > now_us)
 			now_us = t;
@@ -176,11 +179,11 @@ sim_gettimeofday(void *u, struct timeval *tv, struct timezone *tz)
 {
 	(void)u, (void)tz;
 	pthread_mutex_lock(&lock);
-	if (pthread_equal(pthread_self(), main_thread)) {
-		advance(now_us + 1);
-	} else if (is_returning && pthread_equal(pthread_self(), returning)) {
+	if (is_returning && pthread_equal(pthread_self(), returning)) {
 		is_returning = false;
 		pthread_cond_signal(&looked);
+	} else { /* also by the second thread, which waits for its call's time in the same way */
+		advance(now_us + 1);
 	}
 	tv->tv_sec = now_us / 1000000;
 	tv->tv_usec = now_us % 1000000;
@@ -245,6 +248,7 @@ static int
 enter(int fd)
 {
 	pthread_mutex_lock(&lock);
+	tidying = false;
 	st->run(now_us);
 	return fd >= 0 && fd < FDS && fds[fd].open ? fds[fd].h : -EBADF;
 }
@@ -587,8 +591,13 @@ sim_poll(void *u, struct pollfd *p, nfds_t n, int timeout)
 static int
 sim_netdev_send(void *u, const void *buf, size_t n)
 {
+	const uint8_t *ip = buf, *tcp = ip + (ip[0] >> 4 == 4 ? 20 : 40);
+
 	(void)u;
 	pthread_mutex_lock(&lock);
+	if (!tidying)
+		q_tidy = q_tail;
+	tidying = tcp + 20 <= ip + n && tcp[13] & 4;
 	st->input(buf, n, now_us);
 	let_look();
 	pthread_mutex_unlock(&lock);
@@ -624,7 +633,7 @@ static void
 sim_free(void *u)
 {
 	(void)u;
-	if (q_head != q_tail) {
+	if (q_head != (tidying ? q_tidy : q_tail)) {
 		fprintf(stderr, "tern: %u packets were sent that the script did not expect\n", q_tail - q_head);
 		fflush(NULL);
 		_exit(1);
