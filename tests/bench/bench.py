@@ -1,12 +1,48 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Runs benchmarks by name, alternating with their comparisons; see scripts/bench.sh."""
 import argparse
+import json
 import os
+import re
 import signal
 import sys
 
 import harness
 import suites
+
+
+def docs():
+    """The results of build/bench/ as a section of docs/performance.md."""
+    page = os.path.join(harness.TOP, "docs", "performance.md")
+    text = []
+    for name in suites.SUITES:
+        path = os.path.join(harness.OUT, name + ".json")
+        if not os.path.exists(path):
+            continue
+        with open(path) as f:
+            doc = json.load(f)
+        m = doc["machine"]
+        text += ["### %s: %s" % (name, doc["title"]), "",
+                 "%s, %d cores, kernel %s, DPDK %s; commit %s%s, %s; load before %.1f; `%s`" % (
+                     m["cpu"], m["cores"], m["kernel"], m["dpdk"], m["commit"][:10], "+" if m["changed"] else "",
+                     m["time"][:10], m["load_before"], doc["command"]), ""]
+        metrics = []
+        for v in doc["variants"]:
+            metrics += [x for x in v["runs"][0] if x not in metrics]
+        text += ["| | " + " | ".join(metrics) + " |", "|---" * (len(metrics) + 1) + "|"]
+        for v in doc["variants"]:
+            text.append("| " + " | ".join([v["name"]] + [
+                harness.spread([r[x] for r in v["runs"] if x in r]) for x in metrics]) + " |")
+        text += [""] + ["- %s: **%.3g** (%.3g..%.3g)" % (r["label"], r["median"], min(r["runs"]), max(r["runs"]))
+                        for r in doc["ratios"]] + [""] * bool(doc["ratios"])
+        text += ["- failed: %s: %s" % (k, v.split("\n")[0]) for k, v in doc["failed"].items()]
+    with open(page) as f:
+        old = f.read()
+    new = re.sub(r"(<!-- results:[^\n]*-->\n).*?(<!-- end of results -->)",
+                 lambda m: m.group(1) + "\n".join(text) + "\n" + m.group(2), old, flags=re.S)
+    with open(page, "w") as f:
+        f.write(new)
+    return 0
 
 
 def main():
@@ -17,12 +53,15 @@ def main():
     p.add_argument("--seconds", type=int, help="of load in each run [5; quick: 1]")
     p.add_argument("--rates", default=os.environ.get("TERN_BENCH_RATES", "400000,1000000"),
                    help="connections/s of dperf's client [%(default)s]")
+    p.add_argument("--docs", action="store_true", help="put the results of build/bench/ into docs/performance.md")
     p.add_argument("--rt", action="store_true", help="real-time priority (chrt -r 50), on a machine that is not quiet")
     p.add_argument("--list", action="store_true", help="the names")
     o = p.parse_args()
     if o.list:
         print("\n".join(suites.SUITES))
         return 0
+    if o.docs:
+        return docs()
     for name in o.names:
         if name not in suites.SUITES:
             p.error("no benchmark '%s': there are %s" % (name, ", ".join(suites.SUITES)))

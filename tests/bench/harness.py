@@ -190,6 +190,7 @@ class Benchmark:
 
     def measure(self, runs):
         load = os.getloadavg()[0]
+        self.machine = machine()
         say("\n== %s: %s" % (self.name, self.title))
         if load > 0.5:
             say("   (the machine is not idle: load %.1f; numbers are worth less)" % load)
@@ -235,7 +236,7 @@ class Benchmark:
 
     def write(self, command):
         doc = {
-            "name": self.name, "title": self.title, "command": command, "machine": machine(),
+            "name": self.name, "title": self.title, "command": command, "machine": self.machine,
             "variants": [{"name": v.name, "runs": v.runs,
                           "median": {m: v.median(m) for m in v.runs[0] if len(v.values(m)) == len(v.runs)}}
                          for v in self.variants],

@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# The benchmark suite works: every run gives numbers, the JSON holds each run, and nothing stays behind.
+
+test_bench_suite() {
+	[ "$(nproc)" -ge 2 ] || { echo "one core: not run"; return; }
+	[ -f "$TOP/build/build.ninja" ] || fail "build/ is missing: test_demo makes it"
+	(cd "$TOP" && timeout 100 scripts/bench.sh --quick --runs 1 cps null) >"$LIB_TMP/bench.out" 2>"$LIB_TMP/bench.err" ||
+		fail "bench.sh ended with $?"
+	python3 - "$TOP/build/bench" <<'END' || fail "the JSON is not as it should be"
+import json, sys
+for name, want in (("cps", {"tern 8 packets", "tern 7 packets", "tern 6 packets", "tern 8 packets IPv6",
+                            "bare cable 8 packets", "kernel"}), ("null", {"8 packets", "6 packets"})):
+    with open("%s/%s.json" % (sys.argv[1], name)) as f:
+        doc = json.load(f)
+    got = {v["name"]: v["runs"] for v in doc["variants"]}
+    assert want <= set(got), (want, set(got))
+    assert all(r["connections/s"] > 0 for runs in got.values() for r in runs), got
+    assert not doc["failed"] and doc["machine"]["cpu"] and doc["machine"]["commit"] and doc["command"], doc
+    for packets in (6, 7, 8): # what the form promises is what is counted
+        for r in got.get("tern %u packets" % packets, []):
+            assert abs(r["packets/connection"] - packets) < 0.2 and r["failed"] == 0, r
+    assert name == "null" or doc["ratios"], doc
+END
+	ip netns list | grep -q tern-bench && fail "a network namespace was left behind"
+	(cd "$TOP" && timeout 20 scripts/bench.sh no-such-name) >"$LIB_TMP/bench.out" 2>&1 && fail "an unknown name was accepted"
+	grep -q 'no-such-name' "$LIB_TMP/bench.out" || fail "the line does not name it"
+}
