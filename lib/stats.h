@@ -47,6 +47,13 @@
 	X(KEEPALIVES, "TcpExtTCPKeepAlive", "keep-alive probes sent")                                                  \
 	X(OFO_QUEUE, "TcpExtTCPOFOQueue", "segments queued out of order")                                              \
 	X(OFO_DROP, "TcpExtTCPOFODrop", "out-of-order segments dropped: queue limit")                                  \
+	X(TFO_ACTIVE, "TcpExtTCPFastOpenActive", "data of a SYN acknowledged by the SYN-ACK")                          \
+	X(TFO_ACTIVE_FAIL, "TcpExtTCPFastOpenActiveFail", "data of a SYN not taken by the server")                     \
+	X(TFO_PASSIVE, "TcpExtTCPFastOpenPassive", "SYNs whose data was taken")                                        \
+	X(TFO_PASSIVE_FAIL, "TcpExtTCPFastOpenPassiveFail", "SYNs with a Fast Open cookie that is not ours")           \
+	X(TFO_COOKIE_REQD, "TcpExtTCPFastOpenCookieReqd", "Fast Open cookies sent")                                    \
+	X(TFO_OVERFLOW, "TcpExtTCPFastOpenListenOverflow", "data of a SYN not taken: too many unconfirmed")            \
+	X(TFO_BLACKHOLE, "TcpExtTCPFastOpenBlackhole", "SYNs with Fast Open that were not answered")                   \
 	X(IN_CE, "IpExtInCEPkts", "segments marked CE of connections with ECN")                                        \
 	X(ECE_RX, "TernEceIn", "congestion told of by ECE: the window was reduced")                                    \
 	X(URG_RX, "TernUrgentIn", "urgent data announced by the peer")                                                 \

@@ -139,6 +139,8 @@ release_resources(struct worker *w, struct conn *c)
 	c->neigh = NEIGH_NONE;
 	if (c->flags & C_ACCEPTQ)
 		tcp_acceptq_remove(c);
+	if (unlikely(c->flags & C_TFO && c->feat & F_PASSIVE))
+		tcp_tfo_confirmed(w, c);
 	if (unlikely(c->rare != NULL)) {
 		tcp_buf_release(w, c);
 		pool_put(&w->rares, c->rare);
@@ -436,7 +438,9 @@ tern_send_space(const struct tern_conn *tc)
 static uint32_t
 snd_end(const struct conn *c)
 {
-	return c->snd_una + c->snd_queued + (c->state == TERN_SYN_SENT || c->state == TERN_SYN_RECEIVED);
+	const bool syn = c->state == TERN_SYN_SENT || (c->state == TERN_SYN_RECEIVED && !(c->flags & C_TFO));
+
+	return c->snd_una + c->snd_queued + syn;
 }
 
 static void
@@ -488,7 +492,7 @@ send_copy(struct conn *c, const void *buf, size_t len)
 			c->snd_queued += n;
 			if (!c->snd_cur) { /* all sent before: the new bytes are at the end of the tail */
 				c->snd_cur = m;
-				c->snd_cur_seq = c->snd_una + c->snd_queued - m->data_len;
+				c->snd_cur_seq = snd_end(c) - m->data_len;
 			}
 		}
 		done += n;

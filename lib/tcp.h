@@ -106,6 +106,8 @@ enum { /* conn.flags */
 	C_ECN = 1 << 18,      /* agreed on */
 	C_ECE = 1 << 19,      /* a CE mark is echoed */
 	C_CWR = 1 << 20,      /* the next new data says that we slowed down */
+	C_TFO = 1 << 21,      /* Fast Open, until the handshake is done */
+	C_SYNACK = 1 << 22,   /* with C_TFO: the SYN-ACK is due */
 };
 
 /* conn.quickack: how many more ACKs are not delayed, and why none is. */
@@ -206,6 +208,7 @@ struct tern_listener {
 	struct conn *acc_head, **acc_tail;
 	struct request *reqs;
 	uint64_t cookie_us; /* when the last cookie was sent, 0 never */
+	uint32_t tfo_max;   /* Fast Open connections without the final ACK, 0: no Fast Open */
 };
 
 /* Return of the input functions: what becomes of s->m. A value > 0 is a STAT_DROP_* reason (freed and counted). */
@@ -257,7 +260,7 @@ bool tcp_run_pending(struct worker *w);
 /* tcp_output.c */
 /** Send what may be sent. @return false when the device ring or mbufs ran out: try again. */
 bool tcp_output(struct worker *w, struct conn *c);
-void tcp_send_ctl(struct worker *w, struct conn *c, uint8_t flags, uint32_t seq); /* no data; ACK field = rcv_nxt */
+bool tcp_send_ctl(struct worker *w, struct conn *c, uint8_t flags, uint32_t seq); /* no data; ACK field = rcv_nxt */
 /** Move the send cursor from the mbuf that held snd_nxt before to the one that holds it now. */
 void tcp_snd_advance(struct conn *c);
 bool tcp_send_probe(struct worker *w, struct conn *c);
@@ -297,6 +300,23 @@ void tcp_cookie_ts_decode(uint32_t ts, struct tcp_opts *o);
 void tcp_cookie_rotate(struct worker *w);
 #define COOKIE_PERIOD_US 64000000ull /* a secret's time; a cookie lives one to two of them */
 
+/* tcp_fastopen.c: of listeners and connections that want it */
+enum tfo_syn { TFO_NO, TFO_YES };
+int tcp_tfo_init(struct worker *w);
+void tcp_tfo_fini(struct worker *w);
+/** Is this SYN's data to be taken? If not, optlen bytes at opt go into the SYN-ACK. */
+enum tfo_syn tcp_tfo_syn(struct worker *w, struct tern_listener *l, const struct seg *s, uint8_t *opt, unsigned int *optlen);
+/** Send the SYN-ACK when it is due. @return false: no room. */
+bool tcp_tfo_synack(struct worker *w, struct conn *c);
+/** The peer of a passive open is there, or the connection is over. */
+void tcp_tfo_confirmed(struct worker *w, struct conn *c);
+/** The option of c's SYN. @return its bytes, and how much data goes along. */
+unsigned int tcp_tfo_offer(const struct worker *w, const struct conn *c, uint8_t *opt, uint32_t *data);
+/** The SYN-ACK came: keep its cookie; what it does not acknowledge of our data is sent again. */
+void tcp_tfo_answer(struct worker *w, struct conn *c, const struct seg *s, const struct tcp_opts *o);
+/** None came. */
+void tcp_tfo_hole(struct worker *w, struct conn *c);
+
 /* tcp_ecn.c: of connections with C_ECN */
 #define TCP_ECN_FLAGS (TCP_ECE | TCP_CWR)
 /** An acceptable segment, after its ACK was processed. */
@@ -330,6 +350,8 @@ void tcp_timewait_timer(struct worker *w, struct timewait *tw);
 /** Acknowledgement processing: s->ack is in [snd_una, snd_max]. @return true if it acknowledged our FIN. */
 bool tcp_ack(struct worker *w, struct conn *c, const struct seg *s, const struct tcp_opts *o);
 void tcp_rto_fired(struct worker *w, struct conn *c);
+/** The SYN-ACK acknowledged n bytes sent with the SYN; the rest is not sent yet (RFC 7413 4.2.1). */
+void tcp_snd_accepted(struct conn *c, uint32_t n);
 /** Congestion is told of without a loss (RFC 3168 6.1.2). */
 void tcp_congestion(struct worker *w, struct conn *c);
 void tcp_rtt_sample(struct worker *w, struct conn *c, uint32_t rtt_us);

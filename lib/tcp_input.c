@@ -122,7 +122,7 @@ syn_acked(struct worker *w, struct conn *c, const struct tcp_opts *o)
 	tcp_established(w, c);
 	if (c->flags & C_FIN_QUEUED)
 		tcp_set_state(w, &c->o, TERN_FIN_WAIT_1);
-	tcp_mark(c, P_CONNECTED | P_OUTPUT);
+	tcp_mark(c, c->feat & F_PASSIVE ? P_OUTPUT : P_CONNECTED | P_OUTPUT);
 }
 
 /* --- the other states: 3.10.7.4 ------------------------------------------------------------------------------------ */
@@ -156,6 +156,12 @@ check_sequence(struct worker *w, struct conn *c, struct seg *s)
 		return seq_ge(s->seq, c->rcv_nxt) && seq_le(s->seq, right) ? GO_ON : STAT_DROP_SEQ;
 	/* The SYN of a simultaneous open comes again on their SYN-ACK: only its ACK is news. */
 	if (c->state == TERN_SYN_RECEIVED && s->flags & TCP_SYN && s->seq == c->irs) {
+		if (c->flags & C_TFO && !(s->flags & TCP_ACK)) { /* our SYN-ACK was lost */
+			c->flags |= C_SYNACK;
+			c->backoff |= 1;
+			tcp_mark(c, P_OUTPUT);
+			return SEG_DONE;
+		}
 		s->flags &= ~TCP_SYN;
 		s->seq++;
 	}
@@ -255,12 +261,19 @@ check_ack(struct worker *w, struct conn *c, struct seg *s, const struct tcp_opts
 	if (!(s->flags & TCP_ACK))
 		return STAT_DROP_TCP_FLAGS;
 	if (c->state == TERN_SYN_RECEIVED) {
-		if (seq_le(s->ack, c->snd_una) || seq_gt(s->ack, c->snd_max))
+		const bool tfo = c->flags & C_TFO; /* its SYN is not counted in SND.UNA */
+
+		if (seq_lt(s->ack, c->snd_una + !tfo) || seq_gt(s->ack, c->snd_max))
 			return tcp_reset_reply(w, s, STAT_DROP_ACK);
 		c->snd_wnd = c->max_wnd = (uint32_t)s->wnd << c->snd_ws;
 		c->snd_wl1 = s->seq;
 		c->snd_wl2 = s->ack;
 		syn_acked(w, c, o);
+		if (unlikely(tfo)) {
+			tcp_tfo_confirmed(w, c);
+			if (c->snd_max != c->snd_una)
+				tcp_rto_start(w, c);
+		}
 	}
 	if (seq_gt(s->ack, c->snd_max)) {
 		challenge_ack(w, c);
@@ -377,6 +390,8 @@ syn_sent(struct worker *w, struct conn *c, struct seg *s)
 	take_syn_options(w, c, s, &o);
 	if (acceptable) {
 		syn_acked(w, c, &o);
+		if (unlikely(c->flags & C_TFO))
+			tcp_tfo_answer(w, c, s, &o);
 		tcp_mark(c, P_ACK);
 		s->seq++; /* text that came with the SYN: the sixth step and on */
 		return text_and_fin(w, c, s);
@@ -384,6 +399,11 @@ syn_sent(struct worker *w, struct conn *c, struct seg *s)
 	/* Simultaneous open (MUST-10): answer with SYN-ACK and wait for theirs. */
 	tcp_set_state(w, &c->o, TERN_SYN_RECEIVED);
 	c->snd_nxt = c->iss;
+	if (unlikely(c->flags & C_TFO)) {
+		c->flags &= ~C_TFO;
+		c->snd_cur = c->snd_head;
+		c->snd_cur_seq = c->iss + 1;
+	}
 	c->rto_at = 0;
 	tcp_mark(c, P_OUTPUT);
 	return SEG_DONE;

@@ -409,62 +409,6 @@ send_cookie(struct worker *w, struct tern_listener *l, struct seg *s, struct tcp
 	return rc;
 }
 
-static int
-listen_syn(struct worker *w, struct tern_listener *l, struct seg *s, struct timewait *tw)
-{
-	const bool half_full = l->half_n >= l->half_max;
-	uint32_t old_snd_nxt = 0, iss, ts_off;
-	const bool reuse = tw != NULL;
-	struct tcp_opts o = {0};
-	struct tcp_reply p;
-	struct request *r;
-	uint8_t opt[40];
-	int rc;
-
-	if (l->accept_n >= l->accept_max) {
-		STAT_INC(w, LISTEN_OVERFLOWS);
-		STAT_INC(w, LISTEN_DROPS);
-		return STAT_DROP_LISTEN;
-	}
-	tcp_opt_parse(s->opt, s->optlen, true, &o);
-	if (half_full && l->cookie_mode == TERN_COOKIE_NEVER) {
-		STAT_INC(w, REQQ_FULL_DROP);
-		STAT_INC(w, LISTEN_DROPS);
-		return STAT_DROP_LISTEN;
-	}
-	if (tw) {
-		STAT_INC(w, TW_RECYCLED);
-		old_snd_nxt = tw->snd_nxt;
-		tcp_timewait_free(w, tw);
-	}
-	if (half_full || l->cookie_mode == TERN_COOKIE_ALWAYS) {
-		if (half_full)
-			STAT_INC(w, REQQ_FULL_COOKIES);
-		return send_cookie(w, l, s, &o);
-	}
-	r = request_new(w, l, s);
-	if (unlikely(!r)) {
-		STAT_INC(w, LISTEN_DROPS);
-		return STAT_DROP_LISTEN;
-	}
-	tcp_isn(w, &s->flow, &iss, &ts_off);
-	if (reuse && seq_le(iss, old_snd_nxt)) /* stay ahead of the old incarnation: RFC 9293 3.6.1 */
-		iss = old_snd_nxt + 65536 + (worker_rand(w) & 0xffff);
-	r->rcv_nxt = s->seq + 1;
-	r->snd_nxt = iss + 1;
-	r->ts_off = ts_off;
-	r->ts_recent = o.tsval;
-	r->feat = common_features(w, &o);
-	r->snd_ws = o.ws;
-	r->ecn = (s->flags & TCP_ECN_FLAGS) == TCP_ECN_FLAGS && w->conf.tcp.ecn != TERN_ECN_OFF;
-	r->mss = o.has_mss ? RTE_MAX(o.mss, 1u) : 0;
-	tcp_set_state(w, &r->o, TERN_SYN_RECEIVED);
-	request_arm(w, r);
-	synack_hdr(w, r, &p, opt);
-	rc = tcp_reply(w, s, &p);
-	return rc; /* if it could not go out, the timer sends it */
-}
-
 /* --- final ACK ----------------------------------------------------------------------------------------------------- */
 
 /* A connection in SYN-RECEIVED for the peer of s, not yet in the table. */
@@ -484,6 +428,23 @@ passive_conn(struct worker *w, const struct seg *s, uint32_t iss, uint32_t ts_of
 	c->feat |= F_PASSIVE;
 	c->snd_una = c->snd_nxt = c->snd_max = iss + 1;
 	return c;
+}
+
+/* The same, in the table. */
+static struct conn *
+passive_insert(struct worker *w, const struct seg *s, uint32_t iss, uint32_t ts_off)
+{
+	struct conn *c = passive_conn(w, s, iss, ts_off);
+
+	if (c && !table_insert(&w->table, &c->o))
+		return c;
+	if (c) {
+		STAT_INC(w, TABLE_FULL);
+		link_neigh_put(w, c->neigh);
+		pool_put(&w->conns, c);
+	}
+	STAT_INC(w, LISTEN_DROPS);
+	return NULL;
 }
 
 /* c has all it negotiated: ESTABLISHED, queued, and the segment is its first. */
@@ -545,16 +506,9 @@ cookie_ack(struct worker *w, struct tern_listener *l, struct seg *s)
 		rode.has_ts = true;
 		feat = common_features(w, &rode);
 	}
-	c = passive_conn(w, s, s->ack - 1, ts_off);
-	if (!c || table_insert(&w->table, &c->o)) {
-		if (c) {
-			STAT_INC(w, TABLE_FULL);
-			link_neigh_put(w, c->neigh);
-			pool_put(&w->conns, c);
-		}
-		STAT_INC(w, LISTEN_DROPS);
+	c = passive_insert(w, s, s->ack - 1, ts_off);
+	if (!c)
 		return STAT_DROP_LISTEN;
-	}
 	STAT_INC(w, COOKIES_RECV);
 	c->irs = s->seq - 1;
 	c->rcv_nxt = s->seq;
@@ -563,6 +517,113 @@ cookie_ack(struct worker *w, struct tern_listener *l, struct seg *s)
 	c->rcv_mss = mss_offer(w, l, c->ifidx, c->af);
 	tcp_negotiate(w, c, mss, feat, rode.ws);
 	return promote(w, l, c, s);
+}
+
+/* reuse: the SYN takes a TIME-WAIT's place. */
+static void
+choose_isn(struct worker *w, const struct seg *s, bool reuse, uint32_t old_snd_nxt, uint32_t *iss, uint32_t *ts_off)
+{
+	tcp_isn(w, &s->flow, iss, ts_off);
+	if (reuse && seq_le(*iss, old_snd_nxt)) /* stay ahead of the old incarnation: RFC 9293 3.6.1 */
+		*iss = old_snd_nxt + 65536 + (worker_rand(w) & 0xffff);
+}
+
+/* A SYN whose cookie is right: a connection at once, with the data that came along (RFC 7413 4.2.2). */
+static int
+fastopen(struct worker *w, struct tern_listener *l, struct seg *s, const struct tcp_opts *o, uint32_t old_snd_nxt, bool reuse)
+{
+	const struct tern_tcp_conf *conf = &w->conf.tcp;
+	uint32_t iss, ts_off;
+	struct conn *c;
+	int rc;
+
+	choose_isn(w, s, reuse, old_snd_nxt, &iss, &ts_off);
+	c = passive_insert(w, s, iss, ts_off);
+	if (!c)
+		return STAT_DROP_LISTEN;
+	STAT_INC(w, TFO_PASSIVE);
+	STAT_INC(w, PASSIVE_OPENS);
+	w->tfo_pending++;
+	c->flags |= C_TFO | C_SYNACK;
+	c->irs = s->seq;
+	c->ts_recent = o->tsval;
+	c->ts_recent_ms = c->last_rx_ms = w->now_ms;
+	c->rcv_mss = mss_offer(w, l, c->ifidx, c->af);
+	tcp_negotiate(w, c, o->has_mss ? RTE_MAX(o->mss, 1u) : 0, common_features(w, o), o->ws);
+	c->rcv_nxt = c->last_ack = s->seq + 1;
+	c->rcv_adv = c->rcv_nxt + RTE_MIN(c->rcv_buf, 65535u);
+	c->snd_wl1 = s->seq;
+	c->snd_wl2 = c->snd_una;
+	c->snd_wnd = c->max_wnd = s->wnd; /* unscaled on a SYN */
+	c->misc_at = w->now_us + ((uint64_t)conf->rto_init_ms * 1000 << (conf->synack_retries + 1));
+	acceptq_add(l, c);
+	tcp_mark(c, P_ACCEPTABLE | P_OUTPUT);
+	s->seq++;
+	s->flags &= ~TCP_SYN;
+	rc = tcp_data(w, c, s);
+	tcp_timer_sync(w, c);
+	return rc;
+}
+
+static int
+listen_syn(struct worker *w, struct tern_listener *l, struct seg *s, struct timewait *tw)
+{
+	const bool half_full = l->half_n >= l->half_max;
+	uint32_t old_snd_nxt = 0, iss, ts_off;
+	const bool reuse = tw != NULL;
+	struct tcp_opts o = {0};
+	struct tcp_reply p;
+	struct request *r;
+	uint8_t opt[40], tfo[20];
+	unsigned int tfo_len = 0;
+	int rc;
+
+	if (l->accept_n >= l->accept_max) {
+		STAT_INC(w, LISTEN_OVERFLOWS);
+		STAT_INC(w, LISTEN_DROPS);
+		return STAT_DROP_LISTEN;
+	}
+	tcp_opt_parse(s->opt, s->optlen, true, &o);
+	if (half_full && l->cookie_mode == TERN_COOKIE_NEVER) {
+		STAT_INC(w, REQQ_FULL_DROP);
+		STAT_INC(w, LISTEN_DROPS);
+		return STAT_DROP_LISTEN;
+	}
+	if (tw) {
+		STAT_INC(w, TW_RECYCLED);
+		old_snd_nxt = tw->snd_nxt;
+		tcp_timewait_free(w, tw);
+	}
+	if (half_full || l->cookie_mode == TERN_COOKIE_ALWAYS) {
+		if (half_full)
+			STAT_INC(w, REQQ_FULL_COOKIES);
+		return send_cookie(w, l, s, &o);
+	}
+	if (unlikely(l->tfo_max) && tcp_tfo_syn(w, l, s, tfo, &tfo_len) == TFO_YES)
+		return fastopen(w, l, s, &o, old_snd_nxt, reuse);
+	r = request_new(w, l, s);
+	if (unlikely(!r)) {
+		STAT_INC(w, LISTEN_DROPS);
+		return STAT_DROP_LISTEN;
+	}
+	choose_isn(w, s, reuse, old_snd_nxt, &iss, &ts_off);
+	r->rcv_nxt = s->seq + 1;
+	r->snd_nxt = iss + 1;
+	r->ts_off = ts_off;
+	r->ts_recent = o.tsval;
+	r->feat = common_features(w, &o);
+	r->snd_ws = o.ws;
+	r->ecn = (s->flags & TCP_ECN_FLAGS) == TCP_ECN_FLAGS && w->conf.tcp.ecn != TERN_ECN_OFF;
+	r->mss = o.has_mss ? RTE_MAX(o.mss, 1u) : 0;
+	tcp_set_state(w, &r->o, TERN_SYN_RECEIVED);
+	request_arm(w, r);
+	synack_hdr(w, r, &p, opt);
+	if (unlikely(tfo_len)) {
+		memcpy(opt + p.optlen, tfo, tfo_len);
+		p.optlen += tfo_len;
+	}
+	rc = tcp_reply(w, s, &p);
+	return rc; /* if it could not go out, the timer sends it */
 }
 
 int

@@ -265,6 +265,7 @@ emit(struct worker *w, struct conn *c, uint8_t flags, uint32_t seq, struct rte_m
 	uint64_t sum = 0;
 	uint8_t opt[40], *p;
 	struct rte_mbuf *m;
+	uint32_t ignored;
 	uint16_t hlen;
 
 	if (unlikely(!link_tx_room(ifc, 1)))
@@ -278,6 +279,8 @@ emit(struct worker *w, struct conn *c, uint8_t flags, uint32_t seq, struct rte_m
 		h.ack = c->rcv_nxt;
 	if (unlikely(flags & TCP_SYN)) {
 		h.optlen = syn_options(w, c, opt);
+		if (unlikely(c->flags & C_TFO && c->state == TERN_SYN_SENT))
+			h.optlen += tcp_tfo_offer(w, c, opt + h.optlen, &ignored);
 		h.wnd = RTE_MIN(tcp_rcv_space(c), 65535u); /* never scaled on a SYN: RFC 7323 2.2 */
 		if (seq_gt(c->rcv_nxt + h.wnd, c->rcv_adv))
 			c->rcv_adv = c->rcv_nxt + h.wnd;
@@ -320,10 +323,10 @@ emit(struct worker *w, struct conn *c, uint8_t flags, uint32_t seq, struct rte_m
 	return true;
 }
 
-void
+bool
 tcp_send_ctl(struct worker *w, struct conn *c, uint8_t flags, uint32_t seq)
 {
-	emit(w, c, flags, seq, NULL, 0, 0); /* lost like any packet when there is no room */
+	return emit(w, c, flags, seq, NULL, 0, 0); /* lost like any packet when there is no room */
 }
 
 /* Account for [seq, end) being sent. */
@@ -355,15 +358,21 @@ output_syn(struct worker *w, struct conn *c)
 {
 	const bool ack = c->state == TERN_SYN_RECEIVED;
 	const uint8_t ecn = w->conf.tcp.ecn == TERN_ECN_ON && !c->backoff ? TCP_ECN_FLAGS : 0;
+	uint8_t opt[40];
+	uint32_t data = 0;
 
 	if (c->snd_nxt != c->iss) /* the SYN is out; only an ACK may be due */
 		return !(c->pend & P_ACK) || emit(w, c, TCP_ACK, c->snd_max, NULL, 0, 0);
-	if (!emit(w, c, ack ? TCP_SYN | TCP_ACK : TCP_SYN | ecn, c->iss, NULL, 0, 0))
+	if (unlikely(c->flags & C_TFO))
+		tcp_tfo_offer(w, c, opt, &data);
+	if (!emit(w, c, ack ? TCP_SYN | TCP_ACK : TCP_SYN | ecn, c->iss, c->snd_head, 0, data))
 		return false;
 	if (seq_gt(c->snd_max, c->iss))
 		STAT_INC(w, SYN_RETRANS);
-	c->snd_nxt = c->iss + 1;
-	sent_range(w, c, c->iss, c->iss + 1);
+	c->snd_nxt = c->iss + 1 + data;
+	sent_range(w, c, c->iss, c->snd_nxt);
+	if (unlikely(data))
+		tcp_snd_advance(c);
 	return true;
 }
 
@@ -407,8 +416,12 @@ corked(const struct conn *c)
 bool
 tcp_output(struct worker *w, struct conn *c)
 {
-	if (c->state == TERN_SYN_SENT || c->state == TERN_SYN_RECEIVED)
-		return output_syn(w, c);
+	if (c->state == TERN_SYN_SENT || c->state == TERN_SYN_RECEIVED) {
+		if (!(c->flags & C_TFO) || c->state == TERN_SYN_SENT)
+			return output_syn(w, c);
+		if (!tcp_tfo_synack(w, c)) /* and data after it */
+			return false;
+	}
 	if (c->state == TERN_CLOSED)
 		return true;
 	/* SACK blocks have no room beside full segments of data: they go ahead. */

@@ -88,6 +88,16 @@ enter_recovery(struct worker *w, struct conn *c)
 }
 
 void
+tcp_snd_accepted(struct conn *c, uint32_t n)
+{
+	free_acked(c, n);
+	c->snd_una += n;
+	c->snd_nxt = c->snd_max = c->snd_una;
+	c->snd_cur = c->snd_head;
+	c->snd_cur_seq = c->snd_una - c->snd_head_off;
+}
+
+void
 tcp_congestion(struct worker *w, struct conn *c)
 {
 	if (c->flags & C_RECOVERY)
@@ -204,8 +214,15 @@ tcp_rto_fired(struct worker *w, struct conn *c)
 {
 	STAT_INC(w, TIMEOUTS);
 	c->flags &= ~(C_RTT | C_RECOVERY);
-	if (c->state == TERN_SYN_SENT || c->state == TERN_SYN_RECEIVED) {
+	if (c->state == TERN_SYN_RECEIVED && c->flags & C_TFO) {
+		c->flags |= C_SYNACK;
+	} else if (c->state == TERN_SYN_SENT || c->state == TERN_SYN_RECEIVED) {
 		c->snd_nxt = c->iss;
+		if (unlikely(c->flags & C_TFO)) {
+			tcp_tfo_hole(w, c);
+			c->snd_cur = c->snd_head;
+			c->snd_cur_seq = c->iss + 1;
+		}
 	} else {
 		c->ssthresh = RTE_MAX((c->snd_max - c->snd_una) / 2, 2u * c->mss); /* RFC 5681 (4) */
 		c->cwnd = c->mss;

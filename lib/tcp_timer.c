@@ -106,7 +106,7 @@ rto_due(struct worker *w, struct conn *c)
 		link_neigh_suspect(w, c->neigh);
 		tcp_mark(c, P_STALLED);
 	}
-	if (c->flags & C_PERSIST || (c->snd_wnd == 0 && c->snd_queued && c->snd_una != c->iss)) {
+	if (c->flags & C_PERSIST || (c->snd_wnd == 0 && c->snd_queued && c->snd_una != c->iss && c->state != TERN_SYN_RECEIVED)) {
 		tcp_send_probe(w, c); /* one that finds no room is repeated like a lost one */
 		tcp_rto_start(w, c);
 		return;

@@ -84,6 +84,7 @@ struct tern_tcp_conf {
 	uint32_t snd_buf, rcv_buf; /* bytes per connection [262144 each] */
 	/* The path may make them larger, up to [4194304, 6291456]; what is below snd_buf, rcv_buf means no larger. */
 	uint32_t snd_buf_max, rcv_buf_max;
+	uint8_t fastopen_key[16];  /* of Fast Open cookies; servers behind one address share it [random] */
 	uint64_t buf_mem;	   /* bytes a worker may add to its connections' buffers [n_mbufs * 512] */
 	uint32_t somaxconn;	   /* cap on a listener's accept queue [4096] */
 	uint32_t max_syn_backlog;  /* cap on a listener's half-open queue [4096] */
@@ -193,6 +194,9 @@ void tern_listener_close(struct tern_listener *l);
 void tern_listener_cookies(struct tern_listener *l, enum tern_cookie_mode mode);
 /** Cap the MSS a listener offers and its connections send; 0: the interface's. @return 0 or -EINVAL (below 64). */
 int tern_listener_maxseg(struct tern_listener *l, uint16_t mss);
+/** Take data that comes with a SYN (RFC 7413), of at most max_pending connections of this worker that have not completed
+ *  the handshake; 0 [default]: none. The data may come twice over two connections: only for requests that may. */
+void tern_listener_fastopen(struct tern_listener *l, unsigned int max_pending);
 struct tern_worker *tern_listener_worker(struct tern_listener *l);
 
 /* --- client ------------------------------------------------------------------------------------------------- */
@@ -206,6 +210,11 @@ struct tern_worker *tern_listener_worker(struct tern_listener *l);
  */
 int tern_connect(struct tern_worker *w, const struct tern_endpoint *local, const struct tern_endpoint *remote,
 		 const struct tern_ops *ops, void *user, struct tern_conn **c);
+
+/** As tern_connect() and tern_send(): the data goes with the SYN when an earlier connection brought a cookie of that server
+ *  (RFC 7413), else after the handshake. @return the bytes of data taken, or an error of either. */
+int tern_connect_fastopen(struct tern_worker *w, const struct tern_endpoint *local, const struct tern_endpoint *remote,
+			  const struct tern_ops *ops, void *user, const void *data, size_t len, struct tern_conn **c);
 
 /* --- both --------------------------------------------------------------------------------------------------- */
 

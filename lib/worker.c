@@ -54,6 +54,8 @@ worker_conf_defaults(struct tern_conf *conf)
 	def32(&t->rcv_buf_max, 6 << 20);
 	t->snd_buf_max = RTE_MAX(t->snd_buf_max, t->snd_buf);
 	t->rcv_buf_max = RTE_MAX(t->rcv_buf_max, t->rcv_buf);
+	if (sodium_is_zero(t->fastopen_key, sizeof(t->fastopen_key)))
+		randombytes_buf(t->fastopen_key, sizeof(t->fastopen_key));
 	if (!t->buf_mem)
 		t->buf_mem = (uint64_t)conf->n_mbufs * 512; /* a quarter of what they hold */
 	def32(&t->somaxconn, 4096);
@@ -119,6 +121,7 @@ worker_create(struct worker **out, const struct tern_conf *conf, unsigned int in
 	rc = rc ? rc : pool_init(&w->timewaits[0], conf->max_timewait, TW_SIZE4, node);
 	rc = rc ? rc : pool_init(&w->timewaits[1], conf->max_timewait, TW_SIZE6, node);
 	rc = rc ? rc : portset_init(w);
+	rc = rc ? rc : tcp_tfo_init(w);
 	w->cookie_epoch = now_us / COOKIE_PERIOD_US;
 	worker_set_time(w, now_us);
 	rc = rc ? rc : link_init(w, conf->max_neighbours);
@@ -169,6 +172,7 @@ worker_destroy(struct worker *w)
 		free(l);
 	}
 	portset_fini(w);
+	tcp_tfo_fini(w);
 	pool_fini(&w->conns);
 	pool_fini(&w->rares);
 	pool_fini(&w->requests);

@@ -76,6 +76,8 @@ struct worker {
 	struct tern_listener *lhash[256];
 	uint32_t n_listeners, reserved_requests;
 	uint32_t accept_queued, half_open;
+	uint32_t tfo_pending; /* Fast Open connections without the final ACK */
+	struct tfo_peer *tfo_peers;
 	uint64_t buf_granted; /* sum of conn_rare.buf_grant */
 	uint8_t rcv_ws;	      /* window scale that conf.tcp.rcv_buf_max needs */
 	uint32_t n_connects, local_next; /* which local address connect takes */

@@ -1058,6 +1058,7 @@ check_empty(struct node *n)
 	CHECK_EQ(w->timewaits[1].avail, w->timewaits[1].total);
 	CHECK_EQ(w->portset_pool.avail, w->portset_pool.total);
 	CHECK_EQ(w->buf_granted, 0);
+	CHECK_EQ(w->tfo_pending, 0);
 	CHECK_EQ(w->table.count, 0);
 	CHECK_EQ(w->accept_queued, 0);
 	CHECK_EQ(w->half_open, 0);
