@@ -35,6 +35,7 @@
 #define N_MBUFS 4096
 #define ROUNDS_MAX 1000 /* without time moving: more is a worker that spins */
 #define ETH 14
+#define EPOCH_US 1000000000ull /* the caller's 0: at 0 itself "never" would look recent to the worker */
 
 /* An option that a socket remembers, so that it can be set before there is a connection and be inherited by accept(). */
 enum opt {
@@ -186,6 +187,7 @@ flush(void)
 static void
 set_time(uint64_t now_us)
 {
+	now_us += EPOCH_US;
 	if (now_us > now)
 		now = now_us;
 	worker_set_time(w, now);
@@ -239,7 +241,9 @@ be_input(const void *ip, size_t len, uint64_t now_us)
 static uint64_t
 be_next_timer(void)
 {
-	return worker_next_us(w);
+	const uint64_t at = worker_next_us(w);
+
+	return at == UINT64_MAX ? at : at - EPOCH_US;
 }
 
 /* --- start and end -------------------------------------------------------------------------------------------- */
@@ -335,9 +339,9 @@ be_init(const char *flags, uint64_t now_us)
 	memcpy(conf.ifs[0].gw4, conf.ifs[0].addr4, 2);
 	memcpy(&mac, our_mac, 6);
 	memset(socks, 0, sizeof(socks));
-	now = now_us;
+	now = now_us + EPOCH_US;
 	rc = worker_conf_defaults(&conf);
-	rc = rc ? rc : worker_create(&w, &conf, 0, 0, mp, now_us);
+	rc = rc ? rc : worker_create(&w, &conf, 0, 0, mp, now);
 	if (rc)
 		return rc;
 	rc = link_iface_init(&w->ifs[0], 0, &conf.ifs[0], &mac, 1500);
@@ -695,6 +699,8 @@ be_send(int h, const void *buf, size_t len, int flags)
 	st = state_of(s);
 	if (st == TERN_SYN_SENT || st == TERN_SYN_RECEIVED)
 		return -EAGAIN;
+	if (flags & MSG_OOB)
+		return tern_send_urgent(s->c, buf, len);
 	return flags & MSG_MORE ? tern_send_more(s->c, buf, len) : tern_send(s->c, buf, len);
 }
 
@@ -777,6 +783,8 @@ be_pollev(int h)
 		ev |= POLLIN | POLLRDNORM | POLLRDHUP;
 	if (s->left_off < s->left_len || (s->c && tern_recv_queued(s->c)))
 		ev |= POLLIN | POLLRDNORM;
+	if (s->c && tern_urgent_left(s->c))
+		ev |= POLLPRI;
 	if (s->shut_wr || !s->c || tern_send_space(s->c) >= tern_send_queued(s->c) / 2)
 		ev |= POLLOUT | POLLWRNORM;
 	return ev;

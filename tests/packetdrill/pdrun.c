@@ -31,7 +31,7 @@
 #include "pd_stack.h"
 #include "script.h"
 
-#define START_US 1000000000000ull
+#define START_US 0ull
 #define PEER_ISS 0xfffffff0u
 #define QUEUE 1024
 #define PACKET_MAX 65536

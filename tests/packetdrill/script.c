@@ -379,10 +379,10 @@ call(struct reader *r, struct event *e)
 	const size_t n = strcspn(r->p, "( \t\n");
 	char last = ',';
 
-	if (n == 0 || n >= sizeof(e->name) || r->p[n] != '(')
+	if (n == 0 || n >= sizeof(e->name) || r->p[n + strspn(r->p + n, " ")] != '(')
 		return bad(r, "packet or system call expected");
 	memcpy(e->name, r->p, n);
-	r->p += n + 1;
+	r->p += n + strspn(r->p + n, " ") + 1;
 	e->kind = E_CALL;
 	while (last == ',') {
 		char *arg;
