@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
+#include <rte_branch_prediction.h>
 #include <rte_byteorder.h>
 
 static inline uint64_t
@@ -36,6 +37,15 @@ cksum_odd(uint64_t sum)
 	const uint16_t s = cksum_fold(sum);
 
 	return (uint16_t)(s << 8 | s >> 8);
+}
+
+static inline uint64_t
+cksum_32(uint64_t sum, const uint8_t *p)
+{
+	uint64_t v[4];
+
+	memcpy(v, p, 32);
+	return cksum_add(cksum_add(cksum_add(cksum_add(sum, v[0]), v[1]), v[2]), v[3]);
 }
 
 static inline uint64_t
@@ -76,11 +86,13 @@ cksum_bytes(const void *data, uint32_t n)
 		}
 		sum = cksum_add(a, b);
 	}
+	for (; n >= 32; n -= 32, p += 32)
+		sum = cksum_32(sum, p);
 	for (; n >= 8; n -= 8, p += 8) {
 		memcpy(&v, p, 8);
 		sum = cksum_add(sum, v);
 	}
-	return cksum_tail(sum, p, n);
+	return likely(n == 0) ? sum : cksum_tail(sum, p, n);
 }
 
 /* Copy n bytes and sum them. */
@@ -91,11 +103,17 @@ cksum_copy(void *to, const void *from, uint32_t n)
 	uint8_t *q = to;
 	uint64_t sum = 0, v;
 
+	for (; n >= 32; n -= 32, p += 32, q += 32) {
+		memcpy(q, p, 32);
+		sum = cksum_32(sum, p);
+	}
 	for (; n >= 8; n -= 8, p += 8, q += 8) {
 		memcpy(&v, p, 8);
 		memcpy(q, &v, 8);
 		sum = cksum_add(sum, v);
 	}
+	if (likely(n == 0))
+		return sum;
 	memcpy(q, p, n);
 	return cksum_tail(sum, p, n);
 }

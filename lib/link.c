@@ -60,6 +60,8 @@ init_addr4(struct iface *ifc, const struct tern_if_conf *conf)
 	ifc->laddr4 = rte_cpu_to_be_32(first);
 	ifc->count4 = count;
 	ifc->mask4 = rte_cpu_to_be_32(UINT32_MAX << (32 - conf->prefix4));
+	if (conf->prefix4 < 31)
+		ifc->bcast4 = ifc->laddr4 | ~ifc->mask4;
 	memcpy(&ifc->gw4, conf->gw4, 4);
 	return 0;
 }

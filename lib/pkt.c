@@ -12,11 +12,10 @@
 #include <rte_branch_prediction.h>
 #include "cksum.h"
 #include "link.h"
-#include "pkt.h"
+#include "pkt_plain.h"
 #include "stats.h"
 
 #define L2_LEN RTE_ETHER_HDR_LEN
-#define L4_PLAIN (L2_LEN + sizeof(struct rte_ipv4_hdr))
 #define ICMP_HDR_LEN 8 /* of ICMPv6, too; and as long as a fragment header */
 #define EXT_MAX 8      /* RFC 8504 5.3 lets a node limit the count; each may occur once, destination options twice */
 
@@ -149,23 +148,6 @@ ip4_cksum_ok(const struct rte_mbuf *m, const struct rte_ipv4_hdr *ip, uint32_t h
 
 /* --- TCP ---------------------------------------------------------------------------------------------------- */
 
-static inline void
-seg_tcp(struct seg *s, const struct rte_tcp_hdr *th, uint32_t hlen, uint32_t l4_len)
-{
-	s->kind = PKT_TCP;
-	s->flow.lport = th->dst_port;
-	s->flow.rport = th->src_port;
-	s->flags = th->tcp_flags;
-	s->seq = rte_be_to_cpu_32(th->sent_seq);
-	s->ack = rte_be_to_cpu_32(th->recv_ack);
-	s->wnd = rte_be_to_cpu_16(th->rx_win);
-	s->urp = rte_be_to_cpu_16(th->tcp_urp);
-	s->optlen = hlen - sizeof(*th);
-	s->opt = (const uint8_t *)(th + 1);
-	s->data_off = s->l4_off + hlen;
-	s->len = l4_len - hlen;
-}
-
 static inline int
 parse_tcp(struct rte_mbuf *m, struct seg *s, uint32_t l4_len)
 {
@@ -203,28 +185,10 @@ ip4_options_ok(const uint8_t *p, uint32_t n)
 	return true;
 }
 
-/* The broadcast address of the interface's subnet; a /31 or /32 has none (RFC 3021). */
-static inline bool
-ip4_subnet_bcast(const struct iface *ifc, uint32_t a)
-{
-	const uint32_t host = ~ifc->mask4;
-
-	return ((a ^ ifc->laddr4) & ifc->mask4) == 0 && (a & host) == host && rte_be_to_cpu_32(host) > 1;
-}
-
-/* No unicast source: this network, loopback, multicast, reserved and broadcast (RFC 1122 3.2.1.3, RFC 6890 2.2.2). */
-static inline bool
-ip4_source_martian(const struct iface *ifc, uint32_t a)
-{
-	const uint8_t top = rte_be_to_cpu_32(a) >> 24;
-
-	return top == 0 || top == 127 || top >= 224 || ip4_subnet_bcast(ifc, a);
-}
-
 static __rte_noinline int
 ip4_not_for_us(const struct iface *ifc, uint32_t dst)
 {
-	return rte_be_to_cpu_32(dst) >> 24 >= 224 || ip4_subnet_bcast(ifc, dst) ? STAT_DROP_MARTIAN : STAT_DROP_IP_ADDR;
+	return rte_be_to_cpu_32(dst) >> 24 >= 224 || (ifc->bcast4 && dst == ifc->bcast4) ? STAT_DROP_MARTIAN : STAT_DROP_IP_ADDR;
 }
 
 static inline int
@@ -412,70 +376,13 @@ parse6(const struct iface *ifc, struct rte_mbuf *m, struct seg *s, bool l2_group
 
 /* ------------------------------------------------------------------------------------------------------------ */
 
-/*
- * Nearly every frame: TCP over IPv4 without options, all of it in one segment, nothing wrong with it. @return false when
- * that is not so and somebody has to look closer.
- */
-static inline bool
-parse_plain(const struct iface *ifc, struct rte_mbuf *m, struct seg *s)
-{
-	const uint64_t mac_mask = RTE_BE64(0xffffffffffff0000), group = RTE_BE64(0x0100); /* of the source */
-	const uint64_t rx = m->ol_flags & (RTE_MBUF_F_RX_IP_CKSUM_MASK | RTE_MBUF_F_RX_L4_CKSUM_MASK);
-	const uint8_t *p = rte_pktmbuf_mtod(m, const uint8_t *);
-	const struct rte_tcp_hdr *th = (const struct rte_tcp_hdr *)(p + L4_PLAIN);
-	uint64_t dst, ours, w0, w1;
-	uint32_t type, frag, w2, total, l4, hlen;
-
-	if (unlikely(m->nb_segs != 1 || m->data_len < L4_PLAIN + sizeof(*th)))
-		return false;
-	memcpy(&dst, p, 8);
-	memcpy(&ours, &ifc->mac, 8);
-	memcpy(&type, p + 12, 4);
-	memcpy(&w0, p + L2_LEN, 8);
-	memcpy(&w1, p + L2_LEN + 8, 8);
-	memcpy(&w2, p + L2_LEN + 16, 4);
-	memcpy(&frag, p + L2_LEN + 6, 4);
-	total = p[L2_LEN + 2] << 8 | p[L2_LEN + 3];
-	l4 = total - sizeof(struct rte_ipv4_hdr);
-	hlen = (th->data_off >> 4) * 4;
-	if (unlikely(((dst ^ (ours & mac_mask)) & (mac_mask | group)) | ((type ^ RTE_BE32(0x08004500)) & RTE_BE32(0xffffff00)) |
-		     ((frag ^ RTE_BE32(IPPROTO_TCP)) & RTE_BE32(0x3fff00ff))))
-		return false;
-	if (unlikely(L2_LEN + total > m->data_len || hlen < sizeof(*th) || hlen > l4 || total < sizeof(struct rte_ipv4_hdr)))
-		return false;
-	s->flow.addr.laddr4 = w2;
-	memcpy(&s->flow.addr.raddr4, p + L2_LEN + 12, 4);
-	if (unlikely(!iface_has4(ifc, w2) || ip4_source_martian(ifc, s->flow.addr.raddr4) || s->flow.addr.raddr4 == w2))
-		return false;
-	if (likely(rx == 0)) {
-		const uint64_t addrs = (uint64_t)s->flow.addr.raddr4 + w2;
-
-		if (unlikely(cksum_fold(cksum_add(cksum_add(w0, w1), w2)) != 0xffff ||
-			     cksum_fold(cksum_add(cksum_bytes(th, l4), addrs + rte_cpu_to_be_32(IPPROTO_TCP << 16 | l4))) != 0xffff))
-			return false;
-	} else if (rx != (RTE_MBUF_F_RX_IP_CKSUM_GOOD | RTE_MBUF_F_RX_L4_CKSUM_GOOD)) {
-		return false;
-	}
-	trim(m, L2_LEN + total);
-	s->flow.af = 4;
-	s->tos = p[L2_LEN + 1];
-	s->ttl = p[L2_LEN + 8];
-	s->l4_off = L4_PLAIN;
-	s->ip_len = total;
-	seg_tcp(s, th, hlen, l4);
-	return true;
-}
-
 int
 pkt_parse(const struct iface *ifc, struct rte_mbuf *m, struct seg *s)
 {
 	const struct rte_ether_hdr *eth;
 	bool l2_group;
 
-	s->m = m;
-	s->ifidx = ifc->idx;
-	s->l3_off = L2_LEN;
-	if (likely(parse_plain(ifc, m, s)))
+	if (pkt_parse_plain(ifc, m, s))
 		return 0;
 	if (unlikely(!need(m, L2_LEN)))
 		return STAT_DROP_RUNT;

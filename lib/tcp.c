@@ -318,8 +318,7 @@ bad_destination(const struct worker *w, const struct tern_endpoint *r)
 		if (link_is_local(ifc, r->af, r->addr))
 			return true; /* our own: there is no loopback */
 		memcpy(&a, r->addr, 4);
-		if (r->af == 4 && ifc->laddr4 && ifc->mask4 != 0xffffffff && !((a ^ ifc->laddr4) & ifc->mask4) &&
-		    (a | ifc->mask4) == 0xffffffff)
+		if (r->af == 4 && a == ifc->bcast4)
 			return true; /* directed broadcast */
 	}
 	return false;

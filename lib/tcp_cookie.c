@@ -10,6 +10,7 @@
  */
 #include <string.h>
 #include <sodium.h>
+#include "siphash.h"
 #include "tcp.h"
 
 #define MAC_BITS 28
@@ -31,18 +32,8 @@ message_flow(struct message *m, const struct flow *f)
 	const unsigned int n = f->af == 4 ? 8 : 32;
 
 	memcpy(m->bytes, &f->addr, n);
-	memcpy(m->bytes + n, &f->lport, 2);
-	memcpy(m->bytes + n + 2, &f->rport, 2);
+	memcpy(m->bytes + n, &f->lport, 4); /* and rport */
 	m->len = n + 4;
-}
-
-static uint64_t
-siphash(const struct message *m, const void *key)
-{
-	uint64_t h;
-
-	crypto_shorthash_siphash24((unsigned char *)&h, m->bytes, m->len, key);
-	return h;
 }
 
 void
@@ -52,7 +43,7 @@ tcp_isn(struct worker *w, const struct flow *f, uint32_t *iss, uint32_t *ts_off)
 	uint64_t h;
 
 	message_flow(&m, f);
-	h = siphash(&m, w->secret);
+	h = siphash24(m.bytes, m.len, w->secret);
 	*iss = (uint32_t)h + (uint32_t)(w->now_us >> 2); /* the 4 us clock: MUST-8, SHLD-1 */
 	*ts_off = h >> 32;
 }
@@ -66,7 +57,7 @@ cookie(const struct worker *w, const struct flow *f, uint32_t irs, unsigned int 
 	memcpy(m.bytes + m.len, &irs, 4);
 	m.bytes[m.len + 4] = mss_idx;
 	m.len += 5;
-	return which << 31 | mss_idx << MAC_BITS | (siphash(&m, w->cookie_key[which]) & MAC_MASK);
+	return which << 31 | mss_idx << MAC_BITS | (siphash24(m.bytes, m.len, w->cookie_key[which]) & MAC_MASK);
 }
 
 uint32_t

@@ -150,8 +150,17 @@ emit_ts(uint8_t *p, uint32_t tsval, uint32_t tsecr)
 unsigned int
 tcp_opt_emit_syn(uint8_t *opt, const struct tcp_opts *o)
 {
-	uint8_t *p = emit(opt, OPT_MSS, 4);
+	uint8_t *p = opt;
 
+	if (likely(o->sack_ok && o->has_ts && o->has_ws)) {
+		put32(p, 0x02040000 | o->mss);
+		put32(p + 4, 0x0402080a);
+		put32(p + 8, o->tsval);
+		put32(p + 12, o->tsecr);
+		put32(p + 16, 0x01030300 | o->ws);
+		return 20;
+	}
+	p = emit(p, OPT_MSS, 4);
 	*p++ = o->mss >> 8;
 	*p++ = o->mss & 0xff;
 	if (o->sack_ok || o->has_ts) {

@@ -13,6 +13,7 @@
 #include <rte_log.h>
 #include <rte_prefetch.h>
 #include <sodium.h>
+#include "pkt_plain.h"
 #include "tcp.h"
 #include "trace.h"
 
@@ -200,20 +201,13 @@ count_and_free(struct worker *w, struct rte_mbuf *m, int reason)
 	rte_pktmbuf_free(m);
 }
 
-/* Stage A for one frame; true when it is a TCP segment for stages B and C. */
-static bool
-stage_parse(struct worker *w, const struct iface *ifc, struct rte_mbuf *m, struct seg *s)
+/* What is not plain. */
+static __rte_noinline bool
+parse_other(struct worker *w, const struct iface *ifc, struct rte_mbuf *m, struct seg *s)
 {
-	int rc;
+	int rc = pkt_parse(ifc, m, s);
 
-	if (unlikely(w->trace_pkt != NULL))
-		w->trace_pkt(w, m, false);
-	rc = pkt_parse(ifc, m, s);
-	if (unlikely(rc)) {
-		count_and_free(w, m, rc);
-		return false;
-	}
-	if (unlikely(s->kind != PKT_TCP)) {
+	if (rc == 0 && s->kind != PKT_TCP) {
 		m = link_input(w, s);
 		if (!m)
 			return false;
@@ -222,11 +216,22 @@ stage_parse(struct worker *w, const struct iface *ifc, struct rte_mbuf *m, struc
 			link_input(w, s);
 			return false;
 		}
-		if (rc || s->kind == PKT_FRAG) {
-			count_and_free(w, m, rc ? rc : STAT_DROP_FRAG);
-			return false;
-		}
+		if (rc == 0 && s->kind == PKT_FRAG)
+			rc = STAT_DROP_FRAG;
 	}
+	if (rc)
+		count_and_free(w, m, rc);
+	return rc == 0;
+}
+
+/* Stage A for one frame; true when it is a TCP segment for stages B and C. */
+static inline bool
+stage_parse(struct worker *w, const struct iface *ifc, struct rte_mbuf *m, struct seg *s)
+{
+	if (unlikely(w->trace_pkt != NULL))
+		w->trace_pkt(w, m, false);
+	if (unlikely(!pkt_parse_plain(ifc, m, s)) && !parse_other(w, ifc, m, s))
+		return false;
 	s->hash = table_hash(&w->table, &s->flow);
 	table_prefetch_bucket(&w->table, s->hash);
 	return true;

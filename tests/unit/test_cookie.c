@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* SYN cookies (RFC 4987 3.6) as the wire sees them. */
+#include <sodium.h>
 #include "harness.h"
+#include "siphash.h"
 
 #define PERIOD (64 * SEC) /* a secret's time (tcp.h) */
 
@@ -24,6 +26,23 @@ cookie_syn(void)
 	CHECK_EQ(STAT(COOKIES_SENT), sent + 1);
 	CHECK_EQ(W->half_open, 0);
 	return f;
+}
+
+/* The inlined SipHash is libsodium's. */
+static void
+test_siphash(void)
+{
+	uint8_t msg[64], key[crypto_shorthash_KEYBYTES], want[8];
+	unsigned int n;
+	uint64_t h;
+
+	for (n = 0; n <= sizeof(msg); n++) {
+		randombytes_buf(msg, sizeof(msg));
+		randombytes_buf(key, sizeof(key));
+		crypto_shorthash_siphash24(want, msg, n, key);
+		h = siphash24(msg, n, key);
+		CU_ASSERT_EQUAL(memcmp(&h, want, 8), 0);
+	}
 }
 
 static void
@@ -318,6 +337,7 @@ int
 main(int argc, char **argv)
 {
 	static CU_TestInfo tests[] = {
+		{"SipHash as libsodium", test_siphash},
 		{"round trip", test_round_trip},
 		{"MSS", test_mss},
 		{"options by timestamp", test_options},
