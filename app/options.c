@@ -445,6 +445,8 @@ static const struct opt opts[] = {
 	NUM("tern", "port", T_U16, port, 1, 65535, "80", "port to listen on"),
 	CALL("tern", "listen-addr", "ADDR", set_listen, NULL, "listen on this address only; default: on every one"),
 	CALL("tern", "backlog", "N", set_backlog, "1024", "connections that may wait for accept"),
+	NUM("tern", "fastopen", T_U32, fastopen, 0, 1 << 20, NULL,
+	    "take data that comes with SYNs (RFC 7413), of N connections not confirmed yet; 0: do not"),
 	NUM("tern", "max-conns", T_U32, conf.max_conns, 1, 1 << 27, "16384", "connections per worker"),
 	NUM("tern", "max-requests", T_U32, conf.max_requests, 8, 1 << 27, "65536", "half-open requests per worker"),
 	NUM("tern", "max-timewait", T_U32, conf.max_timewait, 0, 1 << 30, NULL,

@@ -21,6 +21,7 @@ struct options {
 	uint16_t port;
 	struct tern_endpoint listen; /* af 0: every address */
 	int32_t backlog;
+	uint32_t fastopen;
 	uint32_t keepalive_s;
 	bool trace, prefault;
 	uint32_t stats_s, duration_s, drain_ms;

@@ -189,6 +189,7 @@ role_listen(struct stack *s, struct tern_worker *w, const struct tern_ops *ops, 
 						      : "");
 			return rc;
 		}
+		tern_listener_fastopen(l[i], o->fastopen);
 	}
 	return 0;
 }

@@ -24,6 +24,37 @@ test_page() {
 	want_counter TcpOutRsts -eq 0
 }
 
+# The kernel's client: a cookie with the first connection, the request in the SYN of the next ones (RFC 7413).
+test_fastopen() {
+	tern_serve --role http --root "$LIB_TMP/www" --fastopen 16
+	for host in $HOST "[$HOST6]"; do
+		for i in 1 2 3; do
+			in_ns curl -sS --tcp-fastopen --max-time 10 -o "$LIB_TMP/page" "http://$host/index.html" || fail "curl $i"
+			same_sha "$LIB_TMP/www/index.html" "$LIB_TMP/page"
+		done
+	done
+	tern_end
+	want_counter TcpExtTCPFastOpenCookieReqd -eq 2
+	want_counter TcpExtTCPFastOpenPassive -eq 4
+	want_counter TcpExtTCPFastOpenPassiveFail -eq 0
+}
+
+# The kernel asks for ECN and gets it; a transfer with it is right.
+test_ecn() {
+	in_ns sysctl -qw net.ipv4.tcp_ecn=1 || fail "sysctl"
+	tern_serve --role http --root "$LIB_TMP/www"
+	ip netns exec "$NS" timeout 20 tcpdump -i dtap0 -n -w "$LIB_TMP/ecn.pcap" 2>/dev/null &
+	LIB_PIDS+=($!)
+	sleep 1
+	in_ns curl -sS --max-time 30 -o "$LIB_TMP/got" "http://$HOST/10m.bin" || fail "curl"
+	same_sha "$LIB_TMP/www/10m.bin" "$LIB_TMP/got"
+	sleep 1
+	tern_end
+	[ "$(tshark -r "$LIB_TMP/ecn.pcap" -Y 'tcp.flags == 0x052' 2>/dev/null | wc -l)" -ge 1 ] || fail "no SYN-ACK with ECE"
+	[ "$(tshark -r "$LIB_TMP/ecn.pcap" -Y "ip.src == $HOST && ip.dsfield.ecn == 2" 2>/dev/null | wc -l)" -ge 1000 ] ||
+		fail "data is not marked ECT(0)"
+}
+
 test_file_10mb() {
 	tern_serve --role http --root "$LIB_TMP/www"
 	for host in $HOST "[$HOST6]"; do
