@@ -17,6 +17,7 @@
 
 #define FLOOD_MBUFS 8191u
 #define FLOOD_BURST 32u
+#define FLOOD_ROUNDS 4u       /* bursts a poll at most: more than a server's worker takes meanwhile */
 #define FLOOD_NET 0xcb007100u /* 203.0.113.0, RFC 5737 */
 #define FLOOD_GW (FLOOD_NET + 2)
 #define ASK_US 100000u /* between ARP requests */
@@ -39,7 +40,9 @@ static struct {
 	uint32_t per_s, dst;
 	uint16_t dst_port;
 	bool resolved;
-	struct rte_ether_addr peer;
+	struct syn template;
+	uint32_t ip_sum, tcp_sum; /* of the template's words */
+	uint64_t rng;
 	uint64_t start_us, asked_us;
 	uint64_t sent, answers, full;
 } f;
@@ -100,6 +103,25 @@ ask(uint64_t now_us)
 	send_one(m);
 }
 
+static void
+make_template(const struct rte_ether_addr *peer)
+{
+	struct syn *s = &f.template;
+
+	*s = (struct syn){
+		.eth = {.dst_addr = *peer, .src_addr = own, .ether_type = RTE_BE16(RTE_ETHER_TYPE_IPV4)},
+		.ip = {.version_ihl = 0x45, .time_to_live = 64, .next_proto_id = IPPROTO_TCP, .dst_addr = f.dst},
+		.tcp = {.dst_port = f.dst_port, .tcp_flags = RTE_TCP_SYN_FLAG, .rx_win = RTE_BE16(64240)},
+		.mss = {2, 4, 1460 >> 8, 1460 & 0xff},
+	};
+	s->ip.total_length = rte_cpu_to_be_16(sizeof(*s) - sizeof(s->eth));
+	s->tcp.data_off = (sizeof(s->tcp) + sizeof(s->mss)) << 2;
+	f.ip_sum = rte_raw_cksum(&s->ip, sizeof(s->ip));
+	f.tcp_sum = rte_ipv4_phdr_cksum(&s->ip, 0) + rte_raw_cksum(&s->tcp, sizeof(s->tcp) + sizeof(s->mss));
+	f.rng = rte_rand() | 1;
+	f.resolved = true;
+}
+
 /* Learn the server's MAC, answer its requests for the gateway. @return true when m was sent back. */
 static bool
 arp_input(struct rte_mbuf *m)
@@ -108,8 +130,7 @@ arp_input(struct rte_mbuf *m)
 
 	if (m->data_len < sizeof(*a))
 		return false;
-	f.peer = a->arp.arp_data.arp_sha;
-	f.resolved = true;
+	make_template(&a->arp.arp_data.arp_sha);
 	if (a->arp.arp_opcode != RTE_BE16(RTE_ARP_OP_REQUEST) || a->arp.arp_data.arp_tip != RTE_BE32(FLOOD_GW))
 		return false;
 	a->eth.dst_addr = a->arp.arp_data.arp_tha = a->arp.arp_data.arp_sha;
@@ -126,45 +147,75 @@ receive(void)
 {
 	struct rte_mbuf *m[FLOOD_BURST];
 	const unsigned int n = rte_eth_rx_burst(f.port_id, 0, m, FLOOD_BURST);
-	unsigned int i;
+	unsigned int i, k = 0;
 
+	for (i = 0; i < n; i++)
+		rte_prefetch0(rte_pktmbuf_mtod(m[i], void *));
 	for (i = 0; i < n; i++) {
 		const struct rte_ether_hdr *eth = rte_pktmbuf_mtod(m[i], struct rte_ether_hdr *);
 
 		if (eth->ether_type == RTE_BE16(RTE_ETHER_TYPE_ARP) && arp_input(m[i]))
 			continue;
 		f.answers += eth->ether_type == RTE_BE16(RTE_ETHER_TYPE_IPV4);
-		rte_pktmbuf_free(m[i]);
+		m[k++] = m[i];
 	}
+	rte_pktmbuf_free_bulk(m, k);
 }
 
+static uint16_t
+fold(uint32_t sum)
+{
+	sum = (sum & 0xffff) + (sum >> 16);
+	return ~(sum + (sum >> 16));
+}
+
+/* The template with another source and sequence number; sums are of words as they lie in memory (RFC 1071 2 (B)). */
 static void
 fill(struct rte_mbuf *m)
 {
 	struct syn *s = (struct syn *)rte_pktmbuf_append(m, sizeof(*s));
-	const uint64_t r = rte_rand();
+	uint32_t addr, words;
+	uint64_t r;
 
-	*s = (struct syn){
-		.eth = {.dst_addr = f.peer, .src_addr = own, .ether_type = RTE_BE16(RTE_ETHER_TYPE_IPV4)},
-		.ip = {.version_ihl = 0x45, .time_to_live = 64, .next_proto_id = IPPROTO_TCP, .dst_addr = f.dst},
-		.tcp = {.dst_port = f.dst_port, .tcp_flags = RTE_TCP_SYN_FLAG, .rx_win = RTE_BE16(64240)},
-		.mss = {2, 4, 1460 >> 8, 1460 & 0xff},
-	};
-	s->ip.total_length = rte_cpu_to_be_16(sizeof(*s) - sizeof(s->eth));
-	s->ip.src_addr = rte_cpu_to_be_32(FLOOD_NET + 4 + (r >> 48) % 251);
-	s->ip.hdr_checksum = rte_ipv4_cksum(&s->ip);
-	s->tcp.src_port = rte_cpu_to_be_16(1024 + (r >> 32 & 0xffff) % 64512);
+	f.rng ^= f.rng << 13; /* xorshift64 */
+	f.rng ^= f.rng >> 7;
+	f.rng ^= f.rng << 17;
+	r = f.rng;
+	*s = f.template;
+	addr = rte_cpu_to_be_32(FLOOD_NET + 4 + ((r >> 48) * 251 >> 16));
+	s->ip.src_addr = addr;
+	s->tcp.src_port = rte_cpu_to_be_16(1024 + ((r >> 32 & 0xffff) * 64512 >> 16));
 	s->tcp.sent_seq = (uint32_t)r;
-	s->tcp.data_off = (sizeof(s->tcp) + sizeof(s->mss)) << 2;
-	s->tcp.cksum = rte_ipv4_udptcp_cksum(&s->ip, &s->tcp);
+	words = (addr & 0xffff) + (addr >> 16);
+	s->ip.hdr_checksum = fold(f.ip_sum + words);
+	s->tcp.cksum = fold(f.tcp_sum + words + s->tcp.src_port + (s->tcp.sent_seq & 0xffff) + (s->tcp.sent_seq >> 16));
+}
+
+/* @return how many went out. */
+static unsigned int
+send_burst(unsigned int n)
+{
+	struct rte_mbuf *m[FLOOD_BURST];
+	unsigned int i, sent;
+
+	if (rte_pktmbuf_alloc_bulk(f.mp, m, n))
+		return 0;
+	for (i = 0; i < n; i++)
+		fill(m[i]);
+	sent = rte_eth_tx_burst(f.port_id, 0, m, n);
+	f.sent += sent;
+	if (sent < n) {
+		f.full++;
+		rte_pktmbuf_free_bulk(&m[sent], n - sent);
+	}
+	return sent;
 }
 
 void
 flood_poll(uint64_t now_us, bool stopping)
 {
-	struct rte_mbuf *m[FLOOD_BURST];
 	uint64_t due;
-	unsigned int i, n;
+	unsigned int round, n;
 
 	if (!f.per_s)
 		return;
@@ -178,18 +229,11 @@ flood_poll(uint64_t now_us, bool stopping)
 		return;
 	}
 	due = (now_us - f.start_us) * f.per_s / 1000000;
-	if (due <= f.sent)
-		return;
-	n = RTE_MIN(due - f.sent, FLOOD_BURST);
-	if (rte_pktmbuf_alloc_bulk(f.mp, m, n))
-		return;
-	for (i = 0; i < n; i++)
-		fill(m[i]);
-	i = rte_eth_tx_burst(f.port_id, 0, m, n);
-	f.sent += i;
-	if (i < n) {
-		f.full++;
-		rte_pktmbuf_free_bulk(&m[i], n - i);
+	for (round = 0; round < FLOOD_ROUNDS && f.sent < due; round++) {
+		n = RTE_MIN(due - f.sent, FLOOD_BURST);
+		if (send_burst(n) < n)
+			break;
+		receive();
 	}
 }
 
