@@ -8,7 +8,7 @@ set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
 PACKAGES=(build-essential pkg-config meson ninja-build libdpdk-dev dpdk libnuma-dev libsodium-dev libcunit1-dev
-	clang-format git ca-certificates
+	clang-format git ca-certificates gnuplot-nox valgrind
 	iproute2 iputils-ping ethtool nftables tcpdump tshark curl nginx-light apache2-utils netcat-openbsd
 	python3 util-linux procps kmod)
 
