@@ -40,7 +40,7 @@
 /* An option that a socket remembers, so that it can be set before there is a connection and be inherited by accept(). */
 enum opt {
 	O_NODELAY, O_QUICKACK, O_KEEPALIVE, O_KEEPIDLE, O_KEEPINTVL, O_KEEPCNT, O_USER_TIMEOUT, O_SNDBUF, O_RCVBUF,
-	O_TTL, O_TOS, O_CORK, O_MAXSEG, O_REUSEADDR, O_V6ONLY, O_PLAIN, N_OPTS = O_PLAIN + 8,
+	O_TTL, O_TOS, O_CORK, O_MAXSEG, O_FASTOPEN, O_REUSEADDR, O_V6ONLY, O_PLAIN, N_OPTS = O_PLAIN + 8,
 };
 
 struct sock {
@@ -501,6 +501,16 @@ be_bind(int h, const struct sockaddr *a, socklen_t l)
 	return 0;
 }
 
+static void
+apply_listener_options(struct sock *s)
+{
+	for (unsigned int i = 0; i < 2; i++)
+		if (s->l[i]) {
+			tern_listener_maxseg(s->l[i], s->opt[O_MAXSEG]);
+			tern_listener_fastopen(s->l[i], s->opt[O_FASTOPEN]);
+		}
+}
+
 static int
 be_listen(int h, int backlog)
 {
@@ -522,14 +532,14 @@ be_listen(int h, int backlog)
 	for (unsigned int tries = 0; s->local.port == 0 && tries < 1; tries++)
 		s->local.port = htons(32768 + worker_rand(w) % 28000);
 	rc = tern_listen((struct tern_worker *)w, &s->local, backlog, &listen_ops, s, &s->l[0]);
-	if (rc == 0)
-		tern_listener_maxseg(s->l[0], s->opt[O_MAXSEG]);
+	apply_listener_options(s);
 	if (rc || s->local.af == 4 || s->opt[O_V6ONLY])
 		return rc;
 	e4 = (struct tern_endpoint){.af = 4, .port = s->local.port};
 	if (memcmp(s->local.addr, (uint8_t[16]){0}, 16) == 0 &&
 	    tern_listen((struct tern_worker *)w, &e4, backlog, &listen_ops, s, &s->l[1]))
 		s->l[1] = NULL; /* someone else has it */
+	apply_listener_options(s);
 	return 0;
 }
 
@@ -824,6 +834,7 @@ static const struct optmap {
 	{IPPROTO_TCP, TCP_QUICKACK, O_QUICKACK, TERN_OPT_QUICKACK, 1, INT32_MIN, INT32_MAX},
 	{IPPROTO_TCP, TCP_CORK, O_CORK, TERN_OPT_CORK, 0, INT32_MIN, INT32_MAX},
 	{IPPROTO_TCP, TCP_MAXSEG, O_MAXSEG, TERN_OPT_MAXSEG, 536, 64, 32767},
+	{IPPROTO_TCP, TCP_FASTOPEN, O_FASTOPEN, TERN_NONE, 0, 0, INT32_MAX},
 	{IPPROTO_TCP, TCP_KEEPIDLE, O_KEEPIDLE, TERN_OPT_KEEPIDLE_S, 7200, 1, 32767},
 	{IPPROTO_TCP, TCP_KEEPINTVL, O_KEEPINTVL, TERN_OPT_KEEPINTVL_S, 75, 1, 32767},
 	{IPPROTO_TCP, TCP_KEEPCNT, O_KEEPCNT, TERN_OPT_KEEPCNT, 9, 1, 127},
@@ -861,9 +872,7 @@ apply_one(struct sock *s, const struct optmap *o)
 {
 	uint32_t v = s->opt[o->kept];
 
-	for (unsigned int i = 0; o->tern == TERN_OPT_MAXSEG && i < 2; i++)
-		if (s->l[i])
-			tern_listener_maxseg(s->l[i], v);
+	apply_listener_options(s);
 	if (!s->c || o->tern == TERN_NONE)
 		return;
 	if (o->tern == TERN_OPT_SNDBUF || o->tern == TERN_OPT_RCVBUF)
