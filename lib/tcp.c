@@ -82,6 +82,7 @@ tcp_conn_new(struct worker *w, const struct flow *f, uint32_t hash, uint8_t ifid
 	c->keep_idle_s = 7200; /* MUST-28 */
 	c->keep_intvl_s = 75;
 	c->keep_cnt = 9;
+	c->last_data_ms = w->now_ms - conf->delack_ms; /* no pause before the first data, and none just came */
 	c->quickack = conf->no_quickack ? QUICKACK_OFF : QUICKACK_MAX;
 	if (conf->no_nagle)
 		c->feat |= F_NODELAY;

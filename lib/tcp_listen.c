@@ -560,6 +560,7 @@ fastopen(struct worker *w, struct tern_listener *l, struct seg *s, const struct 
 	tcp_mark(c, P_ACCEPTABLE | P_OUTPUT);
 	s->seq++;
 	s->flags &= ~TCP_SYN;
+	s->len = RTE_MIN(s->len, c->rcv_adv - c->rcv_nxt);
 	rc = tcp_data(w, c, s);
 	tcp_timer_sync(w, c);
 	return rc;
