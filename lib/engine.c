@@ -61,7 +61,8 @@ engine_handover(struct worker *w, const struct seg *s)
 
 	if (owner == w->index)
 		return false;
-	w->stats[STAT_IN_SEGS]--; /* the owner counts it */
+	if (s->kind == PKT_TCP)
+		w->stats[STAT_IN_SEGS]--; /* the owner counts it */
 	give(w->tern->engines[w->index], owner, s->m, s->ifidx);
 	return true;
 }
@@ -74,6 +75,8 @@ engine_handover_rss(struct worker *w, const struct seg *s)
 	struct engine *e = w->tern->engines[w->index];
 	bool taken;
 
+	if (unlikely(s->kind != PKT_TCP)) /* an ICMP error: its own addresses chose the queue */
+		return engine_handover(w, s);
 	if (e->checked >= STEER_CHECKS && s->m->ol_flags & RTE_MBUF_F_RX_RSS_HASH)
 		return false;
 	taken = engine_handover(w, s);

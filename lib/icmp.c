@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * ICMP and ICMPv6: echo replies, neighbour discovery, errors. One answer at most per packet received, only to unicast,
- * never to an error (RFC 1122 3.2.2, RFC 4443 2.4), so there is nothing to rate-limit. Checksums are always verified.
+ * ICMP and ICMPv6: echo replies, neighbour discovery, errors (for TCP: tcp_icmp.c). One answer at most per packet received,
+ * only to unicast, never to an error (RFC 1122 3.2.2, RFC 4443 2.4), so there is nothing to rate-limit. Checksums are
+ * always verified.
  *
  * Neighbour discovery (RFC 4861) of a host with fixed addresses: solicitations sent and answered, advertisements taken.
  * Not done: duplicate address detection, router discovery, redirects, multicast listener reports.
  */
+#include <errno.h>
 #include <netinet/in.h>
 #include <rte_icmp.h>
 #include "icmp.h"
@@ -25,19 +27,125 @@ enum {
 	ICMP4_EXCEEDED = 11,
 	ICMP4_PARAM = 12
 };
-enum { ICMP6_ECHO = 128, ICMP6_ECHO_REPLY, ND_SOLICIT = 135, ND_ADVERT = 136 };
+enum {
+	ICMP6_UNREACH = 1,
+	ICMP6_TOO_BIG = 2,
+	ICMP6_EXCEEDED = 3,
+	ICMP6_PARAM = 4,
+	ICMP6_ECHO = 128,
+	ICMP6_ECHO_REPLY,
+	ND_SOLICIT = 135,
+	ND_ADVERT = 136
+};
 
 /* --- errors and echo ---------------------------------------------------------------------------------------- */
 
+/* What an error is to TCP: RFC 9293 3.9.2.2, RFC 5461 2. @return false: nothing. */
+static bool
+classify4(const uint8_t *h, struct tcp_icmp *e)
+{
+	e->kind = ICMP_SOFT;
+	e->err = -EHOSTUNREACH;
+	switch (h[0]) {
+	case ICMP4_UNREACH:
+		if (h[1] == 4) {
+			e->kind = ICMP_TOO_BIG;
+			e->mtu = h[6] << 8 | h[7];
+		} else if (h[1] == 2 || h[1] == 3) { /* protocol, port */
+			e->kind = ICMP_HARD;
+			e->err = h[1] == 2 ? -ENOPROTOOPT : -ECONNREFUSED;
+		} else if (h[1] == 0 || h[1] == 6) { /* network */
+			e->err = -ENETUNREACH;
+		}
+		return true;
+	case ICMP4_EXCEEDED:
+		return true;
+	case ICMP4_PARAM:
+		e->err = -EPROTO;
+		return true;
+	}
+	return false; /* source quench is ignored (MUST-55), so are redirects: routes are configured */
+}
+
+static bool
+classify6(const uint8_t *h, struct tcp_icmp *e)
+{
+	e->kind = ICMP_SOFT;
+	e->err = -EHOSTUNREACH;
+	switch (h[0]) {
+	case ICMP6_UNREACH:
+		if (h[1] == 4) {
+			e->kind = ICMP_HARD;
+			e->err = -ECONNREFUSED;
+		} else if (h[1] == 0) {
+			e->err = -ENETUNREACH;
+		} else if (h[1] == 1) {
+			e->err = -EACCES;
+		}
+		return true;
+	case ICMP6_TOO_BIG:
+		e->kind = ICMP_TOO_BIG;
+		e->mtu = (uint32_t)h[4] << 24 | h[5] << 16 | h[6] << 8 | h[7];
+		return true;
+	case ICMP6_EXCEEDED:
+		return true;
+	case ICMP6_PARAM:
+		e->kind = h[1] == 1 ? ICMP_HARD : ICMP_SOFT; /* next header: they have no TCP */
+		e->err = -EPROTO;
+		return true;
+	}
+	return false;
+}
+
+/* The quoted datagram's IP header, behind the ICMP header: ours, TCP, unfragmented. @return its length, 0: it is not. */
+static uint32_t
+quoted_ip(const struct iface *ifc, const struct seg *s, struct tcp_icmp *e)
+{
+	const struct rte_ipv4_hdr *ip4 = pkt_at(s->m, s->l4_off + HDR_LEN, sizeof(*ip4));
+	const struct rte_ipv6_hdr *ip6 = pkt_at(s->m, s->l4_off + HDR_LEN, sizeof(*ip6));
+
+	e->flow.af = s->flow.af;
+	if (s->flow.af == 4) {
+		if (!ip4 || ip4->version_ihl >> 4 != 4 || rte_ipv4_hdr_len(ip4) < sizeof(*ip4) ||
+		    ip4->next_proto_id != IPPROTO_TCP || ip4->fragment_offset & RTE_BE16(RTE_IPV4_HDR_OFFSET_MASK) ||
+		    !iface_has4(ifc, ip4->src_addr))
+			return 0;
+		e->flow.addr.laddr4 = ip4->src_addr;
+		e->flow.addr.raddr4 = ip4->dst_addr;
+		e->ip_len = rte_be_to_cpu_16(ip4->total_length);
+		return rte_ipv4_hdr_len(ip4);
+	}
+	if (!ip6 || *(const uint8_t *)ip6 >> 4 != 6 || ip6->proto != IPPROTO_TCP ||
+	    !iface_has6(ifc, ip6->src_addr))
+		return 0;
+	memcpy(e->flow.addr.laddr6, ip6->src_addr, 16);
+	memcpy(e->flow.addr.raddr6, ip6->dst_addr, 16);
+	e->ip_len = sizeof(*ip6) + rte_be_to_cpu_16(ip6->payload_len);
+	return sizeof(*ip6);
+}
+
 /*
- * The seam for errors about our own packets. The quoted datagram starts HDR_LEN bytes behind s->l4_off. Until TCP takes
- * them (as soft errors, sequence checked: RFC 5927) they are counted and dropped: no connection depends on ICMP.
+ * An error about a packet of ours, which it quotes with at least 8 bytes of TCP header (RFC 792, RFC 1122 3.2.2): ports and
+ * sequence number. What is no answer to a TCP segment is counted and dropped.
  */
 static int
 icmp_error(struct worker *w, const struct seg *s)
 {
+	const uint8_t *h = pkt_at(s->m, s->l4_off, HDR_LEN), *tcp;
+	struct tcp_icmp e = {0};
+	uint32_t hlen;
+
 	STAT_INC(w, UNREACH_RX);
-	return STAT_DROP_ICMP;
+	if (!(s->flow.af == 4 ? classify4(h, &e) : classify6(h, &e)))
+		return STAT_DROP_ICMP;
+	hlen = quoted_ip(&w->ifs[s->ifidx], s, &e);
+	tcp = hlen && s->len >= HDR_LEN + hlen + 8 ? pkt_at(s->m, s->l4_off + HDR_LEN + hlen, 8) : NULL;
+	if (!tcp)
+		return STAT_DROP_ICMP;
+	memcpy(&e.flow.lport, tcp, 2);
+	memcpy(&e.flow.rport, tcp + 2, 2);
+	e.seq = (uint32_t)tcp[4] << 24 | tcp[5] << 16 | tcp[6] << 8 | tcp[7];
+	return tcp_icmp_input(w, s, &e);
 }
 
 /*

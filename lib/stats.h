@@ -78,6 +78,11 @@
 	X(NEIGH_FULL, "NeighTableFull", "no neighbour entry could be made")                                            \
 	X(ECHO_REPLY, "IcmpOutEchoReps", "ICMP and ICMPv6 echo replies sent")                                          \
 	X(REASM_OK, "IpReasmOKs", "datagrams reassembled")                                                             \
+	X(ICMP_SOFT, "TernIcmpSoft", "ICMP errors remembered for a connection (RFC 1122 4.2.3.9)")                     \
+	X(ICMP_ABORT, "TernIcmpAbort", "opens ended by an ICMP error")                                                 \
+	X(PMTU_DOWN, "TernPmtuLowered", "segments made smaller by ICMP (RFC 1191, RFC 8201)")                          \
+	X(PMTU_BLACKHOLE, "TernPmtuBlackHole", "segments made smaller: full-sized ones time out (RFC 4821)")           \
+	X(PMTU_UP, "TernPmtuRaised", "full-sized segments tried again")                                                \
 	X(RST_RATELIMIT, "TernRstRateLimited", "RST or ACK answers not sent: rate limit")                              \
 	X(UNREACH_RX, "IcmpInDestUnreachs", "ICMP errors received")
 
@@ -95,6 +100,7 @@
 	X(DROP_FRAG, "DropFrag", "bad, overlapping or unfinished fragment, or no room to reassemble")                  \
 	X(DROP_ARP, "DropArp", "malformed or foreign ARP")                                                             \
 	X(DROP_ICMP, "DropIcmp", "malformed or unhandled ICMP")                                                        \
+	X(DROP_ICMP_SEQ, "DropIcmpSeq", "ICMP error that quotes no segment of ours in flight (RFC 5927)")              \
 	X(DROP_NEIGH, "DropNeighFull", "no neighbour entry, queue full or resolution failed")                          \
 	X(DROP_TCP_HDR, "DropTcpHdr", "TCP header too short or data offset out of range")                              \
 	X(DROP_TCP_CSUM, "DropTcpCsum", "bad TCP checksum")                                                            \

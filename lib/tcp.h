@@ -122,6 +122,11 @@ struct conn_rare {
 	/* tcp_buf.c */
 	uint32_t buf_grant; /* of snd_buf and rcv_buf, bytes beyond the configured */
 	uint32_t tune_seq, tune_us, tune_space; /* this round trip's start, what the last one delivered */
+	/* tcp_icmp.c */
+	uint64_t raise_us; /* when mss_full is tried again */
+	uint64_t soft_us;  /* when soft_err was heard */
+	int32_t soft_err;
+	uint16_t mss_full; /* conn.mss before it was lowered; 0: it is not */
 };
 
 /** Full connection. Grouped by cache line: 0 receive fast, 1-2 send fast, then queues, timers, recovery, rest. */
@@ -366,6 +371,24 @@ unsigned int tcp_sack_blocks(struct conn *c, uint8_t *opt, unsigned int room);
 /** [left, right) came again: the next ACK says so. */
 void tcp_dsack(struct conn *c, uint32_t left, uint32_t right);
 void tcp_queue_free(struct rte_mbuf *m);
+
+/* tcp_icmp.c */
+enum icmp_kind { ICMP_SOFT, ICMP_HARD, ICMP_TOO_BIG };
+/** An ICMP error and the segment of ours that it quotes. */
+struct tcp_icmp {
+	struct flow flow;
+	uint32_t seq, ip_len; /* quoted: sequence number, length of the datagram */
+	uint32_t mtu;	      /* ICMP_TOO_BIG; 0: the router doesn't say */
+	int err;	      /* the others: negative errno */
+	uint8_t kind;	      /* enum icmp_kind */
+};
+int tcp_icmp_input(struct worker *w, const struct seg *s, const struct tcp_icmp *e);
+/** Full-sized segments may be what does not get through: make them smaller, and smaller again. */
+void tcp_pmtu_suspect(struct worker *w, struct conn *c, bool again);
+/** misc_at has come. @return false: it was not the path MTU's. */
+bool tcp_pmtu_timer(struct conn *c);
+/** What to give up with: an ICMP error since the last progress, or -ETIMEDOUT. */
+int tcp_soft_error(const struct conn *c);
 
 /* portset.c: local ports of one (local address, peer address, peer port) */
 /** Choose and reserve a port for f (lport 0) or reserve f->lport. Sets f->lport. @return 0, -EADDRNOTAVAIL, -EADDRINUSE. */

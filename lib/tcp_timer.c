@@ -55,7 +55,7 @@ give_up(struct worker *w, struct conn *c)
 	STAT_INC(w, ABORT_ON_TIMEOUT);
 	if (c->state != TERN_SYN_SENT)
 		tcp_send_ctl(w, c, TCP_RST | TCP_ACK, c->snd_max);
-	tcp_drop(w, c, -ETIMEDOUT);
+	tcp_drop(w, c, tcp_soft_error(c));
 }
 
 static void
@@ -106,6 +106,9 @@ rto_due(struct worker *w, struct conn *c)
 		link_neigh_suspect(w, c->neigh);
 		tcp_mark(c, P_STALLED);
 	}
+	if (c->backoff % (R1 + 1) == R1 && !(c->flags & C_PERSIST) && c->state != TERN_SYN_SENT &&
+	    c->state != TERN_SYN_RECEIVED)
+		tcp_pmtu_suspect(w, c, c->backoff > R1);
 	if (c->flags & C_PERSIST || (c->snd_wnd == 0 && c->snd_queued && c->snd_una != c->iss && c->state != TERN_SYN_RECEIVED)) {
 		tcp_send_probe(w, c); /* one that finds no room is repeated like a lost one */
 		tcp_rto_start(w, c);
@@ -127,7 +130,7 @@ tcp_timer(struct worker *w, struct conn *c)
 	}
 	if (c->rto_at && c->rto_at <= now)
 		rto_due(w, c);
-	if (c->misc_at && c->misc_at <= now)
+	if (c->misc_at && c->misc_at <= now && !tcp_pmtu_timer(c))
 		give_up(w, c);
 	if (c->keep_at && c->keep_at <= now)
 		keepalive_fired(w, c);

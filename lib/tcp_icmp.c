@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What ICMP says about our own segments. Anybody can send such a message, so one is believed only when it quotes a sequence
+ * number that is in flight (RFC 5927 4.1), and then it can do no more than this:
+ *
+ * - soft errors, and hard ones of a synchronised connection, are remembered and told when the connection gives up by itself
+ *   (RFC 1122 4.2.3.9, RFC 9293 MUST-56, RFC 5461 4). Hard errors end an open: SYN-SENT and half-open requests.
+ * - "too big" lowers the connection's segment size, never below what every host must take (RFC 791, RFC 8200 5), and what is
+ *   in flight is cut anew and sent at once. The congestion window stays: nothing was congested (RFC 1191 6.4).
+ *
+ * Where ICMP is filtered, full-sized segments that time out again and again are taken for a black hole and made smaller
+ * (RFC 4821 7.7). Ten minutes after the last lowering the full size is tried again (RFC 1191 6.3). The path's MTU is
+ * known to a connection, not to a destination: nothing one connection is told moves another.
+ */
+#include <errno.h>
+#include "tcp.h"
+
+#define PMTU_MIN4 576u	/* RFC 791 3.1: every host takes it */
+#define PMTU_MIN6 1280u /* RFC 8200 5 */
+#define PMTU_BASE4 1064u /* 1024 bytes of text: RFC 4821 7.2 */
+#define PMTU_RAISE_US 600000000ull /* RFC 1191 6.3, RFC 8201 4: 10 minutes */
+
+static uint32_t
+headers(const struct conn *c)
+{
+	return (c->af == 4 ? 40 : 60) + (c->feat & F_TS ? TCP_OPT_TS_LEN : 0);
+}
+
+/* The next lower of RFC 1191's table 7-1: for routers that don't say (mtu 0). */
+static uint32_t
+plateau(uint32_t len)
+{
+	static const uint16_t t[] = {32000, 17914, 8166, 4352, 2002, 1492, 1006};
+	unsigned int i;
+
+	for (i = 0; i < RTE_DIM(t); i++)
+		if (t[i] < len)
+			return t[i];
+	return PMTU_MIN4;
+}
+
+/* Is misc_at the time to try the full size again? */
+static bool
+raise_armed(const struct conn *c)
+{
+	return c->rare && c->rare->raise_us && c->misc_at == c->rare->raise_us &&
+	       !(c->state == TERN_FIN_WAIT_2 && c->flags & C_ORPHAN);
+}
+
+/* Segments fit mtu from now on, and what is in flight is sent again so. @return false: they did already. */
+static bool
+lower(struct worker *w, struct conn *c, uint32_t mtu)
+{
+	struct conn_rare *r;
+	uint32_t mss;
+
+	mtu = RTE_MAX(mtu, c->af == 4 ? PMTU_MIN4 : PMTU_MIN6);
+	mss = mtu - headers(c);
+	if (mss >= c->mss)
+		return false;
+	r = tcp_rare(c);
+	if (!r->mss_full)
+		r->mss_full = c->mss;
+	c->mss = mss;
+	if (!c->misc_at || raise_armed(c)) {
+		r->raise_us = w->now_us + PMTU_RAISE_US;
+		c->misc_at = r->raise_us;
+		tcp_timer_sync(w, c);
+	}
+	return true;
+}
+
+static void
+resend(struct conn *c)
+{
+	c->snd_nxt = c->snd_una;
+	c->snd_cur = c->snd_head;
+	c->snd_cur_seq = c->snd_una - c->snd_head_off;
+	if (!(c->flags & C_PERSIST))
+		c->rto_at = 0;
+	tcp_mark(c, P_OUTPUT);
+}
+
+bool
+tcp_pmtu_timer(struct conn *c)
+{
+	if (!raise_armed(c))
+		return false;
+	STAT_INC(c->w, PMTU_UP);
+	c->mss = c->rare->mss_full;
+	c->rare->mss_full = 0;
+	c->rare->raise_us = 0;
+	c->misc_at = 0;
+	return true;
+}
+
+void
+tcp_pmtu_suspect(struct worker *w, struct conn *c, bool again)
+{
+	const uint32_t base = c->af == 4 ? PMTU_BASE4 : PMTU_MIN6;
+
+	const uint32_t flight = c->snd_max - c->snd_una;
+
+	if (flight < c->mss || flight > c->snd_wnd) /* nothing large is lost, or their window was shrunk */
+		return;
+	if (lower(w, c, again ? PMTU_MIN4 : base))
+		STAT_INC(w, PMTU_BLACKHOLE);
+}
+
+int
+tcp_soft_error(const struct conn *c)
+{
+	return c->rare && c->rare->soft_err && c->rare->soft_us >= c->unacked_us ? c->rare->soft_err : -ETIMEDOUT;
+}
+
+static int
+too_big(struct worker *w, struct conn *c, const struct tcp_icmp *e)
+{
+	const uint32_t mtu = e->mtu ? e->mtu : plateau(e->ip_len);
+
+	if (c->state == TERN_SYN_SENT || c->state == TERN_SYN_RECEIVED || e->ip_len <= mtu)
+		return STAT_DROP_ICMP; /* no segment of ours was */
+	if (c->af == 6 && mtu < PMTU_MIN6) /* RFC 8201 4 */
+		return STAT_DROP_ICMP;
+	if (lower(w, c, mtu)) {
+		STAT_INC(w, PMTU_DOWN);
+		resend(c);
+	}
+	return SEG_DONE;
+}
+
+static int
+conn_icmp(struct worker *w, struct conn *c, const struct tcp_icmp *e)
+{
+	if (!seq_ge(e->seq, c->snd_una) || !seq_lt(e->seq, c->snd_max))
+		return STAT_DROP_ICMP_SEQ;
+	if (e->kind == ICMP_TOO_BIG)
+		return too_big(w, c, e);
+	if (e->kind == ICMP_HARD && c->state == TERN_SYN_SENT) {
+		STAT_INC(w, ICMP_ABORT);
+		tcp_drop(w, c, e->err);
+		return SEG_DONE;
+	}
+	STAT_INC(w, ICMP_SOFT);
+	tcp_rare(c)->soft_err = e->err;
+	c->rare->soft_us = w->now_us;
+	return SEG_DONE;
+}
+
+static int
+request_icmp(struct worker *w, struct request *r, const struct tcp_icmp *e)
+{
+	if (e->seq != r->snd_nxt - 1) /* the SYN-ACK */
+		return STAT_DROP_ICMP_SEQ;
+	if (e->kind != ICMP_HARD)
+		return STAT_DROP_ICMP; /* nobody to tell */
+	STAT_INC(w, ICMP_ABORT);
+	STAT_INC(w, ATTEMPT_FAILS);
+	tcp_request_free(w, r);
+	return SEG_DONE;
+}
+
+int
+tcp_icmp_input(struct worker *w, const struct seg *s, const struct tcp_icmp *e)
+{
+	struct tobj *o = table_lookup(&w->table, &e->flow, table_hash(&w->table, &e->flow));
+
+	if (!o) { /* errors are spread by the router's address, not by the connection's */
+		struct seg quoted = *s;
+
+		quoted.flow = e->flow;
+		return w->handover && w->handover(w, &quoted) ? SEG_TAKEN : STAT_DROP_ICMP_SEQ;
+	}
+	if (o->kind == TOBJ_CONN)
+		return conn_icmp(w, (struct conn *)o, e);
+	return o->kind == TOBJ_REQ ? request_icmp(w, (struct request *)o, e) : STAT_DROP_ICMP_SEQ;
+}
