@@ -62,6 +62,10 @@
 	X(BUF_PRESSURE, "TcpExtTCPMemoryPressures", "buffers not made larger: bound of the worker's memory")           \
 	X(RCV_COALESCE, "TcpExtTCPRcvCoalesce", "small segments copied into the previous buffer")                      \
 	X(CHALLENGE_ACK, "TcpExtTCPChallengeACK", "challenge ACKs sent (RFC 5961)")                                    \
+	X(SYN_CHALLENGE, "TcpExtTCPSYNChallenge", "SYNs in synchronised states")                                       \
+	X(ACK_SKIPPED_CHALLENGE, "TcpExtTCPACKSkippedChallenge", "challenge ACKs not sent: limits")                    \
+	X(ACK_SKIPPED_SEQ, "TcpExtTCPACKSkippedSeq", "ACKs of segments outside the window not sent: limit")            \
+	X(ACK_SKIPPED_PAWS, "TcpExtTCPACKSkippedPAWS", "ACKs of old timestamps not sent: limit")                       \
 	X(ABORT_ON_DATA, "TcpExtTCPAbortOnData", "closed with unread or late data: RST")                               \
 	X(ABORT_ON_CLOSE, "TcpExtTCPAbortOnClose", "aborted by the application")                                       \
 	X(ABORT_ON_TIMEOUT, "TcpExtTCPAbortOnTimeout", "given up after R2, keep-alive or orphan timeout")              \

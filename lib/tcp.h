@@ -50,6 +50,7 @@ struct request {
 	uint8_t snd_ws;
 	uint8_t retries;  /* SYN-ACKs sent again */
 	uint8_t deferred; /* the final ACK came when the accept queue was full */
+	uint8_t acks;	  /* sent because of segments outside the window */
 	bool ecn;
 };
 _Static_assert(sizeof(struct request) <= 128, "a half-open request is at most 128 bytes");
@@ -222,6 +223,8 @@ struct tern_listener {
 
 /* tcp_input.c */
 void tcp_input(struct worker *w, struct tobj *o, struct seg *s);
+/** May one more segment that belongs to no connection be answered now? */
+bool tcp_answer_allowed(struct worker *w);
 /** RST in answer to a segment without connection (RFC 9293 3.10.7.1), rate limited. @return SEG_TAKEN or a reason. */
 int tcp_reset_reply(struct worker *w, struct seg *s, int reason);
 

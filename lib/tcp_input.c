@@ -11,6 +11,7 @@
 #define RST_BURST 256u			   /* ... after a burst */
 #define CHALLENGE_PERIOD_MS 5000u	   /* RFC 5961 7: no more than 10 in any 5 s */
 #define CHALLENGE_MAX 10u
+#define CHALLENGE_ALL 1000u /* a second, half to one and a half of it: as Linux's tcp_challenge_ack_limit */
 #define PAWS_IDLE_MS (24u * 24 * 3600 * 1000) /* RFC 7323 5.5: ts_recent is void after 24 days */
 
 enum { GO_ON = -2 }; /* the next step */
@@ -21,8 +22,8 @@ seg_seqlen(const struct seg *s)
 	return s->len + !!(s->flags & TCP_SYN) + !!(s->flags & TCP_FIN);
 }
 
-static bool
-answer_allowed(struct worker *w)
+bool
+tcp_answer_allowed(struct worker *w)
 {
 	const uint64_t floor = w->now_us > RST_BURST * RST_INTERVAL_US ? w->now_us - RST_BURST * RST_INTERVAL_US : 0;
 
@@ -42,7 +43,7 @@ tcp_reset_reply(struct worker *w, struct seg *s, int reason)
 	struct tcp_reply r = {.ttl = w->conf.tcp.ttl, .flags = TCP_RST};
 	int rc;
 
-	if (s->flags & TCP_RST || !answer_allowed(w))
+	if (s->flags & TCP_RST || !tcp_answer_allowed(w))
 		return reason;
 	if (s->flags & TCP_ACK) {
 		r.seq = s->ack;
@@ -56,19 +57,57 @@ tcp_reset_reply(struct worker *w, struct seg *s, int reason)
 	return rc == SEG_TAKEN ? rc : reason;
 }
 
-/* An ACK that the peer did not earn with data: a budget per connection, so no counter is shared (CVE-2016-5696). */
-static void
-challenge_ack(struct worker *w, struct conn *c)
+/*
+ * An ACK that the peer did not earn with data: 10 in 5 s, which also ends loops of two ends that acknowledge each other. The
+ * budget is the connection's own, so that nobody learns from it about another one (CVE-2016-5696).
+ */
+static bool
+ack_allowed(struct worker *w, struct conn *c, enum stat skipped)
 {
 	if (w->now_ms - c->challenge_ms >= CHALLENGE_PERIOD_MS) {
 		c->challenge_ms = w->now_ms;
 		c->challenge = 0;
 	}
 	if (c->challenge >= CHALLENGE_MAX) {
-		STAT_INC(w, RST_RATELIMIT);
-		return;
+		w->stats[skipped]++;
+		return false;
 	}
 	c->challenge++;
+	return true;
+}
+
+/* The ACK of a segment that is not acceptable: RFC 9293 3.10.7.4, first. */
+static void
+unacceptable_ack(struct worker *w, struct conn *c, enum stat skipped)
+{
+	if (ack_allowed(w, c, skipped))
+		tcp_mark(c, P_ACK);
+}
+
+/* All connections' challenge ACKs in a second: a number that can't be known, so counting replies tells nothing. */
+static bool
+challenge_allowed(struct worker *w)
+{
+	if (w->now_ms - w->challenge_ms >= 1000) {
+		w->challenge_ms = w->now_ms;
+		w->challenge_left = CHALLENGE_ALL / 2 + (uint32_t)((worker_rand(w) >> 32) * CHALLENGE_ALL >> 32);
+	}
+	if (!w->challenge_left)
+		return false;
+	w->challenge_left--;
+	return true;
+}
+
+/* RFC 5961: whoever meant this knows the right number, and will say so. */
+static void
+challenge_ack(struct worker *w, struct conn *c)
+{
+	if (!ack_allowed(w, c, STAT_ACK_SKIPPED_CHALLENGE))
+		return;
+	if (!challenge_allowed(w)) {
+		STAT_INC(w, ACK_SKIPPED_CHALLENGE);
+		return;
+	}
 	STAT_INC(w, CHALLENGE_ACK);
 	tcp_mark(c, P_ACK);
 }
@@ -136,7 +175,7 @@ check_timestamp(struct worker *w, struct conn *c, const struct seg *s, const str
 	if (!o->has_ts)
 		return STAT_DROP_PAWS;
 	if (seq_lt(o->tsval, c->ts_recent) && w->now_ms - c->ts_recent_ms < PAWS_IDLE_MS) {
-		challenge_ack(w, c);
+		unacceptable_ack(w, c, STAT_ACK_SKIPPED_PAWS);
 		return STAT_DROP_PAWS;
 	}
 	return GO_ON;
@@ -166,6 +205,7 @@ check_sequence(struct worker *w, struct conn *c, struct seg *s)
 		s->seq++;
 	}
 	if (s->flags & TCP_SYN) { /* RFC 5961 4.2: whatever its sequence number */
+		STAT_INC(w, SYN_CHALLENGE);
 		challenge_ack(w, c);
 		return STAT_DROP_SEQ;
 	}
@@ -176,7 +216,7 @@ check_sequence(struct worker *w, struct conn *c, struct seg *s)
 		/* An old sequence number on the ACK of our FIN: nothing but that ACK is still of use. */
 		if (c->state == TERN_LAST_ACK && s->seq == c->rcv_nxt - 1 && s->ack == c->snd_max)
 			return GO_ON;
-		challenge_ack(w, c);
+		unacceptable_ack(w, c, STAT_ACK_SKIPPED_SEQ);
 		return STAT_DROP_SEQ;
 	}
 	if (seq_lt(s->seq, c->rcv_nxt)) { /* left of the window: cut what we have */

@@ -19,6 +19,8 @@
 #include <rte_byteorder.h>
 #include "tcp.h"
 
+#define REQUEST_ACKS 32u /* in a request's life of a minute: RFC 5961 7 has 10 in 5 s */
+
 static unsigned int
 port_hash(uint16_t port)
 {
@@ -306,11 +308,16 @@ synack_hdr(const struct worker *w, const struct request *r, struct tcp_reply *p,
 
 /* ACK in the name of a request: <SEQ=SND.NXT><ACK=RCV.NXT>. */
 static int
-request_ack(struct worker *w, const struct request *r, struct seg *s, int reason)
+request_ack(struct worker *w, struct request *r, struct seg *s, int reason)
 {
 	struct tcp_reply p = {.seq = r->snd_nxt, .ack = r->rcv_nxt, .flags = TCP_ACK, .ttl = w->conf.tcp.ttl,
 			      .wnd = RTE_MIN(w->conf.tcp.rcv_buf, 65535u) >> (r->feat & F_WS ? w->rcv_ws : 0)};
 
+	if (r->acks == REQUEST_ACKS) {
+		STAT_INC(w, ACK_SKIPPED_SEQ);
+		return reason;
+	}
+	r->acks++;
 	if (r->feat & F_TS) {
 		p.ts = true;
 		p.tsval = w->now_ms + r->ts_off;

@@ -141,6 +141,8 @@ tcp_timewait_input(struct worker *w, struct timewait *tw, struct seg *s)
 		arm(w, tw);
 	else if (s->len == 0 && !(s->flags & (TCP_SYN | TCP_FIN)) && s->seq == tw->rcv_nxt)
 		return STAT_DROP_TW; /* a plain duplicate ACK needs no answer */
+	else if (s->len == 0 && !(s->flags & (TCP_SYN | TCP_FIN)) && !tcp_answer_allowed(w))
+		return STAT_DROP_TW; /* two ends that disagree: no endless exchange of ACKs */
 	w->stats[STAT_DROP_TW]++;
 	rc = reack(w, tw, s);
 	return rc == SEG_TAKEN ? rc : SEG_DONE;

@@ -125,6 +125,7 @@ worker_create(struct worker **out, const struct tern_conf *conf, unsigned int in
 	rc = rc ? rc : tcp_tfo_init(w);
 	w->cookie_epoch = now_us / COOKIE_PERIOD_US;
 	worker_set_time(w, now_us);
+	w->challenge_ms = w->now_ms - 1000; /* a second begins */
 	rc = rc ? rc : link_init(w, conf->max_neighbours);
 	if (rc) {
 		worker_destroy(w);

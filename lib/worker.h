@@ -68,6 +68,7 @@ struct worker {
 	unsigned int index;
 	int node;
 	uint64_t rst_tokens_us; /* rate limit of RST and stray answers: token bucket in time */
+	uint32_t challenge_ms, challenge_left; /* challenge ACKs of this second */
 	uint64_t secret[2];	 /* SipHash key of ISN and timestamp offsets (RFC 6528) */
 	uint8_t cookie_key[2][16]; /* SYN cookies: current and previous secret */
 	uint64_t cookie_epoch;	   /* now_us / period of cookie_key[epoch & 1] */
