@@ -359,6 +359,10 @@ be_fini(void)
 	memset(socks, 0, sizeof(socks));
 	worker_destroy(w);
 	w = NULL;
+	if (rte_mempool_avail_count(mp) != N_MBUFS) {
+		fprintf(stderr, "tern: %u packet buffers were not given back\n", N_MBUFS - rte_mempool_avail_count(mp));
+		abort();
+	}
 }
 
 /* --- addresses ------------------------------------------------------------------------------------------------ */
