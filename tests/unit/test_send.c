@@ -266,6 +266,50 @@ test_delack_small_mss(void)
 	}
 }
 
+/* The packet of tern_send_mbuf()'s data, as the device gets it; the mbuf it points into. */
+static const struct rte_mbuf *
+shared_payload(const struct rte_mbuf *data)
+{
+	const struct rte_mbuf *m = W->ifs[0].n_tx ? W->ifs[0].tx[W->ifs[0].n_tx - 1] : NULL;
+
+	if (!CHECK(m && m->next && !m->next->next))
+		return NULL;
+	CHECK(RTE_MBUF_CLONED(m->next));
+	CHECK(rte_pktmbuf_mtod(m->next, char *) == rte_pktmbuf_mtod(data, char *));
+	return rte_mbuf_from_indirect(m->next);
+}
+
+/* Data given as an mbuf is sent out of that mbuf: the queue and each packet under way hold it, nothing is copied, and its
+ * last owner, the acknowledgement, frees it. */
+static void
+test_zero_copy(void)
+{
+	struct sock *s = fx_established();
+	const unsigned int before = rte_mempool_avail_count(bed.n[0].mp);
+	struct rte_mbuf *m = tern_mbuf_alloc(TW_(&bed.n[0]));
+	uint8_t *p;
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(m);
+	p = (uint8_t *)rte_pktmbuf_append(m, MSS);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(p);
+	for (uint32_t i = 0; i < MSS; i++)
+		p[i] = pat(1 + i);
+	CHECK_EQ(tern_send_mbuf(s->c, m), 0);
+	s->tx_pos += MSS;
+	CHECK_EQ(rte_mbuf_refcnt_read(m), 1);
+	worker_run(W);
+	CHECK(shared_payload(m) == m);
+	CHECK_EQ(rte_mbuf_refcnt_read(m), 2); /* the queue's and the packet's */
+	run();
+	CHECK_EQ(rte_mbuf_refcnt_read(m), 1); /* the device is done */
+	expect(ACK | PSH, 1, 1, MSS);
+	expect_at(ACK | PSH, 1, 1, MSS, 100 * MS, 2 * SEC); /* lost: sent again from the same bytes */
+	CHECK_EQ(rte_mbuf_refcnt_read(m), 1);
+	CHECK_EQ(rte_mempool_avail_count(bed.n[0].mp), before - 1);
+	tx(ACK, 1, 1 + MSS, 0);
+	CHECK_EQ(rte_mempool_avail_count(bed.n[0].mp), before);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -281,6 +325,7 @@ main(int argc, char **argv)
 		{"quick ACKs after a pause", test_quick_after_idle},
 		{"quick ACKs after loss", test_quick_after_loss},
 		{"quick ACKs switched off", test_quick_off},
+		{"zero copy", test_zero_copy},
 		{"delayed ACK of a smaller MSS", test_delack_small_mss},
 		CU_TEST_INFO_NULL,
 	};
