@@ -30,6 +30,7 @@ wire_start() {
 	local loss=$1 half_us=$(($2 * 500)) reorder=$3 profile
 	shift 3
 	profile="loss=$loss%,delay=${half_us}us,reorder=$reorder%/1ms,rate=$RATE,queue=300"
+	rm -f "$LIB_TMP/wire.out" # the last one's would pass for this one's
 	ip netns exec $NEAR "$TERN" "${EAL[@]}" -m 256 --file-prefix wire -l 0 --vdev net_tap0,iface=dtap0 "$@" -- --role wire \
 		--wire-idle-us 20 --stats-interval 0 --wire-a "$profile,seed=11" --wire-b "$profile,seed=12" \
 		>"$LIB_TMP/wire.out" 2>"$LIB_TMP/wire.err" &
@@ -58,6 +59,7 @@ tern_cell() { # WAY ROLE-ARGS... -- CELL...
 	shift
 	while [ "$1" != -- ]; do role+=("$1"); shift; done
 	shift
+	rm -f "$LIB_TMP/tern.out"
 	# its memif first: it makes the socket, in the abstract namespace of this network namespace
 	ip netns exec $NEAR "$TERN" "${EAL[@]}" -m 320 --file-prefix tern -l 1 --vdev net_memif0,role=server,rsize=12 -- \
 		"${role[@]}" --addr 192.0.2.1/24 --snd-buf 4194304 --rcv-buf 4194304 --stats-interval 0 --mbufs 65536 \
