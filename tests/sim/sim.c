@@ -752,8 +752,10 @@ judge(void)
 		s.ok += all && !c->err && !v->err;
 		s.failed += c->err || v->err;
 		/* Who closed before its SYN-ACK's ACK arrived has no handle to be told by, and the other never had one. */
-		if (!all && !p->accepted && !s.mild)
+		if (!all && !p->accepted && !s.mild && !c->err) {
+			s.failed++;
 			continue;
+		}
 		/* one end may have all and not know that the other has not; but not both */
 		if (!all && !c->err && !v->err)
 			fault("connection %u: bytes are missing and nobody was told: client %u/%u, server %u/%u%s", i, c->rx_pos,
