@@ -16,7 +16,7 @@ N=3000
 BUILD=${BUILD:-build}
 
 [ -z "$(missing valgrind)" ] || die "valgrind is missing: apt-get install valgrind"
-[ -f "$BUILD/build.ninja" ] || meson setup "$BUILD" --buildtype=release -Dtests=disabled >/dev/null
+[ -f "$BUILD/build.ninja" ] || meson setup "$BUILD" --buildtype=release -Db_lto=true -Dtests=disabled >/dev/null
 ninja -C "$BUILD" bench-tools >"$LIB_TMP/ninja.log" || { tail -20 "$LIB_TMP/ninja.log"; die "the build failed"; }
 
 instructions() { # CONNECTIONS PACKETS server|client

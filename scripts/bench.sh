@@ -12,7 +12,7 @@ cd "$(dirname "$0")/.."
 one_run() {
 	local seconds=$1 cpus mem
 	shift
-	[ -x build/app/tern ] || die "build/app/tern is missing: meson setup build --buildtype=release && ninja -C build"
+	[ -x build/app/tern ] || die "build/app/tern is missing: meson setup build --buildtype=release -Db_lto=true && ninja -C build"
 	[ "$(nproc)" -ge 2 ] || die "two cores are needed, one for each end"
 	mapfile -t cpus < <(taskset -cp $$ | sed 's/.*: //' | tr , '\n' | awk -F- '{ for (i = $1; i <= ($2 ? $2 : $1); i++) print i }')
 
@@ -31,7 +31,7 @@ one_run() {
 [ "$(nproc)" -ge 2 ] || die "two cores are needed, one for each end"
 BUILD=${BUILD:-build}
 export BUILD
-[ -f "$BUILD/build.ninja" ] || meson setup "$BUILD" --buildtype=release -Dtests=disabled >/dev/null
+[ -f "$BUILD/build.ninja" ] || meson setup "$BUILD" --buildtype=release -Db_lto=true -Dtests=disabled >/dev/null
 meson introspect --buildoptions "$BUILD" | grep -q '"value": "release"' ||
 	die "$BUILD is not a release build: meson configure $BUILD --buildtype=release"
 log=$(mktemp)

@@ -9,7 +9,7 @@ set -euo pipefail
 
 PACKAGES=(build-essential pkg-config meson ninja-build libdpdk-dev dpdk libnuma-dev libsodium-dev libcunit1-dev
 	clang-format git ca-certificates gnuplot-nox valgrind
-	iproute2 iputils-ping ethtool nftables tcpdump tshark curl nginx-light apache2-utils netcat-openbsd
+	iproute2 iputils-ping ethtool nftables tcpdump tshark curl nginx-light apache2-utils wrk netcat-openbsd
 	python3 util-linux procps kmod)
 
 # apt must not start the daemons it installs: a policy-rc.d of ours for the time being, unless there is one already.

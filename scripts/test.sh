@@ -52,5 +52,5 @@ say "== examples"
 examples
 [ "${1:-}" = unit ] && exit 0
 say "== integration"
-meson_build build --buildtype=release -Dtests=disabled # what demo.sh and bench.sh run
+meson_build build --buildtype=release -Db_lto=true -Dtests=disabled # what demo.sh and bench.sh run
 BUILD=$PWD/build-test tests/integration/run.sh

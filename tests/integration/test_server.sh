@@ -87,6 +87,18 @@ test_100k_connections() {
 	want_counter TcpExtListenDrops -eq 0
 }
 
+# wrk keeps its connections: requests by the thousand on each, pipelines of none.
+test_wrk_keep_alive() {
+	tern_serve --role http --root "$LIB_TMP/www"
+	in_ns wrk -t 1 -c 50 -d 3s "http://$HOST/index.html" >"$LIB_TMP/wrk.out" 2>&1 || fail "wrk did not finish"
+	grep -E 'requests in|Requests/sec|Socket errors|Non-2xx' "$LIB_TMP/wrk.out"
+	grep -qE '^ +[0-9]{3,} requests in' "$LIB_TMP/wrk.out" || fail "hardly a request was answered"
+	grep -qE 'Socket errors|Non-2xx' "$LIB_TMP/wrk.out" && fail "requests failed"
+	sleep 0.5
+	tern_end
+	want_counter TcpExtTernEstablished -ge 50
+}
+
 test_half_close() {
 	tern_serve --role echo --port 7
 	for host in $HOST $HOST6; do
