@@ -71,13 +71,13 @@ lower(struct worker *w, struct conn *c, uint32_t mtu)
 }
 
 static void
-resend(struct conn *c)
+resend(struct worker *w, struct conn *c)
 {
 	c->snd_nxt = c->snd_una;
 	c->snd_cur = c->snd_head;
 	c->snd_cur_seq = c->snd_una - c->snd_head_off;
 	if (!(c->flags & C_PERSIST))
-		c->rto_at = 0;
+		tcp_rto_start(w, c); /* it must run: the window may let nothing out now */
 	tcp_mark(c, P_OUTPUT);
 }
 
@@ -124,7 +124,7 @@ too_big(struct worker *w, struct conn *c, const struct tcp_icmp *e)
 		return STAT_DROP_ICMP;
 	if (lower(w, c, mtu)) {
 		STAT_INC(w, PMTU_DOWN);
-		resend(c);
+		resend(w, c);
 	}
 	return SEG_DONE;
 }

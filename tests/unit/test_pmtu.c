@@ -71,6 +71,24 @@ test_too_big(void)
 	rx_flush();
 }
 
+/* The peer has closed its window meanwhile: nothing can be sent again now, and the timer must see to it. */
+static void
+test_too_big_no_window(void)
+{
+	struct sock *s = in_flight(1);
+
+	peer.wnd = 0;
+	tx(ACK, 1, 1, 0);
+	tx_too_big(1, 1500, 1400);
+	expect_silence();
+	CHECK(advance_to_frame(10 * SEC));
+	rx_flush();
+	sock_close(s);
+	advance_us(300 * SEC); /* nobody answers: R2 */
+	rx_flush();
+	CHECK_EQ(W->table.count, 0);
+}
+
 /* The timestamp option counts. */
 static void
 test_too_big_timestamps(void)
@@ -412,6 +430,7 @@ main(int argc, char **argv)
 {
 	static CU_TestInfo tests[] = {
 		{"too big", test_too_big},
+		{"too big, window closed", test_too_big_no_window},
 		{"too big, with timestamps", test_too_big_timestamps},
 		{"too big, not believed", test_too_big_refused},
 		{"too big, to the floor", test_too_big_floor},
