@@ -274,25 +274,53 @@ lru_append(struct worker *w, struct neigh *n)
 }
 
 static void
+queue_put(struct worker *w, struct neigh *n, struct rte_mbuf *m)
+{
+	if (n->n_queued == NEIGH_QUEUE || w->neigh_queued == w->max_neigh_queued || !RTE_MBUF_DIRECT(m) ||
+	    m->data_off < sizeof(m)) {
+		drop(w, m, STAT_DROP_NEIGH);
+		return;
+	}
+	if (n->n_queued++ == 0)
+		n->queue = m;
+	else
+		memcpy(n->queue_tail->buf_addr, &m, sizeof(m));
+	n->queue_tail = m;
+	w->neigh_queued++;
+}
+
+/* The oldest, or NULL. */
+static struct rte_mbuf *
+queue_get(struct worker *w, struct neigh *n)
+{
+	struct rte_mbuf *m = n->queue;
+
+	if (!n->n_queued)
+		return NULL;
+	memcpy(&n->queue, m->buf_addr, sizeof(m));
+	n->n_queued--;
+	w->neigh_queued--;
+	return m;
+}
+
+static void
 queue_free(struct worker *w, struct neigh *n)
 {
-	unsigned int i;
+	struct rte_mbuf *m;
 
-	for (i = 0; i < n->n_queued; i++)
-		drop(w, n->queue[i], STAT_DROP_NEIGH);
-	n->n_queued = 0;
+	while ((m = queue_get(w, n)) != NULL)
+		drop(w, m, STAT_DROP_NEIGH);
 }
 
 static void
 queue_flush(struct worker *w, struct neigh *n)
 {
-	unsigned int i;
+	struct rte_mbuf *m;
 
-	for (i = 0; i < n->n_queued; i++) {
-		rte_pktmbuf_mtod(n->queue[i], struct rte_ether_hdr *)->dst_addr = n->l2.dst_addr;
-		transmit(w, &w->ifs[n->ifidx], n->queue[i]);
+	while ((m = queue_get(w, n)) != NULL) {
+		rte_pktmbuf_mtod(m, struct rte_ether_hdr *)->dst_addr = n->l2.dst_addr;
+		transmit(w, &w->ifs[n->ifidx], m);
 	}
-	n->n_queued = 0;
 }
 
 /* Forget the entry: it stays on the list of unused ones, about to be made anew. */
@@ -564,10 +592,8 @@ output_slow(struct worker *w, struct iface *ifc, struct neigh *n, struct rte_mbu
 	}
 	if (n->state == NEIGH_STALE)
 		transmit(w, ifc, m);
-	else if (n->n_queued < NEIGH_QUEUE)
-		n->queue[n->n_queued++] = m;
 	else
-		drop(w, m, STAT_DROP_NEIGH);
+		queue_put(w, n, m);
 }
 
 void
@@ -717,6 +743,7 @@ link_init(struct worker *w, uint32_t max_neighbours)
 	slots = rte_align32pow2(w->max_neighs);
 	w->neigh_mask = slots - 1;
 	w->n_neighs = 0;
+	w->max_neigh_queued = RTE_MAX(w->conf.n_mbufs / 8, (uint32_t)NEIGH_QUEUE);
 	w->neighs = node_alloc((w->max_neighs + 1) * sizeof(*w->neighs), w->node);
 	w->neigh_hash = node_alloc(slots * sizeof(*w->neigh_hash), w->node);
 	w->frag = frag_create(w->node);
@@ -736,12 +763,13 @@ link_init(struct worker *w, uint32_t max_neighbours)
 void
 link_fini(struct worker *w)
 {
-	uint32_t i, k;
+	struct rte_mbuf *m;
+	uint32_t i;
 
 	for (i = 0; w->neighs && i <= w->max_neighs; i++) {
 		wheel_cancel(&w->wheel, &w->neighs[i].timer);
-		for (k = 0; k < w->neighs[i].n_queued; k++)
-			rte_pktmbuf_free(w->neighs[i].queue[k]);
+		while ((m = queue_get(w, &w->neighs[i])) != NULL)
+			rte_pktmbuf_free(m);
 	}
 	frag_destroy(w->frag);
 	if (w->neighs)

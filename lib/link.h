@@ -37,7 +37,9 @@ struct iface {
 };
 
 enum { NEIGH_FREE, NEIGH_INCOMPLETE, NEIGH_STALE, NEIGH_REACHABLE, NEIGH_FAILED };
-#define NEIGH_QUEUE 16 /* packets kept while resolving; more are dropped and counted */
+/* Packets kept while resolving, more are dropped and counted: a burst of SYNs, as Linux's 208 KiB of unres_qlen_bytes hold. All
+ * neighbours together keep at most an eighth of the worker's mbufs: who does not answer must not stop who does. */
+#define NEIGH_QUEUE 256
 
 struct neigh {
 	struct wheel_node timer;
@@ -46,12 +48,13 @@ struct neigh {
 	uint8_t kind;  /* TOBJ_NEIGH: the worker's wheel serves several kinds, told apart as in struct tobj */
 	uint8_t af, ifidx, state;
 	uint8_t tries; /* solicitations sent without an answer; while STALE, 0 is: not being verified */
-	uint8_t n_queued;
+	uint16_t n_queued;
 	uint8_t addr[16];
 	struct rte_ether_hdr l2; /* in front of every packet: dst_addr is the neighbour's */
 	struct neigh *lru_next, *lru_prev; /* entries without refs, the longest unused first; NULL: not on it */
 	uint64_t confirmed_us;
-	struct rte_mbuf *queue[NEIGH_QUEUE]; /* while INCOMPLETE; whole frames but for the destination */
+	/* While INCOMPLETE: whole frames but for the destination. Each one's first 8 bytes of buffer point to the next. */
+	struct rte_mbuf *queue, *queue_tail;
 };
 _Static_assert(offsetof(struct neigh, kind) == offsetof(struct tobj, kind), "the wheel's dispatch reads kind");
 #define NEIGH_NONE 0xffffu

@@ -87,10 +87,12 @@ struct worker {
 	struct neigh *neighs; /* max_neighs, and one more: link.c */
 	uint32_t *neigh_hash;
 	uint32_t n_neighs, max_neighs, neigh_mask;
+	uint32_t neigh_queued, max_neigh_queued; /* packets of all neighbours */
 	struct path path;
 	struct frag *frag;
 	uint64_t polls, busy_cycles, total_cycles; /* the engine's */
 	bool draining;
+	bool traced; /* input comes from another worker */
 	struct wheel wheel;
 };
 
@@ -102,6 +104,9 @@ int worker_conf_defaults(struct tern_conf *conf);
  *  clock. Interfaces are added by link_iface_init(&w->ifs[i], ...), w->n_ifs. @return 0, -ENOMEM. */
 int worker_create(struct worker **w, const struct tern_conf *conf, unsigned int index, int node, struct rte_mempool *mp,
 		  uint64_t now_us);
+/** Send every synchronised connection's peer what tern_abort() sends, before worker_destroy(). The connections stay as they
+ *  are. make_room(arg) takes packets from ifs[].tx; when it can't, false, the rest goes without. */
+void worker_reset_peers(struct worker *w, bool (*make_room)(void *), void *arg);
 /** Frees every connection silently (no packets, no callbacks), then all memory. */
 void worker_destroy(struct worker *w);
 /** Time never goes back. */

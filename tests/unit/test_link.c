@@ -221,6 +221,35 @@ test_resolve(void)
 	}
 }
 
+/* All neighbours together hold a bounded number, so that who is silent does not hold what who answers needs. */
+static void
+test_queue_of_all(void)
+{
+	uint8_t hop[16] = {192, 0, 2, 100};
+	unsigned int k;
+	uint16_t a, b;
+
+	up(4);
+	w->max_neigh_queued = 20;
+	a = get_peer(4, NULL);
+	b = link_neigh_get(w, 0, 4, hop, NULL);
+	for (k = 0; k < 15; k++)
+		output(b, 4, k);
+	for (k = 0; k < 15; k++)
+		output(a, 4, k);
+	CU_ASSERT_EQUAL(w->stats[STAT_DROP_NEIGH], 10);
+	CU_ASSERT_EQUAL(w->neigh_queued, 20);
+	tx_clear();
+	answer(4, peer_mac);
+	CU_ASSERT_EQUAL(ifc->n_tx, 5);
+	CU_ASSERT_EQUAL(w->neigh_queued, 15);
+	tx_clear();
+	sleep_us(4 * SEC); /* the other one never answers */
+	CU_ASSERT_EQUAL(w->neigh_queued, 0);
+	CU_ASSERT_EQUAL(w->stats[STAT_DROP_NEIGH], 25);
+	down();
+}
+
 static void
 test_failure(void)
 {
@@ -715,6 +744,7 @@ main(void)
 	CU_ADD_TEST(suite, test_iface);
 	CU_ADD_TEST(suite, test_local_and_route);
 	CU_ADD_TEST(suite, test_resolve);
+	CU_ADD_TEST(suite, test_queue_of_all);
 	CU_ADD_TEST(suite, test_failure);
 	CU_ADD_TEST(suite, test_stale);
 	CU_ADD_TEST(suite, test_overwrite);
