@@ -15,7 +15,7 @@
  * ARP and NDP answers are copied to everybody. A worker without a tx queue gives its frames to a txbox of one that has.
  *
  * Draining: tern_drain() runs the application's drain() once; a worker with nothing left open is IDLE and goes on
- * serving the shared queues until all are, or the deadline has passed. tern_stop() leaves before the next poll.
+ * serving the shared queues until all are, or the deadline has passed: what is open then is reset. tern_stop() leaves before the next poll.
  */
 #include <errno.h>
 #include <string.h>
@@ -181,7 +181,9 @@ poll_inbox(struct engine *e)
 	for (i = 0; i < n; i = k) {
 		for (k = i + 1; k < n && m[k]->port == m[i]->port; k++)
 			;
+		w->traced = true; /* by the worker that received them */
 		worker_input(w, m[i]->port, &m[i], k - i);
+		w->traced = false;
 	}
 	w->stats[STAT_HANDOVER_IN] += n;
 	w->stats[STAT_RX_PKTS] -= n; /* counted by the worker that received them */
@@ -306,15 +308,21 @@ obey(struct engine *e, uint32_t cmd)
 	return (cmd & CMD_DRAIN) && draining(e);
 }
 
-static void
-flush(struct engine *e)
+/* @return true when the device has taken everything. */
+static bool
+flush(void *arg)
 {
+	struct engine *e = arg;
 	unsigned int i, tries;
+	bool done = true;
 
-	for (i = 0; i < e->w->n_ifs; i++)
+	for (i = 0; i < e->w->n_ifs; i++) {
 		for (tries = 0; tries < FLUSH_TRIES; tries++)
 			if (!poll_tx(e, i) && !e->w->ifs[i].n_tx)
 				break;
+		done &= e->w->ifs[i].n_tx == 0;
+	}
+	return done;
 }
 
 /* --- running ------------------------------------------------------------------------------------------------- */
@@ -347,6 +355,8 @@ run_once(struct engine *e)
 static void
 leave(struct engine *e)
 {
+	if (e->w->draining) /* what is still open at the deadline is told so */
+		worker_reset_peers(e->w, flush, e);
 	flush(e);
 	rte_pktmbuf_free_bulk(e->staged, e->n_staged);
 	e->n_staged = 0;

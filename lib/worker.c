@@ -155,6 +155,36 @@ free_object(struct tobj *o, void *arg)
 	(void)w;
 }
 
+struct reset {
+	struct worker *w;
+	bool (*make_room)(void *);
+	void *arg;
+	bool stuck;
+};
+
+static void
+reset_peer(struct tobj *o, void *arg)
+{
+	struct reset *r = arg;
+
+	if (o->kind != TOBJ_CONN || o->state == TERN_SYN_SENT || r->stuck)
+		return;
+	if (!link_tx_room(&r->w->ifs[o->ifidx], 1) && !r->make_room(r->arg)) {
+		r->stuck = true;
+		return;
+	}
+	STAT_INC(r->w, ABORT_ON_CLOSE);
+	tcp_send_ctl(r->w, (struct conn *)o, TCP_RST | TCP_ACK, ((struct conn *)o)->snd_max);
+}
+
+void
+worker_reset_peers(struct worker *w, bool (*make_room)(void *), void *arg)
+{
+	struct reset r = {w, make_room, arg, false};
+
+	table_walk(&w->table, reset_peer, &r);
+}
+
 void
 worker_destroy(struct worker *w)
 {
@@ -229,7 +259,7 @@ parse_other(struct worker *w, const struct iface *ifc, struct rte_mbuf *m, struc
 static inline bool
 stage_parse(struct worker *w, const struct iface *ifc, struct rte_mbuf *m, struct seg *s)
 {
-	if (unlikely(w->trace_pkt != NULL))
+	if (unlikely(w->trace_pkt != NULL) && !w->traced)
 		w->trace_pkt(w, m, false);
 	if (unlikely(!pkt_parse_plain(ifc, m, s)) && !parse_other(w, ifc, m, s))
 		return false;

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The end of a worker and what comes from another one: peers that are told (worker_reset_peers()), frames that are traced by
+ * whom they arrived at first.
+ */
+#include "harness.h"
+
+static unsigned int asked;
+
+static bool
+no_room(void *arg)
+{
+	asked++;
+	return false;
+}
+
+/* As a device that takes everything. */
+static bool
+make_room(void *arg)
+{
+	asked++;
+	while (W->ifs[0].n_tx)
+		rte_pktmbuf_free(W->ifs[0].tx[--W->ifs[0].n_tx]);
+	return true;
+}
+
+static void
+fill_tx(void)
+{
+	while (W->ifs[0].n_tx < TX_RING)
+		W->ifs[0].tx[W->ifs[0].n_tx++] = rte_pktmbuf_alloc(bed.n[0].mp);
+}
+
+/* Three connections with 5 bytes in flight, a half-open request, a SYN without answer. */
+static void
+open_some(struct peer *p)
+{
+	struct sock *s;
+
+	for (unsigned int i = 0; i < 3; i++) {
+		peer_new(40000 + i);
+		s = fx_established();
+		CHECK_EQ(sock_send(s, 5), 5);
+		run();
+		expect(ACK | PSH, 1, 1, 5);
+		p[i] = peer;
+	}
+	peer_new(40003);
+	fx_half_open();
+	peer_new(40004);
+	fx_syn_sent();
+	asked = 0;
+}
+
+static void
+test_reset_peers(void)
+{
+	struct peer p[3];
+	unsigned int seen = 0;
+
+	open_some(p);
+	worker_reset_peers(W, no_room, NULL);
+	CHECK_EQ(asked, 0);
+	CHECK_EQ(W->ifs[0].n_tx, 3);
+	run();
+	for (unsigned int i = 0; i < 3; i++) {
+		const struct frame *f = rx();
+
+		CU_ASSERT_PTR_NOT_NULL_FATAL(f);
+		CHECK_EQ(f->flags, RST | ACK);
+		for (unsigned int k = 0; k < 3; k++)
+			if (f->dport == p[k].port) {
+				CHECK_EQ(f->seq - p[k].irs, 6);
+				CHECK_EQ(f->ack - p[k].iss, 1);
+				seen |= 1 << k;
+			}
+	}
+	CHECK_EQ(seen, 7);
+	expect_silence();
+	CHECK_EQ(STAT(OUT_RSTS), 3);
+}
+
+/* A device that takes nothing is asked once. */
+static void
+test_reset_no_room(void)
+{
+	struct peer p[3];
+
+	open_some(p);
+	fill_tx();
+	worker_reset_peers(W, no_room, NULL);
+	CHECK_EQ(asked, 1);
+	CHECK_EQ(STAT(OUT_RSTS), 0);
+	worker_reset_peers(W, make_room, NULL);
+	CHECK_EQ(asked, 2);
+	CHECK_EQ(STAT(OUT_RSTS), 3);
+	make_room(NULL);
+}
+
+static unsigned int traced[2];
+
+static void
+count_trace(struct worker *w, const struct rte_mbuf *m, bool out)
+{
+	traced[out]++;
+}
+
+static void
+test_traced_once(void)
+{
+	fx_listen();
+	W->trace_pkt = count_trace;
+	traced[0] = traced[1] = 0;
+	tx(SYN, 0, 0, 0);
+	expect(SYN | ACK, 0, 1, 0);
+	CHECK_EQ(traced[0], 1);
+	CHECK_EQ(traced[1], 1);
+	W->traced = true; /* handed over: its first worker has shown it */
+	tx(SYN, 0, 0, 0);
+	expect(SYN | ACK, 0, 1, 0);
+	CHECK_EQ(traced[0], 1);
+	CHECK_EQ(traced[1], 2);
+	W->trace_pkt = NULL;
+}
+
+int
+main(int argc, char **argv)
+{
+	static CU_TestInfo tests[] = {
+		{"peers are reset at the end", test_reset_peers},
+		{"a device without room", test_reset_no_room},
+		{"a frame handed over is traced once", test_traced_once},
+		CU_TEST_INFO_NULL,
+	};
+
+	return harness_main(argc, argv, "leave", tests);
+}
