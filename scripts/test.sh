@@ -40,6 +40,7 @@ examples() {
 
 say "== layers"
 scripts/check-layers.sh
+scripts/check-security.sh
 say "== build and unit tests"
 meson_build build-test --prefix "$PWD/build-test/prefix" -Dtests=enabled
 unit_tests build-test
