@@ -880,6 +880,7 @@ tern_conn_info(const struct tern_conn *tc, struct tern_info *i)
 	memcpy(i->remote.addr, c->af == 4 ? (const void *)&c->addr.raddr4 : c->addr.raddr6, c->af == 4 ? 4 : 16);
 	i->state = c->state;
 	i->mss = c->mss;
+	i->soft_err = tcp_soft_error(c) == -ETIMEDOUT ? 0 : tcp_soft_error(c);
 	i->srtt_us = c->srtt_us;
 	i->rttvar_us = c->rttvar_us;
 	i->rto_us = c->rto_us;

@@ -298,6 +298,7 @@ struct tern_info {
 	struct tern_endpoint local, remote;
 	uint8_t state;
 	uint16_t mss;
+	int32_t soft_err; /* the last ICMP error since progress was made, 0: none. Whoever does not want to know does not ask. */
 	uint32_t srtt_us, rttvar_us, rto_us, cwnd, ssthresh, snd_wnd, rcv_wnd, retrans;
 };
 void tern_conn_info(const struct tern_conn *c, struct tern_info *info);

@@ -44,6 +44,8 @@ scripts/check-security.sh
 say "== build and unit tests"
 meson_build build-test --prefix "$PWD/build-test/prefix" -Dtests=enabled
 unit_tests build-test
+say "== requirements"
+scripts/check-requirements.py build-test/meson-logs/testlog.txt
 # gcc warns of things it only imagines when it instruments: no -Werror here
 say "== unit tests under AddressSanitizer and UndefinedBehaviorSanitizer"
 meson_build build-asan -Dtests=enabled -Dwerror=false -Doptimization=1 -Db_sanitize=address,undefined -Db_lundef=false

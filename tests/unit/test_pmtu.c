@@ -335,6 +335,7 @@ static void
 test_established(void)
 {
 	struct sock *s = in_flight(1);
+	struct tern_info inf;
 
 	for (unsigned int code = 0; code < 16; code++) {
 		const struct quote q = unreach(code, 1);
@@ -346,6 +347,8 @@ test_established(void)
 		expect_silence();
 	}
 	CHECK_EQ(STAT(ICMP_SOFT), bed.af == 4 ? 15 : 16);
+	tern_conn_info(s->c, &inf);
+	CHECK_EQ(inf.soft_err, -EHOSTUNREACH);
 	advance_us(200 * SEC); /* R2 */
 	CHECK_EQ(s->closed, 1);
 	CHECK_EQ(s->err, -EHOSTUNREACH); /* the last one's */
