@@ -43,6 +43,21 @@
 	X(DELAYED_ACKS, "TcpExtDelayedACKs", "delayed ACKs sent by timer")                                             \
 	X(TIMEOUTS, "TcpExtTCPTimeouts", "retransmission timeouts")                                                    \
 	X(FAST_RETRANS, "TcpExtTCPFastRetrans", "fast retransmits")                                                    \
+	X(SLOW_START_RETRANS, "TcpExtTCPSlowStartRetrans", "segments retransmitted after a timeout")                   \
+	X(SACK_RECOVERY, "TcpExtTCPSackRecovery", "fast recoveries with SACK")                                         \
+	X(RENO_RECOVERY, "TcpExtTCPRenoRecovery", "fast recoveries without SACK")                                      \
+	X(LOST_RETRANSMIT, "TcpExtTCPLostRetransmit", "retransmissions that were lost again")                          \
+	X(SACK_RENEGING, "TcpExtTCPSACKReneging", "timeouts that found SACKed data not acknowledged")                  \
+	X(SACK_REORDER, "TcpExtTCPSACKReorder", "connections on whose path reordering was seen")                       \
+	X(SACK_DISCARD, "TcpExtTCPSACKDiscard", "SACK blocks outside what is in flight")                               \
+	X(SACK_NO_RUN, "TernSackNoRun", "sent or SACKed data not noted: no scoreboard entry free")                     \
+	X(DSACK_RECV, "TcpExtTCPDSACKRecv", "D-SACK blocks received")                                                  \
+	X(DSACK_UNDO, "TcpExtTCPDSACKUndo", "reductions undone: D-SACK for every retransmission")                      \
+	X(FULL_UNDO, "TcpExtTCPFullUndo", "reductions undone at the end of a recovery: timestamps")                    \
+	X(PARTIAL_UNDO, "TcpExtTCPPartialUndo", "reductions undone within a recovery: timestamps")                     \
+	X(SPURIOUS_RTOS, "TcpExtTCPSpuriousRTOs", "timeouts undone: timestamps or F-RTO")                              \
+	X(LOSS_PROBES, "TcpExtTCPLossProbes", "tail loss probes sent")                                                 \
+	X(LOSS_PROBE_RECOVERY, "TcpExtTCPLossProbeRecovery", "losses repaired by a tail loss probe")                   \
 	X(PROBES, "TcpExtTCPWinProbe", "zero-window probes sent")                                                      \
 	X(KEEPALIVES, "TcpExtTCPKeepAlive", "keep-alive probes sent")                                                  \
 	X(OFO_QUEUE, "TcpExtTCPOFOQueue", "segments queued out of order")                                              \

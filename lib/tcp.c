@@ -10,7 +10,7 @@
 #include <errno.h>
 #include <string.h>
 #include <rte_mbuf.h>
-#include "tcp.h"
+#include "tcp_loss.h"
 
 #define LOCAL_RUN 64u /* connects from one local address before the next: a word of the port set's map */
 #define PEND_ROUNDS 8 /* a callback may mark other connections: bound what one poll chases */
@@ -70,7 +70,7 @@ tcp_conn_new(struct worker *w, const struct flow *f, uint32_t hash, uint8_t ifid
 	else
 		c->addr = f->addr;
 	c->iss = iss;
-	c->snd_una = c->snd_nxt = c->snd_max = c->recover = c->snd_sml = iss;
+	c->snd_una = c->snd_nxt = c->snd_max = c->snd_sml = iss;
 	c->ts_off = ts_off;
 	c->neigh = NEIGH_NONE;
 	c->snd_buf = conf->snd_buf;
@@ -142,6 +142,8 @@ release_resources(struct worker *w, struct conn *c)
 		tcp_acceptq_remove(c);
 	if (unlikely(c->flags & C_TFO && c->feat & F_PASSIVE))
 		tcp_tfo_confirmed(w, c);
+	if (unlikely(c->loss != NULL))
+		tcp_loss_free(w, c);
 	if (unlikely(c->rare != NULL)) {
 		tcp_buf_release(w, c);
 		pool_put(&w->rares, c->rare);
@@ -806,6 +808,13 @@ tern_setopt(struct tern_conn *tc, enum tern_opt opt, uint32_t v)
 		if (c->state == TERN_SYN_SENT)
 			c->rcv_mss = RTE_MIN(c->rcv_mss, v);
 		return 0;
+	case TERN_OPT_CC:
+		if (v >= TERN_CC_COUNT)
+			return -EINVAL;
+		tcp_loss(c)->cc = cc_get(v);
+		memset(&c->loss->cc_state, 0, sizeof(c->loss->cc_state));
+		c->loss->undo = false; /* what was kept is another's */
+		return 0;
 	case TERN_OPT_CORK:
 		c->flags = v ? c->flags | C_CORK : c->flags & ~(C_CORK | C_MORE);
 		if (!v)
@@ -889,6 +898,7 @@ tern_conn_info(const struct tern_conn *tc, struct tern_info *i)
 	i->snd_wnd = c->snd_wnd;
 	i->rcv_wnd = c->rcv_adv - c->rcv_nxt;
 	i->retrans = c->retrans;
+	i->cc = c->loss ? c->loss->cc->name : cc_get(c->w->conf.tcp.cc)->name;
 }
 
 struct tern_worker *

@@ -92,7 +92,7 @@ enum { /* conn.flags */
 	C_FIN_RCVD = 1 << 3,  /* the peer's FIN is in order and counted in rcv_nxt */
 	C_RTT = 1 << 4,	      /* rtt_seq is being timed */
 	C_PERSIST = 1 << 5,   /* rto_at is the persist timer */
-	C_RECOVERY = 1 << 6,  /* fast recovery until `recover` */
+	C_RECOVERY = 1 << 6,  /* fast recovery until loss.recover */
 	C_WANT_WRITE = 1 << 7, /* a short send: writable() when there is room */
 	C_TAIL_OWN = 1 << 8,  /* snd_tail was made by tern_send() and may be appended to */
 	C_ACCEPTQ = 1 << 9,   /* on the listener's accept queue */
@@ -109,6 +109,10 @@ enum { /* conn.flags */
 	C_CWR = 1 << 20,      /* the next new data says that we slowed down */
 	C_TFO = 1 << 21,      /* Fast Open, until the handshake is done */
 	C_SYNACK = 1 << 22,   /* with C_TFO: the SYN-ACK is due */
+	C_LOSS = 1 << 23,     /* after a timeout, until loss.recover */
+	C_TLP = 1 << 24,      /* rto_at is the tail loss probe's */
+	C_REO = 1 << 25,      /* rto_at is the reordering timer */
+	C_LIMITED = 1 << 26,  /* cwnd held the last output back: it may grow (RFC 7661) */
 };
 
 /* conn.quickack: how many more ACKs are not delayed, and why none is. */
@@ -146,7 +150,6 @@ struct conn {
 	uint32_t flags; /* C_* */
 	uint16_t pend;	/* P_* */
 	uint8_t feat;	/* F_* */
-	uint8_t dupacks;
 	struct conn *pend_next;
 	const struct tern_ops *ops;
 	void *user;
@@ -182,7 +185,8 @@ struct conn {
 	uint64_t unacked_us; /* when the oldest unacknowledged data was first sent or last progress */
 	uint32_t srtt_us, rttvar_us, rto_us;
 	uint32_t rtt_seq, rtt_us;
-	uint32_t cwnd, ssthresh, recover, cwnd_acc;
+	uint32_t cwnd, ssthresh;
+	struct loss *loss; /* NULL as long as nothing needs it: tcp_loss.h */
 	uint32_t retrans;
 	uint32_t iss, irs;
 	uint32_t user_timeout_ms;
@@ -273,6 +277,10 @@ bool tcp_send_ctl(struct worker *w, struct conn *c, uint8_t flags, uint32_t seq)
 void tcp_snd_advance(struct conn *c);
 bool tcp_send_probe(struct worker *w, struct conn *c);
 bool tcp_retransmit_one(struct worker *w, struct conn *c); /* the segment at snd_una */
+/** One segment of [seq, end) from what was sent. @return false: no room or no mbuf. */
+bool tcp_retransmit(struct worker *w, struct conn *c, uint32_t seq, uint32_t end);
+/** A segment of new data if there is any and the peer's window lets it; cwnd is not asked. @return false: none. */
+bool tcp_probe_new(struct worker *w, struct conn *c);
 /** What the headers of a segment say beside its addresses and ports. */
 struct tcp_reply {
 	uint32_t seq, ack;
@@ -364,6 +372,8 @@ void tcp_snd_accepted(struct conn *c, uint32_t n);
 void tcp_congestion(struct worker *w, struct conn *c);
 void tcp_rtt_sample(struct worker *w, struct conn *c, uint32_t rtt_us);
 void tcp_cc_init(struct conn *c);
+/** Down to the initial window. */
+void tcp_cc_restart(struct conn *c);
 
 /* tcp_reasm.c */
 /** In-window payload of s (already trimmed) into the receive or out-of-order queue. @return SEG_TAKEN or a reason. */

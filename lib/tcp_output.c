@@ -11,7 +11,7 @@
 #include <rte_byteorder.h>
 #include <rte_mbuf.h>
 #include "cksum.h"
-#include "tcp.h"
+#include "tcp_loss.h"
 
 #define COPY_MAX 512u /* below, a copy is cheaper than an indirect mbuf's allocation and two atomic counts */
 #define IP_DF 0x4000
@@ -329,6 +329,19 @@ tcp_send_ctl(struct worker *w, struct conn *c, uint8_t flags, uint32_t seq)
 	return emit(w, c, flags, seq, NULL, 0, 0); /* lost like any packet when there is no room */
 }
 
+/* Nothing was sent for an RTO: what cwnd knows of the path is old (RFC 5681 4.1). */
+static void
+restart_idle(struct conn *c)
+{
+	const uint32_t cwnd = c->cwnd;
+
+	if (c->flags & (C_RECOVERY | C_LOSS))
+		return;
+	tcp_cc_restart(c);
+	if (c->loss && c->loss->cc->idle && c->cwnd < cwnd)
+		c->loss->cc->idle(c);
+}
+
 /* Account for [seq, end) being sent. */
 static void
 sent_range(struct worker *w, struct conn *c, uint32_t seq, uint32_t end)
@@ -342,11 +355,17 @@ sent_range(struct worker *w, struct conn *c, uint32_t seq, uint32_t end)
 		c->rtt_seq = end;
 		c->rtt_us = (uint32_t)w->now_us;
 	}
-	if (c->snd_max == c->snd_una)
+	if (c->snd_max == c->snd_una) {
+		if (unlikely(w->now_us - c->unacked_us > c->rto_us) && c->srtt_us)
+			restart_idle(c);
 		c->unacked_us = w->now_us;
-	if (seq_gt(end, c->snd_max))
+	}
+	if (seq_gt(end, c->snd_max)) {
 		c->snd_max = end;
-	if (!c->rto_at || c->flags & C_PERSIST) {
+		if (unlikely(c->loss || end - c->snd_una > 2u * c->mss))
+			tcp_loss_sent(w, c, seq, end);
+	}
+	if (!c->rto_at || c->flags & (C_PERSIST | C_TLP)) {
 		c->flags &= ~C_PERSIST;
 		tcp_rto_start(w, c);
 	}
@@ -413,6 +432,70 @@ corked(const struct conn *c)
 	return c->flags & (C_CORK | C_MORE) && c->snd_queued <= RTE_MIN(c->snd_wnd, c->cwnd);
 }
 
+/* What is lost, oldest first, as far as cwnd lets it. @return false: no room or no mbuf. */
+static __rte_noinline bool
+output_lost(struct worker *w, struct conn *c)
+{
+	struct txrun *r;
+
+	while ((r = tcp_loss_next(c))) {
+		const uint32_t pipe = tcp_pipe(c), seq = r->seq, n = RTE_MIN(r->end - seq, (uint32_t)c->mss);
+
+		if (pipe + n > c->cwnd && pipe) {
+			c->flags |= C_LIMITED;
+			break;
+		}
+		if (!tcp_loss_resent(w, c, r, n))
+			break;
+		if (!tcp_retransmit(w, c, seq, seq + n)) {
+			r->flags &= ~R_RETX;
+			c->loss->retx -= n;
+			return false;
+		}
+	}
+	return true;
+}
+
+/* len bytes of new data, and FIN. */
+static inline bool
+send_new(struct worker *w, struct conn *c, uint32_t len, uint32_t unsent, bool fin)
+{
+	uint8_t flags = TCP_ACK;
+
+	if (len == unsent && len)
+		flags |= TCP_PSH; /* MUST-61 */
+	if (fin)
+		flags |= TCP_FIN;
+	if (!emit(w, c, flags, c->snd_nxt, c->snd_cur, c->snd_nxt - c->snd_cur_seq, len))
+		return false;
+	if (fin)
+		c->flags |= C_FIN_SENT;
+	if (len && len < c->mss)
+		c->snd_sml = c->snd_nxt + len;
+	if (w->now_ms - c->last_data_ms < w->conf.tcp.delack_ms)
+		c->quickack |= QUICKACK_PINGPONG;
+	sent_range(w, c, c->snd_nxt, c->snd_nxt + len + fin);
+	c->snd_nxt += len + fin;
+	tcp_snd_advance(c);
+	return true;
+}
+
+/* What cwnd lets through, beside SND.WND. */
+static inline uint32_t
+cwnd_room(const struct conn *c, uint32_t flight)
+{
+	const struct loss *l = c->loss;
+	uint32_t cwnd = c->cwnd;
+
+	if (unlikely(l != NULL)) {
+		if (c->feat & F_SACK)
+			flight = tcp_pipe(c);
+		else if (!(c->flags & (C_RECOVERY | C_LOSS)))
+			cwnd += RTE_MIN(l->dupacks, 2u) * c->mss; /* limited transmit: RFC 3042 */
+	}
+	return cwnd > flight ? cwnd - flight : 0;
+}
+
 bool
 tcp_output(struct worker *w, struct conn *c)
 {
@@ -427,36 +510,27 @@ tcp_output(struct worker *w, struct conn *c)
 	/* SACK blocks have no room beside full segments of data: they go ahead. */
 	if (unlikely(c->flags & C_SACK) && c->pend & P_ACK && !emit(w, c, TCP_ACK, c->snd_max, NULL, 0, 0))
 		return false;
+	c->flags &= ~C_LIMITED;
+	if (unlikely(c->loss && c->loss->lost) && !output_lost(w, c))
+		return false;
 	for (;;) {
 		const uint32_t end = c->snd_una + c->snd_queued;
 		const uint32_t unsent = seq_lt(c->snd_nxt, end) ? end - c->snd_nxt : 0;
-		const uint32_t flight = c->snd_nxt - c->snd_una, wnd = RTE_MIN(c->snd_wnd, c->cwnd);
-		const uint32_t usable = wnd > flight ? wnd - flight : 0;
+		const uint32_t flight = c->snd_nxt - c->snd_una, room = cwnd_room(c, flight);
+		const uint32_t usable = c->snd_wnd > flight ? RTE_MIN(c->snd_wnd - flight, room) : 0;
 		const uint32_t len = RTE_MIN(RTE_MIN(unsent, usable), (uint32_t)c->mss);
 		/* Once sent, FIN is only due again when snd_nxt went back behind it. */
 		const bool fin = c->flags & C_FIN_QUEUED && len == unsent &&
 				 (!(c->flags & C_FIN_SENT) || seq_lt(c->snd_nxt, c->snd_max));
-		uint8_t flags = TCP_ACK;
 
+		if (room < c->mss || (c->cwnd < c->ssthresh && flight > c->cwnd / 2))
+			c->flags |= C_LIMITED;
 		if (len == 0 && !fin)
 			break;
 		if (!worth_sending(c, len, unsent, fin))
 			break;
-		if (len == unsent && len)
-			flags |= TCP_PSH; /* MUST-61 */
-		if (fin)
-			flags |= TCP_FIN;
-		if (!emit(w, c, flags, c->snd_nxt, c->snd_cur, c->snd_nxt - c->snd_cur_seq, len))
+		if (!send_new(w, c, len, unsent, fin))
 			return false;
-		if (fin)
-			c->flags |= C_FIN_SENT;
-		if (len && len < c->mss)
-			c->snd_sml = c->snd_nxt + len;
-		if (w->now_ms - c->last_data_ms < w->conf.tcp.delack_ms)
-			c->quickack |= QUICKACK_PINGPONG;
-		sent_range(w, c, c->snd_nxt, c->snd_nxt + len + fin);
-		c->snd_nxt += len + fin;
-		tcp_snd_advance(c);
 	}
 	if (c->pend & P_ACK && !emit(w, c, TCP_ACK, c->snd_max, NULL, 0, 0))
 		return false;
@@ -489,18 +563,42 @@ tcp_send_probe(struct worker *w, struct conn *c)
 }
 
 bool
-tcp_retransmit_one(struct worker *w, struct conn *c)
+tcp_probe_new(struct worker *w, struct conn *c)
 {
-	const uint32_t len = RTE_MIN(c->snd_queued, (uint32_t)c->mss);
-	const bool fin = c->flags & C_FIN_SENT && len == c->snd_queued;
+	const uint32_t end = c->snd_una + c->snd_queued, flight = c->snd_nxt - c->snd_una;
+	const uint32_t unsent = seq_lt(c->snd_nxt, end) ? end - c->snd_nxt : 0, len = RTE_MIN(unsent, (uint32_t)c->mss);
+
+	if (!len || c->snd_nxt != c->snd_max || c->snd_wnd < flight + len)
+		return false;
+	return send_new(w, c, len, unsent, len == unsent && (c->flags & (C_FIN_QUEUED | C_FIN_SENT)) == C_FIN_QUEUED);
+}
+
+bool
+tcp_retransmit(struct worker *w, struct conn *c, uint32_t seq, uint32_t end)
+{
+	const uint32_t data_end = c->snd_una + c->snd_queued;
+	const uint32_t upto = seq_lt(end, data_end) ? end : data_end;
+	const uint32_t len = seq_lt(seq, upto) ? RTE_MIN(upto - seq, (uint32_t)c->mss) : 0;
+	const bool fin = c->flags & C_FIN_SENT && seq + len == data_end && seq_gt(end, data_end);
+	uint32_t at = c->snd_una - c->snd_head_off;
+	struct rte_mbuf *m = c->snd_head;
 
 	if (len == 0 && !fin)
 		return true;
-	if (!emit(w, c, TCP_ACK | (len == c->snd_queued && len ? TCP_PSH : 0) | (fin ? TCP_FIN : 0), c->snd_una, c->snd_head,
-		  c->snd_head_off, len))
+	while (len && seq - at >= m->data_len) {
+		at += m->data_len;
+		m = m->next;
+	}
+	if (!emit(w, c, TCP_ACK | (seq + len == data_end && len ? TCP_PSH : 0) | (fin ? TCP_FIN : 0), seq, m, seq - at, len))
 		return false;
-	sent_range(w, c, c->snd_una, c->snd_una + len + fin);
+	sent_range(w, c, seq, seq + len + fin);
 	return true;
+}
+
+bool
+tcp_retransmit_one(struct worker *w, struct conn *c)
+{
+	return tcp_retransmit(w, c, c->snd_una, c->snd_una + RTE_MIN(c->snd_queued, (uint32_t)c->mss) + 1);
 }
 
 /* --- answers without a connection ----------------------------------------------------------------------------- */

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * What an acknowledgement says: round-trip time (RFC 6298, Karn), the congestion window (RFC 5681, IW10 of RFC 6928), loss
- * recovery without SACK (NewReno, RFC 6582) and what a retransmission timeout does (go back to SND.UNA).
+ * recovery without SACK (NewReno, RFC 6582; limited transmit, RFC 3042) and what a retransmission timeout does (go back to
+ * SND.UNA). With SACK losses are tcp_sack.c's. A connection that never had three segments in flight is in slow start and has
+ * no congestion control object: struct loss is made when it is needed.
  */
 #include <errno.h>
 #include <rte_mbuf.h>
-#include "tcp.h"
+#include "tcp_loss.h"
 
 #define DUPACK_THRESH 3 /* RFC 5681 3.2 */
 
@@ -14,6 +16,12 @@ tcp_cc_init(struct conn *c)
 {
 	c->cwnd = RTE_MIN(10u * c->mss, RTE_MAX(2u * c->mss, 14600u)); /* RFC 6928 2 */
 	c->ssthresh = UINT32_MAX;
+}
+
+void
+tcp_cc_restart(struct conn *c)
+{
+	c->cwnd = RTE_MIN(c->cwnd, RTE_MIN(10u * c->mss, RTE_MAX(2u * c->mss, 14600u)));
 }
 
 void
@@ -76,12 +84,11 @@ free_acked(struct conn *c, uint32_t n)
 static void
 enter_recovery(struct worker *w, struct conn *c)
 {
-	const uint32_t flight = c->snd_max - c->snd_una;
-
-	c->ssthresh = RTE_MAX(flight / 2, 2u * c->mss);
-	c->recover = c->snd_max;
+	c->ssthresh = c->loss->cc->reduce(c);
+	c->loss->recover = c->snd_max;
 	c->flags |= C_RECOVERY;
 	STAT_INC(w, FAST_RETRANS);
+	STAT_INC(w, RENO_RECOVERY);
 	tcp_retransmit_one(w, c);
 	c->cwnd = c->ssthresh + DUPACK_THRESH * c->mss;
 	tcp_rto_start(w, c);
@@ -100,29 +107,39 @@ tcp_snd_accepted(struct conn *c, uint32_t n)
 void
 tcp_congestion(struct worker *w, struct conn *c)
 {
-	if (c->flags & C_RECOVERY)
+	(void)w;
+	if (c->flags & (C_RECOVERY | C_LOSS))
 		return; /* done already */
-	c->ssthresh = c->cwnd = RTE_MAX(c->cwnd / 2, 2u * c->mss);
-	c->cwnd_acc = 0;
+	c->ssthresh = c->cwnd = tcp_loss(c)->cc->reduce(c);
 }
 
 static void
 duplicate_ack(struct worker *w, struct conn *c)
 {
+	struct loss *l = tcp_loss(c);
+
+	tcp_mark(c, P_OUTPUT); /* new data may follow: the first two dupacks let a segment each go (RFC 3042) */
 	if (c->flags & C_RECOVERY) {
 		c->cwnd += c->mss; /* a segment has left the network */
-		tcp_mark(c, P_OUTPUT);
 		return;
 	}
-	if (++c->dupacks == DUPACK_THRESH && (seq_gt(c->snd_una, c->recover) || c->recover == c->iss))
+	if (++l->dupacks == DUPACK_THRESH && (seq_gt(c->snd_una, l->recover) || l->recover == c->iss))
 		enter_recovery(w, c);
 }
 
 static void
 grow_cwnd(struct worker *w, struct conn *c, uint32_t acked)
 {
+	struct loss *l = c->loss;
+
+	if (likely(!l)) { /* slow start, but for a path that ICMP or ECN told of: those make one */
+		if (c->flags & C_LIMITED)
+			cc_slow_start(c, acked);
+		return;
+	}
+	l->dupacks = 0;
 	if (c->flags & C_RECOVERY) {
-		if (seq_ge(c->snd_una, c->recover)) { /* RFC 6582 3.2 step 3: full acknowledgement */
+		if (seq_ge(c->snd_una, l->recover)) { /* RFC 6582 3.2 step 3: full acknowledgement */
 			c->flags &= ~C_RECOVERY;
 			c->cwnd = RTE_MIN(c->ssthresh, RTE_MAX(c->snd_max - c->snd_una, (uint32_t)c->mss) + c->mss);
 		} else { /* partial: the next hole */
@@ -131,16 +148,9 @@ grow_cwnd(struct worker *w, struct conn *c, uint32_t acked)
 		}
 		return;
 	}
-	if (c->cwnd < c->ssthresh) {
-		c->cwnd += RTE_MIN(acked, 2u * c->mss); /* bytes, not ACKs: RFC 3465 */
-	} else {
-		c->cwnd_acc += acked;
-		if (c->cwnd_acc >= c->cwnd) {
-			c->cwnd_acc -= c->cwnd;
-			c->cwnd += c->mss;
-		}
-	}
-	c->cwnd = RTE_MIN(c->cwnd, 1u << 30);
+	l->cc->acked(c, acked, 0, c->flags & (C_LIMITED | C_LOSS));
+	if (c->flags & C_LOSS && seq_ge(c->snd_una, l->recover))
+		c->flags &= ~C_LOSS;
 }
 
 /* SND.WND by RFC 9293 3.10.7.4. @return true when it changed. */
@@ -178,7 +188,10 @@ tcp_ack(struct worker *w, struct conn *c, const struct seg *s, const struct tcp_
 	if ((c->flags & C_PERSIST || !c->snd_wnd) && !(c->flags & C_ORPHAN)) /* nobody waits for an orphan: R2 ends it */
 		c->unacked_us = w->now_us; /* MUST-37: the peer is there */
 	if (acked == 0) {
-		if (outstanding && !wnd_changed && s->len == 0 && !(s->flags & (TCP_SYN | TCP_FIN)) && c->snd_wnd)
+		if (c->feat & F_SACK) {
+			if (outstanding && (o->n_sack || (c->loss && c->loss->tlp_on)))
+				tcp_loss_acked(w, c, s, o, 0);
+		} else if (outstanding && !wnd_changed && s->len == 0 && !(s->flags & (TCP_SYN | TCP_FIN)) && c->snd_wnd)
 			duplicate_ack(w, c);
 		return false;
 	}
@@ -188,15 +201,18 @@ tcp_ack(struct worker *w, struct conn *c, const struct seg *s, const struct tcp_
 	tcp_snd_advance(c);
 	free_acked(c, data);
 	c->snd_una = s->ack;
-	c->dupacks = 0;
 	c->backoff = 0;
 	c->unacked_us = w->now_us;
-	if (c->snd_una == c->snd_max)
-		c->rto_at = 0;
-	else
-		tcp_rto_start(w, c);
 	c->flags &= ~C_PERSIST;
-	grow_cwnd(w, c, acked);
+	if (c->feat & F_SACK && unlikely(c->loss || o->n_sack)) {
+		tcp_loss_acked(w, c, s, o, acked);
+	} else {
+		if (c->snd_una == c->snd_max)
+			c->rto_at = 0;
+		else
+			tcp_rto_start(w, c);
+		grow_cwnd(w, c, acked);
+	}
 	if (c->snd_queued || (c->flags & (C_FIN_QUEUED | C_FIN_SENT)) == C_FIN_QUEUED || c->snd_nxt != c->snd_max)
 		tcp_mark(c, P_OUTPUT);
 	if (c->flags & C_WANT_WRITE) {
@@ -213,7 +229,7 @@ void
 tcp_rto_fired(struct worker *w, struct conn *c)
 {
 	STAT_INC(w, TIMEOUTS);
-	c->flags &= ~(C_RTT | C_RECOVERY);
+	c->flags &= ~C_RTT;
 	if (c->state == TERN_SYN_RECEIVED && c->flags & C_TFO) {
 		c->flags |= C_SYNACK;
 	} else if (c->state == TERN_SYN_SENT || c->state == TERN_SYN_RECEIVED) {
@@ -223,12 +239,15 @@ tcp_rto_fired(struct worker *w, struct conn *c)
 			c->snd_cur = c->snd_head;
 			c->snd_cur_seq = c->iss + 1;
 		}
-	} else {
-		c->ssthresh = RTE_MAX((c->snd_max - c->snd_una) / 2, 2u * c->mss); /* RFC 5681 (4) */
+	} else if (!(c->feat & F_SACK) || !tcp_loss_timeout(w, c)) {
+		struct loss *l = tcp_loss(c);
+
+		if (!(c->flags & C_LOSS)) /* RFC 5681 3.1: not again for the same flight */
+			c->ssthresh = l->cc->reduce(c);
+		c->flags = (c->flags & ~C_RECOVERY) | C_LOSS;
 		c->cwnd = c->mss;
-		c->cwnd_acc = 0;
-		c->dupacks = 0;
-		c->recover = c->snd_max; /* RFC 6582 4.1 */
+		l->dupacks = 0;
+		l->recover = c->snd_max; /* RFC 6582 4.1 */
 		c->snd_nxt = c->snd_una;
 		c->snd_cur = c->snd_head;
 		c->snd_cur_seq = c->snd_una - c->snd_head_off;

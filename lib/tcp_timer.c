@@ -6,9 +6,10 @@
  * RFC 6298 (RTO), RFC 9293 3.8.3 (R2), 3.8.4 (keep-alive), 3.8.6.1 (zero-window probes).
  */
 #include <errno.h>
-#include "tcp.h"
+#include "tcp_loss.h"
 
 #define BACKOFF_MAX 16
+#define PTO_SLACK_US 2000u /* the peer's and our own scheduling; as Linux's TCP_TIMEOUT_MIN */
 #define R1 3 /* retransmissions: SHLD-10 */
 
 void
@@ -31,13 +32,33 @@ tcp_timer_sync(struct worker *w, struct conn *c)
 		wheel_arm(&w->wheel, &c->timer, tick);
 }
 
+/* A probe goes ahead of the timeout while nothing is known to be lost: RFC 8985 7.2. */
+static bool
+probe_wanted(const struct conn *c)
+{
+	const struct loss *l = c->loss;
+
+	if (!(c->feat & F_SACK) || !c->srtt_us || c->backoff || c->snd_max == c->snd_una ||
+	    c->flags & (C_PERSIST | C_RECOVERY | C_LOSS))
+		return false;
+	return !l || !(l->sacked || l->lost || l->tlp_on);
+}
+
 void
 tcp_rto_start(struct worker *w, struct conn *c)
 {
 	const uint64_t rto = (uint64_t)c->rto_us << RTE_MIN(c->backoff, BACKOFF_MAX);
 	const uint64_t max = (uint64_t)w->conf.tcp.rto_max_ms * 1000;
+	uint64_t at = RTE_MIN(rto, max), pto;
 
-	c->rto_at = w->now_us + RTE_MIN(rto, max);
+	c->flags &= ~(C_TLP | C_REO);
+	if (probe_wanted(c)) {
+		/* One segment's ACK may be delayed, by as long as the shortest RTO allows for. */
+		pto = 2 * c->srtt_us + (c->snd_max - c->snd_una <= c->mss ? w->conf.tcp.rto_min_ms * 1000 : PTO_SLACK_US);
+		at = RTE_MIN(at, pto);
+		c->flags |= C_TLP;
+	}
+	c->rto_at = w->now_us + at;
 }
 
 void
@@ -90,6 +111,15 @@ static void
 rto_due(struct worker *w, struct conn *c)
 {
 	c->rto_at = 0;
+	if (c->flags & C_REO) {
+		tcp_reorder_fired(w, c);
+		return;
+	}
+	if (c->flags & C_TLP && c->snd_wnd) {
+		tcp_tlp_fired(w, c);
+		return;
+	}
+	c->flags &= ~C_TLP;
 	if (c->flags & C_PERSIST && c->flags & (C_CORK | C_MORE) && c->snd_queued <= c->snd_wnd) { /* held long enough */
 		c->flags &= ~C_PERSIST;
 		tcp_mark(c, P_OUTPUT | P_PUSH);

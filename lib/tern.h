@@ -63,6 +63,8 @@ struct tern_if_conf {
 
 /* Explicit congestion notification (RFC 3168): when the peer asks, ask too, never. */
 enum tern_ecn { TERN_ECN_PASSIVE, TERN_ECN_ON, TERN_ECN_OFF };
+/* Congestion control: RFC 9438 with HyStart++ (RFC 9406), RFC 5681. */
+enum tern_cc { TERN_CC_CUBIC, TERN_CC_NEWRENO, TERN_CC_COUNT };
 enum tern_cookie_mode { TERN_COOKIE_AUTO, TERN_COOKIE_ALWAYS, TERN_COOKIE_NEVER };
 
 /** TCP defaults; per-connection values are set with tern_setopt(). Zero means the default in brackets. */
@@ -77,6 +79,7 @@ struct tern_tcp_conf {
 	uint32_t syn_timeout_ms;   /* R2 for an active SYN [180000] MUST-23 */
 	uint8_t synack_retries;	   /* [5] */
 	uint8_t cookie_mode;	   /* enum tern_cookie_mode */
+	uint8_t cc;		   /* enum tern_cc [TERN_CC_CUBIC] */
 	uint8_t ecn;		   /* enum tern_ecn [TERN_ECN_PASSIVE] */
 	bool no_timestamps, no_sack, no_wscale; /* do not offer or accept the option */
 	bool no_nagle, no_delack, no_quickack;
@@ -274,6 +277,7 @@ enum tern_opt {
 	TERN_OPT_TOS,
 	TERN_OPT_MAXSEG,	  /* bytes, 64 to 65535: cap on the segments sent, and on the MSS offered if the SYN is not out */
 	TERN_OPT_CORK, /* 1: hold what is less than a full segment back, for 200 ms at most; 0 sends it */
+	TERN_OPT_CC,   /* enum tern_cc */
 };
 /** @return 0, -EINVAL (value out of range) or -ENOPROTOOPT. */
 int tern_setopt(struct tern_conn *c, enum tern_opt opt, uint32_t value);
@@ -300,6 +304,7 @@ struct tern_info {
 	uint16_t mss;
 	int32_t soft_err; /* the last ICMP error since progress was made, 0: none. Whoever does not want to know does not ask. */
 	uint32_t srtt_us, rttvar_us, rto_us, cwnd, ssthresh, snd_wnd, rcv_wnd, retrans;
+	const char *cc; /* name of the congestion control */
 };
 void tern_conn_info(const struct tern_conn *c, struct tern_info *info);
 struct tern_worker *tern_conn_worker(struct tern_conn *c);

@@ -14,7 +14,7 @@
 #include <rte_prefetch.h>
 #include <sodium.h>
 #include "pkt_plain.h"
-#include "tcp.h"
+#include "tcp_loss.h"
 #include "trace.h"
 
 #define AHEAD 6u /* frames fetched ahead: 4 lines each, as many as a core has line fill buffers */
@@ -118,6 +118,8 @@ worker_create(struct worker **out, const struct tern_conf *conf, unsigned int in
 	rc = table_init(&w->table, (uint32_t)max_objs, key, node);
 	rc = rc ? rc : pool_init(&w->conns, conf->max_conns, sizeof(struct conn), node);
 	rc = rc ? rc : pool_init(&w->rares, conf->max_conns, sizeof(struct conn_rare), node);
+	rc = rc ? rc : pool_init(&w->losses, conf->max_conns, sizeof(struct loss), node);
+	rc = rc ? rc : pool_init(&w->runs, RTE_MAX(conf->n_mbufs, RUNS_MIN), sizeof(struct txrun), node);
 	rc = rc ? rc : pool_init(&w->requests, conf->max_requests, sizeof(struct request), node);
 	rc = rc ? rc : pool_init(&w->timewaits[0], conf->max_timewait, TW_SIZE4, node);
 	rc = rc ? rc : pool_init(&w->timewaits[1], conf->max_timewait, TW_SIZE6, node);
@@ -207,6 +209,8 @@ worker_destroy(struct worker *w)
 	tcp_tfo_fini(w);
 	pool_fini(&w->conns);
 	pool_fini(&w->rares);
+	pool_fini(&w->losses);
+	pool_fini(&w->runs);
 	pool_fini(&w->requests);
 	pool_fini(&w->timewaits[0]);
 	pool_fini(&w->timewaits[1]);

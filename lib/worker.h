@@ -48,7 +48,7 @@ struct worker {
 	uint32_t now_ms;	   /* now_us / 1000: the timestamp clock (RFC 7323 5.4) */
 	struct conn *pend_head, **pend_tail; /* connections that need the output pass */
 	struct table table;
-	struct pool conns, rares, requests, timewaits[2]; /* timewaits: 64 bytes for IPv4, 96 for IPv6 */
+	struct pool conns, rares, losses, runs, requests, timewaits[2]; /* timewaits: 64 bytes for IPv4, 96 for IPv6 */
 	struct rte_mempool *mp;	   /* mbufs for data and packets; not owned */
 	uint8_t n_ifs;
 	struct iface ifs[TERN_IF_MAX];

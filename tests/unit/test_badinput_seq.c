@@ -340,7 +340,6 @@ test_b26(void)
 		c->snd_max += to;
 		c->snd_sml += to;
 		c->snd_wl2 += to;
-		c->recover += to;
 		peer.irs += to;
 	}
 	tx(ACK, 1, 1, 0);

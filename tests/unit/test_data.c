@@ -603,10 +603,13 @@ static void
 test_fast_retransmit(void)
 {
 	const struct frame *f;
-	struct sock *s = fx_flight(10);
-	const uint32_t una = peer.tern_una;
 	struct tern_info before, after;
+	struct sock *s;
+	uint32_t una;
 
+	bed.conf.tcp.cc = TERN_CC_NEWRENO;
+	s = fx_flight(10);
+	una = peer.tern_una;
 	tern_conn_info(s->c, &before);
 	tx(ACK, 1, una, 0);
 	tx(ACK, 1, una, 0);
@@ -678,10 +681,13 @@ test_partial_ack(void)
 static void
 test_after_rto(void)
 {
-	struct sock *s = fx_flight(10);
-	const uint32_t una = peer.tern_una;
 	struct tern_info inf;
+	struct sock *s;
+	uint32_t una;
 
+	bed.conf.tcp.cc = TERN_CC_NEWRENO;
+	s = fx_flight(10);
+	una = peer.tern_una;
 	CHECK(advance_to_frame(5 * SEC));
 	expect(ACK, una, 1, 1000);
 	expect_silence();

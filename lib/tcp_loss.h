@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What a connection needs once more than two segments are in flight or something is lost: the scoreboard, RACK, PRR, undo
+ * and the congestion control's state. Theory of operation: tcp_sack.c.
+ */
+#ifndef TCP_LOSS_H
+#define TCP_LOSS_H
+#include "cc.h"
+
+#define RUNS_MIN 1024u /* of a worker, which has a run for each of its mbufs */
+#define RUNS_MAX 4096u /* of one connection: a 6 MB window of segments sent one by one */
+
+enum { R_SACKED = 1, R_LOST = 2, R_RETX = 4 /* and sent again since */, R_EVER = 8 /* was sent again once */ };
+
+/** [seq, end) were sent at xmit_us and share a fate. */
+struct txrun {
+	struct txrun *next;
+	uint32_t seq, end;
+	uint32_t xmit_us; /* low bits of the clock */
+	uint8_t flags;	  /* R_* */
+};
+
+struct loss {
+	const struct cc *cc;
+	struct txrun *head, *tail;
+	uint32_t n_runs;
+	uint32_t sacked, lost, retx; /* bytes; retx: lost, and in flight again */
+	uint32_t sacked_segs;
+	uint32_t fack; /* highest sequence delivered */
+	uint32_t recover;
+	uint32_t dupacks;
+	/* RACK: RFC 8985 5.3 */
+	uint32_t rack_xmit_us, rack_end, rack_rtt_us, min_rtt_us, dsack_round;
+	uint8_t reo_mult, reo_persist;
+	bool rack_on, reord_seen, dsack_on;
+	/* TLP: 7.1 */
+	bool tlp_on, tlp_retx;
+	uint32_t tlp_end;
+	/* PRR: RFC 6937 */
+	uint32_t prr_delivered, prr_out, prr_fs;
+	/* undo */
+	bool undo, undo_sent, frto;
+	uint32_t undo_bytes, undo_una, undo_ts; /* retransmitted and not reported as duplicate; from; timestamp of the first */
+	uint32_t prior_cwnd, prior_ssthresh;
+	union cc_state {
+		struct cc_newreno_state newreno;
+		struct cc_cubic_state cubic;
+	} cc_state, cc_prior;
+};
+
+/** Never fails: a connection has at most one, and there is one for each. */
+struct loss *tcp_loss(struct conn *c);
+void tcp_loss_free(struct worker *w, struct conn *c);
+/** [seq, end) was just sent, and snd_max moved. */
+void tcp_loss_sent(struct worker *w, struct conn *c, uint32_t seq, uint32_t end);
+/** s was taken by tcp_ack(), which moved SND.UNA by `acked`. */
+void tcp_loss_acked(struct worker *w, struct conn *c, const struct seg *s, const struct tcp_opts *o, uint32_t acked);
+/** @return false: no scoreboard, go back to SND.UNA. */
+bool tcp_loss_timeout(struct worker *w, struct conn *c);
+/** The lost run that is due, NULL: none. */
+struct txrun *tcp_loss_next(struct conn *c);
+/** n bytes of r are about to be sent again. @return false: no room to note it. */
+bool tcp_loss_resent(struct worker *w, struct conn *c, struct txrun *r, uint32_t n);
+void tcp_reorder_fired(struct worker *w, struct conn *c);
+void tcp_tlp_fired(struct worker *w, struct conn *c);
+/** A reduction begins: remember what there was. */
+void tcp_loss_save(struct conn *c);
+
+/** Bytes in the network: RFC 6675 4. */
+static inline uint32_t
+tcp_pipe(const struct conn *c)
+{
+	const struct loss *l = c->loss;
+
+	if (unlikely(c->snd_nxt != c->snd_max)) /* all of it again, in smaller segments: tcp_icmp.c */
+		return c->snd_nxt - c->snd_una;
+	return c->snd_nxt - c->snd_una - l->sacked - l->lost + l->retx;
+}
+#endif
