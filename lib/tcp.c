@@ -478,7 +478,7 @@ send_copy(struct conn *c, const void *buf, size_t len)
 		bool fresh = !m || !(c->flags & C_TAIL_OWN) || rte_pktmbuf_tailroom(m) == 0;
 
 		if (fresh) {
-			m = worker_mbuf(c->w);
+			m = likely(!c->w->mbufs_short) ? worker_mbuf(c->w) : NULL;
 			if (unlikely(!m)) {
 				STAT_INC(c->w, MBUF_EMPTY);
 				break;
@@ -568,9 +568,11 @@ tern_send_mbuf(struct tern_conn *tc, struct rte_mbuf *m)
 }
 
 struct rte_mbuf *
-tern_mbuf_alloc(struct tern_worker *w)
+tern_mbuf_alloc(struct tern_worker *tw)
 {
-	return worker_mbuf((struct worker *)w);
+	struct worker *w = (struct worker *)tw;
+
+	return unlikely(w->mbufs_short) ? NULL : worker_mbuf(w);
 }
 
 size_t

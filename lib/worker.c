@@ -18,6 +18,7 @@
 #include "trace.h"
 
 #define AHEAD 6u /* frames fetched ahead: 4 lines each, as many as a core has line fill buffers */
+#define MBUF_RESERVE 16 /* this part of the mbufs is for packets: data to send can't take what its ACKs arrive in */
 #define TIMER_BUDGET 4096 /* wheel nodes a poll may handle: bounds a poll when many expire in one tick */
 
 static void
@@ -221,10 +222,14 @@ worker_destroy(struct worker *w)
 void
 worker_set_time(struct worker *w, uint64_t now_us)
 {
+	const uint32_t ms = (uint32_t)(now_us / 1000); /* by a constant: a multiplication, once a poll */
+
 	if (now_us < w->now_us)
 		return;
 	w->now_us = now_us;
-	w->now_ms = (uint32_t)(now_us / 1000); /* by a constant: a multiplication, once a poll */
+	if (ms != w->now_ms) /* counting walks the caches of all lcores: not every poll */
+		w->mbufs_short = rte_mempool_avail_count(w->mp) < w->mp->size / MBUF_RESERVE;
+	w->now_ms = ms;
 	if (unlikely(now_us / COOKIE_PERIOD_US != w->cookie_epoch))
 		tcp_cookie_rotate(w);
 }

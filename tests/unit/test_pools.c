@@ -91,11 +91,33 @@ test_mbufs_send(void)
 	run();
 	expect_silence();
 	feed();
+	advance_us(1000);
 	CHECK_EQ(sock_send(s, 1000), 1000);
 	run();
 	expect(ACK | PSH, 1, 1, 1000);
 	tx(ACK, 1, 1001, 0);
 	CHECK_EQ(tern_send_queued(s->c), 0);
+}
+
+/* The last part of the mbufs is not for data: what it is acknowledged with must find one. */
+static void
+test_mbufs_reserve(void)
+{
+	struct sock *s = fx_established();
+
+	starve(bed.n[0].mp->size / 16 - 1);
+	advance_us(1000);
+	CHECK_EQ(sock_send(s, 1000), -ENOBUFS);
+	CU_ASSERT_PTR_NULL(tern_mbuf_alloc((struct tern_worker *)W));
+	CHECK(rte_mempool_avail_count(bed.n[0].mp) > 0);
+	tx(ACK | PSH, 1, 1, 100);
+	expect_after(ACK, 1, 101, 0, 40000); /* delayed */
+	feed();
+	advance_us(1000); /* the worker counts them once a millisecond */
+	CHECK_EQ(sock_send(s, 1000), 1000);
+	run();
+	expect(ACK | PSH, 1, 101, 1000);
+	tx(ACK, 101, 1001, 0);
 }
 
 /* Data taken, headers can't be had. */
@@ -304,6 +326,7 @@ main(int argc, char **argv)
 		{"connections", test_conns},
 		{"requests", test_requests},
 		{"mbufs: send", test_mbufs_send},
+		{"mbufs: reserve", test_mbufs_reserve},
 		{"mbufs: output", test_mbufs_output},
 		{"mbufs: connect", test_mbufs_connect},
 		{"mbufs: close", test_mbufs_close},
