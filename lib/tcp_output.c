@@ -531,6 +531,8 @@ tcp_output(struct worker *w, struct conn *c)
 			break;
 		if (!send_new(w, c, len, unsent, fin))
 			return false;
+		if (len == unsent)
+			break;
 	}
 	if (c->pend & P_ACK && !emit(w, c, TCP_ACK, c->snd_max, NULL, 0, 0))
 		return false;
