@@ -4,7 +4,7 @@
 test_bench_suite() {
 	[ "$(nproc)" -ge 2 ] || { echo "one core: not run"; return; }
 	[ -f "$TOP/build/build.ninja" ] || fail "build/ is missing: test_demo makes it"
-	(cd "$TOP" && timeout 100 scripts/bench.sh --quick --runs 1 cps null) >"$LIB_TMP/bench.out" 2>"$LIB_TMP/bench.err" ||
+	(cd "$TOP" && BUILD=build timeout 100 scripts/bench.sh --quick --runs 1 cps null) >"$LIB_TMP/bench.out" 2>"$LIB_TMP/bench.err" ||
 		fail "bench.sh ended with $?"
 	python3 - "$TOP/build/bench" <<'END' || fail "the JSON is not as it should be"
 import json, sys

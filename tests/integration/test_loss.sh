@@ -53,7 +53,7 @@ test_lossy_transfer() {
 		chain o { type filter hook output priority 0; policy accept; tcp dport 7 numgen inc mod 50 == 49 counter drop; }
 	}
 	EOF
-	head -c 2000000 "$LIB_TMP/www/10m.bin" >"$LIB_TMP/part"
+	head -c 5000000 "$LIB_TMP/www/10m.bin" >"$LIB_TMP/part"
 	in_ns timeout 100 nc -N $HOST 7 <"$LIB_TMP/part" >"$LIB_TMP/echoed" || fail "nc under loss"
 	same_sha "$LIB_TMP/part" "$LIB_TMP/echoed"
 	for n in $(dropped); do [ "$n" -ge 10 ] || fail "only $n packets were dropped"; done

@@ -76,7 +76,7 @@ test_wire_rate() {
 	tern_end
 }
 
-refused() { # TEXT ARGS...
+wire_refused() { # TEXT ARGS...
 	local text=$1
 	shift
 	timeout 20 "$TERN" --no-huge -- --role wire "$@" >"$LIB_TMP/out" 2>"$LIB_TMP/refused" && fail "$*: was taken"
@@ -84,11 +84,11 @@ refused() { # TEXT ARGS...
 }
 
 test_wire_refuses() {
-	refused "--wire-a: loss=150%: write a chance" --wire-a loss=150%
-	refused "--wire-b: 'los' is not a fault" --wire-b los=1%
-	refused "--wire-a: delay=20: write a time with its unit" --wire-a loss=1%,delay=20
-	refused "wire has no addresses" --addr 192.0.2.1/24
-	refused "from port 0 to itself" --if 1 --port-id 0
+	wire_refused "--wire-a: loss=150%: write a chance" --wire-a loss=150%
+	wire_refused "--wire-b: 'los' is not a fault" --wire-b los=1%
+	wire_refused "--wire-a: delay=20: write a time with its unit" --wire-a loss=1%,delay=20
+	wire_refused "wire has no addresses" --addr 192.0.2.1/24
+	wire_refused "from port 0 to itself" --if 1 --port-id 0
 	printf '[tern]\nrole = wire\n[wire]\nwire-a = rate=fast\n' >"$LIB_TMP/bad.cfg"
 	"$TERN" --config "$LIB_TMP/bad.cfg" 2>"$LIB_TMP/refused" && fail "a bad file was taken"
 	grep -q "bad.cfg:4: wire-a: rate=fast: write bits per second" "$LIB_TMP/refused" || fail "$(cat "$LIB_TMP/refused")"
