@@ -22,6 +22,6 @@ for name, want in (("cps", {"tern 8 packets", "tern 7 packets", "tern 6 packets"
     assert name == "null" or doc["ratios"], doc
 END
 	ip netns list | grep -q tern-bench && fail "a network namespace was left behind"
-	(cd "$TOP" && timeout 20 scripts/bench.sh no-such-name) >"$LIB_TMP/bench.out" 2>&1 && fail "an unknown name was accepted"
+	(cd "$TOP" && BUILD=build timeout 20 scripts/bench.sh no-such-name) >"$LIB_TMP/bench.out" 2>&1 && fail "an unknown name was accepted"
 	grep -q 'no-such-name' "$LIB_TMP/bench.out" || fail "the line does not name it"
 }
