@@ -8,24 +8,13 @@
 #include <string.h>
 #include <unistd.h>
 #include <arpa/inet.h>
-#include <CUnit/Basic.h>
 #include <rte_byteorder.h>
 #include <rte_common.h>
 #include <rte_thash.h>
 #include "steer.h"
+#include "seeded.h"
 
-static uint64_t seed;
 static struct steer s;
-
-static uint64_t
-rnd(void) /* splitmix64 */
-{
-	uint64_t z = seed += 0x9e3779b97f4a7c15ull;
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
-	z = (z ^ z >> 27) * 0x94d049bb133111ebull;
-	return z ^ z >> 31;
-}
 
 static const struct vector {
 	const char *src, *dst;
@@ -155,19 +144,13 @@ test_reta(void)
 int
 main(void)
 {
-	const char *env = getenv("TERN_SEED");
-	CU_pSuite suite;
+	static CU_TestInfo tests[] = {
+		{"test_vectors", test_vectors},
+		{"test_random", test_random},
+		{"test_spread", test_spread},
+		{"test_reta", test_reta},
+		CU_TEST_INFO_NULL,
+	};
 
-	seed = env ? strtoull(env, NULL, 0) : (uint64_t)getpid() * 2654435761u;
-	printf("TERN_SEED=%llu\n", (unsigned long long)seed);
-	if (CU_initialize_registry() != CUE_SUCCESS)
-		return 1;
-	suite = CU_add_suite("steer", NULL, NULL);
-	CU_ADD_TEST(suite, test_vectors);
-	CU_ADD_TEST(suite, test_random);
-	CU_ADD_TEST(suite, test_spread);
-	CU_ADD_TEST(suite, test_reta);
-	CU_basic_set_mode(CU_BRM_VERBOSE);
-	CU_basic_run_tests();
-	return CU_get_number_of_failures() || CU_get_error() ? 1 : 0;
+	return seeded_main("steer", tests);
 }

@@ -8,15 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <CUnit/Basic.h>
 #include <rte_byteorder.h>
 #include "table.h"
+#include "seeded.h"
 
 #define UNIVERSE (1u << 17)
 #define OPS 10000000u
 #define MAX_LOADED 65532 /* the worst a power of two leaves: mean load 4 of 7 */
 
-static uint64_t seed;
 static struct table t;
 static struct tobj objs[2][UNIVERSE];
 static struct flow flows[UNIVERSE];
@@ -24,16 +23,6 @@ static uint8_t in[UNIVERSE]; /* the reference: 0 absent, 1 or 2 the object prese
 static uint8_t seen[UNIVERSE];
 static uint32_t n_in, n_full, n_hit, n_miss, n_replace;
 static uint32_t hash_mask;
-
-static uint64_t
-rnd(void) /* splitmix64 */
-{
-	uint64_t z = seed += 0x9e3779b97f4a7c15ull;
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
-	z = (z ^ z >> 27) * 0x94d049bb133111ebull;
-	return z ^ z >> 31;
-}
 
 /* Flow i: neighbours differ in one field only; what IPv4 leaves unused of the union is garbage. */
 static void
@@ -378,22 +367,16 @@ test_family(void)
 int
 main(void)
 {
-	const char *env = getenv("TERN_SEED");
-	CU_pSuite suite;
+	static CU_TestInfo tests[] = {
+		{"test_room", test_room},
+		{"test_random", test_random},
+		{"test_chains", test_chains},
+		{"test_walk", test_walk},
+		{"test_peek", test_peek},
+		{"test_family", test_family},
+		{"test_hash", test_hash},
+		CU_TEST_INFO_NULL,
+	};
 
-	seed = env ? strtoull(env, NULL, 0) : (uint64_t)getpid() * 2654435761u;
-	printf("TERN_SEED=%llu\n", (unsigned long long)seed);
-	if (CU_initialize_registry() != CUE_SUCCESS)
-		return 1;
-	suite = CU_add_suite("table", NULL, NULL);
-	CU_ADD_TEST(suite, test_room);
-	CU_ADD_TEST(suite, test_random);
-	CU_ADD_TEST(suite, test_chains);
-	CU_ADD_TEST(suite, test_walk);
-	CU_ADD_TEST(suite, test_peek);
-	CU_ADD_TEST(suite, test_family);
-	CU_ADD_TEST(suite, test_hash);
-	CU_basic_set_mode(CU_BRM_VERBOSE);
-	CU_basic_run_tests();
-	return CU_get_number_of_failures() || CU_get_error() ? 1 : 0;
+	return seeded_main("table", tests);
 }

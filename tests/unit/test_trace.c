@@ -7,23 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <CUnit/Basic.h>
 #include <rte_common.h>
 #include "trace.h"
+#include "seeded.h"
 
 #define LINE_LEN 512
-
-static uint64_t seed;
-
-static uint64_t
-rnd(void) /* splitmix64 */
-{
-	uint64_t z = seed += 0x9e3779b97f4a7c15ull;
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
-	z = (z ^ z >> 27) * 0x94d049bb133111ebull;
-	return z ^ z >> 31;
-}
 
 struct frame {
 	uint8_t b[256];
@@ -510,22 +498,16 @@ test_state_names(void)
 int
 main(void)
 {
-	const char *env = getenv("TERN_SEED");
-	CU_pSuite suite;
+	static CU_TestInfo tests[] = {
+		{"test_tcp", test_tcp},
+		{"test_others", test_others},
+		{"test_cut", test_cut},
+		{"test_short_buffer", test_short_buffer},
+		{"test_fuzz", test_fuzz},
+		{"test_hooks", test_hooks},
+		{"test_state_names", test_state_names},
+		CU_TEST_INFO_NULL,
+	};
 
-	seed = env ? strtoull(env, NULL, 0) : (uint64_t)getpid() * 2654435761u;
-	printf("TERN_SEED=%llu\n", (unsigned long long)seed);
-	if (CU_initialize_registry() != CUE_SUCCESS)
-		return 1;
-	suite = CU_add_suite("trace", NULL, NULL);
-	CU_ADD_TEST(suite, test_tcp);
-	CU_ADD_TEST(suite, test_others);
-	CU_ADD_TEST(suite, test_cut);
-	CU_ADD_TEST(suite, test_short_buffer);
-	CU_ADD_TEST(suite, test_fuzz);
-	CU_ADD_TEST(suite, test_hooks);
-	CU_ADD_TEST(suite, test_state_names);
-	CU_basic_set_mode(CU_BRM_VERBOSE);
-	CU_basic_run_tests();
-	return CU_get_number_of_failures() || CU_get_error() ? 1 : 0;
+	return seeded_main("trace", tests);
 }

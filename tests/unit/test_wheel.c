@@ -8,25 +8,13 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
-#include <CUnit/Basic.h>
 #include "wheel.h"
+#include "seeded.h"
 
 #define N_NODES 4096
 #define OPS 1000000
 #define FAR ((1ull << 31) - 1) /* wheel.h: the longest deadline */
 #define NO_BUDGET UINT32_MAX
-
-static uint64_t seed;
-
-static uint64_t
-rnd(void) /* splitmix64 */
-{
-	uint64_t z = seed += 0x9e3779b97f4a7c15ull;
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
-	z = (z ^ z >> 27) * 0x94d049bb133111ebull;
-	return z ^ z >> 31;
-}
 
 /* --- the oracle: a heap of node numbers by full 64-bit expiry ----------------------------------------------------- */
 
@@ -402,21 +390,15 @@ test_many(void)
 int
 main(void)
 {
-	const char *env = getenv("TERN_SEED");
-	CU_pSuite suite;
+	static CU_TestInfo tests[] = {
+		{"test_budget", test_budget},
+		{"test_long_jump", test_long_jump},
+		{"test_jump_driver", test_jump_driver},
+		{"test_same_list", test_same_list},
+		{"test_random", test_random},
+		{"test_many", test_many},
+		CU_TEST_INFO_NULL,
+	};
 
-	seed = env ? strtoull(env, NULL, 0) : (uint64_t)getpid() * 2654435761u;
-	printf("TERN_SEED=%llu\n", (unsigned long long)seed);
-	if (CU_initialize_registry() != CUE_SUCCESS)
-		return 1;
-	suite = CU_add_suite("wheel", NULL, NULL);
-	CU_ADD_TEST(suite, test_budget);
-	CU_ADD_TEST(suite, test_long_jump);
-	CU_ADD_TEST(suite, test_jump_driver);
-	CU_ADD_TEST(suite, test_same_list);
-	CU_ADD_TEST(suite, test_random);
-	CU_ADD_TEST(suite, test_many);
-	CU_basic_set_mode(CU_BRM_VERBOSE);
-	CU_basic_run_tests();
-	return CU_get_number_of_failures() || CU_get_error() ? 1 : 0;
+	return seeded_main("wheel", tests);
 }
