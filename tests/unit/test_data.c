@@ -318,6 +318,28 @@ test_fast_retransmit(void)
 	expect_silence_for(100 * SEC);
 }
 
+/* CUBIC, the default, keeps 0.7 of the window at a loss (RFC 9438 4.6), and recovery ends there. */
+static void
+test_cubic_decrease(void)
+{
+	struct tern_info before, after;
+	struct sock *s = fx_flight(10);
+	uint32_t i;
+
+	tern_conn_info(s->c, &before);
+	CU_ASSERT_STRING_EQUAL(before.cc, "cubic");
+	for (i = 0; i < 3; i++)
+		tx(ACK, 1, peer.tern_una, 0);
+	expect(ACK, peer.tern_una, 1, 1000);
+	tern_conn_info(s->c, &after);
+	CHECK(after.ssthresh >= before.cwnd / 10 * 7 - 1000 && after.ssthresh <= before.cwnd / 10 * 7 + 1000);
+	rx_flush();
+	tx(ACK, 1, peer.tern_nxt, 0);
+	tern_conn_info(s->c, &after);
+	CHECK(after.cwnd <= after.ssthresh + 1000);
+	expect_silence_for(100 * SEC);
+}
+
 /* Segments with data, or that change the window, are no duplicate ACKs (RFC 5681 2). */
 static void
 test_not_dupacks(void)
@@ -793,6 +815,7 @@ main(int argc, char **argv)
 		{"RTT formulas", test_rtt_formula},
 		{"user timeout", test_user_timeout},
 		{"fast retransmit", test_fast_retransmit},
+		{"CUBIC decrease", test_cubic_decrease},
 		{"no duplicate ACKs", test_not_dupacks},
 		{"partial ACK", test_partial_ack},
 		{"after an RTO", test_after_rto},
