@@ -325,7 +325,7 @@ on_readable(struct tern_conn *c, void *user)
 		if (!m)
 			break;
 		right = take(cl, cc, m);
-		rte_pktmbuf_free(m);
+		tern_mbuf_free(m);
 		if (!right) {
 			fail(cc, N_BAD);
 			return;

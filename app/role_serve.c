@@ -68,7 +68,7 @@ pump(struct item *it)
 			return;
 		}
 		sc->got += m->pkt_len;
-		rte_pktmbuf_free(m);
+		tern_mbuf_free(m);
 		sc->requests += sc->got / o->request_size;
 		sc->got %= o->request_size;
 	}

@@ -609,7 +609,7 @@ link_output(struct worker *w, uint8_t ifidx, uint16_t idx, struct rte_mbuf *m)
 	}
 	n = &w->neighs[idx];
 	eth = rte_pktmbuf_prepend(m, sizeof(n->l2));
-	if (unlikely(!eth || (m->nb_segs > 1 && !ifc->tx_multi_seg && rte_pktmbuf_linearize(m)))) {
+	if (unlikely(!eth || (!ifc->tx_multi_seg && m->nb_segs > 1 && rte_pktmbuf_linearize(m)))) {
 		drop(w, m, STAT_DROP_TX_FULL);
 		return;
 	}

@@ -478,7 +478,9 @@ send_copy(struct conn *c, const void *buf, size_t len)
 		bool fresh = !m || !(c->flags & C_TAIL_OWN) || rte_pktmbuf_tailroom(m) == 0;
 
 		if (fresh) {
-			m = likely(!c->w->mbufs_short) ? worker_mbuf(c->w) : NULL;
+			m = n <= SMALL_ROOM && !c->snd_head ? worker_small_mbuf(c->w) : NULL;
+			if (!m && likely(!c->w->mbufs_short))
+				m = worker_mbuf(c->w);
 			if (unlikely(!m)) {
 				STAT_INC(c->w, MBUF_EMPTY);
 				break;
@@ -573,6 +575,12 @@ tern_mbuf_alloc(struct tern_worker *tw)
 	struct worker *w = (struct worker *)tw;
 
 	return unlikely(w->mbufs_short) ? NULL : worker_mbuf(w);
+}
+
+void
+tern_mbuf_free(struct rte_mbuf *m)
+{
+	worker_mbuf_free(m);
 }
 
 size_t

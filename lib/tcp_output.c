@@ -176,8 +176,12 @@ attach_payload(struct worker *w, struct rte_mbuf *m, struct rte_mbuf *src, uint3
 
 		if (unlikely(!mi))
 			return false;
-		rte_pktmbuf_attach(mi, src);
-		mi->data_off += off;
+		if (src->pool == w->small) {
+			memcpy(rte_pktmbuf_mtod(mi, void *), rte_pktmbuf_mtod_offset(src, void *, off), n);
+		} else {
+			rte_pktmbuf_attach(mi, src);
+			mi->data_off += off;
+		}
 		mi->data_len = n;
 		mi->next = NULL;
 		tail->next = mi;

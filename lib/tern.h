@@ -121,7 +121,7 @@ struct tern_conf {
 	uint32_t max_portsets;	/* (local address, peer address, peer port) triples with active opens [1024] */
 	uint32_t max_listeners; /* [64] */
 	uint32_t max_neighbours; /* [1024] */
-	uint32_t n_mbufs;	/* per worker [16384] */
+	uint32_t n_mbufs;	/* per worker [16384]; and a quarter as many of 256 bytes for small tern_send()s */
 	/* Packet buffers of all workers come from here, not from pools of n_mbufs of their own; stays the caller's and
 	 * outlives the stack. For stacks of one process that are joined by a cable: buffers freed at one end are at once
 	 * used again there. NULL: own pools. */
@@ -234,13 +234,16 @@ ssize_t tern_send_urgent(struct tern_conn *c, const void *buf, size_t len);
 int tern_send_mbuf(struct tern_conn *c, struct rte_mbuf *m);
 /** An empty mbuf of the worker's pool with headroom for nothing but data, or NULL. The caller owns it. */
 struct rte_mbuf *tern_mbuf_alloc(struct tern_worker *w);
+/** rte_pktmbuf_free() that is cheaper for what tern_recv_mbuf() and tern_mbuf_alloc() gave: one segment. */
+void tern_mbuf_free(struct rte_mbuf *m);
 /** Bytes that tern_send() would take now. */
 size_t tern_send_space(const struct tern_conn *c);
 /** Copy out received bytes. @return bytes, 0 at the peer's FIN, -EAGAIN when nothing waits, or the error. */
 ssize_t tern_recv(struct tern_conn *c, void *buf, size_t len);
 /** As tern_recv() but leaves the bytes queued. */
 ssize_t tern_peek(struct tern_conn *c, void *buf, size_t len);
-/** Take the oldest received mbuf (one segment, pkt_len bytes of data); the caller frees it. NULL: nothing waits. */
+/** Take the oldest received mbuf (one segment, pkt_len bytes of data); the caller frees it, best with
+ *  tern_mbuf_free(). NULL: nothing waits. */
 struct rte_mbuf *tern_recv_mbuf(struct tern_conn *c);
 /** Bytes waiting in order / bytes not yet acknowledged by the peer. */
 size_t tern_recv_queued(const struct tern_conn *c);

@@ -6,6 +6,7 @@
  * have replaced the object.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <numa.h>
@@ -19,6 +20,8 @@
 
 #define AHEAD 6u /* frames fetched ahead: 4 lines each, as many as a core has line fill buffers */
 #define MBUF_RESERVE 16 /* this part of the mbufs is for packets: data to send can't take what its ACKs arrive in */
+#define SMALL_PART 4  /* for one small mbuf there are so many others */
+#define SMALL_CACHE 256u
 #define TIMER_BUDGET 4096 /* wheel nodes a poll may handle: bounds a poll when many expire in one tick */
 
 static void
@@ -87,6 +90,33 @@ worker_conf_defaults(struct tern_conf *conf)
 }
 
 int
+worker_mbufs_init(struct worker *w)
+{
+	const struct rte_pktmbuf_pool_private *priv = rte_mempool_get_priv(w->mp);
+	const uint32_t n = RTE_MAX(w->conf.n_mbufs / SMALL_PART, 8u);
+	struct rte_mbuf t = {.data_off = RTE_PKTMBUF_HEADROOM, .refcnt = 1, .nb_segs = 1, .port = RTE_MBUF_PORT_INVALID};
+	char name[RTE_MEMPOOL_NAMESIZE];
+
+	if (priv->flags & RTE_PKTMBUF_POOL_F_PINNED_EXT_BUF || priv->mbuf_data_room_size < RTE_PKTMBUF_HEADROOM + 256) {
+		RTE_LOG(ERR, USER1, "tern: mbuf pool '%s': must have its buffers in the mbufs, of %u bytes or more\n",
+			w->mp->name, RTE_PKTMBUF_HEADROOM + 256);
+		return -EINVAL;
+	}
+	memcpy(&w->mbuf_init, &t.rearm_data, sizeof(w->mbuf_init));
+	w->mbuf_room = sizeof(struct rte_mbuf) + priv->mbuf_priv_size;
+	t.data_off = 0;
+	memcpy(&w->small_init, &t.rearm_data, sizeof(w->small_init));
+	snprintf(name, sizeof(name), "small%p", (void *)w); /* no two workers of a process have one name */
+	w->small = rte_pktmbuf_pool_create(name, n, RTE_MIN(SMALL_CACHE, n / 8), 0, SMALL_ROOM, w->node);
+	if (!w->small)
+		w->small = rte_pktmbuf_pool_create(name, n, RTE_MIN(SMALL_CACHE, n / 8), 0, SMALL_ROOM, SOCKET_ID_ANY);
+	if (w->small)
+		return 0;
+	RTE_LOG(ERR, USER1, "tern: no room for %u mbufs of %u bytes: give EAL more memory or lower n_mbufs\n", n, SMALL_ROOM);
+	return -ENOMEM;
+}
+
+int
 worker_create(struct worker **out, const struct tern_conf *conf, unsigned int index, int node, struct rte_mempool *mp,
 	      uint64_t now_us)
 {
@@ -116,7 +146,8 @@ worker_create(struct worker **out, const struct tern_conf *conf, unsigned int in
 	randombytes_buf(w->rng, sizeof(w->rng));
 	randombytes_buf(key, sizeof(key));
 	wheel_init(&w->wheel, now_us >> TICK_SHIFT);
-	rc = table_init(&w->table, (uint32_t)max_objs, key, node);
+	rc = worker_mbufs_init(w);
+	rc = rc ? rc : table_init(&w->table, (uint32_t)max_objs, key, node);
 	rc = rc ? rc : pool_init(&w->conns, conf->max_conns, sizeof(struct conn), node);
 	rc = rc ? rc : pool_init(&w->rares, conf->max_conns, sizeof(struct conn_rare), node);
 	rc = rc ? rc : pool_init(&w->losses, conf->max_conns, sizeof(struct loss), node);
@@ -216,6 +247,7 @@ worker_destroy(struct worker *w)
 	pool_fini(&w->timewaits[0]);
 	pool_fini(&w->timewaits[1]);
 	table_fini(&w->table);
+	rte_mempool_free(w->small);
 	node_free(w, sizeof(*w));
 }
 

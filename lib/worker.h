@@ -14,6 +14,7 @@
 #define WORKER_H
 #include <stdint.h>
 #include <stdbool.h>
+#include <string.h>
 #include <rte_branch_prediction.h>
 #include <rte_lcore.h>
 #include <rte_mbuf.h>
@@ -29,6 +30,8 @@
 #define TICK_SHIFT 7
 #define TICK_US (1u << TICK_SHIFT)
 #define BURST 32
+#define MBUF_AHEAD 6u	/* a line from another core takes as long as making two or three packets */
+#define SMALL_ROOM 256u /* bytes: a request, an answer */
 
 struct conn;
 struct seg;
@@ -51,6 +54,9 @@ struct worker {
 	struct table table;
 	struct pool conns, rares, losses, runs, requests, timewaits[2]; /* timewaits: 64 bytes for IPv4, 96 for IPv6 */
 	struct rte_mempool *mp;	   /* mbufs for data and packets; not owned */
+	struct rte_mempool *small; /* mbufs of SMALL_ROOM bytes for data that was copied in; they never leave the worker */
+	uint64_t mbuf_init, small_init; /* what a new one's rearm_data says */
+	uint32_t mbuf_room;	   /* from an mbuf of mp to its buffer */
 	uint8_t n_ifs;
 	struct iface ifs[TERN_IF_MAX];
 	uint64_t stats[STAT_COUNT];
@@ -110,8 +116,21 @@ int worker_create(struct worker **w, const struct tern_conf *conf, unsigned int 
 void worker_reset_peers(struct worker *w, bool (*make_room)(void *), void *arg);
 /** Frees every connection silently (no packets, no callbacks), then all memory. */
 void worker_destroy(struct worker *w);
+/** The part of worker_create() that the mbuf functions below need: w->mp, conf and node are set. @return 0, -EINVAL, -ENOMEM. */
+int worker_mbufs_init(struct worker *w);
 /** Time never goes back. */
 void worker_set_time(struct worker *w, uint64_t now_us);
+/** Fetch a line that will be written: another core gives it up at once, not first for reading. */
+static inline void
+prefetch_own(const void *p)
+{
+#ifdef RTE_ARCH_X86
+	asm volatile("prefetchw %0" : : "m"(*(const char *)p));
+#else
+	rte_prefetch0(p);
+#endif
+}
+
 /**
  * Fetch the lines that input reads of a frame: the mbuf's first and where headers and a small payload lie in its buffer. All
  * are asked for at once, by the layout of rte_pktmbuf_pool_create(), not by buf_addr, which would have to arrive first; of a
@@ -122,10 +141,10 @@ worker_prefetch(const struct rte_mbuf *m)
 {
 	const char *buf = (const char *)(m + 1);
 
-	rte_prefetch0(m);
-	rte_prefetch0(buf + RTE_PKTMBUF_HEADROOM - RTE_CACHE_LINE_SIZE);
-	rte_prefetch0(buf + RTE_PKTMBUF_HEADROOM);
-	rte_prefetch0(buf + RTE_PKTMBUF_HEADROOM + RTE_CACHE_LINE_SIZE);
+	prefetch_own(m);
+	prefetch_own(buf + RTE_PKTMBUF_HEADROOM - RTE_CACHE_LINE_SIZE);
+	prefetch_own(buf + RTE_PKTMBUF_HEADROOM);
+	prefetch_own(buf + RTE_PKTMBUF_HEADROOM + RTE_CACHE_LINE_SIZE);
 }
 /** Parse, look up in prefetched stages and process n <= BURST frames received on ifidx. Consumes the mbufs. */
 void worker_input(struct worker *w, uint8_t ifidx, struct rte_mbuf **m, unsigned int n);
@@ -136,23 +155,49 @@ uint64_t worker_next_us(const struct worker *w);
 /** True when no connection, half-open request or TIME-WAIT is left (TIME-WAIT counts only if asked). */
 bool worker_idle(const struct worker *w, bool timewait_too);
 
-/**
- * An mbuf of the worker's pool, as rte_pktmbuf_alloc() but without touching its second cache line: in a pool, next is NULL and
- * nb_segs and refcnt are 1; tx_offload means nothing until ol_flags asks for it.
+/*
+ * rte_pktmbuf_alloc() in stores alone: the line of an mbuf that another core freed is far away, and nothing here waits for it.
+ * The second line is left alone: in a pool, next is NULL, and tx_offload means nothing until ol_flags asks for it.
  */
 static inline struct rte_mbuf *
-worker_mbuf(struct worker *w)
+mbuf_new(struct rte_mempool *mp, uint32_t room, uint64_t init)
 {
 	struct rte_mbuf *m;
 
-	m = rte_mbuf_raw_alloc(w->mp);
+	m = rte_mbuf_raw_alloc(mp);
 	if (unlikely(!m))
 		return NULL;
-	rte_pktmbuf_reset_headroom(m);
+	m->buf_addr = (char *)m + room;
+	memcpy(&m->rearm_data, &init, sizeof(init));
 	m->pkt_len = 0;
 	m->data_len = 0;
 	m->ol_flags = 0;
 	return m;
+}
+
+/** One of the worker's pool. What comes next from the pool is fetched: a worker that sends more than it receives takes mbufs
+ *  that its peers freed. */
+static inline struct rte_mbuf *
+worker_mbuf(struct worker *w)
+{
+	const struct rte_mempool_cache *cache = rte_mempool_default_cache(w->mp, rte_lcore_id());
+	const char *next;
+
+	if (likely(cache && cache->len > MBUF_AHEAD)) {
+		next = cache->objs[cache->len - MBUF_AHEAD];
+		prefetch_own(next);
+		next += w->mbuf_room + RTE_PKTMBUF_HEADROOM;
+		prefetch_own(next - RTE_CACHE_LINE_SIZE);
+		prefetch_own(next);
+	}
+	return mbuf_new(w->mp, w->mbuf_room, w->mbuf_init);
+}
+
+/** A small one: warm, as no other core ever has it. */
+static inline struct rte_mbuf *
+worker_small_mbuf(struct worker *w)
+{
+	return mbuf_new(w->small, sizeof(struct rte_mbuf), w->small_init);
 }
 
 /** rte_pktmbuf_free() that leaves the second cache line of a plain mbuf alone. */

@@ -724,6 +724,7 @@ node_stop(unsigned int i)
 	expect("half open", i, w->half_open, 0);
 	expect("requests reserved", i, w->reserved_requests, 0);
 	expect("idle", i, worker_idle(w, true), true);
+	expect("small mbufs free", i, rte_mempool_full(w->small), true);
 	release_mbufs(n);
 	worker_destroy(w);
 	expect("mbufs free", i, rte_mempool_avail_count(n->mp), n->n_mp);

@@ -824,6 +824,7 @@ check_empty(struct node *n)
 	CHECK_EQ(w->n_listeners, 0);
 	CHECK(w->wheel.armed <= w->n_neighs);
 	CHECK(worker_idle(w, true));
+	CHECK(rte_mempool_full(w->small));
 	CHECK_EQ(rte_mempool_avail_count(n->mp), n->mbufs);
 }
 

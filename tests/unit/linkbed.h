@@ -33,6 +33,7 @@ up(uint32_t max_neighs)
 	CU_ASSERT_PTR_NOT_NULL_FATAL(w);
 	w->mp = frames_pool;
 	w->node = -1;
+	CU_ASSERT_EQUAL_FATAL(worker_mbufs_init(w), 0);
 	w->now_us = 1000 * SEC;
 	w->rng[0] = w->secret[0] = frames_rand();
 	w->secret[1] = frames_rand();
@@ -59,6 +60,7 @@ down(void)
 	tx_clear();
 	link_fini(w);
 	CU_ASSERT_EQUAL(w->wheel.armed, 0);
+	rte_mempool_free(w->small);
 	free(w);
 	ASSERT_POOL_FULL();
 }
