@@ -7,8 +7,8 @@
 #define SIPHASH_H
 #include <stdint.h>
 #include <string.h>
-#include <rte_branch_prediction.h>
 #include <rte_byteorder.h>
+#include <rte_common.h>
 
 #define SIP_ROTL(x, b) ((x) << (b) | (x) >> (64 - (b)))
 #define SIP_ROUND(v)                                                                                                   \
@@ -19,13 +19,14 @@
 		v[2] += v[1], v[1] = SIP_ROTL(v[1], 17) ^ v[2], v[2] = SIP_ROTL(v[2], 32);                              \
 	} while (0)
 
-/** SipHash-2-4 of n bytes under a key of 16 bytes. */
-static inline uint64_t
-siphash24(const void *msg, unsigned int n, const void *key)
+/**
+ * SipHash-2-4 of a message in n words under a key of 16 bytes. Words are little-endian, the last one ends with what is left of
+ * the message, zeros, and the message's length in its top byte.
+ */
+static __rte_always_inline uint64_t
+siphash24(const uint64_t *m, unsigned int n, const void *key)
 {
-	const uint8_t *p = msg;
-	uint64_t k[2], v[4], w, last = (uint64_t)n << 56;
-	uint32_t half;
+	uint64_t k[2], v[4];
 	unsigned int i;
 
 	memcpy(k, key, 16);
@@ -35,24 +36,12 @@ siphash24(const void *msg, unsigned int n, const void *key)
 	v[1] = k[1] ^ 0x646f72616e646f6d;
 	v[2] = k[0] ^ 0x6c7967656e657261;
 	v[3] = k[1] ^ 0x7465646279746573;
-	for (; n >= 8; n -= 8, p += 8) {
-		memcpy(&w, p, 8);
-		w = rte_le_to_cpu_64(w);
-		v[3] ^= w;
+	for (i = 0; i < n; i++) {
+		v[3] ^= m[i];
 		SIP_ROUND(v);
 		SIP_ROUND(v);
-		v[0] ^= w;
+		v[0] ^= m[i];
 	}
-	if (n & 4) {
-		memcpy(&half, p, 4);
-		last |= rte_le_to_cpu_32(half);
-	}
-	for (i = n & 4; unlikely(i < n); i++)
-		last |= (uint64_t)p[i] << (8 * i);
-	v[3] ^= last;
-	SIP_ROUND(v);
-	SIP_ROUND(v);
-	v[0] ^= last;
 	v[2] ^= 0xff;
 	for (i = 0; i < 4; i++)
 		SIP_ROUND(v);

@@ -2,12 +2,15 @@
 /*
  * Buckets of one cache line: seven tagged pointers and the number of a spare bucket that continues the line, 0 for none. The tag
  * is the upper 16 bits of the hash, kept in the bits of a pointer that user space leaves free (47-bit addresses), so a
- * look-up that misses touches one line and no object. There are as many buckets that the mean load is at most 4 of 7 at the
+ * look-up that misses touches one line and no object. Its lowest bit is always set: a free slot matches no tag. There are as many buckets that the mean load is at most 4 of 7 at the
  * limit, and one spare for every eight and eight more: with a keyed hash a full line is rare (Poisson, about 5%) and cannot be
  * provoked, but in a small table their number varies (with 16 buckets and 3 spares, 4 of 20000 fillings to the limit failed).
  * No spare left: -ENOSPC, which the caller counts. Removal moves nothing and leaves no tombstone; an empty spare goes back.
  */
 #include <errno.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 #include <rte_branch_prediction.h>
 #include "pool.h"
 #include "table.h"
@@ -45,10 +48,16 @@ table_fini(struct table *t)
 	memset(t, 0, sizeof(*t));
 }
 
+static uint32_t
+tag(uint32_t hash)
+{
+	return hash >> 16 | 1;
+}
+
 static uint64_t
 entry(const struct tobj *o)
 {
-	return (uint64_t)(o->hash >> 16) << TAG_SHIFT | (uintptr_t)o;
+	return (uint64_t)tag(o->hash) << TAG_SHIFT | (uintptr_t)o;
 }
 
 static struct tobj *
@@ -57,30 +66,53 @@ object(uint64_t e)
 	return (struct tobj *)(uintptr_t)(e & PTR_MASK);
 }
 
+/* A bit for each slot that has the tag. */
+static inline unsigned int
+matches(const struct bucket *b, uint32_t tag)
+{
+#ifdef __SSE2__
+	const __m128i *s = (const __m128i *)b->slot, want = _mm_set1_epi32(tag);
+	/* the upper halves of two slots each; the last one's are of slot 6 and of pad, which is 0 and so has no tag */
+	const __m128 lo = _mm_shuffle_ps(_mm_castsi128_ps(s[0]), _mm_castsi128_ps(s[1]), _MM_SHUFFLE(3, 1, 3, 1));
+	const __m128 hi = _mm_shuffle_ps(_mm_castsi128_ps(s[2]), _mm_castsi128_ps(s[3]), _MM_SHUFFLE(3, 1, 3, 1));
+	const __m128i a = _mm_cmpeq_epi32(_mm_srli_epi32(_mm_castps_si128(lo), 16), want);
+	const __m128i c = _mm_cmpeq_epi32(_mm_srli_epi32(_mm_castps_si128(hi), 16), want);
+
+	return _mm_movemask_ps(_mm_castsi128_ps(a)) | _mm_movemask_ps(_mm_castsi128_ps(c)) << 4;
+#else
+	unsigned int i, mask = 0;
+
+	for (i = 0; i < SLOTS; i++)
+		mask |= (b->slot[i] >> TAG_SHIFT == tag) << i;
+	return mask;
+#endif
+}
+
 struct tobj *
 table_peek(const struct table *t, uint32_t hash)
 {
 	const struct bucket *b = &t->buckets[hash & t->mask];
-	unsigned int i;
+	const unsigned int mask = matches(b, tag(hash));
 
-	for (i = 0; i < SLOTS; i++)
-		if (b->slot[i] >> TAG_SHIFT == hash >> 16 && b->slot[i]) {
-			rte_prefetch0(object(b->slot[i]));
-			return object(b->slot[i]);
-		}
-	return NULL;
+	if (!mask)
+		return NULL;
+	rte_prefetch0(object(b->slot[__builtin_ctz(mask)]));
+	return object(b->slot[__builtin_ctz(mask)]);
 }
 
 struct tobj *
 table_lookup(const struct table *t, const struct flow *f, uint32_t hash)
 {
 	const struct bucket *b = &t->buckets[hash & t->mask];
-	unsigned int i;
+	unsigned int mask;
 
 	for (;;) {
-		for (i = 0; i < SLOTS; i++)
-			if (b->slot[i] >> TAG_SHIFT == hash >> 16 && b->slot[i] && flow_match(object(b->slot[i]), f))
-				return object(b->slot[i]);
+		for (mask = matches(b, tag(hash)); mask; mask &= mask - 1) {
+			struct tobj *o = object(b->slot[__builtin_ctz(mask)]);
+
+			if (likely(flow_match(o, f)))
+				return o;
+		}
 		if (likely(!b->spare))
 			return NULL;
 		b = &t->buckets[b->spare];

@@ -20,6 +20,7 @@ static inline bool seq_ge(uint32_t a, uint32_t b) { return (int32_t)(a - b) >= 0
 #define TCP_MSS_MIN 64u /* below: the peer wants us to drown in headers (CVE-2019-11479) */
 #define TCP_WS_MAX 14u	/* RFC 7323 2.3 */
 #define TCP_OPT_TS_LEN 12u
+#define TCP_OPT_SYN_LEN 20u /* MSS, SACK-permitted and timestamps, window scale: what everyone offers */
 
 enum { /* negotiated or switched features: conn.feat, request.feat */
 	F_TS = 1 << 0,

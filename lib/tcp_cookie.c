@@ -21,29 +21,53 @@
 /* Covers the common path MTUs; sorted, the first is the floor. */
 static const uint16_t mss_table[8] = {TCP_MSS_MIN, 536, 1220, 1300, 1400, 1440, 1460, 8940};
 
-struct message {
-	uint8_t bytes[36 + 8];
-	unsigned int len;
-};
+/* The longest message: IPv6 addresses, ports and IRS, MSS index and length. */
+#define WORDS 6
 
-static void
-message_flow(struct message *m, const struct flow *f)
+/* The addresses as words. @return how many. */
+static __rte_always_inline unsigned int
+addr_words(uint64_t *m, const struct flow *f)
 {
-	const unsigned int n = f->af == 4 ? 8 : 32;
+	unsigned int i;
 
-	memcpy(m->bytes, &f->addr, n);
-	memcpy(m->bytes + n, &f->lport, 4); /* and rport */
-	m->len = n + 4;
+	if (likely(f->af == 4)) {
+		memcpy(m, &f->addr, 8);
+		m[0] = rte_le_to_cpu_64(m[0]);
+		return 1;
+	}
+	memcpy(m, &f->addr, 32);
+	for (i = 0; i < 4; i++)
+		m[i] = rte_le_to_cpu_64(m[i]);
+	return 4;
+}
+
+/* Addresses, then tail: the rest of the message and its length, of which that of the addresses is added here. */
+static __rte_always_inline uint64_t
+hash(const struct flow *f, const uint64_t *tail, unsigned int n, const void *key)
+{
+	uint64_t m[WORDS];
+	const unsigned int k = addr_words(m, f);
+
+	memcpy(&m[k], tail, n * sizeof(*m));
+	m[k + n - 1] += (uint64_t)k * 8 << 56;
+	return likely(k == 1) ? siphash24(m, 1 + n, key) : siphash24(m, 4 + n, key);
+}
+
+static uint64_t
+ports(const struct flow *f)
+{
+	uint32_t v;
+
+	memcpy(&v, &f->lport, 4); /* and rport */
+	return rte_le_to_cpu_32(v);
 }
 
 void
 tcp_isn(struct worker *w, const struct flow *f, uint32_t *iss, uint32_t *ts_off)
 {
-	struct message m;
-	uint64_t h;
+	const uint64_t tail[] = {ports(f) | 4ull << 56};
+	const uint64_t h = hash(f, tail, 1, w->secret);
 
-	message_flow(&m, f);
-	h = siphash24(m.bytes, m.len, w->secret);
 	*iss = (uint32_t)h + (uint32_t)(w->now_us >> 2); /* the 4 us clock: MUST-8, SHLD-1 */
 	*ts_off = h >> 32;
 }
@@ -51,13 +75,9 @@ tcp_isn(struct worker *w, const struct flow *f, uint32_t *iss, uint32_t *ts_off)
 static uint32_t
 cookie(const struct worker *w, const struct flow *f, uint32_t irs, unsigned int mss_idx, unsigned int which)
 {
-	struct message m;
+	const uint64_t tail[] = {ports(f) | (uint64_t)irs << 32, mss_idx | 9ull << 56};
 
-	message_flow(&m, f);
-	memcpy(m.bytes + m.len, &irs, 4);
-	m.bytes[m.len + 4] = mss_idx;
-	m.len += 5;
-	return which << 31 | mss_idx << MAC_BITS | (siphash24(m.bytes, m.len, w->cookie_key[which]) & MAC_MASK);
+	return which << 31 | mss_idx << MAC_BITS | (hash(f, tail, 2, w->cookie_key[which]) & MAC_MASK);
 }
 
 uint32_t

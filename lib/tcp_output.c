@@ -67,6 +67,20 @@ put_ip(uint8_t *p, struct ends e, const struct tcp_reply *h, uint32_t l4)
 	return addrs + rte_cpu_to_be_32(IPPROTO_TCP << 16 | l4);
 }
 
+/* Options [from, to) of the TCP header at p. @return sum with them added. */
+static __rte_always_inline uint64_t
+put_options(uint8_t *p, const uint8_t *opt, unsigned int from, unsigned int to, uint64_t sum)
+{
+	uint32_t v;
+
+	for (; from < to; from += 4) {
+		memcpy(&v, opt + from, 4);
+		memcpy(p + sizeof(struct rte_tcp_hdr) + from, &v, 4);
+		sum += v;
+	}
+	return sum;
+}
+
 /*
  * IP and TCP headers at p for a payload of len bytes whose sum is given, and all checksums: the device's part is asked for
  * in m. The TCP header without payload is some 20 words: their plain sum can't overflow.
@@ -78,7 +92,7 @@ put_headers(const struct iface *ifc, struct rte_mbuf *m, uint8_t *p, struct ends
 	const uint32_t l4 = sizeof(struct rte_tcp_hdr) + h->optlen + len;
 	const uint64_t pseudo = put_ip(p, e, h, l4);
 	uint64_t sum = pseudo;
-	uint32_t v, i;
+	uint32_t v;
 	uint16_t cksum;
 
 	p += l3_len(e.af);
@@ -92,11 +106,10 @@ put_headers(const struct iface *ifc, struct rte_mbuf *m, uint8_t *p, struct ends
 		sum = put32(p + 24, h->tsval, sum);
 		sum = put32(p + 28, h->tsecr, sum);
 	}
-	for (i = h->ts ? TCP_OPT_TS_LEN : 0; unlikely(i < h->optlen); i += 4) {
-		memcpy(&v, h->opt + i, 4);
-		memcpy(p + sizeof(struct rte_tcp_hdr) + i, &v, 4);
-		sum += v;
-	}
+	if (h->optlen == TCP_OPT_SYN_LEN && !h->ts) /* the usual SYN's: unrolled */
+		sum = put_options(p, h->opt, 0, TCP_OPT_SYN_LEN, sum);
+	else if (unlikely(h->optlen != (h->ts ? TCP_OPT_TS_LEN : 0)))
+		sum = put_options(p, h->opt, h->ts ? TCP_OPT_TS_LEN : 0, h->optlen, sum);
 	if (likely(!ifc->tx_tcp_cksum)) {
 		cksum = ~cksum_fold(cksum_add(sum, payload));
 		m->ol_flags = 0;
