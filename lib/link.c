@@ -120,13 +120,13 @@ link_local_addr(const struct iface *ifc, uint8_t af, uint32_t i, uint8_t out[16]
 
 	memset(out, 0, 16);
 	if (af == 4) {
-		a = rte_cpu_to_be_32(rte_be_to_cpu_32(ifc->laddr4) + i % ifc->count4);
+		a = rte_cpu_to_be_32(rte_be_to_cpu_32(ifc->laddr4) + i);
 		memcpy(out, &a, 4);
 		return;
 	}
 	memcpy(out, ifc->laddr6, 12);
 	memcpy(&a, ifc->laddr6 + 12, 4);
-	a = rte_cpu_to_be_32(rte_be_to_cpu_32(a) + i % ifc->count6);
+	a = rte_cpu_to_be_32(rte_be_to_cpu_32(a) + i);
 	memcpy(out + 12, &a, 4);
 }
 

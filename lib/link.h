@@ -86,7 +86,7 @@ iface_has6(const struct iface *ifc, const uint8_t addr[16])
 }
 /** Route: interface and next hop (copied to nexthop) for dst. @return ifidx or -ENETUNREACH. */
 int link_route(const struct worker *w, uint8_t af, const void *dst, uint8_t nexthop[16]);
-/** Local address number i (mod count) of ifc into out. */
+/** Local address number i, below count4 or count6, of ifc into out. */
 void link_local_addr(const struct iface *ifc, uint8_t af, uint32_t i, uint8_t out[16]);
 /**
  * Neighbour for nexthop, made if absent; takes a reference. hint: a source MAC seen from there, used (as STALE, being

@@ -75,7 +75,8 @@ steer_hash(const struct steer *s, const struct flow *f)
 	       hash_part(s, 32, &f->rport, 2) ^ hash_part(s, 34, &f->lport, 2);
 }
 
-uint16_t
+/* Not inlined: the set-up of its loops would move ahead of the question whether it is needed at all. */
+__rte_noinline uint16_t
 steer_owner(const struct steer *s, const struct flow *f)
 {
 	return s->reta[steer_hash(s, f) & (s->reta_size - 1)];
