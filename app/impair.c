@@ -57,7 +57,7 @@ struct impair {
 
 const char impair_help[] =
 	"loss=P burst=P/P[/P] every=N drop=KIND:N[-M] dup=P corrupt=P mangle=P reorder=P[/TIME] delay=TIME jitter=TIME "
-	"rate=BITS bucket=BYTES queue=N queue-bytes=N slots=N seed=N";
+	"rate=BITS bucket=BYTES queue=N queue-bytes=N mark=N slots=N seed=N";
 
 /* --- profiles ------------------------------------------------------------------------------------------------- */
 
@@ -254,6 +254,8 @@ get_key(const struct reader *r, char *v, struct impair_conf *c)
 		return get_u32(r, v, 1, 1 << 20, &c->queue);
 	if (strcmp(k, "queue-bytes") == 0)
 		return get_u32(r, v, 1, 1 << 30, &c->queue_bytes);
+	if (strcmp(k, "mark") == 0)
+		return get_u32(r, v, 1, 1 << 20, &c->mark);
 	if (strcmp(k, "slots") == 0)
 		return get_u32(r, v, 1, 1 << 22, &c->slots);
 	if (strcmp(k, "seed") == 0)
@@ -519,6 +521,34 @@ mangle(struct impair *im, struct rte_mbuf *m)
 	return own;
 }
 
+/* Congestion experienced, if the sender can be told so: RFC 3168 5. */
+static struct rte_mbuf *
+mark_ce(struct impair *im, struct rte_mbuf *m)
+{
+	const struct rte_ether_hdr *eth = rte_pktmbuf_mtod(m, const struct rte_ether_hdr *);
+	const bool v4 = eth->ether_type == RTE_BE16(RTE_ETHER_TYPE_IPV4), v6 = eth->ether_type == RTE_BE16(RTE_ETHER_TYPE_IPV6);
+	const uint8_t *ip = (const uint8_t *)(eth + 1);
+	struct rte_ipv4_hdr *h;
+	struct rte_mbuf *own;
+	uint8_t ecn;
+
+	if ((!v4 && !v6) || m->data_len < sizeof(*eth) + sizeof(*h))
+		return m;
+	ecn = (v4 ? ip[1] : ip[1] >> 4) & RTE_IPV4_HDR_ECN_MASK;
+	if (ecn == 0 || ecn == RTE_IPV4_HDR_ECN_CE || !(own = writable(im, m)))
+		return m;
+	h = rte_pktmbuf_mtod_offset(own, struct rte_ipv4_hdr *, sizeof(*eth));
+	if (v4) {
+		h->type_of_service |= RTE_IPV4_HDR_ECN_CE;
+		h->hdr_checksum = 0;
+		h->hdr_checksum = rte_ipv4_cksum(h);
+	} else {
+		((struct rte_ipv6_hdr *)h)->vtc_flow |= RTE_BE32(RTE_IPV4_HDR_ECN_CE << 20);
+	}
+	im->st.marked++;
+	return own;
+}
+
 /* --- time ------------------------------------------------------------------------------------------------------- */
 
 static inline bool
@@ -602,6 +632,8 @@ forward(struct impair *im, struct rte_mbuf *m, uint64_t now_ns)
 		rte_pktmbuf_free(m);
 		return;
 	}
+	if (c->mark && im->leaves_n > c->mark)
+		s.m = mark_ce(im, m);
 	s.at_ns = at + c->delay_us * UINT64_C(1000) + (c->jitter_us ? below(im, c->jitter_us) * UINT64_C(1000) : 0);
 	if (chance(im, c->reorder)) {
 		s.at_ns += c->reorder_us * UINT64_C(1000);
@@ -686,7 +718,8 @@ impair_stat(const struct impair *im, unsigned int i, uint64_t *value)
 		AT("in", in), AT("out", out), AT("duplicated", dup), AT("lost-random", lost_random),
 		AT("lost-burst", lost_burst), AT("lost-every", lost_every), AT("lost-kind", lost_pick),
 		AT("dropped-queue", drop_queue), AT("dropped-slots", drop_slots), AT("delayed", delayed),
-		AT("reordered", reordered), AT("corrupted", corrupted), AT("mangled", mangled), AT("no-buffer", no_mbuf),
+		AT("reordered", reordered), AT("corrupted", corrupted), AT("mangled", mangled), AT("marked", marked),
+		AT("no-buffer", no_mbuf),
 	};
 #undef AT
 

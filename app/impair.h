@@ -30,6 +30,7 @@ struct impair_conf {
 	uint64_t rate_bps; /* 0: no limit */
 	uint32_t burst_bytes;
 	uint32_t queue, queue_bytes; /* that wait for the rate; 0 bytes: no limit */
+	uint32_t mark; /* CE for a frame that comes when so many wait; 0: never */
 	uint32_t slots;		     /* frames on the wire in all */
 	uint64_t seed;
 };
@@ -39,7 +40,7 @@ struct impair_stats {
 	uint64_t in, out, dup; /* dup came in, too, by our hand */
 	uint64_t lost_random, lost_burst, lost_every, lost_pick;
 	uint64_t drop_queue, drop_slots;
-	uint64_t delayed, reordered, corrupted, mangled, no_mbuf;
+	uint64_t delayed, reordered, corrupted, mangled, marked, no_mbuf;
 };
 
 struct impair;

@@ -25,17 +25,32 @@ struct cc_cubic_state {
 	bool round_on;
 };
 
+struct cc_dctcp_state {
+	struct cc_newreno_state reno; /* first: growth and loss are NewReno's */
+	uint32_t una, window_end; /* what was counted, and where this window's count ends */
+	uint32_t acked, marked; /* bytes of this window */
+	uint32_t alpha;
+	bool on;
+};
+
 struct cc {
 	const char *name;
 	/** `acked` bytes are new. rtt_us: a sample, or 0. limited: cwnd was what held the sender back. */
 	void (*acked)(struct conn *c, uint32_t acked, uint32_t rtt_us, bool limited);
-	/** A loss or a congestion echo. @return the new ssthresh, at least two segments. */
+	/** A loss. @return the new ssthresh, at least two segments. */
 	uint32_t (*reduce)(struct conn *c);
-	/** Nothing was sent for an RTO. */
+	/** Nothing was sent for an RTO. NULL: no need to know. */
 	void (*idle)(struct conn *c);
+	/** A congestion echo, once a window of data. @return as reduce(), which NULL stands for. */
+	uint32_t (*echo)(struct conn *c);
+	/** ECN was agreed on, and a segment with or without an echo came. Not NULL: every mark counts (RFC 8257), also for whoever
+	 *  receives: ACKs say which data was marked. */
+	void (*marks)(struct conn *c, bool ece);
 };
 
-extern const struct cc cc_newreno, cc_cubic;
+extern const struct cc cc_newreno, cc_cubic, cc_dctcp;
+void cc_newreno_acked(struct conn *c, uint32_t acked, uint32_t rtt_us, bool limited);
+uint32_t cc_newreno_reduce(struct conn *c);
 /** By enum tern_cc. */
 const struct cc *cc_get(unsigned int id);
 

@@ -158,10 +158,4 @@ idle(struct conn *c)
 	c->loss->cc_state.cubic.epoch_us = 0;
 }
 
-const struct cc cc_cubic = {"cubic", acked, reduce, idle};
-
-const struct cc *
-cc_get(unsigned int id)
-{
-	return id == TERN_CC_NEWRENO ? &cc_newreno : &cc_cubic;
-}
+const struct cc cc_cubic = {.name = "cubic", .acked = acked, .reduce = reduce, .idle = idle};

@@ -3,8 +3,8 @@
 #include "cc.h"
 #include "tcp_loss.h"
 
-static void
-acked(struct conn *c, uint32_t n, uint32_t rtt_us, bool limited)
+void
+cc_newreno_acked(struct conn *c, uint32_t n, uint32_t rtt_us, bool limited)
 {
 	struct cc_newreno_state *s = &c->loss->cc_state.newreno;
 
@@ -22,11 +22,11 @@ acked(struct conn *c, uint32_t n, uint32_t rtt_us, bool limited)
 	}
 }
 
-static uint32_t
-reduce(struct conn *c)
+uint32_t
+cc_newreno_reduce(struct conn *c)
 {
 	c->loss->cc_state.newreno.acc = 0;
 	return RTE_MAX(RTE_MIN(c->cwnd, c->snd_max - c->snd_una) / 2, 2u * c->mss); /* RFC 5681 (4) */
 }
 
-const struct cc cc_newreno = {"newreno", acked, reduce, NULL};
+const struct cc cc_newreno = {.name = "newreno", .acked = cc_newreno_acked, .reduce = cc_newreno_reduce};

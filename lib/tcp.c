@@ -77,6 +77,7 @@ tcp_conn_new(struct worker *w, const struct flow *f, uint32_t hash, uint8_t ifid
 	c->rcv_buf = conf->rcv_buf;
 	c->rto_us = conf->rto_init_ms * 1000;
 	c->user_timeout_ms = conf->user_timeout_ms;
+	c->cc = conf->cc;
 	c->ttl = conf->ttl;
 	c->tos = conf->tos;
 	c->keep_idle_s = 7200; /* MUST-28 */
@@ -821,9 +822,12 @@ tern_setopt(struct tern_conn *tc, enum tern_opt opt, uint32_t v)
 	case TERN_OPT_CC:
 		if (v >= TERN_CC_COUNT)
 			return -EINVAL;
-		tcp_loss(c)->cc = cc_get(v);
-		memset(&c->loss->cc_state, 0, sizeof(c->loss->cc_state));
-		c->loss->undo = false; /* what was kept is another's */
+		c->cc = v;
+		if (c->loss) {
+			c->loss->cc = cc_get(v);
+			memset(&c->loss->cc_state, 0, sizeof(c->loss->cc_state));
+			c->loss->undo = false; /* what was kept is another's */
+		}
 		return 0;
 	case TERN_OPT_CORK:
 		c->flags = v ? c->flags | C_CORK : c->flags & ~(C_CORK | C_MORE);
@@ -908,7 +912,7 @@ tern_conn_info(const struct tern_conn *tc, struct tern_info *i)
 	i->snd_wnd = c->snd_wnd;
 	i->rcv_wnd = c->rcv_adv - c->rcv_nxt;
 	i->retrans = c->retrans;
-	i->cc = c->loss ? c->loss->cc->name : cc_get(c->w->conf.tcp.cc)->name;
+	i->cc = cc_get(c->cc)->name;
 }
 
 struct tern_worker *

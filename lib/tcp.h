@@ -168,6 +168,7 @@ struct conn {
 	uint16_t neigh;
 	uint8_t ttl, tos;
 	uint8_t snd_ws, rcv_ws;
+	uint8_t cc;	  /* enum tern_cc */
 	uint16_t rcv_mss; /* largest segment seen: what "every second full-sized segment" means. Until ESTABLISHED: MSS offered */
 	struct rte_mbuf *rcv_head, *rcv_tail;
 	uint32_t rcv_queued, rcv_buf;
@@ -213,6 +214,7 @@ struct tern_listener {
 	void *user;
 	bool wildcard;
 	uint8_t cookie_mode;
+	uint8_t cc; /* enum tern_cc */
 	uint16_t maxseg; /* cap on the MSS, 0: none */
 	uint32_t accept_max, accept_n;
 	uint32_t half_max, half_n;
@@ -336,6 +338,8 @@ void tcp_tfo_hole(struct worker *w, struct conn *c);
 
 /* tcp_ecn.c: of connections with C_ECN */
 #define TCP_ECN_FLAGS (TCP_ECE | TCP_CWR)
+/** Does the SYN of this active open ask? */
+bool tcp_ecn_asks(const struct conn *c);
 /** An acceptable segment, after its ACK was processed. */
 void tcp_ecn_input(struct worker *w, struct conn *c, const struct seg *s);
 /** TOS and flags of a segment with len bytes of data. */
@@ -370,7 +374,7 @@ void tcp_rto_fired(struct worker *w, struct conn *c);
 /** The SYN-ACK acknowledged n bytes sent with the SYN; the rest is not sent yet (RFC 7413 4.2.1). */
 void tcp_snd_accepted(struct conn *c, uint32_t n);
 /** Congestion is told of without a loss (RFC 3168 6.1.2). */
-void tcp_congestion(struct worker *w, struct conn *c);
+void tcp_congestion(struct conn *c, bool echo);
 void tcp_rtt_sample(struct worker *w, struct conn *c, uint32_t rtt_us);
 void tcp_cc_init(struct conn *c);
 /** Down to the initial window. */

@@ -4,30 +4,69 @@
  * Linux does. New data then carries ECT(0); SYNs, ACKs, retransmissions and window probes do not (6.1.1, 6.1.4 to 6.1.6).
  * A CE mark that arrives is echoed on every ACK until the peer says CWR (6.1.3); an echo that arrives is answered as a
  * lost segment would be, once per window of data, and by CWR on the next new data (6.1.2).
- * A SYN sent again asks no more: something on the path may drop those that ask (6.1.1.1).
+ * A SYN sent again asks no more: something on the path may drop those that ask (6.1.1.1). With DCTCP (RFC 8257) every mark
+ * counts: an ACK echoes whether the data it is for was marked, whatever CWR says.
  */
-#include "tcp.h"
+#include "cc.h"
+#include "tcp_loss.h"
 
 #define ECN_MASK 3u
 #define ECN_ECT0 2u
 #define ECN_CE 3u
 
+bool
+tcp_ecn_asks(const struct conn *c)
+{
+	const uint8_t ecn = c->w->conf.tcp.ecn;
+
+	return (ecn == TERN_ECN_ON || (ecn == TERN_ECN_PASSIVE && cc_get(c->cc)->marks)) && !c->backoff;
+}
+
+/* RFC 8257 3.2: when the state changes, what came before is acknowledged with the old one, and this at once with the new. */
+static void
+echo_state(struct worker *w, struct conn *c, bool ce)
+{
+	if (ce == !!(c->flags & C_ECE))
+		return;
+	if (c->rcv_nxt != c->last_ack)
+		tcp_send_ctl(w, c, TCP_ACK, c->snd_max);
+	c->flags ^= C_ECE;
+	tcp_mark(c, P_ACK);
+}
+
+/* RFC 3168 6.1.3 */
+static void
+echo_until_cwr(struct conn *c, const struct seg *s, bool ce)
+{
+	if (s->flags & TCP_CWR)
+		c->flags &= ~C_ECE;
+	if (ce) {
+		c->flags |= C_ECE;
+		tcp_mark(c, P_ACK); /* not delayed: the sender is to slow down within this round trip */
+	}
+}
+
 void
 tcp_ecn_input(struct worker *w, struct conn *c, const struct seg *s)
 {
-	if (s->flags & TCP_CWR && s->len)
-		c->flags &= ~C_ECE;
-	if ((s->tos & ECN_MASK) == ECN_CE) {
+	const bool ce = (s->tos & ECN_MASK) == ECN_CE, ece = s->flags & TCP_ECE;
+	const struct cc *cc = cc_get(c->cc);
+
+	if (c->state == TERN_CLOSED)
+		return;
+	if (ce)
 		STAT_INC(w, IN_CE);
-		if (s->len) {
-			c->flags |= C_ECE;
-			tcp_mark(c, P_ACK); /* not delayed: the sender is to slow down within this round trip */
-		}
+	if (s->len && cc->marks)
+		echo_state(w, c, ce);
+	else if (s->len)
+		echo_until_cwr(c, s, ce);
+	if (cc->marks) {
+		tcp_loss(c);
+		cc->marks(c, ece);
 	}
-	if (s->flags & TCP_ECE && c->state != TERN_CLOSED &&
-	    !(seq_ge(tcp_rare(c)->cwr_seq, c->snd_una) && seq_le(c->rare->cwr_seq, c->snd_max))) {
+	if (ece && !(seq_ge(tcp_rare(c)->cwr_seq, c->snd_una) && seq_le(c->rare->cwr_seq, c->snd_max))) {
 		STAT_INC(w, ECE_RX);
-		tcp_congestion(w, c);
+		tcp_congestion(c, true);
 		c->rare->cwr_seq = c->snd_max;
 		c->flags |= C_CWR;
 	}

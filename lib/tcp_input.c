@@ -130,7 +130,7 @@ take_syn_options(struct worker *w, struct conn *c, const struct seg *s, const st
 	if (o->has_ws && !conf->no_wscale)
 		feat |= F_WS;
 	tcp_negotiate(w, c, o->has_mss ? o->mss : 0, feat, o->ws);
-	if (conf->ecn == TERN_ECN_ON && !c->backoff && (s->flags & (TCP_ACK | TCP_ECN_FLAGS)) == (TCP_ACK | TCP_ECE))
+	if ((s->flags & (TCP_ACK | TCP_ECN_FLAGS)) == (TCP_ACK | TCP_ECE) && tcp_ecn_asks(c))
 		c->flags |= C_ECN;
 	c->irs = s->seq;
 	c->rcv_nxt = c->last_ack = s->seq + 1;

@@ -107,6 +107,7 @@ tern_listen(struct tern_worker *tw, const struct tern_endpoint *local, int backl
 	l->ops = ops;
 	l->user = user;
 	l->cookie_mode = conf->cookie_mode;
+	l->cc = conf->cc;
 	l->accept_max = RTE_MIN((uint32_t)RTE_MAX(backlog, 1), conf->somaxconn);
 	l->half_max = half;
 	l->acc_tail = &l->acc_head;
@@ -122,6 +123,15 @@ void
 tern_listener_cookies(struct tern_listener *l, enum tern_cookie_mode mode)
 {
 	l->cookie_mode = mode;
+}
+
+int
+tern_listener_cc(struct tern_listener *l, enum tern_cc cc)
+{
+	if (cc >= TERN_CC_COUNT)
+		return -EINVAL;
+	l->cc = cc;
+	return 0;
 }
 
 int
@@ -420,7 +430,7 @@ send_cookie(struct worker *w, struct tern_listener *l, struct seg *s, struct tcp
 
 /* A connection in SYN-RECEIVED for the peer of s, not yet in the table. */
 static struct conn *
-passive_conn(struct worker *w, const struct seg *s, uint32_t iss, uint32_t ts_off)
+passive_conn(struct worker *w, const struct tern_listener *l, const struct seg *s, uint32_t iss, uint32_t ts_off)
 {
 	const struct rte_ether_hdr *eth = rte_pktmbuf_mtod(s->m, const struct rte_ether_hdr *);
 	struct conn *c = tcp_conn_new(w, &s->flow, s->hash, s->ifidx, iss, ts_off);
@@ -433,15 +443,16 @@ passive_conn(struct worker *w, const struct seg *s, uint32_t iss, uint32_t ts_of
 	}
 	c->state = TERN_SYN_RECEIVED;
 	c->feat |= F_PASSIVE;
+	c->cc = l->cc;
 	c->snd_una = c->snd_nxt = c->snd_max = iss + 1;
 	return c;
 }
 
 /* The same, in the table. */
 static struct conn *
-passive_insert(struct worker *w, const struct seg *s, uint32_t iss, uint32_t ts_off)
+passive_insert(struct worker *w, const struct tern_listener *l, const struct seg *s, uint32_t iss, uint32_t ts_off)
 {
-	struct conn *c = passive_conn(w, s, iss, ts_off);
+	struct conn *c = passive_conn(w, l, s, iss, ts_off);
 
 	if (c && !table_insert(&w->table, &c->o))
 		return c;
@@ -513,7 +524,7 @@ cookie_ack(struct worker *w, struct tern_listener *l, struct seg *s)
 		rode.has_ts = true;
 		feat = common_features(w, &rode);
 	}
-	c = passive_insert(w, s, s->ack - 1, ts_off);
+	c = passive_insert(w, l, s, s->ack - 1, ts_off);
 	if (!c)
 		return STAT_DROP_LISTEN;
 	STAT_INC(w, COOKIES_RECV);
@@ -545,7 +556,7 @@ fastopen(struct worker *w, struct tern_listener *l, struct seg *s, const struct 
 	int rc;
 
 	choose_isn(w, s, reuse, old_snd_nxt, &iss, &ts_off);
-	c = passive_insert(w, s, iss, ts_off);
+	c = passive_insert(w, l, s, iss, ts_off);
 	if (!c)
 		return STAT_DROP_LISTEN;
 	STAT_INC(w, TFO_PASSIVE);
@@ -673,7 +684,7 @@ request_complete(struct worker *w, struct request *r, struct seg *s, const struc
 		tcp_request_free(w, r);
 		return tcp_reset_reply(w, s, rc);
 	}
-	c = passive_conn(w, s, r->snd_nxt - 1, r->ts_off);
+	c = passive_conn(w, l, s, r->snd_nxt - 1, r->ts_off);
 	if (!c) {
 		STAT_INC(w, LISTEN_DROPS);
 		return STAT_DROP_LISTEN; /* the SYN-ACK timer gives it another chance */

@@ -45,6 +45,7 @@ struct loss {
 	union cc_state {
 		struct cc_newreno_state newreno;
 		struct cc_cubic_state cubic;
+		struct cc_dctcp_state dctcp;
 	} cc_state, cc_prior;
 };
 

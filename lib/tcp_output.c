@@ -393,7 +393,7 @@ static bool
 output_syn(struct worker *w, struct conn *c)
 {
 	const bool ack = c->state == TERN_SYN_RECEIVED;
-	const uint8_t ecn = w->conf.tcp.ecn == TERN_ECN_ON && !c->backoff ? TCP_ECN_FLAGS : 0;
+	const uint8_t ecn = unlikely(tcp_ecn_asks(c)) ? TCP_ECN_FLAGS : 0;
 	uint8_t opt[40];
 	uint32_t data = 0;
 

@@ -11,6 +11,15 @@
 
 #define DUPACK_THRESH 3 /* RFC 5681 3.2 */
 
+const struct cc *
+cc_get(unsigned int id)
+{
+	static const struct cc *const all[TERN_CC_COUNT] = {
+		[TERN_CC_CUBIC] = &cc_cubic, [TERN_CC_NEWRENO] = &cc_newreno, [TERN_CC_DCTCP] = &cc_dctcp};
+
+	return all[id];
+}
+
 void
 tcp_cc_init(struct conn *c)
 {
@@ -105,12 +114,13 @@ tcp_snd_accepted(struct conn *c, uint32_t n)
 }
 
 void
-tcp_congestion(struct worker *w, struct conn *c)
+tcp_congestion(struct conn *c, bool echo)
 {
-	(void)w;
+	const struct cc *cc = tcp_loss(c)->cc;
+
 	if (c->flags & (C_RECOVERY | C_LOSS))
 		return; /* done already */
-	c->ssthresh = c->cwnd = tcp_loss(c)->cc->reduce(c);
+	c->ssthresh = c->cwnd = echo && cc->echo ? cc->echo(c) : cc->reduce(c);
 }
 
 static void

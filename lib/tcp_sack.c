@@ -36,7 +36,7 @@ tcp_loss(struct conn *c)
 		return l;
 	l = c->loss = pool_get(&c->w->losses);
 	memset(l, 0, sizeof(*l));
-	l->cc = cc_get(c->w->conf.tcp.cc);
+	l->cc = cc_get(c->cc);
 	l->recover = c->iss;
 	l->fack = c->snd_una;
 	l->reo_mult = 1;
@@ -454,7 +454,7 @@ tlp_acked(struct worker *w, struct conn *c, const struct seg *s, const struct ne
 		/* The probe repaired a loss: told of once. */
 		STAT_INC(w, LOSS_PROBE_RECOVERY);
 		if (!(c->flags & (C_RECOVERY | C_LOSS)))
-			tcp_congestion(w, c);
+			tcp_congestion(c, false);
 	}
 	l->tlp_on = false;
 }

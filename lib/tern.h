@@ -64,7 +64,8 @@ struct tern_if_conf {
 /* Explicit congestion notification (RFC 3168): when the peer asks, ask too, never. */
 enum tern_ecn { TERN_ECN_PASSIVE, TERN_ECN_ON, TERN_ECN_OFF };
 /* Congestion control: RFC 9438 with HyStart++ (RFC 9406), RFC 5681. */
-enum tern_cc { TERN_CC_CUBIC, TERN_CC_NEWRENO, TERN_CC_COUNT };
+/** Congestion control. DCTCP (RFC 8257) is for a data centre: it asks for ECN unless that is off, and is NewReno without. */
+enum tern_cc { TERN_CC_CUBIC, TERN_CC_NEWRENO, TERN_CC_DCTCP, TERN_CC_COUNT };
 enum tern_cookie_mode { TERN_COOKIE_AUTO, TERN_COOKIE_ALWAYS, TERN_COOKIE_NEVER };
 
 /** TCP defaults; per-connection values are set with tern_setopt(). Zero means the default in brackets. */
@@ -195,6 +196,8 @@ struct tern_conn *tern_accept(struct tern_listener *l, const struct tern_ops *op
 void tern_listener_close(struct tern_listener *l);
 /** Override the cookie mode of one listener. */
 void tern_listener_cookies(struct tern_listener *l, enum tern_cookie_mode mode);
+/** Congestion control (enum tern_cc) of the connections that l will accept; at first tern_tcp_conf.cc. @return 0, -EINVAL. */
+int tern_listener_cc(struct tern_listener *l, enum tern_cc cc);
 /** Cap the MSS a listener offers and its connections send; 0: the interface's. @return 0 or -EINVAL (below 64). */
 int tern_listener_maxseg(struct tern_listener *l, uint16_t mss);
 /** Take data that comes with a SYN (RFC 7413), of at most max_pending connections of this worker that have not completed
@@ -280,7 +283,7 @@ enum tern_opt {
 	TERN_OPT_TOS,
 	TERN_OPT_MAXSEG,	  /* bytes, 64 to 65535: cap on the segments sent, and on the MSS offered if the SYN is not out */
 	TERN_OPT_CORK, /* 1: hold what is less than a full segment back, for 200 ms at most; 0 sends it */
-	TERN_OPT_CC,   /* enum tern_cc */
+	TERN_OPT_CC,   /* enum tern_cc; of a connect before its SYN went out, ECN with it */
 };
 /** @return 0, -EINVAL (value out of range) or -ENOPROTOOPT. */
 int tern_setopt(struct tern_conn *c, enum tern_opt opt, uint32_t value);

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # goodput.sh [SECONDS [ROUNDS]]: what one bulk connection carries over a bad wire, tern's end beside the kernel's in the same
 # run: the kernel's client, --role wire, and as the server in turn the kernel (a second tap) and tern (shared memory). CUBIC
-# at every end. Each cell of loss x round trip x reordering, bytes going down from the server under test and up to it. Prints the table
-# and writes it into docs/goodput.md. LOSSES, DELAYS, REORDERS choose cells; BUILD a build directory.
+# at every end. Each cell of loss x round trip x reordering, bytes going down from the server under test and up to it. A round
+# has its own seeds: which frames are lost decides more than who sends them. Prints the table and writes it into docs/goodput.md. LOSSES, DELAYS, REORDERS choose cells; BUILD a build directory.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
@@ -32,7 +32,7 @@ wire_start() {
 	profile="loss=$loss%,delay=${half_us}us,reorder=$reorder%/1ms,rate=$RATE,queue=300"
 	rm -f "$LIB_TMP/wire.out" # the last one's would pass for this one's
 	ip netns exec $NEAR "$TERN" "${EAL[@]}" -m 256 --file-prefix wire -l 0 --vdev net_tap0,iface=dtap0 "$@" -- --role wire \
-		--wire-idle-us 20 --stats-interval 0 --wire-a "$profile,seed=11" --wire-b "$profile,seed=12" \
+		--wire-idle-us 20 --stats-interval 0 --wire-a "$profile,seed=$((11 + 2 * r))" --wire-b "$profile,seed=$((12 + 2 * r))" \
 		>"$LIB_TMP/wire.out" 2>"$LIB_TMP/wire.err" &
 	WIRE=$!
 	LIB_PIDS+=($WIRE)

@@ -4,13 +4,14 @@
 BULK_MB=${BULK_MB:-30}
 BULK_S=$((100 + BULK_MB * 2)) # TEST_TIMEOUT_S must be more
 
-# bad_bg ARGS...: tern on shared memory behind a wire that loses one in a hundred each way, the kernel at its other end.
+BAD=(--wire-a loss=1%,seed=1 --wire-b loss=1%,seed=2) # b is the way from tern
+
+# bad_bg ARGS...: tern on shared memory behind a wire with these faults, the kernel at its other end.
 bad_bg() {
 	local eal=(--no-huge --no-shconf --no-pci --no-telemetry --log-level=lib.eal:error --log-level=pmd.net.tap:critical)
 
 	ip netns exec "$NS" "$TERN" "${eal[@]}" -m 256 --file-prefix wire -l 0 --vdev net_tap0,iface=dtap0 \
-		--vdev net_memif0,role=server,rsize=12 -- --role wire --wire-a loss=1%,seed=1 --wire-b loss=1%,seed=2 \
-		--wire-idle-us 20 >"$LIB_TMP/wire.out" 2>"$LIB_TMP/wire.err" &
+		--vdev net_memif0,role=server,rsize=12 -- --role wire "${BAD[@]}" --wire-idle-us 20 >"$LIB_TMP/wire.out" 2>"$LIB_TMP/wire.err" &
 	WIRE_PID=$!
 	LIB_PIDS+=($WIRE_PID)
 	wait_for 15 grep -q '^wire: a is' "$LIB_TMP/wire.out" || fail "the wire did not start"
@@ -21,11 +22,16 @@ bad_bg() {
 	LIB_PIDS+=($TERN_PID)
 }
 
-lost_some() { # WAY: half of what a file in full segments must have lost on it
+# wire_end COUNTER LEAST: what the wire did.
+wire_end() {
 	kill -INT $WIRE_PID
 	wait_exit 12 $WIRE_PID || fail "the wire ended with $?"
-	local n=$(awk -v n="$1-lost-random" '$1 == n { print $2 }' "$LIB_TMP/wire.out")
-	[ "${n:-0}" -ge $((BULK_MB * 3)) ] || fail "only ${n:-0} packets were lost"
+	local n=$(awk -v n="$1" '$1 == n { print $2 }' "$LIB_TMP/wire.out")
+	[ "${n:-0}" -ge "$2" ] || fail "the wire's $1 is ${n:-0}, expected $2 or more"
+}
+
+lost_some() { # WAY: half of what a file in full segments must have lost on it
+	wire_end "$1-lost-random" $((BULK_MB * 3))
 }
 
 test_bulk_from_server() {
@@ -37,6 +43,21 @@ test_bulk_from_server() {
 	tern_end
 	lost_some b
 	want_counter TcpRetransSegs -ge "$BULK_MB"
+}
+
+# A queue that marks: DCTCP keeps it short, so nothing is lost in it, to a kernel that echoes as RFC 3168 says.
+test_bulk_dctcp() {
+	local BAD=(--wire-b rate=50m,queue=1000,mark=20,delay=1ms)
+	in_ns sysctl -qw net.ipv4.tcp_ecn=1
+	bad_bg --role http --root "$LIB_TMP/www" --cc dctcp
+	wait_for 10 ip netns exec "$NS" ping -c 1 -W 1 -q $HOST || fail "no answer to ping"
+	in_ns curl -sS --max-time 60 -o "$LIB_TMP/got" "http://$HOST/10m.bin" || fail "curl"
+	same_sha "$LIB_TMP/www/10m.bin" "$LIB_TMP/got"
+	tern_end
+	wire_end b-marked 10
+	grep -q '^b-dropped-queue' "$LIB_TMP/wire.out" && fail "the queue overflowed"
+	want_counter TernEceIn -ge 3
+	want_counter TcpRetransSegs -eq 0
 }
 
 test_bulk_to_client() {

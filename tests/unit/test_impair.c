@@ -341,6 +341,46 @@ test_shared_and_foreign(void)
 	close_wire();
 }
 
+/* When more than `mark` frames wait, the last one is marked, if it says that it can be; checksums stay right. */
+static void
+test_mark(void)
+{
+	unsigned int i, ce = 0, n = 0;
+	uint8_t f[FRAME_MAX], *p;
+	struct rte_mbuf *m;
+
+	open_wire("rate=1m,mark=4");
+	for (i = 0; i < 40; i++) { /* both families; not-ECT, ECT(1), ECT(0), CE */
+		const uint32_t len = put_syn(f, i & 1 ? 4 : 6, 80);
+		const uint8_t ecn = i / 2 & 3;
+
+		if (i & 1) {
+			f[L3 + 1] = 0xb8 | ecn;
+			fix_ip4(f);
+		} else {
+			f[L3 + 1] |= ecn << 4;
+		}
+		impair_in(im, to_mbuf(f, len), 0);
+	}
+	while (impair_out(im, UINT64_C(1000000), &m, 1) == 1) {
+		const uint8_t ecn = (n & 1 ? 0 : 4), want = n / 2 & 3;
+
+		p = rte_pktmbuf_mtod(m, uint8_t *);
+		CU_ASSERT_EQUAL(p[L3 + 1] >> ecn & 3, n >= 4 && want ? 3 : want);
+		if (n & 1) {
+			CU_ASSERT_EQUAL(p[L3 + 1] & 0xfc, 0xb8);
+			CU_ASSERT_EQUAL(ref_sum(0, p + L3, 20), 0xffff);
+		}
+		ce += n >= 4 && (want == 1 || want == 2);
+		n++;
+		rte_pktmbuf_free(m);
+	}
+	CU_ASSERT_EQUAL(n, 40);
+	CU_ASSERT_EQUAL(impair_stats(im)->marked, ce);
+	CU_ASSERT(ce > 10);
+	close_wire();
+}
+
 static void
 test_rate(void)
 {
@@ -509,6 +549,7 @@ main(void)
 	CU_ADD_TEST(suite, test_corruption);
 	CU_ADD_TEST(suite, test_mangling);
 	CU_ADD_TEST(suite, test_shared_and_foreign);
+	CU_ADD_TEST(suite, test_mark);
 	CU_ADD_TEST(suite, test_rate);
 	CU_ADD_TEST(suite, test_slots);
 	CU_ADD_TEST(suite, test_same_seed);

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * DCTCP (RFC 8257): the window shrinks by the share of bytes that met congestion, not by half. The receiver's part, ACKs that say
+ * which data was marked, is tcp_ecn.c's. A loss, and a path without ECN, are NewReno's (3.5).
+ */
+#include "cc.h"
+#include "tcp_loss.h"
+
+#define ALPHA_ONE (1u << 20)
+#define G_SHIFT 4 /* g = 1/16: 4.2 */
+
+/* 3.3: the share of marked bytes, smoothed over windows of data. */
+static void
+marks(struct conn *c, bool ece)
+{
+	struct cc_dctcp_state *s = &c->loss->cc_state.dctcp;
+	uint32_t acked, down;
+
+	if (!s->on) {
+		s->on = true;
+		s->alpha = ALPHA_ONE;
+		s->una = c->snd_una;
+		s->window_end = c->snd_max;
+		return;
+	}
+	acked = c->snd_una - s->una;
+	s->una = c->snd_una;
+	s->acked += acked;
+	if (ece)
+		s->marked += acked;
+	if (seq_le(c->snd_una, s->window_end) || !s->acked)
+		return;
+	down = s->alpha >> G_SHIFT;
+	s->alpha -= down ? down : s->alpha; /* so that it comes to 0 */
+	s->alpha += ((uint64_t)s->marked * ALPHA_ONE >> G_SHIFT) / s->acked;
+	s->acked = s->marked = 0;
+	s->window_end = c->snd_max;
+}
+
+static uint32_t
+echo(struct conn *c)
+{
+	const struct cc_dctcp_state *s = &c->loss->cc_state.dctcp;
+	const uint32_t cut = (uint64_t)c->cwnd * s->alpha / ALPHA_ONE / 2;
+
+	return RTE_MAX(c->cwnd - cut, 2u * c->mss);
+}
+
+const struct cc cc_dctcp = {
+	.name = "dctcp", .acked = cc_newreno_acked, .reduce = cc_newreno_reduce, .echo = echo, .marks = marks};
