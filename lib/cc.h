@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Congestion control: one const struct per algorithm, with a private area in struct loss. The window itself (cwnd, ssthresh)
- * is the connection's. Loss recovery decides when to call, and restores the private area when a reduction is undone.
+ * is the connection's. Loss recovery decides when to call, and restores the private area when a reduction is undone, unless
+ * marks are counted there.
  */
 #ifndef CC_H
 #define CC_H
@@ -30,6 +31,7 @@ struct cc_dctcp_state {
 	uint32_t una, window_end; /* what was counted, and where this window's count ends */
 	uint32_t acked, marked; /* bytes of this window */
 	uint32_t alpha;
+	uint32_t cut_from, cut_end; /* FlightSize at the last echo that cut, and where its window ends */
 	bool on;
 };
 

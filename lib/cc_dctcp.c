@@ -40,11 +40,25 @@ marks(struct conn *c, bool ece)
 static uint32_t
 echo(struct conn *c)
 {
-	const struct cc_dctcp_state *s = &c->loss->cc_state.dctcp;
+	struct cc_dctcp_state *s = &c->loss->cc_state.dctcp;
 	const uint32_t cut = (uint64_t)c->cwnd * s->alpha / ALPHA_ONE / 2;
 
+	s->cut_from = RTE_MIN(c->cwnd, c->snd_max - c->snd_una);
+	s->cut_end = c->snd_max;
 	return RTE_MAX(c->cwnd - cut, 2u * c->mss);
 }
 
+/* 3.5: once a window whatever tells of congestion: what an echo took already is part of the half. */
+static uint32_t
+reduce(struct conn *c)
+{
+	const struct cc_dctcp_state *s = &c->loss->cc_state.dctcp;
+	const uint32_t ssthresh = cc_newreno_reduce(c);
+
+	if (!s->cut_from || seq_ge(c->snd_una, s->cut_end))
+		return ssthresh;
+	return RTE_MAX(ssthresh, RTE_MIN(s->cut_from / 2, c->cwnd));
+}
+
 const struct cc cc_dctcp = {
-	.name = "dctcp", .acked = cc_newreno_acked, .reduce = cc_newreno_reduce, .echo = echo, .marks = marks};
+	.name = "dctcp", .acked = cc_newreno_acked, .reduce = reduce, .echo = echo, .marks = marks};

@@ -390,7 +390,8 @@ undo(struct conn *c)
 	l->lost = l->retx = 0;
 	c->cwnd = RTE_MAX(c->cwnd, l->prior_cwnd);
 	c->ssthresh = RTE_MAX(c->ssthresh, l->prior_ssthresh);
-	l->cc_state = l->cc_prior;
+	if (!l->cc->marks) /* what was counted meanwhile is true all the same */
+		l->cc_state = l->cc_prior;
 	l->undo = l->frto = false;
 	c->flags &= ~(C_RECOVERY | C_LOSS);
 	c->backoff = 0;

@@ -165,6 +165,90 @@ test_loss(void)
 	rx_flush();
 }
 
+/* 3.5: the same window's echo and loss cut it once: together as much as the loss alone. */
+static void
+test_echo_then_loss(void)
+{
+	static const uint32_t alpha[] = {1 << 20, 1 << 18, 0}; /* of 1 << 20 */
+
+	for (unsigned int i = 0; i < RTE_DIM(alpha); i++) {
+		struct sock *s;
+
+		bed_down();
+		bed_reset(bed.af);
+		s = established(true);
+		CU_ASSERT_PTR_NOT_NULL_FATAL(s);
+		CHECK_EQ(sock_send(s, 10 * MSS), 10 * MSS);
+		run();
+		CHECK_EQ(rx_flush(), 10);
+		tx(ACK, 1, 1 + MSS, 0);
+		conn(s)->loss->cc_state.dctcp.alpha = alpha[i];
+		conn(s)->cwnd = 10 * MSS;
+		tx(ACK | ECE, 1, 1 + 2 * MSS, 0); /* 8 in flight; slow start makes the window 11 first */
+		CHECK_EQ(cwnd(s), 11 * MSS - (uint64_t)11 * MSS * alpha[i] / (1 << 21));
+		for (unsigned int n = 0; n < 3; n++)
+			tx(ACK | ECE, 1, 1 + 2 * MSS, 0);
+		expect(ACK, 1 + 2 * MSS, 1, MSS);
+		CHECK_EQ(conn(s)->ssthresh, 4 * MSS);
+		CHECK_EQ(STAT(ECE_RX), 1);
+		tx(ACK, 1, 1 + 10 * MSS, 0);
+		rx_flush();
+	}
+}
+
+static void
+tx_sack(uint8_t flags, uint32_t ack, uint32_t left, uint32_t right)
+{
+	const uint8_t head[] = {1, 1, 5, 10};
+	const uint32_t edges[] = {htonl(peer.irs + left), htonl(peer.irs + right)};
+
+	memcpy(peer.opt, head, 4);
+	memcpy(peer.opt + 4, edges, 8);
+	peer.optlen = 12;
+	tx(flags, 1, ack, 0);
+}
+
+/* What was no loss gives the window back, but the marks that were counted meanwhile stay counted, once. */
+static void
+test_undo(void)
+{
+	const struct cc_dctcp_state *d;
+	struct sock *s;
+	uint32_t before;
+
+	peer.sack = true;
+	s = established(true);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(s);
+	CHECK_EQ(sock_send(s, 20 * MSS), 20 * MSS);
+	run();
+	CHECK_EQ(rx_flush(), 10);
+	tx(ACK, 1, 1 + MSS, 0);
+	d = &conn(s)->loss->cc_state.dctcp;
+	tx(ACK, 1, 1 + 2 * MSS, 0);
+	before = cwnd(s);
+	rx_flush();
+	tx_sack(ACK, 1 + 2 * MSS, 1 + 3 * MSS, 1 + 10 * MSS);
+	expect(ACK, 1 + 2 * MSS, 1, MSS);
+	rx_flush();
+	CHECK_EQ(STAT(SACK_RECOVERY), 1);
+	tx(ACK, 1, 1 + 10 * MSS, 0);
+	rx_flush();
+	CHECK_EQ(d->acked, 9 * MSS);
+	CHECK_EQ(d->marked, 0);
+	CHECK(cwnd(s) < before);
+	tx_sack(ACK | ECE, 1 + 10 * MSS, 1 + 2 * MSS, 1 + 3 * MSS); /* what was sent again had arrived before */
+	CHECK_EQ(STAT(DSACK_UNDO), 1);
+	CHECK_EQ(d->una, conn(s)->snd_una);
+	CHECK_EQ(d->acked, 9 * MSS);
+	CHECK_EQ(d->marked, 0);
+	CHECK_EQ(d->alpha, 1 << 20);
+	rx_flush();
+	tx(ACK, 1, conn(s)->snd_max - peer.irs, 0);
+	rx_flush();
+	tx(ACK, 1, 1 + 20 * MSS, 0);
+	expect_silence();
+}
+
 /* A peer that knows no ECN: nothing is marked, nothing echoed, and marks change nothing. */
 static void
 test_no_ecn(void)
@@ -259,8 +343,14 @@ int
 main(int argc, char **argv)
 {
 	static CU_TestInfo tests[] = {
-		{"echo", test_echo},   {"alpha", test_alpha}, {"loss", test_loss},
-		{"no ECN", test_no_ecn}, {"asks", test_asks},   {"choice", test_choice},
+		{"echo", test_echo},
+		{"alpha", test_alpha},
+		{"loss", test_loss},
+		{"echo, then loss", test_echo_then_loss},
+		{"undo", test_undo},
+		{"no ECN", test_no_ecn},
+		{"asks", test_asks},
+		{"choice", test_choice},
 		CU_TEST_INFO_NULL,
 	};
 
