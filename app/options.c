@@ -471,7 +471,8 @@ static const struct opt opts[] = {
 
 	NUM("tcp", "time-wait-ms", T_U32, conf.tcp.time_wait_ms, 0, 600000, NULL, "2 MSL; 0: 60000"),
 	ENUM("tcp", "syn-cookies", "MODE", conf.tcp.cookie_mode, "auto", cookie_names, "auto: when the queue is full"),
-	ENUM("tcp", "cc", "NAME", conf.tcp.cc, "cubic", cc_names, "congestion control: cubic (RFC 9438), newreno (RFC 5681) or dctcp (RFC 8257)"),
+	ENUM("tcp", "cc", "NAME", conf.tcp.cc, "cubic", cc_names,
+	     "congestion control: cubic (RFC 9438), newreno (RFC 5681) or dctcp (RFC 8257)"),
 	ENUM("tcp", "ecn", "MODE", conf.tcp.ecn, "passive", ecn_names, "congestion notification: when asked, asking too, or off"),
 	FLAG("tcp", "no-timestamps", conf.tcp.no_timestamps, "do not offer or accept timestamps (RFC 7323)"),
 	FLAG("tcp", "no-sack", conf.tcp.no_sack, "do not offer or accept SACK (RFC 2018)"),

@@ -63,8 +63,8 @@ struct tern_if_conf {
 
 /* Explicit congestion notification (RFC 3168): when the peer asks, ask too, never. */
 enum tern_ecn { TERN_ECN_PASSIVE, TERN_ECN_ON, TERN_ECN_OFF };
-/* Congestion control: RFC 9438 with HyStart++ (RFC 9406), RFC 5681. */
-/** Congestion control. DCTCP (RFC 8257) is for a data centre: it asks for ECN unless that is off, and is NewReno without. */
+/* Congestion control: RFC 9438 with HyStart++ (RFC 9406); RFC 5681; DCTCP (RFC 8257) for a data centre, which asks for ECN
+ * unless that is off, and is NewReno without. */
 enum tern_cc { TERN_CC_CUBIC, TERN_CC_NEWRENO, TERN_CC_DCTCP, TERN_CC_COUNT };
 enum tern_cookie_mode { TERN_COOKIE_AUTO, TERN_COOKIE_ALWAYS, TERN_COOKIE_NEVER };
 

@@ -73,6 +73,10 @@ worker_conf_defaults(struct tern_conf *conf)
 		t->port_max = 65535;
 	if (!t->ttl)
 		t->ttl = 64;
+	if (t->cc >= TERN_CC_COUNT) {
+		RTE_LOG(ERR, USER1, "tern: cc %u: there is no such congestion control\n", t->cc);
+		return -EINVAL;
+	}
 	if (t->port_min > t->port_max) {
 		RTE_LOG(ERR, USER1, "tern: port_min %u is above port_max %u\n", t->port_min, t->port_max);
 		return -EINVAL;

@@ -339,6 +339,16 @@ test_choice(void)
 	CHECK_EQ(STAT(COOKIES_RECV), 1);
 }
 
+static void
+test_unknown(void)
+{
+	struct tern_conf conf = {.tcp.cc = TERN_CC_COUNT};
+
+	CHECK_EQ(worker_conf_defaults(&conf), -EINVAL);
+	conf.tcp.cc = TERN_CC_COUNT - 1;
+	CHECK_EQ(worker_conf_defaults(&conf), 0);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -351,6 +361,7 @@ main(int argc, char **argv)
 		{"no ECN", test_no_ecn},
 		{"asks", test_asks},
 		{"choice", test_choice},
+		{"unknown", test_unknown},
 		CU_TEST_INFO_NULL,
 	};
 
