@@ -314,8 +314,9 @@ void tcp_isn(struct worker *w, const struct flow *f, uint32_t *iss, uint32_t *ts
 uint32_t tcp_cookie_make(struct worker *w, const struct flow *f, uint32_t irs, uint16_t *mss);
 /** @return the MSS encoded, or 0: not one of ours. */
 uint16_t tcp_cookie_check(struct worker *w, const struct flow *f, uint32_t irs, uint32_t cookie);
-uint32_t tcp_cookie_ts(uint32_t ts, const struct tcp_opts *o);
-void tcp_cookie_ts_decode(uint32_t ts, struct tcp_opts *o);
+uint32_t tcp_cookie_ts(uint32_t ts, const struct tcp_opts *o, bool ecn);
+/** @return whether ECN was agreed on. */
+bool tcp_cookie_ts_decode(uint32_t ts, struct tcp_opts *o);
 void tcp_cookie_rotate(struct worker *w);
 #define COOKIE_PERIOD_US 64000000ull /* a secret's time; a cookie lives one to two of them */
 
@@ -340,6 +341,8 @@ void tcp_tfo_hole(struct worker *w, struct conn *c);
 #define TCP_ECN_FLAGS (TCP_ECE | TCP_CWR)
 /** Does the SYN of this active open ask? */
 bool tcp_ecn_asks(const struct conn *c);
+/** A SYN that asks, or a SYN-ACK that agrees, of a connection with this congestion control. */
+void tcp_ecn_agree(unsigned int cc, struct tcp_reply *h);
 /** An acceptable segment, after its ACK was processed. */
 void tcp_ecn_input(struct worker *w, struct conn *c, const struct seg *s);
 /** TOS and flags of a segment with len bytes of data. */

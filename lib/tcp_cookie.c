@@ -6,7 +6,7 @@
  * A cookie is 28 bits of SipHash-2-4 over four-tuple, IRS and MSS index, 3 bits of MSS index and 1 bit that says which of
  * two secrets made it. A secret lives for two periods of 64 s: one as the current, one as the previous; then it is
  * overwritten, so a stale cookie fails like a forged one. A guess succeeds with 2^-28: eight MSS values times two secrets
- * in 2^32. Window scale and SACK-permitted ride in the low six bits of the SYN-ACK's timestamp, which the peer echoes.
+ * in 2^32. Window scale, SACK-permitted and ECN ride in the low six bits of the SYN-ACK's timestamp, which the peer echoes.
  */
 #include <string.h>
 #include <sodium.h>
@@ -112,19 +112,20 @@ tcp_cookie_rotate(struct worker *w)
 }
 
 uint32_t
-tcp_cookie_ts(uint32_t ts, const struct tcp_opts *o)
+tcp_cookie_ts(uint32_t ts, const struct tcp_opts *o, bool ecn)
 {
-	const uint32_t bits = (o->has_ws ? o->ws : TS_NO_WS) | (uint32_t)o->sack_ok << 4;
+	const uint32_t bits = (o->has_ws ? o->ws : TS_NO_WS) | (uint32_t)o->sack_ok << 4 | (uint32_t)ecn << 5;
 	const uint32_t mask = (1u << TS_BITS) - 1;
 	uint32_t v = (ts & ~mask) | bits;
 
 	return v > ts ? v - (1u << TS_BITS) : v; /* never from the future */
 }
 
-void
+bool
 tcp_cookie_ts_decode(uint32_t ts, struct tcp_opts *o)
 {
 	o->has_ws = (ts & 15) != TS_NO_WS;
 	o->ws = o->has_ws ? ts & 15 : 0;
 	o->sack_ok = ts >> 4 & 1;
+	return ts >> 5 & 1;
 }

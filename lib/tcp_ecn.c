@@ -5,7 +5,8 @@
  * A CE mark that arrives is echoed on every ACK until the peer says CWR (6.1.3); an echo that arrives is answered as a
  * lost segment would be, once per window of data, and by CWR on the next new data (6.1.2).
  * A SYN sent again asks no more: something on the path may drop those that ask (6.1.1.1). With DCTCP (RFC 8257) every mark
- * counts: an ACK echoes whether the data it is for was marked, whatever CWR says.
+ * counts: an ACK echoes whether the data it is for was marked, whatever CWR says; and SYNs and RSTs are marked ECT(0), too, as a
+ * switch that marks early drops what is not (3.6); what becomes of those marks on the way is nobody's concern.
  */
 #include "cc.h"
 #include "tcp_loss.h"
@@ -20,6 +21,14 @@ tcp_ecn_asks(const struct conn *c)
 	const uint8_t ecn = c->w->conf.tcp.ecn;
 
 	return (ecn == TERN_ECN_ON || (ecn == TERN_ECN_PASSIVE && cc_get(c->cc)->marks)) && !c->backoff;
+}
+
+void
+tcp_ecn_agree(unsigned int cc, struct tcp_reply *h)
+{
+	h->flags |= TCP_ECE;
+	if (cc_get(cc)->marks)
+		h->tos = (h->tos & ~ECN_MASK) | ECN_ECT0;
 }
 
 /* RFC 8257 3.2: when the state changes, what came before is acknowledged with the old one, and this at once with the new. */
@@ -78,6 +87,8 @@ tcp_ecn_output(struct conn *c, struct tcp_reply *h, uint32_t len)
 	h->tos &= ~ECN_MASK;
 	if (c->flags & C_ECE && h->flags & TCP_ACK)
 		h->flags |= TCP_ECE;
+	if (h->flags & TCP_RST && cc_get(c->cc)->marks)
+		h->tos |= ECN_ECT0;
 	if (len == 0 || seq_lt(h->seq, c->snd_max) || c->flags & C_PERSIST)
 		return;
 	h->tos |= ECN_ECT0;

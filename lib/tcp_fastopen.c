@@ -125,7 +125,7 @@ tcp_tfo_synack(struct worker *w, struct conn *c)
 {
 	if (!(c->flags & C_SYNACK))
 		return true;
-	if (!tcp_send_ctl(w, c, TCP_SYN | TCP_ACK, c->iss))
+	if (!tcp_send_ctl(w, c, TCP_SYN | TCP_ACK | (c->flags & C_ECN ? TCP_ECE : 0), c->iss))
 		return false;
 	c->flags &= ~C_SYNACK;
 	if (c->backoff) {

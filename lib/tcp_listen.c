@@ -312,7 +312,7 @@ synack_hdr(const struct worker *w, const struct request *r, struct tcp_reply *p,
 				.wnd = RTE_MIN(w->conf.tcp.rcv_buf, 65535u), .ttl = w->conf.tcp.ttl,
 				.tos = w->conf.tcp.tos, .opt = opt};
 	if (unlikely(r->ecn))
-		p->flags |= TCP_ECE;
+		tcp_ecn_agree(r->lst->cc, p);
 	p->optlen = synack_options(w, r, opt);
 }
 
@@ -391,6 +391,12 @@ common_features(const struct worker *w, const struct tcp_opts *o)
 	       (o->has_ws && !conf->no_wscale ? F_WS : 0);
 }
 
+static bool
+agree_ecn(const struct worker *w, const struct seg *s)
+{
+	return unlikely((s->flags & TCP_ECN_FLAGS) == TCP_ECN_FLAGS) && w->conf.tcp.ecn != TERN_ECN_OFF;
+}
+
 static int
 send_cookie(struct worker *w, struct tern_listener *l, struct seg *s, struct tcp_opts *peer)
 {
@@ -410,7 +416,9 @@ send_cookie(struct worker *w, struct tern_listener *l, struct seg *s, struct tcp
 		peer->sack_ok = feat & F_SACK;
 		peer->has_ws = feat & F_WS;
 		o.has_ts = true;
-		o.tsval = tcp_cookie_ts(w->now_ms, peer) + ts_off;
+		if (agree_ecn(w, s))
+			tcp_ecn_agree(l->cc, &p);
+		o.tsval = tcp_cookie_ts(w->now_ms, peer, p.flags & TCP_ECE) + ts_off;
 		o.tsecr = peer->tsval;
 		o.sack_ok = peer->sack_ok;
 		o.has_ws = peer->has_ws;
@@ -502,6 +510,7 @@ cookie_ack(struct worker *w, struct tern_listener *l, struct seg *s)
 	struct tcp_opts o = {0}, rode = {0};
 	uint32_t iss, ts_off;
 	uint8_t feat = 0;
+	bool ecn = false;
 	struct conn *c;
 	uint16_t mss;
 	int rc;
@@ -520,7 +529,7 @@ cookie_ack(struct worker *w, struct tern_listener *l, struct seg *s)
 	tcp_opt_parse(s->opt, s->optlen, false, &o);
 	tcp_isn(w, &s->flow, &iss, &ts_off);
 	if (o.has_ts) {
-		tcp_cookie_ts_decode(o.tsecr - ts_off, &rode);
+		ecn = tcp_cookie_ts_decode(o.tsecr - ts_off, &rode) && w->conf.tcp.ecn != TERN_ECN_OFF;
 		rode.has_ts = true;
 		feat = common_features(w, &rode);
 	}
@@ -534,6 +543,8 @@ cookie_ack(struct worker *w, struct tern_listener *l, struct seg *s)
 	c->ts_recent_ms = w->now_ms;
 	c->rcv_mss = mss_offer(w, l, c->ifidx, c->af);
 	tcp_negotiate(w, c, mss, feat, rode.ws);
+	if (unlikely(ecn))
+		c->flags |= C_ECN;
 	return promote(w, l, c, s);
 }
 
@@ -562,7 +573,7 @@ fastopen(struct worker *w, struct tern_listener *l, struct seg *s, const struct 
 	STAT_INC(w, TFO_PASSIVE);
 	STAT_INC(w, PASSIVE_OPENS);
 	w->tfo_pending++;
-	c->flags |= C_TFO | C_SYNACK;
+	c->flags |= C_TFO | C_SYNACK | (agree_ecn(w, s) ? C_ECN : 0);
 	c->irs = s->seq;
 	c->ts_recent = o->tsval;
 	c->ts_recent_ms = c->last_rx_ms = w->now_ms;
@@ -632,7 +643,7 @@ listen_syn(struct worker *w, struct tern_listener *l, struct seg *s, struct time
 	r->ts_recent = o.tsval;
 	r->feat = common_features(w, &o);
 	r->snd_ws = o.ws;
-	r->ecn = (s->flags & TCP_ECN_FLAGS) == TCP_ECN_FLAGS && w->conf.tcp.ecn != TERN_ECN_OFF;
+	r->ecn = agree_ecn(w, s);
 	r->mss = o.has_mss ? RTE_MAX(o.mss, 1u) : 0;
 	tcp_set_state(w, &r->o, TERN_SYN_RECEIVED);
 	request_arm(w, r);

@@ -298,6 +298,8 @@ emit(struct worker *w, struct conn *c, uint8_t flags, uint32_t seq, struct rte_m
 		h.optlen = syn_options(w, c, opt);
 		if (unlikely(c->flags & C_TFO && c->state == TERN_SYN_SENT))
 			h.optlen += tcp_tfo_offer(w, c, opt + h.optlen, &ignored);
+		if (unlikely(flags & TCP_ECE))
+			tcp_ecn_agree(c->cc, &h);
 		h.wnd = RTE_MIN(tcp_rcv_space(c), 65535u); /* never scaled on a SYN: RFC 7323 2.2 */
 		if (seq_gt(c->rcv_nxt + h.wnd, c->rcv_adv))
 			c->rcv_adv = c->rcv_nxt + h.wnd;

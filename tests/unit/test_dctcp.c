@@ -272,6 +272,55 @@ test_no_ecn(void)
 	rx_flush();
 }
 
+/* 3.6: SYN, SYN-ACK and RST say that they can be marked; a mark on them means nothing. ACKs stay as RFC 3168 has them. */
+static void
+test_control(void)
+{
+	const struct frame *f;
+	struct sock *s;
+
+	for (unsigned int cookie = 0; cookie < 2; cookie++) {
+		bed_down();
+		bed_reset(bed.af);
+		bed.conf.tcp.cc = TERN_CC_DCTCP;
+		bed.conf.tcp.cookie_mode = cookie ? TERN_COOKIE_ALWAYS : TERN_COOKIE_NEVER;
+		bed.conf.tcp.tos = 0x2b; /* the low bits are not the application's */
+		fx_listen();
+		peer.ts = true;
+		peer.mss = MSS;
+		peer.tos = CE;
+		tx(SYN | ECE | CWR, 0, 0, 0);
+		f = expect(SYN | ACK | ECE, 0, 1, 0);
+		CU_ASSERT_PTR_NOT_NULL_FATAL(f);
+		CHECK_EQ(f->tos, 0x28 | ECT0);
+		peer.tos = 0;
+		tx(ACK, 1, 1, 0);
+		s = sock_accept(&bed.n[0]);
+		CU_ASSERT_PTR_NOT_NULL_FATAL(s);
+		tx(ACK, 1, 1, 100);
+		f = expect_at(ACK, 1, 101, 0, 0, 500 * MS);
+		CU_ASSERT_PTR_NOT_NULL_FATAL(f);
+		CHECK_EQ(f->tos, 0x28);
+		sock_abort(s);
+		run();
+		f = rx();
+		CU_ASSERT_PTR_NOT_NULL_FATAL(f);
+		CHECK(f->flags & RST);
+		CHECK_EQ(f->tos, 0x28 | ECT0);
+	}
+	/* the peer does not ask: nothing is marked */
+	bed_down();
+	bed_reset(bed.af);
+	s = established(false);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(s);
+	sock_abort(s);
+	run();
+	f = rx();
+	CU_ASSERT_PTR_NOT_NULL_FATAL(f);
+	CHECK(f->flags & RST);
+	CHECK_EQ(f->tos, 0);
+}
+
 /* An active open asks, unless ECN is off; chosen for one connection before its SYN, too. */
 static void
 test_asks(void)
@@ -300,6 +349,7 @@ test_asks(void)
 		f = rx();
 		CU_ASSERT_PTR_NOT_NULL_FATAL(f);
 		CHECK_EQ(f->flags, t[i].flags);
+		CHECK_EQ(f->tos, t[i].flags & ECE ? ECT0 : 0);
 		tx(SYN | ACK | ECE, 0, 1, 0);
 		CHECK_EQ(s->connected, 1);
 		CHECK_EQ(!!(conn(s)->flags & C_ECN), t[i].flags != SYN);
@@ -359,6 +409,7 @@ main(int argc, char **argv)
 		{"echo, then loss", test_echo_then_loss},
 		{"undo", test_undo},
 		{"no ECN", test_no_ecn},
+		{"control", test_control},
 		{"asks", test_asks},
 		{"choice", test_choice},
 		{"unknown", test_unknown},

@@ -216,6 +216,42 @@ test_asking(void)
 	}
 }
 
+/* Nothing is kept for a cookie: what was agreed on comes back in the timestamp. Without one ECN is not agreed on. */
+static void
+test_cookie(void)
+{
+	static const struct {
+		bool ts, ask, off, want;
+	} t[] = {{true, true, false, true}, {true, false, false, false}, {false, true, false, false}, {true, true, true, false}};
+
+	for (unsigned int i = 0; i < RTE_DIM(t); i++) {
+		const struct frame *f;
+		struct sock *s;
+
+		bed_down();
+		bed_reset(bed.af);
+		bed.conf.tcp.cookie_mode = TERN_COOKIE_ALWAYS;
+		bed.conf.tcp.ecn = t[i].off ? TERN_ECN_OFF : TERN_ECN_PASSIVE;
+		fx_listen();
+		peer.ts = t[i].ts;
+		tx(SYN | (t[i].ask ? ECE | CWR : 0), 0, 0, 0);
+		f = expect(SYN | ACK | (t[i].want ? ECE : 0), 0, 1, 0);
+		CU_ASSERT_PTR_NOT_NULL_FATAL(f);
+		CHECK_EQ(f->tos, 0);
+		tx(ACK, 1, 1, 0);
+		CHECK_EQ(STAT(COOKIES_RECV), 1);
+		s = sock_accept(&bed.n[0]);
+		CU_ASSERT_PTR_NOT_NULL_FATAL(s);
+		CHECK_EQ(!!(((struct conn *)s->c)->flags & C_ECN), t[i].want);
+		CHECK_EQ(sock_send(s, 100), 100);
+		run();
+		f = expect(ACK | PSH, 1, 1, 100);
+		CU_ASSERT_PTR_NOT_NULL_FATAL(f);
+		CHECK_EQ(f->tos, t[i].want ? ECT0 : 0);
+		tx(ACK, 1, 101, 0);
+	}
+}
+
 int
 main(int argc, char **argv)
 {
@@ -226,6 +262,7 @@ main(int argc, char **argv)
 		{"reaction", test_reaction},
 		{"not agreed on", test_not_agreed},
 		{"asking", test_asking},
+		{"through a cookie", test_cookie},
 		CU_TEST_INFO_NULL,
 	};
 

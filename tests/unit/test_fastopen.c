@@ -86,6 +86,43 @@ test_cookie_given(void)
 	rx_flush();
 }
 
+/* ECN is agreed on by the SYN-ACK of such a connection as by any (RFC 3168 6.1.1), also when it is sent again. */
+static void
+test_ecn(void)
+{
+	const struct frame *f;
+	struct sock *s;
+
+	for (unsigned int ask = 0; ask < 2; ask++) {
+		bed_down();
+		bed_reset(bed.af);
+		listen_fastopen();
+		learn_cookie();
+		offer(cookie, 8);
+		bed.corked = true;
+		tx(SYN | (ask ? ECE | CWR : 0), 0, 0, 100);
+		uncork();
+		f = expect(SYN | ACK | (ask ? ECE : 0), 0, 101, 0);
+		CU_ASSERT_PTR_NOT_NULL_FATAL(f);
+		CHECK_EQ(f->tos, 0);
+		f = expect_at(SYN | ACK | (ask ? ECE : 0), 0, 101, 0, TICK_US, 2 * SEC);
+		CU_ASSERT_PTR_NOT_NULL_FATAL(f);
+		CHECK_EQ(STAT(TFO_PASSIVE), 1);
+		bed.corked = false;
+		s = sock_accept(&bed.n[0]);
+		CU_ASSERT_PTR_NOT_NULL_FATAL(s);
+		CHECK_EQ(sock_recv_all(s), 100);
+		tx(ACK, 101, 1, 0);
+		CHECK_EQ(sock_state(s), TERN_ESTABLISHED);
+		CHECK_EQ(sock_send(s, 50), 50);
+		run();
+		f = expect(ACK | PSH, 1, 101, 50);
+		CU_ASSERT_PTR_NOT_NULL_FATAL(f);
+		CHECK_EQ(f->tos, ask ? 2 : 0); /* ECT(0) */
+		tx(ACK, 101, 51, 0);
+	}
+}
+
 /* With the cookie the data is read, and answered, before the handshake is done (4.2.2). */
 static void
 test_server(void)
@@ -420,6 +457,7 @@ main(int argc, char **argv)
 	static CU_TestInfo tests[] = {
 		{"cookies are given", test_cookie_given},
 		{"server", test_server},
+		{"ECN", test_ecn},
 		{"server, loss", test_server_loss},
 		{"server, nobody there", test_server_dead},
 		{"server, closing early", test_server_close},
