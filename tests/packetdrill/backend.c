@@ -28,6 +28,7 @@
 #include <rte_errno.h>
 #include <rte_log.h>
 #include <rte_mempool.h>
+#include "cc.h"
 #include "tcp.h"
 #include "pd_stack.h"
 
@@ -40,7 +41,7 @@
 /* An option that a socket remembers, so that it can be set before there is a connection and be inherited by accept(). */
 enum opt {
 	O_NODELAY, O_QUICKACK, O_KEEPALIVE, O_KEEPIDLE, O_KEEPINTVL, O_KEEPCNT, O_USER_TIMEOUT, O_SNDBUF, O_RCVBUF,
-	O_TTL, O_TOS, O_CORK, O_MAXSEG, O_FASTOPEN, O_REUSEADDR, O_V6ONLY, O_PLAIN, N_OPTS = O_PLAIN + 8,
+	O_TTL, O_TOS, O_CORK, O_MAXSEG, O_FASTOPEN, O_REUSEADDR, O_V6ONLY, O_CC, O_PLAIN, N_OPTS = O_PLAIN + 8,
 };
 
 struct sock {
@@ -512,6 +513,8 @@ apply_listener_options(struct sock *s)
 		if (s->l[i]) {
 			tern_listener_maxseg(s->l[i], s->opt[O_MAXSEG]);
 			tern_listener_fastopen(s->l[i], s->opt[O_FASTOPEN]);
+			if (s->set & 1u << O_CC)
+				tern_listener_cc(s->l[i], s->opt[O_CC]);
 		}
 }
 
@@ -898,6 +901,36 @@ apply_options(struct sock *s)
 			apply_one(s, &optmap[i]);
 	if (s->linger.l_onoff && s->linger.l_linger == 0)
 		tern_setopt(s->c, TERN_OPT_LINGER0, 1);
+	if (s->set & 1u << O_CC && s->connecting) /* an accepted one has its listener's */
+		tern_setopt(s->c, TERN_OPT_CC, s->opt[O_CC]);
+}
+
+/* TCP_CONGESTION: the number and the name of it. Linux's name for NewReno is reno. */
+static int
+set_congestion(struct sock *s, const char *name, socklen_t l)
+{
+	for (unsigned int i = 0; i < TERN_CC_COUNT; i++) {
+		const char *own = i == TERN_CC_NEWRENO ? "reno" : cc_get(i)->name;
+
+		if (strnlen(name, l) != strlen(own) || strncmp(name, own, l))
+			continue;
+		s->opt[O_CC] = i;
+		s->set |= 1u << O_CC;
+		if (s->c)
+			tern_setopt(s->c, TERN_OPT_CC, i);
+		apply_listener_options(s);
+		return 0;
+	}
+	return -ENOENT;
+}
+
+static const char *
+get_congestion(const struct sock *s)
+{
+	const unsigned int kept = s->set & 1u << O_CC ? (unsigned int)s->opt[O_CC] : w->conf.tcp.cc;
+	const unsigned int cc = s->c ? ((const struct conn *)s->c)->cc : kept;
+
+	return cc == TERN_CC_NEWRENO ? "reno" : cc_get(cc)->name;
 }
 
 static int
@@ -917,6 +950,8 @@ be_setsockopt(int h, int lvl, int opt, const void *v, socklen_t l)
 			tern_setopt(s->c, TERN_OPT_LINGER0, s->linger.l_onoff && s->linger.l_linger == 0);
 		return 0;
 	}
+	if (lvl == IPPROTO_TCP && opt == TCP_CONGESTION)
+		return set_congestion(s, v, l);
 	o = find_option(lvl, opt);
 	if (!o)
 		return -ENOPROTOOPT;
@@ -953,7 +988,7 @@ fill_tcp_info(const struct sock *s, struct tcp_info *ti)
 	if (!c)
 		return;
 	tern_conn_info(s->c, &info);
-	ti->tcpi_options = (c->feat & F_TS ? TCPI_OPT_TIMESTAMPS : 0) | (c->feat & F_SACK ? TCPI_OPT_SACK : 0) |
+	ti->tcpi_options = (c->flags & C_ECN ? TCPI_OPT_ECN : 0) | (c->feat & F_TS ? TCPI_OPT_TIMESTAMPS : 0) | (c->feat & F_SACK ? TCPI_OPT_SACK : 0) |
 			   (c->feat & F_WS ? TCPI_OPT_WSCALE : 0);
 	ti->tcpi_snd_wscale = c->snd_ws;
 	ti->tcpi_rcv_wscale = c->rcv_ws;
@@ -977,6 +1012,7 @@ be_getsockopt(int h, int lvl, int opt, void *v, socklen_t *l)
 {
 	struct sock *s = get(h);
 	const struct optmap *o;
+	char name[16] = ""; /* TCP_CA_NAME_MAX, as Linux fills it */
 	struct tcp_info ti;
 	int value;
 
@@ -985,6 +1021,10 @@ be_getsockopt(int h, int lvl, int opt, void *v, socklen_t *l)
 	if (lvl == IPPROTO_TCP && opt == TCP_INFO) {
 		fill_tcp_info(s, &ti);
 		return put_value(v, l, &ti, sizeof(ti));
+	}
+	if (lvl == IPPROTO_TCP && opt == TCP_CONGESTION) {
+		snprintf(name, sizeof(name), "%s", get_congestion(s));
+		return put_value(v, l, name, sizeof(name));
 	}
 	if (lvl == SOL_SOCKET && opt == SO_LINGER)
 		return put_value(v, l, &s->linger, sizeof(s->linger));
