@@ -85,7 +85,7 @@ flood_setup(struct options *server)
 static uint16_t
 room(const struct options *o)
 {
-	const uint32_t frame = o->conf.ifs[0].mtu + RTE_ETHER_HDR_LEN;
+	const uint32_t frame = o->bench_mtu + RTE_ETHER_HDR_LEN;
 
 	return RTE_PKTMBUF_HEADROOM + RTE_MAX(RTE_ALIGN_CEIL(frame, 64u), (uint32_t)RTE_MBUF_DEFAULT_DATAROOM);
 }

@@ -206,6 +206,21 @@ attach_payload(struct worker *w, struct rte_mbuf *m, struct rte_mbuf *src, uint3
 	return true;
 }
 
+/* The lines of the mbuf that comes next from the pool, for as large a segment: whoever freed it has them. */
+static inline void
+prefetch_next(struct worker *w, uint32_t len)
+{
+	const struct rte_mempool_cache *cache = rte_mempool_default_cache(w->mp, rte_lcore_id());
+	const char *p;
+	uint32_t i;
+
+	if (unlikely(!cache || cache->len < 1))
+		return;
+	p = (const char *)cache->objs[cache->len - 1] + w->mbuf_room + RTE_PKTMBUF_HEADROOM;
+	for (i = 0; i < len; i += RTE_CACHE_LINE_SIZE)
+		prefetch_own(p + i);
+}
+
 /* Copy len bytes from segment src at off behind the headers of m, which end at p. @return their sum. */
 static inline uint64_t
 copy_payload(uint8_t *p, const struct rte_mbuf *src, uint32_t off, uint32_t len)
@@ -320,7 +335,9 @@ emit(struct worker *w, struct conn *c, uint8_t flags, uint32_t seq, struct rte_m
 	p = rte_pktmbuf_mtod(m, uint8_t *);
 	hlen = l3_len(c->af) + sizeof(struct rte_tcp_hdr) + h.optlen;
 	m->data_len = m->pkt_len = hlen;
-	if (len && (len <= COPY_MAX || !ifc->tx_multi_seg)) {
+	if (len && (len <= COPY_MAX || !ifc->tx_multi_seg || (!ifc->tx_tcp_cksum && hlen + len <= rte_pktmbuf_tailroom(m)))) {
+		if (len > COPY_MAX)
+			prefetch_next(w, len);
 		sum = copy_payload(p + hlen, src, off, len);
 		m->data_len = m->pkt_len = hlen + len;
 	} else if (len) {

@@ -9,6 +9,10 @@
  *
  * FORM has a letter per packet, C from the client and S from the server: CSCSCS is SYN, SYN-ACK, ACK with the request,
  * response with FIN, FIN, ACK. With `one`, both ends take turns on one lcore.
+ *
+ *	null <EAL options> -- BYTES SECONDS
+ *
+ * Frames of BYTES payload one way: written once by the client, read once by the server, which is the least that a stream costs.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,6 +53,8 @@ static struct end ends[2];
 static struct rte_mempool *pool; /* of both ends, as in bench */
 static struct frame template;
 static bool stop;
+static unsigned int payload; /* of a stream's frames; 0: connections */
+static uint64_t source[32768], seen;
 
 static void
 swap(struct frame *f)
@@ -132,13 +138,58 @@ poll(struct end *e)
 		e->busy += now - start;
 }
 
+static void
+stream_out(struct end *e)
+{
+	static unsigned int at;
+	struct rte_mbuf *tx[BURST];
+	unsigned int i, out = 0;
+
+	for (i = 0; i < BURST; i++) {
+		tx[i] = fresh(&template, 0);
+		memcpy(rte_pktmbuf_append(tx[i], payload), (const char *)source + at, payload);
+		at = (at + payload) % (sizeof(source) - payload);
+	}
+	while (out < BURST && !__atomic_load_n(&stop, __ATOMIC_RELAXED))
+		out += rte_eth_tx_burst(e->port, 0, &tx[out], BURST - out);
+}
+
+static void
+stream_in(struct end *e)
+{
+	struct rte_mbuf *rx[BURST];
+	const unsigned int n = rte_eth_rx_burst(e->port, 0, rx, BURST);
+	unsigned int i, k;
+	uint64_t sum = 0, word;
+
+	for (i = 0; i < n; i++)
+		rte_prefetch0(rte_pktmbuf_mtod(rx[i], void *));
+	for (i = 0; i < n; i++) {
+		const char *p = rte_pktmbuf_mtod_offset(rx[i], const char *, sizeof(struct frame));
+
+		for (k = 0; k + 8 <= payload; k += 8) {
+			memcpy(&word, p + k, 8);
+			sum += word;
+		}
+		rte_pktmbuf_free(rx[i]);
+	}
+	seen += sum;
+	e->packets += n;
+}
+
 static int
 run(void *arg)
 {
 	struct end *e = arg;
 
-	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED))
-		poll(e);
+	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED)) {
+		if (!payload)
+			poll(e);
+		else if (e->client)
+			stream_out(e);
+		else
+			stream_in(e);
+	}
 	return 0;
 }
 
@@ -202,6 +253,11 @@ report(double seconds)
 {
 	const double conns = ends[1].conns ? ends[1].conns : 1;
 
+	if (payload) {
+		printf("null: goodput %.3f Gbit/s in frames of %u bytes (sum %lx)\n", ends[0].packets * 8e-9 * payload / seconds,
+		       payload, seen);
+		return;
+	}
 	printf("null: %.0f connections/s (%lu in %.2f s), %u packets per connection (%s)\n", ends[1].conns / seconds,
 	       ends[1].conns, seconds, form_len, form);
 	printf("null: busy cycles per connection: server %.0f (%.0f %% busy), client %.0f (%.0f %% busy)\n",
@@ -225,11 +281,12 @@ main(int argc, char **argv)
 		return 1;
 	argc -= n;
 	argv += n;
-	if (argc < 3 || !parse_form(argv[1]) || (seconds = atoi(argv[2])) == 0) {
-		fprintf(stderr, "null <EAL options> -- FORM SECONDS [CONCURRENCY [one]]: FORM as CSCCSCSC\n");
+	payload = argc > 1 ? atoi(argv[1]) : 0;
+	if (argc < 3 || payload > 9000 || (!payload && !parse_form(argv[1])) || (seconds = atoi(argv[2])) == 0) {
+		fprintf(stderr, "null <EAL options> -- FORM SECONDS [CONCURRENCY [one]]: FORM as CSCCSCSC, or bytes a frame\n");
 		return 1;
 	}
-	conc = argc > 3 ? atoi(argv[3]) : 1024;
+	conc = argc > 3 ? atoi(argv[3]) : 512;
 	one = argc > 4 && strcmp(argv[4], "one") == 0;
 	if (conc * form_len > RING * 2 || conc < 1 || (!one && rte_lcore_count() < 2)) {
 		fprintf(stderr, "null: at most %u connections at a time, and two lcores or `one`\n",
@@ -243,7 +300,7 @@ main(int argc, char **argv)
 	ends[1].client = true;
 	ends[1].idle = conc;
 	make_template();
-	pool = rte_pktmbuf_pool_create("null", 2 * MBUFS, 256, 0, RTE_MBUF_DEFAULT_BUF_SIZE, rte_socket_id());
+	pool = rte_pktmbuf_pool_create("null", 2 * MBUFS, 256, 0, RTE_MAX((unsigned int)RTE_MBUF_DEFAULT_BUF_SIZE, payload + 256), rte_socket_id());
 	if (!pool || open_port(&ends[0]) || open_port(&ends[1]) ||
 	    rte_ctrl_thread_create(&thread, "null-ctl", NULL, sleeper, &seconds)) {
 		fprintf(stderr, "null: no EAL memory for %u packets: raise -m\n", 2 * MBUFS);
@@ -263,5 +320,5 @@ main(int argc, char **argv)
 	report((double)(rte_rdtsc() - start) / rte_get_tsc_hz());
 	pthread_join(thread, NULL);
 	rte_eal_cleanup();
-	return ends[1].conns ? 0 : 1;
+	return ends[1].conns || ends[0].packets ? 0 : 1;
 }

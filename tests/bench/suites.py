@@ -141,13 +141,25 @@ def rr(o):
 
 
 def bulk(o):
-    def goodput(size, *args):
-        text = tern_bench(o, "--requests-per-conn", "1000000", "--concurrency", "4", "--response-size", str(size),
-                          *args)
+    def goodput(mtu):
+        text = tern_bench(o, "--requests-per-conn", "1000000", "--concurrency", "1", "--response-size", str(1 << 24),
+                          "--bench-mtu", str(mtu))
+        r = numbers(r"goodput %s Gbit/s" % N, text, ["Gbit/s"])
+        r.update(numbers(r"cycles per request: server %s \(%s %% busy\), client %s \(%s" % (N, N, N, N), text,
+                         ["", "sender busy %", "", "receiver busy %"]))
+        del r[""]
+        return r
+
+    def bare(mtu):
+        text = run([tool("null")] + eal(600, *CPUS) + [str(mtu - 52), str(o.seconds)], o.seconds + 30)
         return numbers(r"goodput %s Gbit/s" % N, text, ["Gbit/s"])
-    vs = [Variant("MTU 1500", lambda: goodput(1 << 20)),
-          Variant("MTU 9000", lambda: goodput(1 << 20, "--bench-mtu", "9000"))]
-    yield Benchmark("bulk", "one MiB at a time on 4 connections over net_ring", "Gbit/s", vs)
+    vs = []
+    for mtu in (1500, 9000):
+        vs += [Variant("tern, MTU %u" % mtu, lambda m=mtu: goodput(m)),
+               Variant("bare cable, MTU %u" % mtu, lambda m=mtu: bare(m))]
+    yield Benchmark("bulk", "one connection over net_ring, 16 MiB a response; bare: each byte written once and read once",
+                    "Gbit/s", vs, [("tern / bare cable, MTU %u" % m, "Gbit/s", "tern, MTU %u" % m, "bare cable, MTU %u" % m)
+                                   for m in (1500, 9000)])
 
 
 def flood(o):
