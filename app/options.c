@@ -475,6 +475,7 @@ static const struct opt opts[] = {
 	     "congestion control: cubic (RFC 9438), newreno (RFC 5681) or dctcp (RFC 8257)"),
 	ENUM("tcp", "ecn", "MODE", conf.tcp.ecn, "passive", ecn_names, "congestion notification: when asked, asking too, or off"),
 	FLAG("tcp", "no-timestamps", conf.tcp.no_timestamps, "do not offer or accept timestamps (RFC 7323)"),
+	FLAG("tcp", "no-tso", conf.tcp.no_tso, "do not let the device cut segments"),
 	FLAG("tcp", "no-sack", conf.tcp.no_sack, "do not offer or accept SACK (RFC 2018)"),
 	FLAG("tcp", "no-wscale", conf.tcp.no_wscale, "do not offer or accept window scaling (RFC 7323)"),
 	FLAG("tcp", "no-nagle", conf.tcp.no_nagle, "send small segments at once"),

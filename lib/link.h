@@ -25,7 +25,7 @@ struct iface {
 	uint16_t mtu;
 	uint16_t port_id, queue; /* for the engine */
 	uint8_t idx;
-	bool tx_tcp_cksum, tx_multi_seg; /* the device does it */
+	bool tx_tcp_cksum, tx_multi_seg, tx_tso; /* the device does it */
 	uint32_t laddr4, count4, mask4, gw4; /* laddr4, mask4, gw4: network order; laddr4 0: no IPv4 */
 	uint32_t bcast4; /* of the subnet, network order; 0: none (RFC 3021) */
 	uint8_t laddr6[16], gw6[16], ll6[16]; /* ll6: link-local from the MAC */

@@ -27,6 +27,9 @@
 #include <rte_ring.h>
 #include "port.h"
 
+#define TSO_NEEDS                                                                                                      \
+	(RTE_ETH_TX_OFFLOAD_TCP_TSO | RTE_ETH_TX_OFFLOAD_TCP_CKSUM | RTE_ETH_TX_OFFLOAD_IPV4_CKSUM |                   \
+	 RTE_ETH_TX_OFFLOAD_MULTI_SEGS)
 #define MTU_MIN4 68u       /* RFC 791 3.2 */
 #define MTU_MIN6 1280u     /* RFC 8200 5 */
 #define LINK_WAIT_MS 3000u /* copper auto-negotiation takes 2 to 3 s */
@@ -264,6 +267,10 @@ configure(struct port *p, const struct rte_eth_dev_info *info, const struct stee
 	memcpy(key, s->key, STEER_KEY_LEN);
 	conf.rxmode.offloads = info->rx_offload_capa & (RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_TCP_CKSUM);
 	conf.txmode.offloads = info->tx_offload_capa & (RTE_ETH_TX_OFFLOAD_TCP_CKSUM | RTE_ETH_TX_OFFLOAD_MULTI_SEGS);
+	/* net_tap refuses segments that fill the MTU: it compares with their Ethernet header */
+	p->tx_tso = (info->tx_offload_capa & TSO_NEEDS) == TSO_NEEDS && strcmp(info->driver_name, "net_tap") != 0;
+	if (p->tx_tso)
+		conf.txmode.offloads |= TSO_NEEDS;
 	p->tx_tcp_cksum = conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_TCP_CKSUM;
 	p->tx_multi_seg = conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
 	if (p->rss) {

@@ -31,7 +31,7 @@ struct port {
 	bool rss;	/* the device spreads by Toeplitz with our key and RETA */
 	bool read_back; /* which were read back equal */
 	bool allmulti;
-	bool tx_tcp_cksum, tx_multi_seg;
+	bool tx_tcp_cksum, tx_multi_seg, tx_tso;
 	int node;
 	uint64_t owner_id;
 	const char *name; /* the ethdev's */

@@ -291,6 +291,7 @@ struct tcp_reply {
 	uint8_t flags, ttl, tos;
 	uint8_t optlen;
 	bool ts; /* the first options are NOP NOP timestamps: TCP_OPT_TS_LEN bytes of optlen, not read from opt */
+	uint16_t segsz; /* the device cuts segments of so many bytes; 0: it is one */
 	uint32_t tsval, tsecr;
 	const uint8_t *opt;
 };

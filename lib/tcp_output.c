@@ -14,6 +14,8 @@
 #include "tcp_loss.h"
 
 #define COPY_MAX 512u /* below, a copy is cheaper than an indirect mbuf's allocation and two atomic counts */
+#define TSO_MAX 64000u /* bytes: an IP datagram holds 65,535 with its headers */
+#define TSO_SEGS 32u   /* mbufs of data: what devices take in a packet they cut, 35 and more */
 #define IP_DF 0x4000
 #define CORK_US 200000u /* how long a cork holds, as Linux's tcp(7) promises */
 
@@ -114,11 +116,19 @@ put_headers(const struct iface *ifc, struct rte_mbuf *m, uint8_t *p, struct ends
 		cksum = ~cksum_fold(cksum_add(sum, payload));
 		m->ol_flags = 0;
 	} else {
-		cksum = cksum_fold(pseudo);
+		cksum = cksum_fold(h->segsz ? pseudo - rte_cpu_to_be_32(l4) : pseudo); /* each segment adds its own length */
 		m->ol_flags = RTE_MBUF_F_TX_TCP_CKSUM | (e.af == 4 ? RTE_MBUF_F_TX_IPV4 : RTE_MBUF_F_TX_IPV6);
 		m->l2_len = RTE_ETHER_HDR_LEN;
 		m->l3_len = l3_len(e.af);
 		m->l4_len = sizeof(struct rte_tcp_hdr) + h->optlen;
+		if (unlikely(h->segsz)) {
+			m->tso_segsz = h->segsz;
+			m->ol_flags |= RTE_MBUF_F_TX_TCP_SEG;
+			if (e.af == 4) {
+				m->ol_flags |= RTE_MBUF_F_TX_IP_CKSUM;
+				memset(p - sizeof(struct rte_ipv4_hdr) + 10, 0, 2);
+			}
+		}
 	}
 	memcpy(p + 16, &cksum, 2);
 	memset(p + 18, 0, 2);
@@ -332,6 +342,10 @@ emit(struct worker *w, struct conn *c, uint8_t flags, uint32_t seq, struct rte_m
 			tcp_ecn_output(c, &h, len);
 	}
 	h.opt = opt;
+	if (unlikely(len > c->mss)) {
+		h.segsz = c->mss;
+		w->stats[STAT_OUT_SEGS] += len / c->mss - 1;
+	}
 	p = rte_pktmbuf_mtod(m, uint8_t *);
 	hlen = l3_len(c->af) + sizeof(struct rte_tcp_hdr) + h.optlen;
 	m->data_len = m->pkt_len = hlen;
@@ -532,9 +546,27 @@ cwnd_room(const struct conn *c, uint32_t flight)
 	return cwnd > flight ? cwnd - flight : 0;
 }
 
+/* How much of n bytes of new data the device gets at once: whole segments (the tail is Nagle's), in few enough pieces. */
+static __rte_noinline uint32_t
+tso_len(const struct conn *c, uint32_t n)
+{
+	const struct rte_mbuf *m = c->snd_cur;
+	uint32_t have = m->data_len - (c->snd_nxt - c->snd_cur_seq), segs;
+
+	n = RTE_MIN(n, TSO_MAX);
+	for (segs = 1; have < n && segs < TSO_SEGS && m != c->snd_tail; segs++) {
+		m = m->next;
+		have += m->data_len;
+	}
+	n = RTE_MIN(n, have);
+	return n > c->mss ? n / c->mss * c->mss : c->mss;
+}
+
 bool
 tcp_output(struct worker *w, struct conn *c)
 {
+	const bool tso = w->ifs[c->ifidx].tx_tso;
+
 	if (c->state == TERN_SYN_SENT || c->state == TERN_SYN_RECEIVED) {
 		if (!(c->flags & C_TFO) || c->state == TERN_SYN_SENT)
 			return output_syn(w, c);
@@ -554,7 +586,11 @@ tcp_output(struct worker *w, struct conn *c)
 		const uint32_t unsent = seq_lt(c->snd_nxt, end) ? end - c->snd_nxt : 0;
 		const uint32_t flight = c->snd_nxt - c->snd_una, room = cwnd_room(c, flight);
 		const uint32_t usable = c->snd_wnd > flight ? RTE_MIN(c->snd_wnd - flight, room) : 0;
-		const uint32_t len = RTE_MIN(RTE_MIN(unsent, usable), (uint32_t)c->mss);
+		const uint32_t most = unlikely(tso) && RTE_MIN(unsent, usable) > c->mss && c->snd_nxt == c->snd_max &&
+						      !(c->flags & (C_CWR | C_SND_URG)) ? /* of one segment, of each its own */
+					      tso_len(c, RTE_MIN(unsent, usable)) :
+					      c->mss;
+		const uint32_t len = RTE_MIN(RTE_MIN(unsent, usable), most);
 		/* Once sent, FIN is only due again when snd_nxt went back behind it. */
 		const bool fin = c->flags & C_FIN_QUEUED && len == unsent &&
 				 (!(c->flags & C_FIN_SENT) || seq_lt(c->snd_nxt, c->snd_max));

@@ -269,6 +269,7 @@ make_ifaces(struct tern *t, struct worker *w)
 		ifc->queue = w->index;
 		ifc->tx_tcp_cksum = p->tx_tcp_cksum;
 		ifc->tx_multi_seg = p->tx_multi_seg;
+		ifc->tx_tso = p->tx_tso && !t->conf.tcp.no_tso;
 		w->n_ifs = i + 1;
 	}
 	return 0;

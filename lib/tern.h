@@ -83,6 +83,7 @@ struct tern_tcp_conf {
 	uint8_t cc;		   /* enum tern_cc [TERN_CC_CUBIC] */
 	uint8_t ecn;		   /* enum tern_ecn [TERN_ECN_PASSIVE] */
 	bool no_timestamps, no_sack, no_wscale; /* do not offer or accept the option */
+	bool no_tso; /* segments are cut here, also where the device could */
 	bool no_nagle, no_delack, no_quickack;
 	bool abort_on_overflow;	   /* full accept queue at the final ACK: RST instead of silence */
 	uint32_t snd_buf, rcv_buf; /* bytes per connection [262144 each] */
@@ -232,7 +233,7 @@ ssize_t tern_send(struct tern_conn *c, const void *buf, size_t len);
 ssize_t tern_send_more(struct tern_conn *c, const void *buf, size_t len);
 /** As tern_send(); the peer is told that data up to its end is urgent (RFC 9293 3.8.5). */
 ssize_t tern_send_urgent(struct tern_conn *c, const void *buf, size_t len);
-/** Queue an mbuf chain for sending without copying. On success the stack owns m (it is read-only and freed when
+/** Queue an mbuf chain for sending; its packets share it, but where checksums are summed in software: there they copy. On success the stack owns m (it is read-only and freed when
  *  acknowledged); on error (as tern_send; -EAGAIN if it does not fit whole) it stays the caller's. */
 int tern_send_mbuf(struct tern_conn *c, struct rte_mbuf *m);
 /** An empty mbuf of the worker's pool with headroom for nothing but data, or NULL. The caller owns it. */

@@ -311,42 +311,90 @@ forward(unsigned int from, const uint8_t *p, uint16_t n)
 		fly(!from, p, n, at + harness_rand() % MS);
 }
 
+/* A frame as it is on the wire. */
+static void
+on_wire(unsigned int from, uint8_t *p, uint32_t n)
+{
+	struct frame f;
+
+	check_at(n <= 14u + bed.n[from].w->ifs[0].mtu, __FILE__, __LINE__, "frame of %u bytes exceeds the MTU", n);
+	if (bed.pair) {
+		forward(from, p, n);
+	} else if (parse_frame(p, n, &f)) {
+		f.at_us = bed.now_us;
+		if ((f.flags & SYN) && !peer.irs_known && f.dport == peer.port) {
+			peer.irs = f.seq;
+			peer.irs_known = true;
+		}
+		trace(&f, "<");
+		capture(&f);
+	} else {
+		answer_neighbour(p, n);
+	}
+}
+
+/* What a device does that was asked for TCP checksums, and to cut segments. */
+static void
+device(unsigned int from, const struct rte_mbuf *m, const uint8_t *p, uint32_t n)
+{
+	const bool v4 = p[14] >> 4 == 4, cut = m->ol_flags & RTE_MBUF_F_TX_TCP_SEG;
+	const uint32_t l4 = m->l2_len + m->l3_len, hlen = l4 + m->l4_len, step = cut ? m->tso_segsz : n;
+	uint16_t sum = v4 ? rte_ipv4_phdr_cksum((const void *)(p + 14), m->ol_flags) :
+			    rte_ipv6_phdr_cksum((const void *)(p + 14), m->ol_flags);
+	uint8_t f[1600];
+	uint32_t off = 0, k;
+
+	bed.tso_frames += cut;
+	check_at(memcmp(p + l4 + 16, &sum, 2) == 0, __FILE__, __LINE__, "no pseudo header's sum for the device");
+	check_at(m->l2_len == 14 && m->l4_len == (p[l4 + 12] >> 4) * 4, __FILE__, __LINE__, "wrong header lengths");
+	do {
+		k = RTE_MIN(step, n - hlen - off);
+		if (!check_at(hlen + k <= sizeof(f), __FILE__, __LINE__, "a segment of %u bytes", k))
+			return;
+		memcpy(f, p, hlen);
+		memcpy(f + hlen, p + hlen + off, k);
+		put32(f + l4 + 4, get32(p + l4 + 4) + off);
+		if (off + k < n - hlen)
+			f[l4 + 13] &= ~(FIN | PSH);
+		put16(f + l4 + 16, 0);
+		if (v4) {
+			put16(f + 16, hlen - 14 + k);
+			put16(f + 24, 0);
+			sum = rte_ipv4_cksum((const void *)(f + 14));
+			memcpy(f + 24, &sum, 2);
+			sum = rte_ipv4_udptcp_cksum((const void *)(f + 14), f + l4);
+		} else {
+			put16(f + 18, hlen - l4 + k);
+			sum = rte_ipv6_udptcp_cksum((const void *)(f + 14), f + l4);
+		}
+		memcpy(f + l4 + 16, &sum, 2);
+		on_wire(from, f, hlen + k);
+	} while ((off += k) < n - hlen);
+}
+
 /* Take what worker i left to send. */
 static bool
 pump(unsigned int i)
 {
+	static uint8_t buf[1 << 16];
 	struct iface *ifc = &bed.n[i].w->ifs[0];
 	const unsigned int n_tx = ifc->n_tx;
-	uint8_t buf[1600];
-	struct frame f;
 
 	ifc->n_tx = 0;
 	for (unsigned int k = 0; k < n_tx; k++) {
 		struct rte_mbuf *m = ifc->tx[k];
 		const uint32_t n = rte_pktmbuf_pkt_len(m);
-		const uint8_t *p;
+		const uint8_t *p = n <= sizeof(buf) ? rte_pktmbuf_read(m, 0, n, buf) : NULL;
 
-		check_at(n <= 14u + ifc->mtu, __FILE__, __LINE__, "frame of %u bytes exceeds the MTU", n);
+		check_at(p != NULL, __FILE__, __LINE__, "a frame of %u bytes", n);
 		check_at(bed.tx_multi_seg || m->nb_segs == 1, __FILE__, __LINE__, "chain for a device that can't");
-		p = n <= sizeof(buf) ? rte_pktmbuf_read(m, 0, n, buf) : NULL;
 		if (p && p != buf)
 			memcpy(buf, p, n);
+		if (p && m->ol_flags & RTE_MBUF_F_TX_TCP_CKSUM)
+			device(i, m, buf, n);
+		else if (p)
+			on_wire(i, buf, n);
 		rte_pktmbuf_free(m);
-		if (!p)
-			continue;
-		if (bed.pair) {
-			forward(i, buf, n);
-		} else if (parse_frame(buf, n, &f)) {
-			f.at_us = bed.now_us;
-			if ((f.flags & SYN) && !peer.irs_known && f.dport == peer.port) {
-				peer.irs = f.seq;
-				peer.irs_known = true;
-			}
-			trace(&f, "<");
-			capture(&f);
-		} else {
-			answer_neighbour(buf, n);
-		}
 	}
 	return n_tx > 0;
 }
@@ -727,6 +775,7 @@ bed_reset(uint8_t af)
 	/* The millisecond clock of timestamps wraps 3 s into the IPv6 runs. */
 	bed.now_us = af == 4 ? 1000000 : (UINT32_MAX - 3000ull) * 1000;
 	bed.tx_multi_seg = true;
+	bed.tx_tso = getenv("TERN_TSO") != NULL;
 	bed.drain_us = 400 * SEC;
 	bed.conf.max_conns = 128;
 	bed.conf.max_requests = 128;
@@ -764,6 +813,7 @@ node_start(unsigned int i)
 	CU_ASSERT_FATAL(link_iface_init(&n->w->ifs[0], 0, ic, &mac, 1500) == 0);
 	n->w->n_ifs = 1;
 	n->w->ifs[0].tx_multi_seg = bed.tx_multi_seg;
+	n->w->ifs[0].tx_tcp_cksum = n->w->ifs[0].tx_tso = bed.tx_tso && bed.tx_multi_seg;
 }
 
 void

@@ -102,6 +102,8 @@ struct bed {
 	uint64_t now_us;
 	struct tern_conf conf; /* change before the first fixture starts the bed */
 	bool tx_multi_seg;
+	bool tx_tso;	 /* and checksums: the device's part is the harness's; on from the start if TERN_TSO is set */
+	uint64_t tso_frames; /* that came to be cut */
 	bool corked;	 /* tx() only delivers; uncork() runs */
 	bool arp_mute;	 /* the scripted peer answers no ARP/NS */
 	uint64_t drain_us; /* teardown waits this long */

@@ -284,11 +284,15 @@ shared_payload(const struct rte_mbuf *data)
 static void
 test_zero_copy(void)
 {
-	struct sock *s = fx_established();
-	const unsigned int before = rte_mempool_avail_count(bed.n[0].mp);
-	struct rte_mbuf *m = tern_mbuf_alloc(TW_(&bed.n[0]));
+	struct rte_mbuf *m;
+	unsigned int before;
+	struct sock *s;
 	uint8_t *p;
 
+	bed.tx_tso = true; /* a device that sums */
+	s = fx_established();
+	before = rte_mempool_avail_count(bed.n[0].mp);
+	m = tern_mbuf_alloc(TW_(&bed.n[0]));
 	CU_ASSERT_PTR_NOT_NULL_FATAL(m);
 	p = (uint8_t *)rte_pktmbuf_append(m, MSS);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(p);
@@ -310,6 +314,43 @@ test_zero_copy(void)
 	CHECK_EQ(rte_mempool_avail_count(bed.n[0].mp), before);
 }
 
+/* A device that cuts segments gets whole ones together, and the tail alone, as Nagle has it; the peer sees no difference. */
+static void
+test_tso(void)
+{
+	struct sock *s;
+	uint32_t una = 1;
+
+	bed.tx_tso = true;
+	s = fx_established();
+	peer.wnd = 20000;
+	tx(ACK, 1, 1, 0);
+	CHECK_EQ(sock_send(s, 14 * MSS + 100), 14 * MSS + 100);
+	run();
+	for (unsigned int i = 0; i < 10; i++) /* IW10 */
+		expect(ACK, 1 + i * MSS, 1, MSS);
+	expect_silence();
+	CHECK_EQ(bed.tso_frames, 1);
+	CHECK_EQ(STAT(OUT_SEGS), 11);
+	tx(ACK, 1, 1 + 3 * MSS, 0); /* a part of it */
+	for (unsigned int i = 10; i < 14; i++)
+		expect(ACK, 1 + i * MSS, 1, MSS);
+	expect(ACK | PSH, 1 + 14 * MSS, 1, 100);
+	CHECK_EQ(bed.tso_frames, 2);
+	sock_close(s);
+	run();
+	expect(FIN | ACK, 101 + 14 * MSS, 1, 0);
+	for (unsigned int i = 0; i < 3; i++) /* lost from what the device cut: found and sent again as one */
+		tx(ACK, 1, 1 + 3 * MSS, 0);
+	expect(ACK, 1 + 3 * MSS, 1, MSS);
+	una = 102 + 14 * MSS;
+	tx(ACK, 1, una, 0);
+	tx(FIN | ACK, 1, una, 0);
+	expect(ACK, una, 2, 0);
+	CHECK_EQ(STAT(FAST_RETRANS), 1);
+	CHECK_EQ(STAT(RETRANS_SEGS), 1);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -326,6 +367,7 @@ main(int argc, char **argv)
 		{"quick ACKs after loss", test_quick_after_loss},
 		{"quick ACKs switched off", test_quick_off},
 		{"zero copy", test_zero_copy},
+		{"TSO", test_tso},
 		{"delayed ACK of a smaller MSS", test_delack_small_mss},
 		CU_TEST_INFO_NULL,
 	};
