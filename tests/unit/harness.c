@@ -3,7 +3,7 @@
  * The test bed. One clock, one wire, one or two workers.
  *
  * Time is virtual: it moves only in advance_*(), from event to event (a worker's next deadline, a frame's arrival), so
- * every run of a test is the same run. The wire copies each frame, so what a worker keeps of its own mbufs can't leak
+ * every run of a test is the same run. The wire (app/impair.c) has a copy of each frame, so what a worker keeps of its own mbufs can't leak
  * into what the other sees. With one worker the other end is the test: it sends segments with any numbers and takes
  * tern's segments from a bounded log; ARP and neighbour solicitations for addresses that aren't tern's are answered
  * here. Headers, options and checksums are built and parsed here independently of the library.
@@ -15,25 +15,21 @@
 #include <rte_eal.h>
 #include <rte_mempool.h>
 #include "harness.h"
+#include "impair.h"
 
 #define N_MBUFS 4096
 #define LOG_MAX 4096	/* captured segments */
-#define FLIGHT_MAX 8192 /* frames on the wire */
+#define N_WIRE 8192	/* frames on the wire */
 #define RUN_MAX 10000	/* rounds without time moving: more is a worker that spins */
 
 struct bed bed;
 struct peer peer;
 uint64_t harness_seed;
 
-struct flight {
-	uint64_t at_us, order;
-	uint16_t len;
-	uint8_t to;
-	uint8_t data[1600];
-};
-static struct flight flights[FLIGHT_MAX];
-static unsigned int n_flights;
-static uint64_t flight_order;
+/* wires[i]: out of node i, made with its first frame; wires[2 + i]: for ARP and NDP, which give up after three losses. */
+static struct impair *wires[4];
+static struct dir laid[4]; /* as what */
+static struct rte_mempool *wire_mp;
 static struct frame frames[LOG_MAX];
 static unsigned int log_head, log_tail;
 static struct rte_mempool *pools[2];
@@ -213,19 +209,50 @@ trace(const struct frame *f, const char *dir)
 	       (int32_t)(f->ack - (*dir == '<' ? peer.iss : peer.irs)), f->len, f->wnd, f->has_ts ? " ts" : "");
 }
 
+/* What the direction's profile makes of it. Without one, and for neighbours, the wire is perfect. */
 static void
-fly(uint8_t to, const uint8_t *p, uint16_t n, uint64_t at_us)
+wire_make(unsigned int i)
 {
-	struct flight *fl = &flights[n_flights];
+	const struct dir *d = &bed.dir[i & 1];
+	const char *profile = i < 2 && d->profile ? d->profile : "";
+	struct impair_conf c;
+	char why[128] = "";
 
-	if (!check_at(n_flights < FLIGHT_MAX, __FILE__, __LINE__, "the wire is full"))
+	laid[i] = *d;
+	if (!check_at(impair_parse(profile, &c, why, sizeof(why)) == 0, __FILE__, __LINE__, "%s", why))
 		return;
-	n_flights++;
-	fl->at_us = at_us;
-	fl->order = flight_order++;
-	fl->to = to;
-	fl->len = n;
-	memcpy(fl->data, p, n);
+	c.delay_us += d->delay_us;
+	if (*profile)
+		c.seed = harness_rand();
+	wires[i] = impair_create(&c, wire_mp);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(wires[i]);
+}
+
+static void
+wires_free(void)
+{
+	for (unsigned int i = 0; i < RTE_DIM(wires); i++) {
+		if (wires[i])
+			impair_destroy(wires[i]);
+		wires[i] = NULL;
+	}
+}
+
+static void
+fly(unsigned int i, const uint8_t *p, uint16_t n)
+{
+	const struct dir *d = &bed.dir[i & 1];
+	struct rte_mbuf *m;
+
+	if (!wires[i])
+		wire_make(i);
+	check_at(d->delay_us == laid[i].delay_us && d->profile == laid[i].profile, __FILE__, __LINE__,
+		 "the wire changes under its frames");
+	m = rte_pktmbuf_alloc(wire_mp);
+	if (!check_at(m && wires[i], __FILE__, __LINE__, "the wire is full"))
+		return;
+	memcpy(rte_pktmbuf_append(m, n), p, n);
+	impair_in(wires[i], m, bed.now_us);
 }
 
 static void
@@ -256,7 +283,7 @@ answer_neighbour(const uint8_t *p, uint16_t n)
 		memcpy(r + 22, macs[1], 6);
 		memcpy(r + 28, p + 38, 4);
 		memcpy(r + 32, p + 22, 10);
-		fly(0, r, 42, bed.now_us);
+		fly(3, r, 42);
 	} else if (get16(p + 12) == 0x86dd && p[20] == 58 && n >= 78 && p[54] == 135 && memcmp(p + 22, "\0\0\0\0", 4)) {
 		memcpy(r + 12, p + 12, 2);
 		put32(r + 14, 0x60000000);
@@ -271,7 +298,7 @@ answer_neighbour(const uint8_t *p, uint16_t n)
 		put16(r + 78, 0x0201);
 		memcpy(r + 80, macs[1], 6);
 		put16(r + 56, ~l4_sum(r + 14, r + 54, 32, 58));
-		fly(0, r, 86, bed.now_us);
+		fly(3, r, 86);
 	}
 }
 
@@ -288,27 +315,18 @@ static void
 forward(unsigned int from, const uint8_t *p, uint16_t n)
 {
 	struct dir *d = &bed.dir[from];
-	uint64_t at = bed.now_us + d->delay_us;
 	struct frame f;
 
 	if (!parse_frame(p, n, &f)) {
-		fly(!from, p, n, at);
+		fly(2 + from, p, n);
 		return;
 	}
 	f.at_us = bed.now_us;
 	trace(&f, from ? "2:1" : "1:2");
 	bed.frames++;
 	d->n++;
-	if ((d->n <= 64 && d->drop_mask >> (d->n - 1) & 1) || (d->drop && d->drop(&f, d->n, d->arg)) ||
-	    (d->drop_permille && harness_rand() % 1000 < d->drop_permille)) {
-		d->dropped++;
-		return;
-	}
-	if (d->swap_permille && harness_rand() % 1000 < d->swap_permille)
-		at += harness_rand() % (2 * MS);
-	fly(!from, p, n, at);
-	if (d->dup_permille && harness_rand() % 1000 < d->dup_permille)
-		fly(!from, p, n, at + harness_rand() % MS);
+	if (!d->drop || !d->drop(&f, d->n, d->arg))
+		fly(from, p, n);
 }
 
 /* A frame as it is on the wire. */
@@ -399,32 +417,20 @@ pump(unsigned int i)
 	return n_tx > 0;
 }
 
-static int
-flight_cmp(const void *a, const void *b)
-{
-	const struct flight *x = a, *y = b;
-
-	return x->at_us != y->at_us ? (x->at_us < y->at_us ? -1 : 1) : x->order < y->order ? -1 : 1;
-}
-
 /* Deliver the frames that are due, in order of arrival. */
 static bool
 deliver_due(void)
 {
-	static struct flight due[256];
-	unsigned int n = 0, keep = 0;
+	struct rte_mbuf *m;
+	bool any = false;
 
-	for (unsigned int i = 0; i < n_flights; i++) {
-		if (flights[i].at_us <= bed.now_us && n < RTE_DIM(due))
-			due[n++] = flights[i];
-		else if (keep++ != i)
-			flights[keep - 1] = flights[i];
-	}
-	n_flights = keep;
-	qsort(due, n, sizeof(due[0]), flight_cmp);
-	for (unsigned int i = 0; i < n; i++)
-		deliver(&bed.n[due[i].to], due[i].data, due[i].len);
-	return n > 0;
+	for (unsigned int i = 0; i < RTE_DIM(wires); i++)
+		while (wires[i] && impair_out(wires[i], bed.now_us, &m, 1) == 1) {
+			deliver(&bed.n[!(i & 1)], rte_pktmbuf_mtod(m, const uint8_t *), m->data_len);
+			rte_pktmbuf_free(m);
+			any = true;
+		}
+	return any;
 }
 
 void
@@ -460,8 +466,9 @@ next_event(void)
 	for (unsigned int i = 0; i < (bed.pair ? 2u : 1u); i++)
 		t = RTE_MIN(t, worker_next_us(bed.n[i].w));
 	t = t <= bed.now_us ? bed.now_us + TICK_US : t;
-	for (unsigned int i = 0; i < n_flights; i++)
-		t = RTE_MIN(t, RTE_MAX(flights[i].at_us, bed.now_us + 1));
+	for (unsigned int i = 0; i < RTE_DIM(wires); i++)
+		if (wires[i])
+			t = RTE_MIN(t, RTE_MAX(impair_next_us(wires[i]), bed.now_us + 1));
 	return t;
 }
 
@@ -787,7 +794,7 @@ bed_reset(uint8_t af)
 	bed.conf.n_ifs = 1;
 	bed.conf.tcp.snd_buf_max = bed.conf.tcp.rcv_buf_max = 1; /* buffers stay what a test makes them */
 	bed.conf.tcp.no_quickack = true; /* so a test sees delayed ACKs from the first segment */
-	n_flights = 0;
+	wires_free();
 	log_head = log_tail = 0;
 	peer_new(40000);
 }
@@ -899,6 +906,8 @@ bed_down(void)
 		worker_destroy(bed.n[i].w);
 		CHECK_EQ(rte_mempool_avail_count(bed.n[i].mp), bed.n[i].mbufs);
 	}
+	wires_free();
+	CHECK_EQ(rte_mempool_avail_count(wire_mp), N_WIRE);
 	bed.started = false;
 }
 
@@ -924,17 +933,16 @@ seed_init(void)
 	printf("TERN_SEED=%llu\n", (unsigned long long)harness_seed);
 }
 
-static void
-pool_make(unsigned int i)
+static struct rte_mempool *
+pool_make(const char *name, unsigned int n)
 {
-	char name[32];
+	struct rte_mempool *mp = rte_pktmbuf_pool_create(name, n, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
 
-	snprintf(name, sizeof(name), "mbufs%u", i);
-	pools[i] = rte_pktmbuf_pool_create(name, N_MBUFS, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
-	if (!pools[i]) {
+	if (!mp) {
 		fprintf(stderr, "no memory for the mbuf pool\n");
 		exit(1);
 	}
+	return mp;
 }
 
 int
@@ -950,8 +958,9 @@ harness_main(int argc, char **argv, const char *name, CU_TestInfo *tests)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	tracing = getenv("TERN_TRACE") != NULL;
 	seed_init();
-	pool_make(0);
-	pool_make(1);
+	pools[0] = pool_make("mbufs0", N_MBUFS);
+	pools[1] = pool_make("mbufs1", N_MBUFS);
+	wire_mp = pool_make("wire", N_WIRE);
 	if (CU_initialize_registry() != CUE_SUCCESS)
 		return 1;
 	for (unsigned int i = 0; i < 2; i++) {

@@ -75,14 +75,13 @@ struct sock {
 	uint64_t to_send; /* pumped by writable() */
 };
 
-/** One direction of the wire between two workers; numbers count TCP segments from 1. */
+/** One direction of the wire between two workers; set before its first frame. */
 struct dir {
+	const char *profile; /* faults as app/impair.h reads them, from the test's seed; NULL: none */
 	uint64_t delay_us;
-	uint64_t n, dropped;
-	uint64_t drop_mask; /* bit i drops segment i + 1 */
-	bool (*drop)(const struct frame *f, uint64_t nth, void *arg);
+	bool (*drop)(const struct frame *f, uint64_t nth, void *arg); /* this one? TCP segments count, from 1 */
 	void *arg;
-	unsigned int drop_permille, dup_permille, swap_permille; /* random, from the seed */
+	uint64_t n;
 };
 
 struct node {

@@ -736,18 +736,24 @@ test_stream_tiny_buffers(void)
 static void
 test_stream_loss(void)
 {
-	for (unsigned int i = 0; i < 4; i++) {
+	static const char *const profiles[] = {
+		"loss=1%", "loss=5%,dup=1%", "dup=5%,reorder=20%/2ms", "loss=3%,dup=3%,reorder=5%/2ms,corrupt=1%",
+		"burst=2%/60%,jitter=3ms",
+	};
+	uint64_t again = 0;
+
+	for (unsigned int i = 0; i < RTE_DIM(profiles); i++) {
 		bed_down();
 		bed_reset(bed.af);
 		bed.conf.tcp.user_timeout_ms = 1000000;
 		for (unsigned int k = 0; k < 2; k++) {
 			bed.dir[k].delay_us = 2 * MS;
-			bed.dir[k].drop_permille = (unsigned int[]){10, 50, 0, 30}[i];
-			bed.dir[k].dup_permille = (unsigned int[]){0, 10, 50, 30}[i];
-			bed.dir[k].swap_permille = (unsigned int[]){0, 0, 200, 50}[i];
+			bed.dir[k].profile = profiles[i];
 		}
 		stream(500000, 2000 * SEC);
+		again += STAT(RETRANS_SEGS);
 	}
+	CHECK(again > 10); /* the wire was bad */
 }
 
 static void

@@ -281,9 +281,7 @@ test_churn(void)
 	bed.n[1].auto_accept = true;
 	for (unsigned int k = 0; k < 2; k++) {
 		bed.dir[k].delay_us = 3 * MS;
-		bed.dir[k].drop_permille = 50;
-		bed.dir[k].dup_permille = 20;
-		bed.dir[k].swap_permille = 50;
+		bed.dir[k].profile = "loss=5%,dup=2%,reorder=5%/2ms";
 	}
 	CHECK_EQ(node_listen(&bed.n[1], SRV_PORT, 4, &bed.n[1].l[0]), 0);
 	for (unsigned int i = 0; i < 5000; i++) {
