@@ -65,4 +65,6 @@ bool options_known(const char *arg);
 void options_help(void);
 /** One line on stderr that starts with the program's name. @return -EINVAL. */
 int __attribute__((format(printf, 1, 2))) complain(const char *fmt, ...);
+/** The same, of what is taken all the same. */
+void __attribute__((format(printf, 1, 2))) notice(const char *fmt, ...);
 #endif
