@@ -91,37 +91,45 @@ avoidance(struct conn *c, struct cc_cubic_state *s, uint32_t n)
 	}
 }
 
-/* A round trip's delay against the last one's: 9406 4.2. */
+static void
+start_round(const struct conn *c, struct cc_cubic_state *s, uint32_t last_rtt_us)
+{
+	s->last_rtt_us = last_rtt_us;
+	s->round_rtt_us = UINT32_MAX;
+	s->samples = 0;
+	s->round_on = true;
+	s->round_end = c->snd_max;
+}
+
+/* A round trip's delay against the last one's: 9406 4.2. The ACK that ends a round is of what was sent in it. */
 static void
 hystart(struct conn *c, struct cc_cubic_state *s, uint32_t rtt_us)
 {
 	uint32_t thresh;
 
-	if (!s->round_on || seq_ge(c->snd_una, s->round_end)) {
-		if (s->css_rounds && ++s->css_rounds > CSS_ROUNDS) {
-			c->ssthresh = c->cwnd;
-			s->css_rounds = 0;
+	if (!s->round_on)
+		start_round(c, s, UINT32_MAX);
+	if (rtt_us) {
+		s->round_rtt_us = RTE_MIN(s->round_rtt_us, rtt_us);
+		if (s->samples < N_RTT_SAMPLE)
+			s->samples++;
+	}
+	if (s->samples == N_RTT_SAMPLE && s->last_rtt_us != UINT32_MAX) {
+		thresh = RTE_MAX(MIN_RTT_THRESH_US, RTE_MIN(s->last_rtt_us / 8, MAX_RTT_THRESH_US));
+		if (s->css_rounds && s->round_rtt_us < s->css_rtt_us) {
+			s->css_rounds = 0; /* it was no congestion */
+		} else if (!s->css_rounds && s->round_rtt_us >= s->last_rtt_us + thresh) {
+			s->css_rtt_us = s->round_rtt_us;
+			s->css_rounds = 1;
 		}
-		s->last_rtt_us = s->round_on ? s->round_rtt_us : UINT32_MAX;
-		s->round_rtt_us = UINT32_MAX;
-		s->samples = 0;
-		s->round_on = true;
-		s->round_end = c->snd_max;
 	}
-	if (!rtt_us)
+	if (seq_lt(c->snd_una, s->round_end))
 		return;
-	s->round_rtt_us = RTE_MIN(s->round_rtt_us, rtt_us);
-	if (s->samples < N_RTT_SAMPLE)
-		s->samples++;
-	if (s->samples < N_RTT_SAMPLE || s->last_rtt_us == UINT32_MAX)
-		return;
-	thresh = RTE_MAX(MIN_RTT_THRESH_US, RTE_MIN(s->last_rtt_us / 8, MAX_RTT_THRESH_US));
-	if (s->css_rounds && s->round_rtt_us < s->css_rtt_us) {
-		s->css_rounds = 0; /* it was no congestion */
-	} else if (!s->css_rounds && s->round_rtt_us >= s->last_rtt_us + thresh) {
-		s->css_rtt_us = s->round_rtt_us;
-		s->css_rounds = 1;
+	if (s->css_rounds && ++s->css_rounds > CSS_ROUNDS) {
+		c->ssthresh = c->cwnd;
+		s->css_rounds = 0;
 	}
+	start_round(c, s, s->round_rtt_us);
 }
 
 static void

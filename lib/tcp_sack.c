@@ -40,7 +40,8 @@ tcp_loss(struct conn *c)
 	l->recover = c->iss;
 	l->fack = c->snd_una;
 	l->reo_mult = 1;
-	l->min_rtt_us = UINT32_MAX;
+	/* The SYN's says what round trip a probe's answer can't have beaten; it is known to a tick, and varies. */
+	l->min_rtt_us = c->srtt_us ? c->srtt_us - c->srtt_us / 8 : UINT32_MAX;
 	return l;
 }
 
@@ -620,10 +621,10 @@ tcp_tlp_fired(struct worker *w, struct conn *c)
 
 	cover(w, c, c->snd_max, (uint32_t)c->unacked_us);
 	r = l->tail;
-	if (r && !l->sacked && !l->lost) {
-		l->tlp_on = true;
+	if (!l->sacked && !l->lost) {
+		l->tlp_on = true; /* also without a run to note it in: once, then the timeout */
 		l->tlp_retx = false;
-		if (!tcp_probe_new(w, c)) {
+		if (r && !tcp_probe_new(w, c)) {
 			fin = c->flags & C_FIN_SENT ? 1 : 0;
 			n = r->end - r->seq;
 			if (n - fin > c->mss) /* a run's last may be small */
