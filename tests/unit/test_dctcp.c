@@ -389,6 +389,97 @@ test_choice(void)
 	CHECK_EQ(STAT(COOKIES_RECV), 1);
 }
 
+static bool
+delivered(void *arg)
+{
+	struct sock **s = arg;
+
+	for (; *s; s++)
+		if ((*s)->to_send || tern_send_queued((*s)->c))
+			return false;
+	return true;
+}
+
+/* n connections of node 0, each with its algorithm, and bytes to send. */
+static void
+transfers(struct sock **s, const uint8_t *cc, unsigned int n, uint64_t bytes)
+{
+	bed_start_pair();
+	bed.n[1].auto_accept = true;
+	CHECK_EQ(node_listen(&bed.n[1], SRV_PORT, 8, &bed.n[1].l[0]), 0);
+	for (unsigned int i = 0; i < n; i++) {
+		CHECK_EQ(node_connect(SRV_PORT, 0, &s[i]), 0);
+		CHECK_EQ(tern_setopt(s[i]->c, TERN_OPT_CC, cc[i]), 0);
+		s[i]->to_send = bytes;
+	}
+	for (unsigned int k = 0; k < 300; k++) {
+		unsigned int connected = 0;
+
+		for (unsigned int i = 0; i < n; i++)
+			connected += s[i]->connected;
+		if (connected == n)
+			break;
+		advance_us(100 * MS);
+	}
+	for (unsigned int i = 0; i < n; i++) {
+		CHECK_EQ(s[i]->connected, 1);
+		sock_ops.writable(s[i]->c, s[i]);
+	}
+}
+
+/* A queue that marks beyond 20 frames stays that short, loses nothing, and the link is full all the same (4.1). */
+static void
+test_queue(void)
+{
+	static const uint8_t cc[] = {TERN_CC_DCTCP};
+	const uint64_t secs = 4, frame_us = 1514 * 8 / 20;
+	struct sock *s[2] = {0};
+	uint64_t begin;
+
+	bed.dir[0].profile = "rate=20m,queue=1000,mark=20";
+	bed.dir[0].delay_us = bed.dir[1].delay_us = 5 * MS;
+	transfers(s, cc, 1, UINT32_MAX);
+	CHECK(conn(s[0])->flags & C_ECN);
+	advance_us(SEC); /* slow start is over */
+	begin = s[0]->tx_pos - tern_send_queued(s[0]->c);
+	for (unsigned int i = 0; i < 100 * secs; i++) {
+		advance_us(10 * MS);
+		sock_ops.writable(s[0]->c, s[0]);
+		CHECK(conn(s[0])->srtt_us < 10 * MS + 2 * 20 * frame_us);
+	}
+	CHECK(s[0]->tx_pos - tern_send_queued(s[0]->c) - begin > secs * 20000000 / 8 * 9 / 10);
+	CHECK_EQ(STAT(RETRANS_SEGS), 0);
+	CHECK(STAT(ECE_RX) > 10);
+	CHECK(conn(s[0])->loss->cc_state.dctcp.alpha < 1 << 19);
+	s[0]->to_send = 0;
+}
+
+/* Each algorithm beside the others on a bad wire with a queue that marks: all arrives. */
+static void
+test_mixed(void)
+{
+	static const uint8_t cc[] = {TERN_CC_DCTCP, TERN_CC_CUBIC, TERN_CC_NEWRENO, TERN_CC_DCTCP};
+	struct sock *s[RTE_DIM(cc) + 1] = {0};
+	struct tern_info inf;
+	bool ecn = false;
+
+	for (unsigned int i = 0; i < 2; i++) {
+		bed.dir[i].profile = "rate=50m,queue=50,mark=10,loss=0.5%,reorder=1%/2ms";
+		bed.dir[i].delay_us = 2 * MS;
+	}
+	transfers(s, cc, RTE_DIM(cc), 1 << 20);
+	CHECK(advance_until(delivered, s, 600 * SEC));
+	for (unsigned int i = 0; i < RTE_DIM(cc); i++) {
+		tern_conn_info(s[i]->c, &inf);
+		CHECK_EQ(strcmp(inf.cc, cc_get(cc[i])->name), 0);
+		CHECK(!(conn(s[i])->flags & C_ECN) || cc[i] == TERN_CC_DCTCP);
+		ecn |= !!(conn(s[i])->flags & C_ECN); /* unless the SYN had to be sent again */
+		CHECK_EQ(s[i]->tx_pos, 1 + (1 << 20));
+	}
+	CHECK_EQ(STAT(ECE_RX) > 0, ecn);
+	CHECK(STAT(RETRANS_SEGS) > 0);
+}
+
 static void
 test_unknown(void)
 {
@@ -412,6 +503,8 @@ main(int argc, char **argv)
 		{"control", test_control},
 		{"asks", test_asks},
 		{"choice", test_choice},
+		{"queue", test_queue},
+		{"mixed", test_mixed},
 		{"unknown", test_unknown},
 		CU_TEST_INFO_NULL,
 	};
