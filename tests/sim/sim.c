@@ -615,6 +615,7 @@ choose_profile(struct impair_conf *c)
 	if (one_in(3)) {
 		c->rate_bps = UINT64_C(10000000) << below(7);
 		c->queue = 100 + below(900);
+		c->mark = one_in(2) ? 1 + below(50) : 0;
 	}
 	c->slots = N_WIRE / 4;
 }
@@ -635,6 +636,8 @@ choose_conf(void)
 	c->n_ifs = 1;
 	c->tcp.snd_buf = c->tcp.rcv_buf = 16384u << below(4);
 	c->tcp.cookie_mode = one_in(4) ? TERN_COOKIE_ALWAYS : TERN_COOKIE_AUTO;
+	c->tcp.cc = below(TERN_CC_COUNT);
+	c->tcp.ecn = below(3); /* enum tern_ecn */
 	c->tcp.no_timestamps = one_in(5);
 	c->tcp.no_sack = one_in(5);
 	c->tcp.no_wscale = one_in(5);
