@@ -51,9 +51,9 @@ classify4(const uint8_t *h, struct tcp_icmp *e)
 		if (h[1] == 4) {
 			e->kind = ICMP_TOO_BIG;
 			e->mtu = h[6] << 8 | h[7];
-		} else if (h[1] == 2 || h[1] == 3) { /* protocol, port */
+		} else if (h[1] == 2 || h[1] == 3 || h[1] == 9 || h[1] == 10 || h[1] == 13) { /* protocol, port, prohibited */
 			e->kind = ICMP_HARD;
-			e->err = h[1] == 2 ? -ENOPROTOOPT : -ECONNREFUSED;
+			e->err = -ECONNREFUSED;
 		} else if (h[1] == 0 || h[1] == 6) { /* network */
 			e->err = -ENETUNREACH;
 		}
@@ -80,6 +80,7 @@ classify6(const uint8_t *h, struct tcp_icmp *e)
 		} else if (h[1] == 0) {
 			e->err = -ENETUNREACH;
 		} else if (h[1] == 1) {
+			e->kind = ICMP_HARD; /* prohibited */
 			e->err = -EACCES;
 		}
 		return true;

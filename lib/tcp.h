@@ -387,6 +387,10 @@ void tcp_cc_restart(struct conn *c);
 /* tcp_reasm.c */
 /** In-window payload of s (already trimmed) into the receive or out-of-order queue. @return SEG_TAKEN or a reason. */
 int tcp_data(struct worker *w, struct conn *c, struct seg *s);
+/** Text that came with the SYN of a simultaneous open wait for ESTABLISHED (RFC 9293 3.10.7.3). @return as tcp_data(). */
+int tcp_data_hold(struct worker *w, struct conn *c, struct seg *s);
+/** ESTABLISHED now. */
+void tcp_data_held(struct worker *w, struct conn *c);
 void tcp_quickack(struct conn *c);
 /** The SACK option into opt; a D-SACK block is taken. @return its length, 0: nothing to report. */
 unsigned int tcp_sack_blocks(struct conn *c, uint8_t *opt, unsigned int room);

@@ -309,6 +309,8 @@ check_ack(struct worker *w, struct conn *c, struct seg *s, const struct tcp_opts
 		c->snd_wl1 = s->seq;
 		c->snd_wl2 = s->ack;
 		syn_acked(w, c, o);
+		if (unlikely(c->ofo != NULL))
+			tcp_data_held(w, c);
 		if (unlikely(tfo)) {
 			tcp_tfo_confirmed(w, c);
 			if (c->snd_max != c->snd_una)
@@ -446,7 +448,9 @@ syn_sent(struct worker *w, struct conn *c, struct seg *s)
 	}
 	c->rto_at = 0;
 	tcp_mark(c, P_OUTPUT);
-	return SEG_DONE;
+	s->seq++;
+	s->len = RTE_MIN(s->len, c->rcv_adv - c->rcv_nxt);
+	return tcp_data_hold(w, c, s);
 }
 
 static int

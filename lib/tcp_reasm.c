@@ -262,6 +262,34 @@ tcp_data(struct worker *w, struct conn *c, struct seg *s)
 	return SEG_TAKEN;
 }
 
+int
+tcp_data_hold(struct worker *w, struct conn *c, struct seg *s)
+{
+	struct rte_mbuf *m, *next;
+	uint32_t seq = s->seq;
+
+	if (!s->len || c->ofo) /* the SYN came again: one copy is enough */
+		return SEG_DONE;
+	for (m = payload_chain(s->m, s->data_off, s->len); m; m = next) {
+		const uint32_t n = m->data_len;
+
+		next = m->next;
+		insert_ofo(w, c, m, seq);
+		seq += n;
+	}
+	return SEG_TAKEN;
+}
+
+void
+tcp_data_held(struct worker *w, struct conn *c)
+{
+	if (c->ofo && c->ofo->hash.usr == c->rcv_nxt) {
+		pull_ofo(w, c);
+		schedule_ack(w, c);
+		tcp_mark(c, P_READABLE);
+	}
+}
+
 /* The newest blocks of the queue, newest first. @return how many. */
 static unsigned int
 newest_blocks(const struct conn *c, uint32_t block[][2], unsigned int max)

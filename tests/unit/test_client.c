@@ -117,6 +117,39 @@ test_simultaneous(void)
 	CHECK_EQ(sock_recv_all(s), 10);
 }
 
+/* Text on the SYN of a simultaneous open is queued until ESTABLISHED: 3.10.7.3. It is there once, also if the SYN comes again. */
+static void
+test_simultaneous_text(void)
+{
+	struct sock *s = fx_syn_sent();
+
+	tx(SYN, 0, 0, 100);
+	expect(SYN | ACK, 0, 1, 0);
+	CHECK_EQ(s->readable, 0);
+	CHECK_EQ(tern_recv_queued(s->c), 0);
+	tx(ACK, 101, 1, 0);
+	CHECK_EQ(sock_state(s), TERN_ESTABLISHED);
+	CHECK_EQ(sock_recv_all(s), 100);
+	expect_at(ACK, 1, 101, 0, 0, 500 * MS);
+	tx(ACK, 101, 1, 10);
+	CHECK_EQ(sock_recv_all(s), 10);
+	rx_flush();
+}
+
+/* The same, and the end before it is read: nothing is left behind. */
+static void
+test_simultaneous_text_reset(void)
+{
+	struct sock *s = fx_syn_sent();
+
+	tx(SYN, 0, 0, 100);
+	expect(SYN | ACK, 0, 1, 0);
+	tx(RST | ACK, 1, 1, 0);
+	CHECK_EQ(s->closed, 1);
+	CHECK_EQ(s->err, -ECONNREFUSED);
+	expect_silence_for(10 * SEC);
+}
+
 static void
 test_simultaneous_pair(void)
 {
@@ -419,6 +452,8 @@ main(int argc, char **argv)
 		{"refused", test_refused},
 		{"old duplicate SYN-ACK", test_old_duplicate},
 		{"simultaneous open", test_simultaneous},
+		{"simultaneous open with text", test_simultaneous_text},
+		{"simultaneous open with text, reset", test_simultaneous_text_reset},
 		{"simultaneous open of two terns", test_simultaneous_pair},
 		{"retransmission in a simultaneous open", test_simultaneous_retransmission},
 		{"RTO after a lost SYN", test_rto_after_syn_loss},

@@ -295,6 +295,29 @@ test_black_hole_small(void)
 	rx_flush();
 }
 
+/* What somebody on the way prohibits ends an open, too, as with Linux and FreeBSD; RFC 1122 4.2.3.9 names 0, 1, 5 as soft. */
+static void
+test_prohibited_syn_sent(void)
+{
+	static const uint8_t v4[] = {2, 9, 10, 13}, v6[] = {1};
+
+	for (unsigned int i = 0; i < (bed.af == 4 ? RTE_DIM(v4) : RTE_DIM(v6)); i++) {
+		struct sock *s;
+
+		bed_down();
+		bed_reset(bed.af);
+		s = fx_syn_sent();
+		{
+			const struct quote q = unreach(bed.af == 4 ? v4[i] : v6[i], 0);
+
+			tx_icmp(&q);
+		}
+		CHECK_EQ(s->closed, 1);
+		CHECK_EQ(s->err, bed.af == 4 ? -ECONNREFUSED : -EACCES);
+		expect_silence_for(10 * SEC);
+	}
+}
+
 /* Hard errors end an open; RFC 9293 3.9.2.2. */
 static void
 test_hard_syn_sent(void)
@@ -443,6 +466,7 @@ main(int argc, char **argv)
 		{"black hole, second step", test_black_hole_deeper},
 		{"small segments lost", test_black_hole_small},
 		{"hard error in SYN-SENT", test_hard_syn_sent},
+		{"prohibited in SYN-SENT", test_prohibited_syn_sent},
 		{"soft error in SYN-SENT", test_soft_syn_sent},
 		{"errors in ESTABLISHED", test_established},
 		{"soft error forgotten", test_soft_forgotten},
