@@ -480,7 +480,7 @@ send_copy(struct conn *c, const void *buf, size_t len)
 
 		if (fresh) {
 			m = n <= SMALL_ROOM && !c->snd_head ? worker_small_mbuf(c->w) : NULL;
-			if (!m && likely(!c->w->mbufs_short))
+			if (!m && (likely(!c->w->mbufs_short) || (!c->snd_head && !c->w->mbufs_out)))
 				m = worker_mbuf(c->w);
 			if (unlikely(!m)) {
 				STAT_INC(c->w, MBUF_EMPTY);

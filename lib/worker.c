@@ -20,6 +20,7 @@
 
 #define AHEAD 6u /* frames fetched ahead: 4 lines each, as many as a core has line fill buffers */
 #define MBUF_RESERVE 16 /* this part of the mbufs is for packets: data to send can't take what its ACKs arrive in */
+#define MBUF_RESERVE_LAST 128 /* down to this a connection without any gets one: whoever holds the others may never give them back */
 #define SMALL_PART 4  /* for one small mbuf there are so many others */
 #define SMALL_CACHE 256u
 #define TIMER_BUDGET 4096 /* wheel nodes a poll may handle: bounds a poll when many expire in one tick */
@@ -263,8 +264,12 @@ worker_set_time(struct worker *w, uint64_t now_us)
 	if (now_us < w->now_us)
 		return;
 	w->now_us = now_us;
-	if (ms != w->now_ms) /* counting walks the caches of all lcores: not every poll */
-		w->mbufs_short = rte_mempool_avail_count(w->mp) < w->mp->size / MBUF_RESERVE;
+	if (ms != w->now_ms) { /* counting walks the caches of all lcores: not every poll */
+		const unsigned int avail = rte_mempool_avail_count(w->mp);
+
+		w->mbufs_short = avail < w->mp->size / MBUF_RESERVE;
+		w->mbufs_out = avail < w->mp->size / MBUF_RESERVE_LAST;
+	}
 	w->now_ms = ms;
 	if (unlikely(now_us / COOKIE_PERIOD_US != w->cookie_epoch))
 		tcp_cookie_rotate(w);

@@ -48,7 +48,7 @@ struct path {
 struct worker {
 	/* read and written every poll */
 	uint64_t now_us;
-	bool mbufs_short;	   /* new data to send has to wait */
+	bool mbufs_short, mbufs_out; /* new data has to wait: more than a connection's first; any */
 	uint32_t now_ms;	   /* now_us / 1000: the timestamp clock (RFC 7323 5.4) */
 	struct conn *pend_head, **pend_tail; /* connections that need the output pass */
 	struct table table;

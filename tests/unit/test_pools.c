@@ -105,7 +105,7 @@ test_mbufs_reserve(void)
 {
 	struct sock *s = fx_established();
 
-	starve(bed.n[0].mp->size / 16 - 1);
+	starve(bed.n[0].mp->size / 128 - 1);
 	advance_us(1000);
 	CHECK_EQ(sock_send(s, 1000), -ENOBUFS);
 	CU_ASSERT_PTR_NULL(tern_mbuf_alloc((struct tern_worker *)W));
@@ -121,6 +121,40 @@ test_mbufs_reserve(void)
 }
 
 /* Data taken, headers can't be had. */
+/* Somebody keeps nearly all of them: connections go on with one each; with next to none they wait. */
+static void
+test_mbufs_scarce(void)
+{
+	struct sock *s = fx_established();
+	uint32_t una = 1;
+
+	peer.wnd = 65535;
+	starve(W->mp->size / 20);
+	advance_us(2 * MS);
+	for (unsigned int i = 0; i < 20; i++) {
+		const uint32_t at = s->tx_pos;
+
+		CHECK(sock_send(s, 10000) > 0);
+		CHECK(s->tx_pos - at <= 2048); /* its first only */
+		CHECK_EQ(sock_send(s, 10000), -ENOBUFS);
+		run();
+		una = s->tx_pos;
+		tx(ACK, 1, una, 0);
+		rx_flush();
+		CHECK_EQ(tern_send_queued(s->c), 0);
+	}
+	starve(W->mp->size / 150);
+	advance_us(2 * MS);
+	CHECK_EQ(sock_send(s, 10000), -ENOBUFS);
+	CHECK(STAT(MBUF_EMPTY) > 20);
+	feed();
+	advance_us(2 * MS);
+	CHECK_EQ(sock_send(s, 10000), 10000);
+	run();
+	tx(ACK, 1, una + 10000, 0);
+	rx_flush();
+}
+
 static void
 test_mbufs_output(void)
 {
@@ -325,6 +359,7 @@ main(int argc, char **argv)
 		{"requests", test_requests},
 		{"mbufs: send", test_mbufs_send},
 		{"mbufs: reserve", test_mbufs_reserve},
+		{"mbufs: scarce", test_mbufs_scarce},
 		{"mbufs: output", test_mbufs_output},
 		{"mbufs: connect", test_mbufs_connect},
 		{"mbufs: close", test_mbufs_close},
