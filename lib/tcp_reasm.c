@@ -176,11 +176,24 @@ insert_ofo(struct worker *w, struct conn *c, struct rte_mbuf *m, uint32_t seq)
 }
 
 static int
-queue_ofo(struct worker *w, struct conn *c, struct seg *s)
+insert_text(struct worker *w, struct conn *c, struct seg *s)
 {
 	struct rte_mbuf *m, *next;
 	uint32_t seq = s->seq;
 
+	for (m = payload_chain(s->m, s->data_off, s->len); m; m = next) {
+		const uint32_t n = m->data_len;
+
+		next = m->next;
+		insert_ofo(w, c, m, seq);
+		seq += n;
+	}
+	return SEG_TAKEN;
+}
+
+static int
+queue_ofo(struct worker *w, struct conn *c, struct seg *s)
+{
 	tcp_mark(c, P_ACK); /* RFC 5681 4.2 */
 	tcp_quickack(c);
 	if ((c->ofo_segs >= OFO_SEGS_MIN && c->ofo_segs * OFO_SEG_MEAN >= c->rcv_buf) || c->ofo_bytes + s->len > c->rcv_buf) {
@@ -190,16 +203,9 @@ queue_ofo(struct worker *w, struct conn *c, struct seg *s)
 	c->ofo_stamp++;
 	if (c->feat & F_SACK) {
 		c->flags |= C_SACK;
-		note_overlap(c, seq, seq + s->len);
+		note_overlap(c, s->seq, s->seq + s->len);
 	}
-	for (m = payload_chain(s->m, s->data_off, s->len); m; m = next) {
-		const uint32_t n = m->data_len;
-
-		next = m->next;
-		insert_ofo(w, c, m, seq);
-		seq += n;
-	}
-	return SEG_TAKEN;
+	return insert_text(w, c, s);
 }
 
 /* The sender starts, or starts again: it needs ACKs to open its window. Half of ours at most, so that ACKs stay rare. */
@@ -265,19 +271,9 @@ tcp_data(struct worker *w, struct conn *c, struct seg *s)
 int
 tcp_data_hold(struct worker *w, struct conn *c, struct seg *s)
 {
-	struct rte_mbuf *m, *next;
-	uint32_t seq = s->seq;
-
 	if (!s->len || c->ofo) /* the SYN came again: one copy is enough */
 		return SEG_DONE;
-	for (m = payload_chain(s->m, s->data_off, s->len); m; m = next) {
-		const uint32_t n = m->data_len;
-
-		next = m->next;
-		insert_ofo(w, c, m, seq);
-		seq += n;
-	}
-	return SEG_TAKEN;
+	return insert_text(w, c, s);
 }
 
 void
