@@ -262,13 +262,19 @@ configure(struct port *p, const struct rte_eth_dev_info *info, const struct stee
 {
 	uint8_t key[KEY_MAX] = {0};
 	struct rte_eth_conf conf = {.rxmode.mtu = p->mtu};
+	uint64_t tx_capa = info->tx_offload_capa;
 	int rc;
 
+	/*
+	 * net_tap's are software: it sends a TCP checksum of 0 as 0xffff, as only UDP has it, and refuses segments that
+	 * fill the MTU.
+	 */
+	if (strcmp(info->driver_name, "net_tap") == 0)
+		tx_capa &= ~(RTE_ETH_TX_OFFLOAD_TCP_CKSUM | RTE_ETH_TX_OFFLOAD_TCP_TSO);
 	memcpy(key, s->key, STEER_KEY_LEN);
 	conf.rxmode.offloads = info->rx_offload_capa & (RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_TCP_CKSUM);
-	conf.txmode.offloads = info->tx_offload_capa & (RTE_ETH_TX_OFFLOAD_TCP_CKSUM | RTE_ETH_TX_OFFLOAD_MULTI_SEGS);
-	/* net_tap refuses segments that fill the MTU: it compares with their Ethernet header */
-	p->tx_tso = (info->tx_offload_capa & TSO_NEEDS) == TSO_NEEDS && strcmp(info->driver_name, "net_tap") != 0;
+	conf.txmode.offloads = tx_capa & (RTE_ETH_TX_OFFLOAD_TCP_CKSUM | RTE_ETH_TX_OFFLOAD_MULTI_SEGS);
+	p->tx_tso = (tx_capa & TSO_NEEDS) == TSO_NEEDS;
 	if (p->tx_tso)
 		conf.txmode.offloads |= TSO_NEEDS;
 	p->tx_tcp_cksum = conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_TCP_CKSUM;

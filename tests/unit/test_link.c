@@ -640,6 +640,32 @@ test_offload(void)
 	}
 }
 
+/* Only UDP's checksum of zero goes as all ones (RFC 768): TCP's is 0, once in 65,536 segments. */
+static void
+test_zero_checksum(void)
+{
+	struct flow flow = {.af = 4, .lport = 1, .rport = 2};
+	struct tcp_reply r = {.seq = 1, .flags = TCP_ACK, .wnd = 3, .ttl = 64};
+	unsigned int zeros = 0, ones = 0;
+	uint16_t n, field;
+
+	up(4);
+	memcpy(&flow.addr.laddr4, our4, 4);
+	memcpy(&flow.addr.raddr4, peer4, 4);
+	n = get_peer(4, peer_mac);
+	for (r.ack = 0; r.ack < 65536; r.ack++) {
+		rte_pktmbuf_free_bulk(ifc->tx, ifc->n_tx);
+		ifc->n_tx = 0;
+		CU_ASSERT_FATAL(tcp_send_bare(w, &flow, 0, n, &r));
+		field = get16(sent(0) + L4_V4 + 16);
+		zeros += field == 0;
+		ones += field == 0xffff;
+	}
+	CU_ASSERT_EQUAL(zeros, 1);
+	CU_ASSERT_EQUAL(ones, 0);
+	down();
+}
+
 /* A chain goes out as it is, or made one segment for a device that takes no chains. */
 static void
 test_chain_output(void)
@@ -755,6 +781,7 @@ main(void)
 	CU_ADD_TEST(suite, test_nd_flags);
 	CU_ADD_TEST(suite, test_tx_full);
 	CU_ADD_TEST(suite, test_offload);
+	CU_ADD_TEST(suite, test_zero_checksum);
 	CU_ADD_TEST(suite, test_chain_output);
 	CU_ADD_TEST(suite, test_reply);
 	CU_ADD_TEST(suite, test_no_mbuf);
