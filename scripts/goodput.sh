@@ -1,13 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
-# goodput.sh [SECONDS [ROUNDS]]: what one bulk connection carries over a bad wire, tern's end beside the kernel's in the same
-# run: the kernel's client, --role wire, and as the server in turn the kernel (a second tap) and tern (shared memory). CUBIC
+# goodput.sh [SECONDS [ROUNDS [CONNS]]]: what bulk connections carry over a bad wire, tern's end beside the kernel's in the
+# same run: the kernel's client, --role wire, and as the server in turn the kernel (a second tap) and tern (shared memory). CUBIC
 # at every end. Each cell of loss x round trip x reordering, bytes going down from the server under test and up to it. A round
-# has its own seeds: which frames are lost decides more than who sends them. Prints the table and writes it into docs/goodput.md. LOSSES, DELAYS, REORDERS choose cells; BUILD a build directory.
+# has its own seeds, and CONNS connections run side by side: which frames are lost decides more than who sends them. Prints
+# the table and writes it into docs/goodput.md. LOSSES, DELAYS, REORDERS choose cells; BUILD a build directory.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
-SECS=${1:-3} ROUNDS=${2:-1}
+SECS=${1:-4} ROUNDS=${2:-3} CONNS=${3:-8}
 LOSSES=${LOSSES:-0 0.1 1 3} DELAYS=${DELAYS:-1 20 100} REORDERS=${REORDERS:-0 1}
 RATE=${RATE:-100m} # below what two shared cores carry: the wire decides, not the scheduler
 BUILD=${BUILD:-build}
@@ -49,7 +50,7 @@ measure() { # WHO WAY CELL...
 	local who=$1 way=$2 mbit
 	shift 2
 	wait_for 20 ip netns exec $NEAR ping -c 1 -W 1 -q 192.0.2.1 || die "$who does not answer through the wire"
-	mbit=$(ip netns exec $NEAR timeout $((SECS + 60)) python3 $PEER "$way" 192.0.2.1 "$SECS" cubic) ||
+	mbit=$(ip netns exec $NEAR timeout $((SECS + 60)) python3 $PEER "$way" 192.0.2.1 "$SECS" cubic "$CONNS") ||
 		{ say "$* $way $who: no figure"; return; }
 	echo "$* $way $who $mbit" | tee -a "$LIB_TMP/runs"
 }

@@ -2,11 +2,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The kernel's ends of scripts/goodput.sh, and its table.
 
-goodput.py serve CC               port 80: whoever sends a line gets bytes for ever; port 9: read and forget
-goodput.py down HOST SECONDS CC   ask port 80, count what comes: prints Mbit/s
-goodput.py up HOST SECONDS CC     send to port 9, count what was acknowledged: prints Mbit/s
-goodput.py table FILE MARKDOWN    FILE has lines: loss delay_ms reorder direction who mbit_s
+goodput.py serve CC                     port 80: whoever sends a line gets bytes for ever; port 9: read and forget
+goodput.py down HOST SECONDS CC CONNS   ask port 80, count what comes: prints Mbit/s of all connections together
+goodput.py up HOST SECONDS CC CONNS     send to port 9, count what was acknowledged: the same
+goodput.py table FILE MARKDOWN          FILE has lines: loss delay_ms reorder direction who mbit_s
 """
+import concurrent.futures
 import math
 import socket
 import statistics
@@ -70,8 +71,7 @@ def close(s):
     s.close()
 
 
-def down(host, seconds, name):
-    s = connect(host, 80, name)
+def down(s, seconds):
     s.sendall(b"GET / HTTP/1.0\r\n\r\n")
     got, start = 0, time.monotonic()
     while (left := start + seconds - time.monotonic()) > 0:
@@ -83,12 +83,10 @@ def down(host, seconds, name):
         if n == 0:
             sys.exit("goodput: the server closed")
         got += n
-    close(s)
-    return got * 8e-6 / seconds
+    return got
 
 
-def up(host, seconds, name):
-    s = connect(host, 9, name)
+def up(s, seconds):
     start = time.monotonic()
     while (left := start + seconds - time.monotonic()) > 0:
         s.settimeout(left)
@@ -97,8 +95,17 @@ def up(host, seconds, name):
         except socket.timeout:
             break
     info = s.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256)
-    close(s)
-    return struct.unpack_from("Q", info, BYTES_ACKED)[0] * 8e-6 / seconds
+    return struct.unpack_from("Q", info, BYTES_ACKED)[0]
+
+
+def total(fn, port, host, seconds, name, n):
+    """Mbit/s of n connections side by side: each has losses of its own, so their sum depends less on which frames those are."""
+    conns = [connect(host, port, name) for _ in range(n)]
+    with concurrent.futures.ThreadPoolExecutor(n) as pool:
+        bits = 8 * sum(pool.map(fn, conns, [seconds] * n))
+    for s in conns:
+        close(s)
+    return bits / seconds / 1e6
 
 
 def table(path, out):
@@ -132,8 +139,9 @@ def main():
     a = sys.argv[1:]
     if len(a) == 2 and a[0] == "serve":
         serve(a[1])
-    elif len(a) == 4 and a[0] in ("down", "up"):
-        print(f"{(down if a[0] == 'down' else up)(a[1], float(a[2]), a[3]):.3f}")
+    elif len(a) == 5 and a[0] in ("down", "up"):
+        fn, port = (down, 80) if a[0] == "down" else (up, 9)
+        print(f"{total(fn, port, a[1], float(a[2]), a[3], int(a[4])):.3f}")
     elif len(a) == 3 and a[0] == "table":
         table(a[1], a[2])
     else:
