@@ -325,7 +325,7 @@ on_readable(struct tern_conn *c, void *user)
 		if (!m)
 			break;
 		right = take(cl, cc, m);
-		tern_mbuf_free(m);
+		tern_mbuf_free(tern_conn_worker(c), m);
 		if (!right) {
 			fail(cc, N_BAD);
 			return;

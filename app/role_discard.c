@@ -22,7 +22,7 @@ on_readable(struct tern_conn *c, void *user)
 
 	while ((m = tern_recv_mbuf(c)) != NULL) {
 		d->n[N_BYTES] += m->pkt_len;
-		tern_mbuf_free(m);
+		tern_mbuf_free(tern_conn_worker(c), m);
 	}
 	if (tern_recv_eof(c)) {
 		tern_close(c);

@@ -270,7 +270,7 @@ drop_input(struct http *h, struct http_conn *hc)
 
 	while ((m = tern_recv_mbuf(hc->i.c)) != NULL) {
 		hc->dropped += m->pkt_len;
-		tern_mbuf_free(m);
+		tern_mbuf_free(tern_conn_worker(hc->i.c), m);
 	}
 	if (hc->dropped > DROP_MAX) {
 		tern_abort(hc->i.c);

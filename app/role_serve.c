@@ -68,7 +68,7 @@ pump(struct item *it)
 			return;
 		}
 		sc->got += m->pkt_len;
-		tern_mbuf_free(m);
+		tern_mbuf_free(tern_conn_worker(it->c), m);
 		sc->requests += sc->got / o->request_size;
 		sc->got %= o->request_size;
 	}

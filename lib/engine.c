@@ -333,6 +333,7 @@ begin(struct engine *e)
 	const struct tern_app *app = &e->t->conf.app;
 
 	__atomic_store_n(&e->state, ENGINE_RUNNING, __ATOMIC_RELEASE);
+	worker_bind(e->w);
 	e->tsc = rte_rdtsc();
 	worker_set_time(e->w, engine_clock_us(e->t, e->tsc));
 	return app->start ? app->start((struct tern_worker *)e->w, app->arg) : 0;

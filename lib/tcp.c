@@ -579,9 +579,9 @@ tern_mbuf_alloc(struct tern_worker *tw)
 }
 
 void
-tern_mbuf_free(struct rte_mbuf *m)
+tern_mbuf_free(struct tern_worker *w, struct rte_mbuf *m)
 {
-	worker_mbuf_free(m);
+	worker_mbuf_free((struct worker *)w, m);
 }
 
 size_t
@@ -671,7 +671,7 @@ tern_recv(struct tern_conn *tc, void *buf, size_t len)
 			break;
 		}
 		left -= m->data_len;
-		worker_mbuf_free(rcv_pop(c));
+		worker_mbuf_free(c->w, rcv_pop(c));
 	}
 	c->rcv_queued -= n;
 	window_moved(c);

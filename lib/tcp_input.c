@@ -516,5 +516,5 @@ tcp_input(struct worker *w, struct tobj *o, struct seg *s)
 		return;
 	if (rc > 0)
 		w->stats[rc]++;
-	worker_mbuf_free(s->m);
+	worker_mbuf_free(w, s->m);
 }

@@ -220,7 +220,7 @@ attach_payload(struct worker *w, struct rte_mbuf *m, struct rte_mbuf *src, uint3
 static inline void
 prefetch_next(struct worker *w, uint32_t len)
 {
-	const struct rte_mempool_cache *cache = rte_mempool_default_cache(w->mp, rte_lcore_id());
+	const struct rte_mempool_cache *cache = w->mp_cache;
 	const char *p;
 	uint32_t i;
 

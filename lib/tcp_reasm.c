@@ -75,7 +75,7 @@ append(struct worker *w, struct conn *c, struct rte_mbuf *m)
 		memcpy(rte_pktmbuf_mtod_offset(t, void *, t->data_len), rte_pktmbuf_mtod(m, void *), len);
 		t->data_len += len;
 		m->nb_segs = 1;
-		worker_mbuf_free(m);
+		worker_mbuf_free(w, m);
 		STAT_INC(w, RCV_COALESCE);
 		return;
 	}

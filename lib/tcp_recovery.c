@@ -86,7 +86,7 @@ free_acked(struct conn *c, uint32_t n)
 			m->next = NULL;
 		}
 		m->nb_segs = 1;
-		worker_mbuf_free(m);
+		worker_mbuf_free(c->w, m);
 	}
 }
 

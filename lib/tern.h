@@ -238,8 +238,8 @@ ssize_t tern_send_urgent(struct tern_conn *c, const void *buf, size_t len);
 int tern_send_mbuf(struct tern_conn *c, struct rte_mbuf *m);
 /** An empty mbuf of the worker's pool with headroom for nothing but data, or NULL. The caller owns it. */
 struct rte_mbuf *tern_mbuf_alloc(struct tern_worker *w);
-/** rte_pktmbuf_free() that is cheaper for what tern_recv_mbuf() and tern_mbuf_alloc() gave: one segment. */
-void tern_mbuf_free(struct rte_mbuf *m);
+/** rte_pktmbuf_free() that is cheaper for what tern_recv_mbuf() and tern_mbuf_alloc() gave: one segment of w's pool. */
+void tern_mbuf_free(struct tern_worker *w, struct rte_mbuf *m);
 /** Bytes that tern_send() would take now. */
 size_t tern_send_space(const struct tern_conn *c);
 /** Copy out received bytes. @return bytes, 0 at the peer's FIN, -EAGAIN when nothing waits, or the error. */

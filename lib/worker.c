@@ -115,10 +115,19 @@ worker_mbufs_init(struct worker *w)
 	w->small = rte_pktmbuf_pool_create(name, n, RTE_MIN(SMALL_CACHE, n / 8), 0, SMALL_ROOM, w->node);
 	if (!w->small)
 		w->small = rte_pktmbuf_pool_create(name, n, RTE_MIN(SMALL_CACHE, n / 8), 0, SMALL_ROOM, SOCKET_ID_ANY);
-	if (w->small)
+	if (w->small) {
+		worker_bind(w);
 		return 0;
+	}
 	RTE_LOG(ERR, USER1, "tern: no room for %u mbufs of %u bytes: give EAL more memory or lower n_mbufs\n", n, SMALL_ROOM);
 	return -ENOMEM;
+}
+
+void
+worker_bind(struct worker *w)
+{
+	w->mp_cache = rte_mempool_default_cache(w->mp, rte_lcore_id());
+	w->small_cache = rte_mempool_default_cache(w->small, rte_lcore_id());
 }
 
 int

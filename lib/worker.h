@@ -55,6 +55,7 @@ struct worker {
 	struct pool conns, rares, losses, runs, requests, timewaits[2]; /* timewaits: 64 bytes for IPv4, 96 for IPv6 */
 	struct rte_mempool *mp;	   /* mbufs for data and packets; not owned */
 	struct rte_mempool *small; /* mbufs of SMALL_ROOM bytes for data that was copied in; they never leave the worker */
+	struct rte_mempool_cache *mp_cache, *small_cache; /* theirs of the worker's lcore; NULL: none */
 	uint64_t mbuf_init, small_init; /* what a new one's rearm_data says */
 	uint32_t mbuf_room;	   /* from an mbuf of mp to its buffer */
 	uint8_t n_ifs;
@@ -118,6 +119,8 @@ void worker_reset_peers(struct worker *w, bool (*make_room)(void *), void *arg);
 void worker_destroy(struct worker *w);
 /** The part of worker_create() that the mbuf functions below need: w->mp, conf and node are set. @return 0, -EINVAL, -ENOMEM. */
 int worker_mbufs_init(struct worker *w);
+/** The worker runs on this lcore from now on. */
+void worker_bind(struct worker *w);
 /** Time never goes back. */
 void worker_set_time(struct worker *w, uint64_t now_us);
 /** Fetch a line that will be written: another core gives it up at once, not first for reading. */
@@ -160,13 +163,17 @@ bool worker_idle(const struct worker *w, bool timewait_too);
  * The second line is left alone: in a pool, next is NULL, and tx_offload means nothing until ol_flags asks for it.
  */
 static inline struct rte_mbuf *
-mbuf_new(struct rte_mempool *mp, uint32_t room, uint64_t init)
+mbuf_new(struct rte_mempool *mp, struct rte_mempool_cache *cache, uint32_t room, uint64_t init)
 {
 	struct rte_mbuf *m;
 
-	m = rte_mbuf_raw_alloc(mp);
-	if (unlikely(!m))
-		return NULL;
+	if (likely(cache && cache->len)) {
+		m = cache->objs[--cache->len];
+	} else {
+		m = rte_mbuf_raw_alloc(mp);
+		if (unlikely(!m))
+			return NULL;
+	}
 	m->buf_addr = (char *)m + room;
 	memcpy(&m->rearm_data, &init, sizeof(init));
 	m->pkt_len = 0;
@@ -180,7 +187,7 @@ mbuf_new(struct rte_mempool *mp, uint32_t room, uint64_t init)
 static inline struct rte_mbuf *
 worker_mbuf(struct worker *w)
 {
-	const struct rte_mempool_cache *cache = rte_mempool_default_cache(w->mp, rte_lcore_id());
+	const struct rte_mempool_cache *cache = w->mp_cache;
 	const char *next;
 
 	if (likely(cache && cache->len > MBUF_AHEAD)) {
@@ -190,24 +197,31 @@ worker_mbuf(struct worker *w)
 		prefetch_own(next - RTE_CACHE_LINE_SIZE);
 		prefetch_own(next);
 	}
-	return mbuf_new(w->mp, w->mbuf_room, w->mbuf_init);
+	return mbuf_new(w->mp, w->mp_cache, w->mbuf_room, w->mbuf_init);
 }
 
 /** A small one: warm, as no other core ever has it. */
 static inline struct rte_mbuf *
 worker_small_mbuf(struct worker *w)
 {
-	return mbuf_new(w->small, sizeof(struct rte_mbuf), w->small_init);
+	return mbuf_new(w->small, w->small_cache, sizeof(struct rte_mbuf), w->small_init);
 }
 
-/** rte_pktmbuf_free() that leaves the second cache line of a plain mbuf alone. */
+/** rte_pktmbuf_free() that leaves the second cache line of a plain mbuf alone, and knows the way to the worker's own pools. */
 static inline void
-worker_mbuf_free(struct rte_mbuf *m)
+worker_mbuf_free(struct worker *w, struct rte_mbuf *m)
 {
-	if (likely(m->nb_segs == 1 && RTE_MBUF_DIRECT(m) && rte_mbuf_refcnt_read(m) == 1))
-		rte_mbuf_raw_free(m);
-	else
+	struct rte_mempool_cache *cache;
+
+	if (unlikely(m->nb_segs != 1 || !RTE_MBUF_DIRECT(m) || rte_mbuf_refcnt_read(m) != 1)) {
 		rte_pktmbuf_free(m);
+		return;
+	}
+	cache = m->pool == w->mp ? w->mp_cache : m->pool == w->small ? w->small_cache : NULL;
+	if (likely(cache && cache->len < cache->flushthresh))
+		cache->objs[cache->len++] = m;
+	else
+		rte_mbuf_raw_free(m);
 }
 
 static inline uint64_t

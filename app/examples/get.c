@@ -43,7 +43,7 @@ on_readable(struct tern_conn *c, void *user)
 
 	while ((m = tern_recv_mbuf(c)) != NULL) {
 		fwrite(rte_pktmbuf_mtod(m, char *), 1, m->pkt_len, stdout);
-		tern_mbuf_free(m);
+		tern_mbuf_free(tern_conn_worker(c), m);
 	}
 	if (tern_recv_eof(c)) {
 		tern_close(c);
