@@ -4,9 +4,13 @@
  * With --close server it closes after --requests-per-conn of them, else when the client does.
  */
 #include <errno.h>
+#include <string.h>
 #include <rte_common.h>
+#include <rte_malloc.h>
 #include <rte_mbuf.h>
 #include "role.h"
+
+#define SHARED_MAX 4096u /* chunks queued at once: their packets' references, a dozen each, have 16 bits to be counted in */
 
 enum { N_CONNS, N_REQUESTS, N_FAILED, N_COUNT };
 
@@ -23,17 +27,53 @@ struct serve {
 	struct stack *s;
 	struct slab slab;
 	struct tern_listener *l[2];
+	/* What long responses are made of, never copied into a send queue: a worker's own, as its references are counted. */
+	struct rte_mbuf_ext_shared_info shared;
+	rte_iova_t iova;
+	uint8_t pattern[PATTERN_PERIOD + PATTERN_CHUNK];
 };
+
+/* The first reference is ours for good. */
+static void
+never(void *addr, void *arg)
+{
+}
+
+/* A whole chunk of the pattern by reference. @return as tern_send(); 0: send it by copy. */
+static ssize_t
+send_shared(struct serve *v, struct tern_conn *c, uint32_t off)
+{
+	struct rte_mbuf *m;
+	int rc;
+
+	if (tern_send_space(c) < PATTERN_CHUNK || rte_mbuf_ext_refcnt_read(&v->shared) > SHARED_MAX)
+		return 0;
+	m = tern_mbuf_alloc(tern_conn_worker(c));
+	if (!m)
+		return 0;
+	rte_pktmbuf_attach_extbuf(m, v->pattern, v->iova, sizeof(v->pattern), &v->shared);
+	rte_mbuf_ext_refcnt_update(&v->shared, 1);
+	m->data_off = off % PATTERN_PERIOD;
+	m->data_len = m->pkt_len = PATTERN_CHUNK;
+	rc = tern_send_mbuf(c, m);
+	if (rc)
+		rte_pktmbuf_free(m);
+	return rc ? rc : (ssize_t)PATTERN_CHUNK;
+}
 
 /* @return false when the send buffer is full. */
 static bool
 answer(struct serve *v, struct serve_conn *sc)
 {
 	const struct options *o = v->s->o;
+	uint32_t left;
 	ssize_t n;
 
 	while (sc->answered < sc->requests) {
-		n = tern_send(sc->i.c, role_pattern(sc->sent), RTE_MIN(o->response_size - sc->sent, PATTERN_CHUNK));
+		left = o->response_size - sc->sent;
+		n = left < PATTERN_CHUNK ? 0 : send_shared(v, sc->i.c, sc->sent);
+		if (n == 0)
+			n = tern_send(sc->i.c, role_pattern(sc->sent), RTE_MIN(left, PATTERN_CHUNK));
 		if (n <= 0) {
 			if (n == -ENOBUFS)
 				slab_again(&v->slab, &sc->i);
@@ -69,8 +109,8 @@ pump(struct item *it)
 		}
 		sc->got += m->pkt_len;
 		tern_mbuf_free(tern_conn_worker(it->c), m);
-		sc->requests += sc->got / o->request_size;
-		sc->got %= o->request_size;
+		for (; sc->got >= o->request_size; sc->got -= o->request_size)
+			sc->requests++;
 	}
 	if (sc->answered < sc->requests)
 		return; /* writable() follows */
@@ -133,6 +173,10 @@ start(struct stack *s, struct tern_worker *w)
 	if (!v)
 		return -ENOMEM;
 	v->s = s;
+	memcpy(v->pattern, role_pattern(0), sizeof(v->pattern));
+	v->iova = rte_malloc_virt2iova(v) + offsetof(struct serve, pattern);
+	v->shared.free_cb = never;
+	rte_mbuf_ext_refcnt_set(&v->shared, 1);
 	rc = slab_init(&v->slab, s, w, s->o->conf.max_conns, sizeof(struct serve_conn), v);
 	return rc ? rc : role_listen(s, w, &listen_ops, v, v->l);
 }

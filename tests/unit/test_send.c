@@ -314,6 +314,53 @@ test_zero_copy(void)
 	CHECK_EQ(rte_mempool_avail_count(bed.n[0].mp), before);
 }
 
+static void
+counted(void *addr, void *arg)
+{
+	++*(unsigned int *)arg;
+}
+
+/* Memory of the application's own, more than a segment of it, is given back when all of it is acknowledged. */
+static void
+test_external(void)
+{
+	static uint8_t memory[8192];
+	struct rte_mbuf_ext_shared_info info = {.free_cb = counted};
+	unsigned int given_back = 0, before, k;
+	struct rte_mbuf *m;
+	struct sock *s;
+
+	for (k = 0; k < 2; k++) {
+		if (k)
+			bed_reset(bed.af);
+		bed.tx_tso = k; /* a device that sums, or copies */
+		s = fx_established();
+		before = rte_mempool_avail_count(bed.n[0].mp);
+		given_back = 0;
+		info.fcb_opaque = &given_back;
+		rte_mbuf_ext_refcnt_set(&info, 1);
+		for (uint32_t i = 0; i < 3 * MSS; i++)
+			memory[100 + i] = pat(1 + i);
+		m = tern_mbuf_alloc(TW_(&bed.n[0]));
+		CU_ASSERT_PTR_NOT_NULL_FATAL(m);
+		rte_pktmbuf_attach_extbuf(m, memory, RTE_BAD_IOVA, sizeof(memory), &info);
+		m->data_off = 100;
+		m->data_len = m->pkt_len = 3 * MSS;
+		CHECK_EQ(tern_send_mbuf(s->c, m), 0);
+		s->tx_pos += 3 * MSS;
+		run();
+		for (unsigned int i = 0; i < 3; i++)
+			expect(ACK | (i == 2 ? PSH : 0), 1 + i * MSS, 1, MSS);
+		tx(ACK, 1, 1 + 2 * MSS, 0);
+		CHECK_EQ(given_back, 0);
+		expect_at(ACK | PSH, 1 + 2 * MSS, 1, MSS, 100 * MS, 2 * SEC);
+		tx(ACK, 1, 1 + 3 * MSS, 0);
+		CHECK_EQ(given_back, 1);
+		CHECK_EQ(rte_mempool_avail_count(bed.n[0].mp), before);
+		bed_down();
+	}
+}
+
 /* A device that cuts segments gets whole ones together, and the tail alone, as Nagle has it; the peer sees no difference. */
 static void
 test_tso(void)
@@ -367,6 +414,7 @@ main(int argc, char **argv)
 		{"quick ACKs after loss", test_quick_after_loss},
 		{"quick ACKs switched off", test_quick_off},
 		{"zero copy", test_zero_copy},
+		{"memory of the application's", test_external},
 		{"TSO", test_tso},
 		{"delayed ACK of a smaller MSS", test_delack_small_mss},
 		CU_TEST_INFO_NULL,
