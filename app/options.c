@@ -476,6 +476,8 @@ static const struct opt opts[] = {
 	ENUM("tcp", "ecn", "MODE", conf.tcp.ecn, "passive", ecn_names, "congestion notification: when asked, asking too, or off"),
 	FLAG("tcp", "no-timestamps", conf.tcp.no_timestamps, "do not offer or accept timestamps (RFC 7323)"),
 	FLAG("tcp", "no-tso", conf.tcp.no_tso, "do not let the device cut segments"),
+	FLAG("tcp", "no-gro", conf.tcp.no_gro, "do not merge the segments of a connection that arrive together"),
+	FLAG("tcp", "enable-lro", conf.tcp.lro, "let the device merge segments, where it can"),
 	FLAG("tcp", "no-sack", conf.tcp.no_sack, "do not offer or accept SACK (RFC 2018)"),
 	FLAG("tcp", "no-wscale", conf.tcp.no_wscale, "do not offer or accept window scaling (RFC 7323)"),
 	FLAG("tcp", "no-nagle", conf.tcp.no_nagle, "send small segments at once"),

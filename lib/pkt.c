@@ -163,7 +163,38 @@ parse_tcp(struct rte_mbuf *m, struct seg *s, uint32_t l4_len)
 	if (unlikely(!l4_cksum_ok(m, s, l4_len)))
 		return STAT_DROP_TCP_CSUM;
 	seg_tcp(s, th, hlen, l4_len);
+	if (m->ol_flags & RTE_MBUF_F_RX_LRO && m->tso_segsz)
+		s->mss = RTE_MIN(s->len, (uint32_t)m->tso_segsz);
 	return 0;
+}
+
+/* Is b what follows a, as far as anything but its data can tell? */
+static bool
+continues(const struct seg *a, const struct seg *b)
+{
+	return b->seq == a->seq + a->len && b->len && (b->flags & ~TCP_PSH) == TCP_ACK && b->ack == a->ack &&
+	       b->wnd == a->wnd && b->tos == a->tos && b->optlen == a->optlen && memcmp(b->opt, a->opt, a->optlen) == 0;
+}
+
+unsigned int
+pkt_gro(const struct tobj *o, struct seg *s, unsigned int n)
+{
+	struct rte_mbuf *m = s->m, *last = rte_pktmbuf_lastseg(m), *next;
+	unsigned int i;
+
+	for (i = 1; i < n && s->flags == TCP_ACK && continues(s, &s[i]) && flow_match(o, &s[i].flow); i++) {
+		next = s[i].m;
+		next->data_off += s[i].data_off;
+		next->data_len -= s[i].data_off;
+		last->next = next;
+		last = rte_pktmbuf_lastseg(next);
+		m->nb_segs += next->nb_segs;
+		m->pkt_len += s[i].len;
+		s->len += s[i].len;
+		s->mss = RTE_MAX(s->mss, s[i].mss);
+		s->flags = s[i].flags;
+	}
+	return i;
 }
 
 /* --- IPv4 --------------------------------------------------------------------------------------------------- */

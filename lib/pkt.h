@@ -39,6 +39,7 @@ struct seg {
 	uint32_t seq, ack; /* host order */
 	uint16_t wnd;	   /* host order, unscaled */
 	uint16_t ip_len;   /* bytes of the datagram, from the IP header */
+	uint16_t mss;	   /* payload bytes of the largest of the segments that it was merged from, else len */
 	uint32_t len;	   /* payload bytes, without SYN and FIN */
 	const uint8_t *opt; /* TCP options */
 };
@@ -57,6 +58,17 @@ struct iface;
  * @return 0 (s->kind says what it is) or a STAT_DROP_* reason; the caller frees m in both cases.
  */
 int pkt_parse(const struct iface *ifc, struct rte_mbuf *m, struct seg *s);
+
+/** Data that more follows: no flag but ACK. */
+static inline bool
+seg_is_bulk(const struct seg *s)
+{
+	return s->flags == TCP_ACK && s->len;
+}
+
+/** Merge with s[0], a bulk segment to o, those of the n-1 after it that continue it: same ACK, next sequence number, nothing
+ *  else to say. Their payload becomes a part of s[0].m's chain. @return how many were made one. */
+unsigned int pkt_gro(const struct tobj *o, struct seg *s, unsigned int n);
 
 /** TCP or UDP-style checksum over an mbuf chain from l4_off for l4_len bytes with the pseudo header of the IP header
  *  at l3_off (none for IPPROTO_ICMP); 0 means right when the field is included. */

@@ -37,7 +37,7 @@ seg_tcp(struct seg *s, const struct rte_tcp_hdr *th, uint32_t hlen, uint32_t l4_
 	s->optlen = hlen - sizeof(*th);
 	s->opt = (const uint8_t *)(th + 1);
 	s->data_off = s->l4_off + hlen;
-	s->len = l4_len - hlen;
+	s->len = s->mss = l4_len - hlen;
 }
 
 /** @return true and *s, or false: look closer. s->m, s->ifidx and s->l3_off are set in both cases. */
@@ -45,7 +45,7 @@ static __rte_always_inline bool
 pkt_parse_plain(const struct iface *ifc, struct rte_mbuf *m, struct seg *s)
 {
 	const uint64_t mac_mask = RTE_BE64(0xffffffffffff0000), group = RTE_BE64(0x0100); /* of the source */
-	const uint64_t rx = m->ol_flags & (RTE_MBUF_F_RX_IP_CKSUM_MASK | RTE_MBUF_F_RX_L4_CKSUM_MASK);
+	const uint64_t rx = m->ol_flags & (RTE_MBUF_F_RX_IP_CKSUM_MASK | RTE_MBUF_F_RX_L4_CKSUM_MASK | RTE_MBUF_F_RX_LRO);
 	const uint8_t *p = rte_pktmbuf_mtod(m, const uint8_t *), *ip = p + RTE_ETHER_HDR_LEN;
 	const struct rte_tcp_hdr *th = (const struct rte_tcp_hdr *)(p + L4_PLAIN);
 	uint32_t type, frag, dst4, src4, total, l4, hlen;

@@ -11,7 +11,7 @@
  * FAST_FREE is never asked for: queued data is sent with a reference count above one, and answers go out in mbufs of
  * another worker's pool when frames were handed over.
  *
- * Limits: one mempool per worker, no scattered receive: the mbufs are made large enough for the MTU.
+ * Limits: one mempool per worker; scattered receive only for LRO: the mbufs are made large enough for the MTU.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -258,7 +258,7 @@ port_probe(struct port *p, const struct tern_if_conf *ifc, unsigned int n_worker
 }
 
 static int
-configure(struct port *p, const struct rte_eth_dev_info *info, const struct steer *s)
+configure(struct port *p, const struct rte_eth_dev_info *info, const struct steer *s, bool lro)
 {
 	uint8_t key[KEY_MAX] = {0};
 	struct rte_eth_conf conf = {.rxmode.mtu = p->mtu};
@@ -279,6 +279,12 @@ configure(struct port *p, const struct rte_eth_dev_info *info, const struct stee
 		conf.txmode.offloads |= TSO_NEEDS;
 	p->tx_tcp_cksum = conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_TCP_CKSUM;
 	p->tx_multi_seg = conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
+	if (lro && info->rx_offload_capa & RTE_ETH_RX_OFFLOAD_TCP_LRO) {
+		conf.rxmode.offloads |= RTE_ETH_RX_OFFLOAD_TCP_LRO | (info->rx_offload_capa & RTE_ETH_RX_OFFLOAD_SCATTER);
+		conf.rxmode.max_lro_pkt_size = RTE_MIN(info->max_lro_pkt_size, (uint32_t)UINT16_MAX);
+	} else if (lro) {
+		LOG(NOTICE, "port %u (%s): the device has no LRO: bursts are merged here", p->port_id, p->name);
+	}
 	if (p->rss) {
 		conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
 		conf.rxmode.offloads |= info->rx_offload_capa & RTE_ETH_RX_OFFLOAD_RSS_HASH;
@@ -381,13 +387,13 @@ setup_queues(const struct port *p, const struct rte_eth_dev_info *info, struct r
 
 int
 port_start(struct port *p, struct rte_mempool *const *mp, const unsigned int *lcores, unsigned int n_workers,
-	   const struct steer *s)
+	   const struct steer *s, bool lro)
 {
 	struct rte_eth_dev_info info;
 	int rc;
 
 	rc = rte_eth_dev_info_get(p->port_id, &info);
-	rc = rc ? rc : configure(p, &info, s);
+	rc = rc ? rc : configure(p, &info, s, lro);
 	rc = rc ? rc : setup_queues(p, &info, mp, lcores, n_workers);
 	if (rc)
 		return rc;

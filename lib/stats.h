@@ -75,6 +75,7 @@
 	X(R1, "TernR1", "connections told that data is not acknowledged (RFC 9293 3.8.3)")                             \
 	X(BUF_GROWN, "TernBufGrown", "buffers made larger to fit the path")                                            \
 	X(BUF_PRESSURE, "TcpExtTCPMemoryPressures", "buffers not made larger: bound of the worker's memory")           \
+	X(GRO, "TernGro", "segments merged into the one before them in their burst")                                   \
 	X(RCV_COALESCE, "TcpExtTCPRcvCoalesce", "small segments copied into the previous buffer")                      \
 	X(CHALLENGE_ACK, "TcpExtTCPChallengeACK", "challenge ACKs sent (RFC 5961)")                                    \
 	X(SYN_CHALLENGE, "TcpExtTCPSYNChallenge", "SYNs in synchronised states")                                       \

@@ -44,6 +44,7 @@ payload_chain(struct rte_mbuf *m, uint32_t off, uint32_t len)
 	}
 	m->data_off += off;
 	m->data_len -= off;
+	m->nb_segs = 1;
 	head = m;
 	for (;; m = m->next) {
 		if (m->data_len >= len) {
@@ -74,7 +75,6 @@ append(struct worker *w, struct conn *c, struct rte_mbuf *m)
 	    rte_pktmbuf_tailroom(t) >= len) {
 		memcpy(rte_pktmbuf_mtod_offset(t, void *, t->data_len), rte_pktmbuf_mtod(m, void *), len);
 		t->data_len += len;
-		m->nb_segs = 1;
 		worker_mbuf_free(w, m);
 		STAT_INC(w, RCV_COALESCE);
 		return;
@@ -99,7 +99,6 @@ pull_ofo(struct worker *w, struct conn *c)
 		c->ofo_bytes -= m->data_len;
 		c->ofo_segs--;
 		if (cut >= m->data_len) {
-			m->nb_segs = 1;
 			rte_pktmbuf_free_seg(m);
 			continue;
 		}
@@ -162,7 +161,6 @@ insert_ofo(struct worker *w, struct conn *c, struct rte_mbuf *m, uint32_t seq)
 		if (seq_ge((*pp)->hash.usr + (*pp)->data_len, seq + m->data_len)) { /* nothing new */
 			(*pp)->hash.fdir.hi = c->ofo_stamp;
 			m->next = NULL;
-			m->nb_segs = 1;
 			rte_pktmbuf_free_seg(m);
 			return;
 		}
@@ -223,14 +221,14 @@ tcp_quickack(struct conn *c)
 
 /* RFC 5681 4.2, RFC 9293 3.8.6.3: at least every second segment, whatever its size, never later than delack_ms. */
 static void
-schedule_ack(struct worker *w, struct conn *c)
+schedule_ack(struct worker *w, struct conn *c, bool two)
 {
 	const uint32_t gap_ms = w->now_ms - c->last_data_ms;
 
 	c->last_data_ms = w->now_ms;
 	if (unlikely(gap_ms * 1000ull > c->rto_us) && !(c->quickack & QUICKACK_PINGPONG))
 		tcp_quickack(c);
-	if (c->feat & F_QUICKACK || c->quickack - 1u < QUICKACK_MAX || c->delack_at ||
+	if (c->feat & F_QUICKACK || c->quickack - 1u < QUICKACK_MAX || c->delack_at || two ||
 	    c->rcv_nxt - c->last_ack >= 2u * c->rcv_mss) {
 		tcp_mark(c, P_ACK);
 	} else {
@@ -246,7 +244,7 @@ tcp_data(struct worker *w, struct conn *c, struct seg *s)
 
 	if (s->seq != c->rcv_nxt)
 		return queue_ofo(w, c, s);
-	c->rcv_mss = RTE_MAX(c->rcv_mss, RTE_MIN(s->len, 65535u));
+	c->rcv_mss = RTE_MAX(c->rcv_mss, s->mss);
 	if (likely(m->nb_segs == 1)) { /* has no next: its second cache line is left alone */
 		m->data_off += s->data_off;
 		m->data_len = s->len;
@@ -263,7 +261,7 @@ tcp_data(struct worker *w, struct conn *c, struct seg *s)
 		pull_ofo(w, c);
 		tcp_mark(c, P_ACK);
 	}
-	schedule_ack(w, c);
+	schedule_ack(w, c, s->len > s->mss);
 	tcp_mark(c, P_READABLE);
 	return SEG_TAKEN;
 }
@@ -281,7 +279,7 @@ tcp_data_held(struct worker *w, struct conn *c)
 {
 	if (c->ofo && c->ofo->hash.usr == c->rcv_nxt) {
 		pull_ofo(w, c);
-		schedule_ack(w, c);
+		schedule_ack(w, c, false);
 		tcp_mark(c, P_READABLE);
 	}
 }

@@ -237,7 +237,7 @@ start_ports(struct tern *t)
 	steer_init(&t->steer, n, RTE_MIN(reta ? reta : RETA_DEFAULT, (uint16_t)STEER_RETA_MAX));
 	t->exact = t->paired = true;
 	for (i = 0; i < t->n_ports; i++) {
-		rc = port_start(&t->ports[i], t->mps, t->lcores, n, &t->steer);
+		rc = port_start(&t->ports[i], t->mps, t->lcores, n, &t->steer, t->conf.tcp.lro);
 		if (rc)
 			return rc;
 		t->paired &= t->conf.ifs[i].paired && t->ports[i].n_rxq == n && t->ports[i].n_txq == n;

@@ -84,6 +84,8 @@ struct tern_tcp_conf {
 	uint8_t ecn;		   /* enum tern_ecn [TERN_ECN_PASSIVE] */
 	bool no_timestamps, no_sack, no_wscale; /* do not offer or accept the option */
 	bool no_tso; /* segments are cut here, also where the device could */
+	bool no_gro; /* segments of one connection in one burst are not merged before TCP sees them */
+	bool lro;    /* let the device merge them, where it can */
 	bool no_nagle, no_delack, no_quickack;
 	bool abort_on_overflow;	   /* full accept queue at the final ACK: RST instead of silence */
 	uint32_t snd_buf, rcv_buf; /* bytes per connection [262144 each] */

@@ -327,12 +327,31 @@ stage_parse(struct worker *w, const struct iface *ifc, struct rte_mbuf *m, struc
 	return true;
 }
 
+/* Bulk data: what follows each other becomes one. Only for connections of this worker: another one would parse it again. */
+static __rte_noinline unsigned int
+merge(struct worker *w, struct seg *s, unsigned int n)
+{
+	unsigned int i, used, k = 0;
+
+	for (i = 0; i < n; i += used) {
+		const struct tobj *o = i + 1 < n && s[i + 1].hash == s[i].hash && seg_is_bulk(&s[i]) ?
+					       table_lookup(&w->table, &s[i].flow, s[i].hash) : NULL;
+
+		used = o && o->kind == TOBJ_CONN ? pkt_gro(o, &s[i], n - i) : 1;
+		if (k != i)
+			s[k] = s[i];
+		k++;
+	}
+	w->stats[STAT_GRO] += n - k;
+	return k;
+}
+
 void
 worker_input(struct worker *w, uint8_t ifidx, struct rte_mbuf **m, unsigned int n)
 {
 	const struct iface *ifc = &w->ifs[ifidx];
 	struct seg segs[BURST];
-	unsigned int i, k = 0;
+	unsigned int i, k = 0, bulk = 0;
 
 	w->stats[STAT_RX_PKTS] += n;
 	for (i = 0; i < RTE_MIN(n, AHEAD); i++)
@@ -342,9 +361,13 @@ worker_input(struct worker *w, uint8_t ifidx, struct rte_mbuf **m, unsigned int 
 			worker_prefetch(m[i + AHEAD]);
 		k += stage_parse(w, ifc, m[i], &segs[k]);
 	}
-	for (i = 0; i < k; i++)
+	for (i = 0; i < k; i++) {
 		table_peek(&w->table, segs[i].hash);
+		bulk += seg_is_bulk(&segs[i]);
+	}
 	w->stats[STAT_IN_SEGS] += k;
+	if (unlikely(bulk) && !w->conf.tcp.no_gro)
+		k = merge(w, segs, k);
 	for (i = 0; i < k; i++)
 		tcp_input(w, table_lookup(&w->table, &segs[i].flow, segs[i].hash), &segs[i]);
 }

@@ -74,10 +74,12 @@ test_bulk_to_client() {
 # As iperf3 does it, which wants to be the listener or to open twice: one stream into tern's sink, nothing lost.
 test_bulk_to_sink() {
 	local bytes=$((BULK_MB * 1048576))
-	tern_serve --role discard --port 9
+	tern_serve --role discard --port 9 --enable-lro
+	grep -q 'port 0 .*: the device has no LRO' "$LIB_TMP/tern.err" || fail "no word about LRO"
 	in_ns sh -c "head -c $bytes /dev/zero | timeout $BULK_S nc -N $HOST 9" || fail "nc"
 	sleep 1
 	tern_end
+	want_counter TernGro -ge 100
 	grep -q "^discard: 1 connections, $bytes bytes, 0 ended by an error" "$LIB_TMP/tern.out" || fail "the sink did not count $bytes bytes"
 }
 

@@ -32,6 +32,8 @@ static struct dir laid[4]; /* as what */
 static struct rte_mempool *wire_mp;
 static struct frame frames[LOG_MAX];
 static unsigned int log_head, log_tail;
+static struct rte_mbuf *burst[BURST]; /* sent by the scripted peer, not delivered yet */
+static unsigned int n_burst;
 static struct rte_mempool *pools[2];
 static uint64_t rng;
 static bool tracing;
@@ -127,16 +129,22 @@ fly(unsigned int i, const uint8_t *p, uint16_t n)
 	impair_in(wires[i], m, bed.now_us);
 }
 
-static void
-deliver(struct node *n, const uint8_t *p, uint16_t len)
+/* As a device does: what it has no mbuf for is lost. */
+static struct rte_mbuf *
+received(const struct node *n, const void *p, uint16_t len)
 {
 	struct rte_mbuf *m = rte_pktmbuf_alloc(n->mp);
 
-	if (!m)
-		return; /* as a device without descriptors: lost */
-	memcpy(rte_pktmbuf_append(m, len), p, len);
+	if (m)
+		memcpy(rte_pktmbuf_append(m, len), p, len);
+	return m;
+}
+
+static void
+deliver(struct node *n, struct rte_mbuf **m, unsigned int k)
+{
 	worker_set_time(n->w, bed.now_us);
-	worker_input(n->w, 0, &m, 1);
+	worker_input(n->w, 0, m, k);
 }
 
 /* The scripted peer's ARP and NDP. */
@@ -289,25 +297,45 @@ pump(unsigned int i)
 	return n_tx > 0;
 }
 
-/* Deliver the frames that are due, in order of arrival. */
+/* Deliver the frames that are due, in order of arrival and in bursts. */
 static bool
 deliver_due(void)
 {
-	struct rte_mbuf *m;
+	struct rte_mbuf *in[BURST], *m[BURST];
+	unsigned int i, k, n, got;
 	bool any = false;
 
-	for (unsigned int i = 0; i < RTE_DIM(wires); i++)
-		while (wires[i] && impair_out(wires[i], bed.now_us, &m, 1) == 1) {
-			deliver(&bed.n[!(i & 1)], rte_pktmbuf_mtod(m, const uint8_t *), m->data_len);
-			rte_pktmbuf_free(m);
+	for (i = 0; i < RTE_DIM(wires); i++) {
+		struct node *to = &bed.n[!(i & 1)];
+
+		while (wires[i] && (n = impair_out(wires[i], bed.now_us, in, BURST)) > 0) {
+			for (k = got = 0; k < n; k++) {
+				m[got] = received(to, rte_pktmbuf_mtod(in[k], void *), in[k]->data_len);
+				got += m[got] != NULL;
+			}
+			rte_pktmbuf_free_bulk(in, n);
+			deliver(to, m, got);
 			any = true;
 		}
+	}
 	return any;
+}
+
+/* What the scripted peer sent since the last time. */
+static void
+deliver_burst(void)
+{
+	const unsigned int n = n_burst;
+
+	n_burst = 0;
+	if (n)
+		deliver(&bed.n[0], burst, n);
 }
 
 void
 run(void)
 {
+	deliver_burst();
 	for (unsigned int round = 0; round < RUN_MAX; round++) {
 		bool busy = deliver_due();
 
@@ -405,9 +433,12 @@ peer_new(uint16_t port)
 void
 tx_raw(const uint8_t *p, uint16_t n)
 {
-	deliver(&bed.n[0], p, n);
+	burst[n_burst] = received(&bed.n[0], p, n);
+	n_burst += burst[n_burst] != NULL;
 	if (!bed.corked)
 		run();
+	else if (n_burst == BURST)
+		deliver_burst();
 }
 
 void

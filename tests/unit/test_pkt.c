@@ -5,6 +5,7 @@
  */
 #include "frames.h"
 #include "link.h"
+#include "pkt_plain.h"
 #include "stats.h"
 
 #define N_MBUFS 1023
@@ -503,6 +504,30 @@ test_chains(void)
 	ASSERT_POOL_FULL();
 }
 
+/* What a device merged is as long as it is; what a segment is, the device says. */
+static void
+test_lro(void)
+{
+	uint8_t f[FRAME_MAX];
+	struct rte_mbuf *m;
+	unsigned int i;
+	struct seg s;
+	uint32_t cut = 80, len;
+
+	for (i = 0; i < 4; i++) { /* whole or as a chain; with a size or without */
+		len = put_syn(f, 4, 60);
+		m = to_chain(f, len, &cut, i & 1);
+		m->ol_flags |= RTE_MBUF_F_RX_LRO;
+		m->tso_segsz = i & 2 ? 20 : 0;
+		CU_ASSERT_FALSE(pkt_parse_plain(&ifc, m, &s));
+		expect("merged by the device", pkt_parse(&ifc, m, &s), 0);
+		check_syn(&s, 4, 60);
+		CU_ASSERT_EQUAL(s.mss, i & 2 ? 20 : 60);
+		rte_pktmbuf_free(m);
+	}
+	ASSERT_POOL_FULL();
+}
+
 static void
 test_chain_bad(void)
 {
@@ -608,6 +633,7 @@ main(void)
 	CU_ADD_TEST(suite, test_ip6_ext);
 	CU_ADD_TEST(suite, test_kinds);
 	CU_ADD_TEST(suite, test_chains);
+	CU_ADD_TEST(suite, test_lro);
 	CU_ADD_TEST(suite, test_chain_bad);
 	CU_ADD_TEST(suite, test_cksum);
 	CU_ADD_TEST(suite, test_fuzz);
