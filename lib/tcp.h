@@ -56,7 +56,7 @@ struct request {
 };
 _Static_assert(sizeof(struct request) <= 128, "a half-open request is at most 128 bytes");
 
-/** TIME-WAIT record: 64 bytes for IPv4 (addr is cut), 96 for IPv6. kind_data: [0] ts_recent, [1] portset index + 1 or 0,
+/** TIME-WAIT record: 64 bytes for IPv4 (addr is cut), 96 for IPv6. kind_data: [0] ts_recent, [1] portset index + 1 or, if passive, ts_off,
  *  [2] window << 16 | feat. */
 struct timewait {
 	union {
@@ -312,9 +312,10 @@ void tcp_acceptq_remove(struct conn *c);
 
 /* tcp_cookie.c: pure but for the worker's secrets */
 void tcp_isn(struct worker *w, const struct flow *f, uint32_t *iss, uint32_t *ts_off);
-uint32_t tcp_cookie_make(struct worker *w, const struct flow *f, uint32_t irs, uint16_t *mss);
+/** @return the ISS; *mss becomes what it can say of it, *ts_off the offset of the connection's timestamps. */
+uint32_t tcp_cookie_make(struct worker *w, const struct flow *f, uint32_t irs, uint16_t *mss, uint32_t *ts_off);
 /** @return the MSS encoded, or 0: not one of ours. */
-uint16_t tcp_cookie_check(struct worker *w, const struct flow *f, uint32_t irs, uint32_t cookie);
+uint16_t tcp_cookie_check(struct worker *w, const struct flow *f, uint32_t irs, uint32_t cookie, uint32_t *ts_off);
 uint32_t tcp_cookie_ts(uint32_t ts, const struct tcp_opts *o, bool ecn);
 /** @return whether ECN was agreed on. */
 bool tcp_cookie_ts_decode(uint32_t ts, struct tcp_opts *o);

@@ -6,7 +6,8 @@
  * A cookie is 28 bits of SipHash-2-4 over four-tuple, IRS and MSS index, 3 bits of MSS index and 1 bit that says which of
  * two secrets made it. A secret lives for two periods of 64 s: one as the current, one as the previous; then it is
  * overwritten, so a stale cookie fails like a forged one. A guess succeeds with 2^-28: eight MSS values times two secrets
- * in 2^32. Window scale, SACK-permitted and ECN ride in the low six bits of the SYN-ACK's timestamp, which the peer echoes.
+ * in 2^32. Window scale, SACK-permitted and ECN ride in the low six bits of the SYN-ACK's timestamp, which the peer echoes;
+ * its offset is another part of the same hash.
  */
 #include <string.h>
 #include <sodium.h>
@@ -73,30 +74,32 @@ tcp_isn(struct worker *w, const struct flow *f, uint32_t *iss, uint32_t *ts_off)
 }
 
 static uint32_t
-cookie(const struct worker *w, const struct flow *f, uint32_t irs, unsigned int mss_idx, unsigned int which)
+cookie(const struct worker *w, const struct flow *f, uint32_t irs, unsigned int mss_idx, unsigned int which, uint32_t *ts_off)
 {
 	const uint64_t tail[] = {ports(f) | (uint64_t)irs << 32, mss_idx | 9ull << 56};
+	const uint64_t h = hash(f, tail, 2, w->cookie_key[which]);
 
-	return which << 31 | mss_idx << MAC_BITS | (hash(f, tail, 2, w->cookie_key[which]) & MAC_MASK);
+	*ts_off = h >> 32;
+	return which << 31 | mss_idx << MAC_BITS | (h & MAC_MASK);
 }
 
 uint32_t
-tcp_cookie_make(struct worker *w, const struct flow *f, uint32_t irs, uint16_t *mss)
+tcp_cookie_make(struct worker *w, const struct flow *f, uint32_t irs, uint16_t *mss, uint32_t *ts_off)
 {
 	unsigned int i = RTE_DIM(mss_table) - 1;
 
 	while (i && mss_table[i] > *mss)
 		i--;
 	*mss = mss_table[i];
-	return cookie(w, f, irs, i, w->cookie_epoch & 1);
+	return cookie(w, f, irs, i, w->cookie_epoch & 1, ts_off);
 }
 
 uint16_t
-tcp_cookie_check(struct worker *w, const struct flow *f, uint32_t irs, uint32_t got)
+tcp_cookie_check(struct worker *w, const struct flow *f, uint32_t irs, uint32_t got, uint32_t *ts_off)
 {
 	const unsigned int idx = got >> MAC_BITS & 7;
 
-	return cookie(w, f, irs, idx, got >> 31) == got ? mss_table[idx] : 0;
+	return cookie(w, f, irs, idx, got >> 31, ts_off) == got ? mss_table[idx] : 0;
 }
 
 void

@@ -406,13 +406,12 @@ send_cookie(struct worker *w, struct tern_listener *l, struct seg *s, struct tcp
 			      .ttl = w->conf.tcp.ttl, .tos = w->conf.tcp.tos};
 	uint16_t mss = peer->has_mss ? RTE_MAX(peer->mss, TCP_MSS_MIN) :
 				       s->flow.af == 4 ? TCP_MSS_DEFAULT4 : TCP_MSS_DEFAULT6;
-	uint32_t iss, ts_off;
 	uint8_t opt[40];
+	uint32_t ts_off;
 	int rc;
 
-	p.seq = tcp_cookie_make(w, &s->flow, s->seq, &mss);
+	p.seq = tcp_cookie_make(w, &s->flow, s->seq, &mss, &ts_off);
 	if (feat & F_TS) { /* without timestamps nothing could remember these */
-		tcp_isn(w, &s->flow, &iss, &ts_off);
 		peer->sack_ok = feat & F_SACK;
 		peer->has_ws = feat & F_WS;
 		o.has_ts = true;
@@ -508,16 +507,16 @@ static int
 cookie_ack(struct worker *w, struct tern_listener *l, struct seg *s)
 {
 	struct tcp_opts o = {0}, rode = {0};
-	uint32_t iss, ts_off;
 	uint8_t feat = 0;
 	bool ecn = false;
+	uint32_t ts_off;
 	struct conn *c;
 	uint16_t mss;
 	int rc;
 
 	if (!l->cookie_us || w->now_us - l->cookie_us > 2 * COOKIE_PERIOD_US)
 		return tcp_reset_reply(w, s, STAT_DROP_LISTEN_FLAGS);
-	mss = tcp_cookie_check(w, &s->flow, s->seq - 1, s->ack - 1);
+	mss = tcp_cookie_check(w, &s->flow, s->seq - 1, s->ack - 1, &ts_off);
 	if (!mss) {
 		STAT_INC(w, COOKIES_FAILED);
 		/* Perhaps the first segment, whose IRS the cookie is made of, was lost or is late: a reset would end a good open. */
@@ -527,7 +526,6 @@ cookie_ack(struct worker *w, struct tern_listener *l, struct seg *s)
 	if (rc)
 		return w->conf.tcp.abort_on_overflow ? tcp_reset_reply(w, s, rc) : rc;
 	tcp_opt_parse(s->opt, s->optlen, false, &o);
-	tcp_isn(w, &s->flow, &iss, &ts_off);
 	if (o.has_ts) {
 		ecn = tcp_cookie_ts_decode(o.tsecr - ts_off, &rode) && w->conf.tcp.ecn != TERN_ECN_OFF;
 		rode.has_ts = true;

@@ -8,7 +8,7 @@
 #include <string.h>
 #include "tcp.h"
 
-enum { TW_TS_RECENT, TW_PORTSET, TW_WND_FEAT }; /* kind_data */
+enum { TW_TS_RECENT, TW_ORIGIN, TW_WND_FEAT }; /* kind_data */
 
 static void
 arm(struct worker *w, struct timewait *tw)
@@ -49,7 +49,7 @@ tcp_timewait_enter(struct worker *w, struct conn *c, struct seg *s)
 	tw->kind = TOBJ_TW;
 	tw->snd_nxt = c->snd_max;
 	tw->kind_data[TW_TS_RECENT] = c->ts_recent;
-	tw->kind_data[TW_PORTSET] = c->portset;
+	tw->kind_data[TW_ORIGIN] = c->feat & F_PASSIVE ? c->ts_off : c->portset;
 	tw->kind_data[TW_WND_FEAT] = RTE_MIN(wnd >> c->rcv_ws, 65535u) << 16 | c->feat;
 	table_replace(&w->table, &c->o, &tw->o);
 	STAT_INC(w, TW);
@@ -63,8 +63,8 @@ tcp_timewait_free(struct worker *w, struct timewait *tw)
 {
 	wheel_cancel(&w->wheel, &tw->timer);
 	table_remove(&w->table, &tw->o);
-	if (tw->kind_data[TW_PORTSET])
-		portset_release(w, tw->kind_data[TW_PORTSET] - 1, tw->lport);
+	if (!(tw->kind_data[TW_WND_FEAT] & F_PASSIVE) && tw->kind_data[TW_ORIGIN])
+		portset_release(w, tw->kind_data[TW_ORIGIN] - 1, tw->lport);
 	pool_put(&w->timewaits[tw->af == 6], tw);
 }
 
@@ -86,7 +86,10 @@ reack(struct worker *w, const struct timewait *tw, struct seg *s)
 	uint32_t iss, ts_off;
 
 	if (tw->kind_data[TW_WND_FEAT] & F_TS) {
-		tcp_isn(w, &s->flow, &iss, &ts_off);
+		if (tw->kind_data[TW_WND_FEAT] & F_PASSIVE)
+			ts_off = tw->kind_data[TW_ORIGIN];
+		else
+			tcp_isn(w, &s->flow, &iss, &ts_off);
 		r.ts = true;
 		r.tsval = w->now_ms + ts_off;
 		r.tsecr = tw->kind_data[TW_TS_RECENT];

@@ -72,6 +72,40 @@ test_round_trip(void)
 	expect(ACK | PSH, 1, 201, 100);
 }
 
+/* One clock with one offset from the SYN-ACK to TIME-WAIT's last ACK: RFC 7323 5.4. */
+static void
+test_timestamps(void)
+{
+	const struct frame *f;
+	struct sock *s;
+	uint32_t val, ms;
+
+	listen_mode(TERN_COOKIE_ALWAYS);
+	peer.ts = true;
+	f = cookie_syn();
+	CU_ASSERT_PTR_NOT_NULL_FATAL(f);
+	val = f->tsval;
+	ms = W->now_ms;
+	tx(ACK, 1, 1, 0);
+	s = sock_accept(&bed.n[0]);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(s);
+	advance_us(3 * SEC);
+	sock_close(s);
+	run();
+	f = expect(FIN | ACK, 1, 1, 0);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(f);
+	CHECK(f->tsval - val >= W->now_ms - ms && f->tsval - val <= W->now_ms - ms + 64); /* its low bits said other things */
+	val = f->tsval;
+	ms = W->now_ms;
+	tx(FIN | ACK, 1, 2, 0);
+	expect(ACK, 2, 2, 0);
+	advance_us(3 * SEC);
+	tx(FIN | ACK, 1, 2, 0);
+	f = expect(ACK, 2, 2, 0);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(f);
+	CHECK_EQ(f->tsval - val, W->now_ms - ms);
+}
+
 /* The MSS comes back as one of the cookie's table: never more than the peer's, and not far below. */
 static void
 test_mss(void)
@@ -344,6 +378,7 @@ main(int argc, char **argv)
 		{"round trip", test_round_trip},
 		{"MSS", test_mss},
 		{"options by timestamp", test_options},
+		{"timestamps to the end", test_timestamps},
 		{"forged", test_forged},
 		{"rotation of secrets", test_rotation},
 		{"2^20 random ACKs", test_random_acks},
