@@ -426,8 +426,6 @@ syn_sent(struct worker *w, struct conn *c, struct seg *s)
 	}
 	if (!(s->flags & TCP_SYN))
 		return STAT_DROP_TCP_FLAGS;
-	if (s->flags & TCP_FIN)
-		return STAT_DROP_TCP_FLAGS;
 	tcp_opt_parse(s->opt, s->optlen, true, &o);
 	take_syn_options(w, c, s, &o);
 	if (acceptable) {
@@ -448,7 +446,7 @@ syn_sent(struct worker *w, struct conn *c, struct seg *s)
 	}
 	c->rto_at = 0;
 	tcp_mark(c, P_OUTPUT);
-	s->seq++;
+	s->seq++; /* a FIN comes again */
 	s->len = RTE_MIN(s->len, c->rcv_adv - c->rcv_nxt);
 	return tcp_data_hold(w, c, s);
 }

@@ -663,8 +663,7 @@ tcp_listen_input(struct worker *w, struct tern_listener *l, struct seg *s, struc
 		return s->flags & TCP_SYN ? tcp_reset_reply(w, s, STAT_DROP_LISTEN_FLAGS) : cookie_ack(w, l, s);
 	if (!(s->flags & TCP_SYN))
 		return STAT_DROP_LISTEN_FLAGS;
-	if (s->flags & TCP_FIN)
-		return STAT_DROP_TCP_FLAGS;
+	s->flags &= ~TCP_FIN; /* not acknowledged with the SYN: it comes again */
 	return listen_syn(w, l, s, tw);
 }
 

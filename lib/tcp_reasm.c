@@ -219,6 +219,13 @@ tcp_quickack(struct conn *c)
 		c->quickack--;
 }
 
+static void
+delay_ack(struct worker *w, struct conn *c)
+{
+	c->delack_at = w->now_us + w->conf.tcp.delack_ms * 1000;
+	tcp_timer_sync(w, c);
+}
+
 /* RFC 5681 4.2, RFC 9293 3.8.6.3: at least every second segment, whatever its size, never later than delack_ms. */
 static void
 schedule_ack(struct worker *w, struct conn *c, bool two)
@@ -232,8 +239,7 @@ schedule_ack(struct worker *w, struct conn *c, bool two)
 	    c->rcv_nxt - c->last_ack >= 2u * c->rcv_mss) {
 		tcp_mark(c, P_ACK);
 	} else {
-		c->delack_at = w->now_us + w->conf.tcp.delack_ms * 1000;
-		tcp_timer_sync(w, c);
+		delay_ack(w, c);
 	}
 }
 
@@ -279,7 +285,10 @@ tcp_data_held(struct worker *w, struct conn *c)
 {
 	if (c->ofo && c->ofo->hash.usr == c->rcv_nxt) {
 		pull_ofo(w, c);
-		schedule_ack(w, c, false);
+		if (c->feat & F_QUICKACK)
+			tcp_mark(c, P_ACK);
+		else
+			delay_ack(w, c); /* it waited a round trip: the application's answer may carry the ACK */
 		tcp_mark(c, P_READABLE);
 	}
 }

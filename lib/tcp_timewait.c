@@ -125,7 +125,7 @@ tcp_timewait_input(struct worker *w, struct timewait *tw, struct seg *s)
 		STAT_INC(w, TW_RST_IGNORED);
 		return STAT_DROP_TW;
 	}
-	if ((s->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN && newer_syn(tw, s, &o)) {
+	if ((s->flags & (TCP_SYN | TCP_ACK | TCP_FIN)) == TCP_SYN && newer_syn(tw, s, &o)) {
 		struct tern_listener *l = tcp_listener_find(w, s);
 
 		if (l)
