@@ -25,3 +25,12 @@ END
 	(cd "$TOP" && BUILD=build timeout 20 scripts/bench.sh no-such-name) >"$LIB_TMP/bench.out" 2>&1 && fail "an unknown name was accepted"
 	grep -q 'no-such-name' "$LIB_TMP/bench.out" || fail "the line does not name it"
 }
+
+test_pgo() {
+	[ "$(nproc)" -ge 2 ] || { echo "one core: not run"; return; }
+	(cd "$TOP" && timeout 300 scripts/pgo.sh "$LIB_TMP/pgo") >"$LIB_TMP/pgo.out" 2>&1 || fail "pgo.sh ended with $?: $(tail -3 "$LIB_TMP/pgo.out")"
+	find "$LIB_TMP/pgo" -name 'tcp_cookie*.gcda' | grep -q . || fail "no profile was made"
+	timeout 30 "$LIB_TMP/pgo/app/tern" "${EAL_TAP[@]}" -l 0 -- --role bench --one-lcore --total 1000 >"$LIB_TMP/tern.out" 2>&1 ||
+		fail "what it built ended with $?"
+	grep -q '^bench: .* connections/s (1000 ' "$LIB_TMP/tern.out" || fail "it did not do what it was asked for"
+}
