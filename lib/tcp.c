@@ -133,9 +133,10 @@ release_resources(struct worker *w, struct conn *c)
 	wheel_cancel(&w->wheel, &c->timer);
 	c->rto_at = c->delack_at = c->misc_at = c->keep_at = 0;
 	tcp_queue_free(c->snd_head);
-	tcp_queue_free(c->ofo);
-	c->snd_head = c->snd_tail = c->snd_cur = c->ofo = NULL;
-	c->snd_queued = c->ofo_bytes = c->ofo_segs = 0;
+	if (unlikely(c->ofo != NULL))
+		tcp_ofo_free(w, c);
+	c->snd_head = c->snd_tail = c->snd_cur = NULL;
+	c->snd_queued = 0;
 	if (c->neigh != NEIGH_NONE)
 		link_neigh_put(w, c->neigh);
 	c->neigh = NEIGH_NONE;

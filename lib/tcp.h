@@ -135,6 +135,15 @@ struct conn_rare {
 	uint16_t mss_full; /* conn.mss before it was lowered; 0: it is not */
 };
 
+/** [left, right) of out-of-order text, without a hole. */
+struct rxrun {
+	struct rxrun *next;
+	struct rte_mbuf *head, *tail;
+	uint32_t left, right;
+	uint32_t stamp; /* conn.ofo_stamp of its newest segment */
+	uint32_t segs;
+};
+
 /** Full connection. Grouped by cache line: 0 receive fast, 1-2 send fast, then queues, timers, recovery, rest. */
 struct conn {
 	union {
@@ -173,9 +182,9 @@ struct conn {
 	struct rte_mbuf *rcv_head, *rcv_tail;
 	uint32_t rcv_queued, rcv_buf;
 	struct conn_rare *rare; /* NULL as long as nothing needs it */
-	struct rte_mbuf *ofo; /* out-of-order segments by sequence (mbuf hash.usr) */
-	uint32_t ofo_bytes;
-	uint16_t ofo_segs;
+	struct rxrun *ofo; /* out-of-order text: the highest run of a ring, its next is the lowest */
+	uint32_t ofo_bytes, ofo_segs;
+	uint16_t ofo_runs;
 	uint16_t challenge;   /* challenge ACKs sent since challenge_ms */
 	uint32_t ofo_stamp;   /* counts out-of-order segments: SACK blocks are reported newest first (RFC 2018 4) */
 	uint32_t dsack[2];    /* received twice, to be reported (RFC 2883): valid with C_DSACK */
@@ -398,6 +407,7 @@ unsigned int tcp_sack_blocks(struct conn *c, uint8_t *opt, unsigned int room);
 /** [left, right) came again: the next ACK says so. */
 void tcp_dsack(struct conn *c, uint32_t left, uint32_t right);
 void tcp_queue_free(struct rte_mbuf *m);
+void tcp_ofo_free(struct worker *w, struct conn *c);
 
 /* tcp_icmp.c */
 enum icmp_kind { ICMP_SOFT, ICMP_HARD, ICMP_TOO_BIG };

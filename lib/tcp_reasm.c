@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Received data: the in-order queue the application reads and the out-of-order queue behind a hole (SHLD-31), both chains of
- * mbuf segments. Out-of-order segments are sorted by sequence number (mbuf hash.usr) and may overlap; overlaps are cut
- * when they are moved over, so every byte is delivered once. Limits: what the window offered, rcv_buf / OFO_SEG_MEAN segments
- * out of order, and small segments are copied together, so that one-byte segments can't pin a buffer each.
+ * Received data: the in-order queue the application reads, a chain of mbuf segments, and the out-of-order queue behind a hole
+ * (SHLD-31), a list of runs without a hole, each a chain of its own. What overlaps is cut when it is put there, so every byte is
+ * delivered once. Text is put beside the highest run or, after a walk over the runs, elsewhere: the cost is that of holes, not of
+ * segments (CVE-2018-5390). Limits: what the window offered, HOLES_MAX runs and rcv_buf / OFO_SEG_MEAN segments out of order, and
+ * small segments are copied together, so that one-byte segments can't pin a buffer each.
  *
- * SACK blocks (RFC 2018) are not kept: each ACK reads them off the queue, those with the newest segments first (a stamp in
- * mbuf hash.fdir.hi). Of what was received twice only the first run of a segment is reported (RFC 2883 4).
+ * SACK blocks (RFC 2018) are the runs, those with the newest segments first. Of what was received twice only the first run of a
+ * segment is reported (RFC 2883 4).
  */
 #include <string.h>
 #include <rte_byteorder.h>
@@ -16,6 +17,7 @@
 #define OFO_SEG_MEAN 512u /* the out-of-order queue may hold a buffer full of 512-byte segments */
 #define OFO_SEGS_MIN 64u  /* and this many of any size */
 #define COALESCE_MAX 256u /* copying this costs less than holding a 2 KiB buffer for it */
+#define HOLES_MAX 512u    /* holes of a connection's out-of-order queue: what a walk may cost */
 
 void
 tcp_queue_free(struct rte_mbuf *m)
@@ -62,23 +64,31 @@ payload_chain(struct rte_mbuf *m, uint32_t off, uint32_t len)
 	}
 }
 
+/* A small segment's bytes into the buffer they follow. @return false: it stays as it is. */
+static bool
+coalesce(struct worker *w, struct rte_mbuf *tail, struct rte_mbuf *m)
+{
+	const uint32_t len = m->data_len;
+
+	if (len > COALESCE_MAX || !RTE_MBUF_DIRECT(tail) || rte_mbuf_refcnt_read(tail) != 1 || rte_pktmbuf_tailroom(tail) < len)
+		return false;
+	memcpy(rte_pktmbuf_mtod_offset(tail, void *, tail->data_len), rte_pktmbuf_mtod(m, void *), len);
+	tail->data_len += len;
+	worker_mbuf_free(w, m);
+	STAT_INC(w, RCV_COALESCE);
+	return true;
+}
+
 /* One segment without next to the end of the in-order queue. */
 static void
 append(struct worker *w, struct conn *c, struct rte_mbuf *m)
 {
 	struct rte_mbuf *t = c->rcv_tail;
-	const uint32_t len = m->data_len;
 
-	c->rcv_queued += len;
-	c->rcv_nxt += len;
-	if (t && len <= COALESCE_MAX && RTE_MBUF_DIRECT(t) && rte_mbuf_refcnt_read(t) == 1 &&
-	    rte_pktmbuf_tailroom(t) >= len) {
-		memcpy(rte_pktmbuf_mtod_offset(t, void *, t->data_len), rte_pktmbuf_mtod(m, void *), len);
-		t->data_len += len;
-		worker_mbuf_free(w, m);
-		STAT_INC(w, RCV_COALESCE);
+	c->rcv_queued += m->data_len;
+	c->rcv_nxt += m->data_len;
+	if (t && coalesce(w, t, m))
 		return;
-	}
 	if (t)
 		t->next = m;
 	else
@@ -86,42 +96,119 @@ append(struct worker *w, struct conn *c, struct rte_mbuf *m)
 	c->rcv_tail = m;
 }
 
-/* Move what the hole no longer holds back. */
 static void
-pull_ofo(struct worker *w, struct conn *c)
+append_chain(struct worker *w, struct conn *c, struct rte_mbuf *m)
 {
-	while (c->ofo && seq_le(c->ofo->hash.usr, c->rcv_nxt)) {
-		struct rte_mbuf *m = c->ofo;
-		const uint32_t cut = c->rcv_nxt - m->hash.usr;
+	struct rte_mbuf *next;
 
-		c->ofo = m->next;
+	for (; m; m = next) {
+		next = m->next;
 		m->next = NULL;
-		c->ofo_bytes -= m->data_len;
-		c->ofo_segs--;
-		if (cut >= m->data_len) {
-			rte_pktmbuf_free_seg(m);
-			continue;
-		}
-		m->data_off += cut;
-		m->data_len -= cut;
 		append(w, c, m);
 	}
 }
 
-/* The run of segments without a hole that starts at m. @return what follows it. */
-static const struct rte_mbuf *
-ofo_block(const struct rte_mbuf *m, uint32_t *left, uint32_t *right, uint32_t *stamp)
+/* --- out of order: c->ofo is the highest run of a ring, its next the lowest ----------------------------------------------- */
+
+static void
+run_free(struct worker *w, struct conn *c, struct rxrun *prev, struct rxrun *r)
 {
-	*left = m->hash.usr;
-	*right = *left + m->data_len;
-	*stamp = m->hash.fdir.hi;
-	for (m = m->next; m && seq_le(m->hash.usr, *right); m = m->next) {
-		if (seq_gt(m->hash.usr + m->data_len, *right))
-			*right = m->hash.usr + m->data_len;
-		if (seq_gt(m->hash.fdir.hi, *stamp))
-			*stamp = m->hash.fdir.hi;
+	c->ofo_bytes -= r->right - r->left;
+	c->ofo_segs -= r->segs;
+	c->ofo_runs--;
+	if (prev == r)
+		c->ofo = NULL;
+	else if (c->ofo == r)
+		c->ofo = prev;
+	prev->next = r->next;
+	pool_put(&w->rxruns, r);
+}
+
+void
+tcp_ofo_free(struct worker *w, struct conn *c)
+{
+	while (c->ofo) {
+		tcp_queue_free(c->ofo->next->head);
+		run_free(w, c, c->ofo, c->ofo->next);
 	}
-	return m;
+}
+
+/* The first n bytes of a run go, which is longer. */
+static void
+run_cut(struct conn *c, struct rxrun *r, uint32_t n)
+{
+	struct rte_mbuf *m;
+
+	r->left += n;
+	c->ofo_bytes -= n;
+	while (n >= r->head->data_len) {
+		m = r->head;
+		n -= m->data_len;
+		r->head = m->next;
+		m->next = NULL;
+		rte_pktmbuf_free_seg(m);
+		r->segs--;
+		c->ofo_segs--;
+	}
+	r->head->data_off += n;
+	r->head->data_len -= n;
+}
+
+/* Move what the hole no longer holds back. */
+static void
+pull_ofo(struct worker *w, struct conn *c)
+{
+	while (c->ofo && seq_le(c->ofo->next->left, c->rcv_nxt)) {
+		struct rxrun *r = c->ofo->next;
+
+		if (seq_le(r->right, c->rcv_nxt)) {
+			tcp_queue_free(r->head);
+		} else {
+			if (r->left != c->rcv_nxt)
+				run_cut(c, r, c->rcv_nxt - r->left);
+			append_chain(w, c, r->head);
+		}
+		run_free(w, c, c->ofo, r);
+	}
+}
+
+/* The last run that starts at seq or before. All of them start later (*below): the highest, whose next is the lowest. */
+static struct rxrun *
+run_before(const struct conn *c, uint32_t seq, bool *below)
+{
+	struct rxrun *r = c->ofo;
+
+	*below = r && seq_lt(seq, r->next->left);
+	if (!r || *below || seq_ge(seq, r->left))
+		return r;
+	for (r = r->next; seq_le(r->next->left, seq); r = r->next)
+		;
+	return r;
+}
+
+/* Take in the runs that r, which is the newest, reaches by now. */
+static void
+run_join(struct worker *w, struct conn *c, struct rxrun *r)
+{
+	while (r != c->ofo && seq_le(r->next->left, r->right)) {
+		struct rxrun *n = r->next;
+
+		if (seq_le(n->right, r->right)) {
+			tcp_queue_free(n->head);
+			run_free(w, c, r, n);
+			continue;
+		}
+		if (n->left != r->right)
+			run_cut(c, n, r->right - n->left);
+		r->tail->next = n->head;
+		r->tail = n->tail;
+		r->right = n->right;
+		r->segs += n->segs;
+		/* what it held is r's now */
+		c->ofo_bytes += n->right - n->left;
+		c->ofo_segs += n->segs;
+		run_free(w, c, r, n);
+	}
 }
 
 void
@@ -138,54 +225,72 @@ tcp_dsack(struct conn *c, uint32_t left, uint32_t right)
 static void
 note_overlap(struct conn *c, uint32_t left, uint32_t right)
 {
-	const struct rte_mbuf *m = c->ofo;
-	uint32_t l, r, stamp;
+	const struct rxrun *r = c->ofo;
 
-	while (m && seq_lt(m->hash.usr, right)) {
-		m = ofo_block(m, &l, &r, &stamp);
-		if (seq_gt(r, left)) {
-			tcp_dsack(c, seq_gt(l, left) ? l : left, seq_lt(r, right) ? r : right);
-			return;
-		}
-	}
+	if (!r || seq_ge(left, r->right))
+		return;
+	if (seq_lt(left, r->left))
+		for (r = r->next; seq_le(r->right, left); r = r->next)
+			;
+	if (seq_lt(r->left, right))
+		tcp_dsack(c, seq_gt(r->left, left) ? r->left : left, seq_lt(r->right, right) ? r->right : right);
 }
 
+/* Segments without a hole, in order, to the end of a run. */
 static void
-insert_ofo(struct worker *w, struct conn *c, struct rte_mbuf *m, uint32_t seq)
+run_append(struct worker *w, struct conn *c, struct rxrun *r, struct rte_mbuf *m)
 {
-	struct rte_mbuf **pp = &c->ofo;
+	struct rte_mbuf *next;
 
-	m->hash.usr = seq;
-	m->hash.fdir.hi = c->ofo_stamp;
-	while (*pp && seq_le((*pp)->hash.usr, seq)) {
-		if (seq_ge((*pp)->hash.usr + (*pp)->data_len, seq + m->data_len)) { /* nothing new */
-			(*pp)->hash.fdir.hi = c->ofo_stamp;
-			m->next = NULL;
-			rte_pktmbuf_free_seg(m);
-			return;
-		}
-		pp = &(*pp)->next;
+	for (; m; m = next) {
+		next = m->next;
+		m->next = NULL;
+		r->right += m->data_len;
+		c->ofo_bytes += m->data_len;
+		if (r->tail && coalesce(w, r->tail, m))
+			continue;
+		if (r->tail)
+			r->tail->next = m;
+		else
+			r->head = m;
+		r->tail = m;
+		r->segs++;
+		c->ofo_segs++;
 	}
-	m->next = *pp;
-	*pp = m;
-	c->ofo_bytes += m->data_len;
-	c->ofo_segs++;
-	STAT_INC(w, OFO_QUEUE);
 }
 
+/* Text beyond a hole. */
 static int
 insert_text(struct worker *w, struct conn *c, struct seg *s)
 {
-	struct rte_mbuf *m, *next;
-	uint32_t seq = s->seq;
+	uint32_t seq = s->seq, len = s->len, off = s->data_off;
+	bool below;
+	struct rxrun *r = run_before(c, seq, &below), *n;
 
-	for (m = payload_chain(s->m, s->data_off, s->len); m; m = next) {
-		const uint32_t n = m->data_len;
-
-		next = m->next;
-		insert_ofo(w, c, m, seq);
-		seq += n;
+	if (!r || below || seq_lt(r->right, seq)) {
+		n = c->ofo_runs < HOLES_MAX ? pool_get(&w->rxruns) : NULL;
+		if (unlikely(!n)) {
+			STAT_INC(w, OFO_DROP);
+			return STAT_DROP_RX_NOBUF;
+		}
+		*n = (struct rxrun){.next = r ? r->next : n, .left = seq, .right = seq};
+		if (r)
+			r->next = n;
+		if (r == c->ofo && !below)
+			c->ofo = n;
+		c->ofo_runs++;
+		r = n;
+	} else if (seq_ge(r->right, seq + len)) { /* nothing new */
+		r->stamp = c->ofo_stamp;
+		return SEG_DONE;
+	} else {
+		off += r->right - seq;
+		len -= r->right - seq;
 	}
+	r->stamp = c->ofo_stamp;
+	run_append(w, c, r, payload_chain(s->m, off, len));
+	run_join(w, c, r);
+	STAT_INC(w, OFO_QUEUE);
 	return SEG_TAKEN;
 }
 
@@ -194,7 +299,8 @@ queue_ofo(struct worker *w, struct conn *c, struct seg *s)
 {
 	tcp_mark(c, P_ACK); /* RFC 5681 4.2 */
 	tcp_quickack(c);
-	if ((c->ofo_segs >= OFO_SEGS_MIN && c->ofo_segs * OFO_SEG_MEAN >= c->rcv_buf) || c->ofo_bytes + s->len > c->rcv_buf) {
+	if ((c->ofo_segs >= OFO_SEGS_MIN && c->ofo_segs * OFO_SEG_MEAN >= c->rcv_buf) ||
+	    c->ofo_bytes + s->len > RTE_MAX(c->rcv_buf, c->rcv_adv - c->rcv_nxt)) {
 		STAT_INC(w, OFO_DROP);
 		return STAT_DROP_RX_NOBUF;
 	}
@@ -246,7 +352,7 @@ schedule_ack(struct worker *w, struct conn *c, bool two)
 int
 tcp_data(struct worker *w, struct conn *c, struct seg *s)
 {
-	struct rte_mbuf *m = s->m, *next;
+	struct rte_mbuf *m = s->m;
 
 	if (s->seq != c->rcv_nxt)
 		return queue_ofo(w, c, s);
@@ -256,11 +362,7 @@ tcp_data(struct worker *w, struct conn *c, struct seg *s)
 		m->data_len = s->len;
 		append(w, c, m);
 	} else {
-		for (m = payload_chain(m, s->data_off, s->len); m; m = next) {
-			next = m->next;
-			m->next = NULL;
-			append(w, c, m);
-		}
+		append_chain(w, c, payload_chain(m, s->data_off, s->len));
 	}
 	if (unlikely(c->ofo != NULL)) { /* a hole is filled: RFC 5681 4.2 wants the ACK now */
 		note_overlap(c, s->seq, c->rcv_nxt);
@@ -283,7 +385,7 @@ tcp_data_hold(struct worker *w, struct conn *c, struct seg *s)
 void
 tcp_data_held(struct worker *w, struct conn *c)
 {
-	if (c->ofo && c->ofo->hash.usr == c->rcv_nxt) {
+	if (c->ofo && c->ofo->next->left == c->rcv_nxt) {
 		pull_ofo(w, c);
 		if (c->feat & F_QUICKACK)
 			tcp_mark(c, P_ACK);
@@ -297,27 +399,27 @@ tcp_data_held(struct worker *w, struct conn *c)
 static unsigned int
 newest_blocks(const struct conn *c, uint32_t block[][2], unsigned int max)
 {
-	const struct rte_mbuf *m = c->ofo;
+	const struct rxrun *r = c->ofo;
 	unsigned int n = 0, i;
 	uint32_t stamps[4];
 
-	while (m) {
-		uint32_t l, r, stamp;
-
-		m = ofo_block(m, &l, &r, &stamp);
+	if (!r)
+		return 0;
+	do {
+		r = r->next;
 		if (n < max)
 			n++;
-		else if (max == 0 || seq_le(stamp, stamps[n - 1]))
+		else if (max == 0 || seq_le(r->stamp, stamps[n - 1]))
 			continue;
-		for (i = n - 1; i && seq_gt(stamp, stamps[i - 1]); i--) {
+		for (i = n - 1; i && seq_gt(r->stamp, stamps[i - 1]); i--) {
 			stamps[i] = stamps[i - 1];
 			block[i][0] = block[i - 1][0];
 			block[i][1] = block[i - 1][1];
 		}
-		stamps[i] = stamp;
-		block[i][0] = l;
-		block[i][1] = r;
-	}
+		stamps[i] = r->stamp;
+		block[i][0] = r->left;
+		block[i][1] = r->right;
+	} while (r != c->ofo);
 	return n;
 }
 

@@ -23,6 +23,7 @@
 #define MBUF_RESERVE_LAST 128 /* down to this a connection without any gets one: whoever holds the others may never give them back */
 #define SMALL_PART 4  /* for one small mbuf there are so many others */
 #define SMALL_CACHE 256u
+#define RXRUN_PART 4  /* for one run of out-of-order text there are so many mbufs */
 #define TIMER_BUDGET 4096 /* wheel nodes a poll may handle: bounds a poll when many expire in one tick */
 
 static void
@@ -166,6 +167,7 @@ worker_create(struct worker **out, const struct tern_conf *conf, unsigned int in
 	rc = rc ? rc : pool_init(&w->rares, conf->max_conns, sizeof(struct conn_rare), node);
 	rc = rc ? rc : pool_init(&w->losses, conf->max_conns, sizeof(struct loss), node);
 	rc = rc ? rc : pool_init(&w->runs, RTE_MAX(conf->n_mbufs, RUNS_MIN), sizeof(struct txrun), node);
+	rc = rc ? rc : pool_init(&w->rxruns, RTE_MAX(conf->n_mbufs / RXRUN_PART, RUNS_MIN), sizeof(struct rxrun), node);
 	rc = rc ? rc : pool_init(&w->requests, conf->max_requests, sizeof(struct request), node);
 	rc = rc ? rc : pool_init(&w->timewaits[0], conf->max_timewait, TW_SIZE4, node);
 	rc = rc ? rc : pool_init(&w->timewaits[1], conf->max_timewait, TW_SIZE6, node);
@@ -193,14 +195,8 @@ free_object(struct tobj *o, void *arg)
 
 		tcp_queue_free(c->snd_head);
 		tcp_queue_free(c->rcv_head);
-		while (c->ofo) {
-			struct rte_mbuf *m = c->ofo;
-
-			c->ofo = m->next;
-			rte_pktmbuf_free_seg(m);
-		}
+		tcp_ofo_free(w, c);
 	}
-	(void)w;
 }
 
 struct reset {
@@ -257,6 +253,7 @@ worker_destroy(struct worker *w)
 	pool_fini(&w->rares);
 	pool_fini(&w->losses);
 	pool_fini(&w->runs);
+	pool_fini(&w->rxruns);
 	pool_fini(&w->requests);
 	pool_fini(&w->timewaits[0]);
 	pool_fini(&w->timewaits[1]);

@@ -52,7 +52,7 @@ struct worker {
 	uint32_t now_ms;	   /* now_us / 1000: the timestamp clock (RFC 7323 5.4) */
 	struct conn *pend_head, **pend_tail; /* connections that need the output pass */
 	struct table table;
-	struct pool conns, rares, losses, runs, requests, timewaits[2]; /* timewaits: 64 bytes for IPv4, 96 for IPv6 */
+	struct pool conns, rares, losses, runs, rxruns, requests, timewaits[2]; /* timewaits: 64 bytes for IPv4, 96 for IPv6 */
 	struct rte_mempool *mp;	   /* mbufs for data and packets; not owned */
 	struct rte_mempool *small; /* mbufs of SMALL_ROOM bytes for data that was copied in; they never leave the worker */
 	struct rte_mempool_cache *mp_cache, *small_cache; /* theirs of the worker's lcore; NULL: none */

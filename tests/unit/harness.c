@@ -650,6 +650,7 @@ check_empty(struct node *n)
 	CHECK_EQ(w->rares.avail, w->rares.total);
 	CHECK_EQ(w->losses.avail, w->losses.total);
 	CHECK_EQ(w->runs.avail, w->runs.total);
+	CHECK_EQ(w->rxruns.avail, w->rxruns.total);
 	CHECK_EQ(w->requests.avail, w->requests.total);
 	CHECK_EQ(w->timewaits[0].avail, w->timewaits[0].total);
 	CHECK_EQ(w->timewaits[1].avail, w->timewaits[1].total);

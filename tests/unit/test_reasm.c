@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Out-of-order text: SHLD-31, RFC 2018 3 and 4. Every segment is compared with a map of the bytes that have come. */
+#include "harness.h"
+
+#define STREAM 20000u
+
+static uint8_t have[STREAM + 2]; /* by relative sequence number */
+static uint64_t rng;
+
+static uint32_t
+draw(uint32_t n)
+{
+	rng = rng * 6364136223846793005ull + 1442695040888963407ull;
+	return (rng >> 33) % n;
+}
+
+static struct sock *
+established(bool sack)
+{
+	fx_listen();
+	peer.sack = sack;
+	tx(SYN, 0, 0, 0);
+	expect(SYN | ACK, 0, 1, 0);
+	tx(ACK, 1, 1, 0);
+	return sock_accept(&bed.n[0]);
+}
+
+static uint32_t
+first_hole(void)
+{
+	uint32_t q = 1;
+
+	while (q <= STREAM && have[q])
+		q++;
+	return q;
+}
+
+/* Is [l, r) one of the map's runs, as long as it is? */
+static bool
+is_run(uint32_t l, uint32_t r)
+{
+	if (l >= r || r > STREAM + 1 || have[l - 1] || (r <= STREAM && have[r]))
+		return false;
+	while (l < r && have[l])
+		l++;
+	return l == r;
+}
+
+static void
+check_blocks(const struct frame *f, uint32_t q, uint32_t len, bool again)
+{
+	const unsigned int d = again ? 1 : 0;
+
+	for (unsigned int i = d; i < f->n_sack; i++) {
+		const uint32_t l = f->sack[2 * i] - peer.iss, r = f->sack[2 * i + 1] - peer.iss;
+
+		check_at(is_run(l, r), __FILE__, __LINE__, "block %u: %u..%u is no run", i, l, r);
+		if (i == d) /* RFC 2018 4: the one the segment is in */
+			check_at(l <= q && r >= q + len, __FILE__, __LINE__, "%u..%u is not about %u+%u", l, r, q, len);
+		for (unsigned int k = d; k < i; k++)
+			CHECK(f->sack[2 * k] != f->sack[2 * i]);
+	}
+}
+
+static void
+one_stream(uint32_t longest)
+{
+	struct sock *s = established(true);
+	uint32_t hole = 1;
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(s);
+	memset(have, 0, sizeof(have));
+	have[0] = 1; /* the SYN */
+	for (unsigned int n = 0; hole <= STREAM; n++) {
+		const uint32_t q = draw(8) ? 1 + draw(STREAM) : hole, len = 1 + draw(RTE_MIN(longest, STREAM + 1 - q));
+		bool again = false, fresh = false;
+		const struct frame *f;
+
+		if (!check_at(n < 40000, __FILE__, __LINE__, "no end"))
+			return;
+		for (uint32_t i = q; i < q + len; i++) {
+			again |= have[i];
+			fresh |= !have[i];
+			have[i] = 1;
+		}
+		tx(ACK, q, 1, len);
+		hole = first_hole();
+		f = rx();
+		if (q >= hole || again || (fresh && q > 1 && !have[q - 1])) /* out of order, or again: at once */
+			CHECK(f != NULL);
+		if (f) {
+			CHECK_EQ(f->ack - peer.iss, hole);
+			if (q > hole)
+				check_blocks(f, q, len, again);
+		}
+		rx_flush();
+		if (draw(4) == 0)
+			sock_recv_all(s);
+	}
+	sock_recv_all(s);
+	CHECK_EQ(s->rx_pos, 1 + STREAM); /* each byte was compared */
+	CHECK_EQ(W->rxruns.avail, W->rxruns.total);
+	CHECK_EQ(((struct conn *)s->c)->ofo_bytes, 0);
+	CHECK_EQ(((struct conn *)s->c)->ofo_segs, 0);
+	advance_us(SEC);
+	rx_flush();
+}
+
+static void
+test_model(void)
+{
+	static const uint32_t longest[] = {1400, 300, 40};
+
+	for (unsigned int i = 0; i < 12; i++) {
+		bed_down();
+		bed_reset(bed.af);
+		rng = harness_rand();
+		one_stream(longest[i % RTE_DIM(longest)]);
+	}
+}
+
+/* As many holes as are kept, and one more. */
+static void
+test_holes(void)
+{
+	struct sock *s;
+	unsigned int n;
+
+	bed.conf.tcp.rcv_buf = 1 << 20;
+	s = established(true);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(s);
+	for (n = 0; n < 5000 && !STAT(OFO_DROP); n++) {
+		tx(ACK, 3 + 2 * n, 1, 1);
+		rx_flush();
+	}
+	CHECK_EQ(n, 512 + 1);
+	tx(ACK, 2 * 512 + 2, 1, 100); /* what follows the highest needs no other run */
+	rx_flush();
+	CHECK_EQ(STAT(OFO_DROP), 1);
+	tx(ACK, 1, 1, 1200);
+	CHECK_EQ(sock_recv_all(s), 1200);
+	CHECK_EQ(W->rxruns.avail, W->rxruns.total);
+	rx_flush();
+}
+
+/* A worker without runs drops what is out of order, counts it, and goes on. */
+static void
+test_no_runs(void)
+{
+	struct sock *s = established(true);
+	void *first = NULL, *o;
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(s);
+	while ((o = pool_get(&W->rxruns))) {
+		*(void **)o = first;
+		first = o;
+	}
+	tx(ACK, 101, 1, 100);
+	expect(ACK, 1, 1, 0);
+	CHECK_EQ(STAT(OFO_DROP), 1);
+	CHECK_EQ(STAT(DROP_RX_NOBUF), 1);
+	tx(ACK, 1, 1, 100);
+	CHECK_EQ(sock_recv_all(s), 100);
+	while ((o = first)) {
+		first = *(void **)o;
+		pool_put(&W->rxruns, o);
+	}
+	tx(ACK, 201, 1, 100);
+	tx(ACK, 101, 1, 100);
+	CHECK_EQ(sock_recv_all(s), 200);
+	rx_flush();
+}
+
+/* A buffer made smaller takes back nothing of what was offered (SHLD-14). */
+static void
+test_smaller_buffer(void)
+{
+	struct sock *s = established(true);
+	const uint32_t offered = 65535;
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(s);
+	CHECK_EQ(tern_setopt(s->c, TERN_OPT_RCVBUF, 4096), 0);
+	for (uint32_t q = 1401; q < offered; q += 1400)
+		tx(ACK, q, 1, RTE_MIN(1400u, offered + 1 - q));
+	CHECK_EQ(STAT(OFO_DROP), 0);
+	rx_flush();
+	tx(ACK, 1, 1, 1400);
+	CHECK_EQ(sock_recv_all(s), offered);
+	rx_flush();
+}
+
+int
+main(int argc, char **argv)
+{
+	static CU_TestInfo tests[] = {
+		{"against a map", test_model},
+		{"holes", test_holes},
+		{"no runs", test_no_runs},
+		{"smaller buffer", test_smaller_buffer},
+		CU_TEST_INFO_NULL,
+	};
+
+	return harness_main(argc, argv, "reasm", tests);
+}
