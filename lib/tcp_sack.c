@@ -197,13 +197,30 @@ clean_acked(struct worker *w, struct conn *c, struct news *news)
 		l->fack = c->snd_una;
 }
 
+/* What arrived is one run, however it came: the list is as long as there are holes, not segments. */
+static void
+join_sacked(struct worker *w, struct loss *l, struct txrun *r)
+{
+	struct txrun *n;
+
+	while ((n = r->next) && r->flags & n->flags & R_SACKED) {
+		r->end = n->end;
+		r->flags |= n->flags;
+		r->next = n->next;
+		if (l->tail == n)
+			l->tail = r;
+		l->n_runs--;
+		pool_put(&w->runs, n);
+	}
+}
+
 static void
 mark_sacked(struct worker *w, struct conn *c, uint32_t left, uint32_t right, struct news *news)
 {
 	struct loss *l = c->loss;
-	struct txrun *r;
+	struct txrun *r, *before = NULL;
 
-	for (r = l->head; r && seq_lt(r->seq, right); r = r->next) {
+	for (r = l->head; r && seq_lt(r->seq, right); before = r, r = r->next) {
 		uint32_t n;
 
 		if (seq_le(r->end, left) || r->flags & R_SACKED)
@@ -221,6 +238,9 @@ mark_sacked(struct worker *w, struct conn *c, uint32_t left, uint32_t right, str
 		l->sacked += n;
 		l->sacked_segs += (n + c->mss - 1) / c->mss;
 		news->sacked = true;
+		if (before && before->flags & R_SACKED)
+			r = before;
+		join_sacked(w, l, r);
 	}
 }
 
@@ -316,8 +336,11 @@ detect_loss(struct worker *w, struct conn *c)
 
 		if (r->flags & R_SACKED || (r->flags & (R_LOST | R_RETX)) == R_LOST)
 			continue;
-		if (seq_gt(r->xmit_us, l->rack_xmit_us) || (r->xmit_us == l->rack_xmit_us && seq_ge(r->end, l->rack_end)))
+		if (seq_gt(r->xmit_us, l->rack_xmit_us) || (r->xmit_us == l->rack_xmit_us && seq_ge(r->end, l->rack_end))) {
+			if (!(r->flags & R_EVER)) /* what follows was sent later still */
+				break;
 			continue;
+		}
 		left = (int32_t)(r->xmit_us + l->rack_rtt_us + wnd - now);
 		if (left <= 0)
 			mark_lost(w, l, r);

@@ -124,6 +124,48 @@ test_hole(void)
 	CHECK_EQ(tern_send_queued(s->c), 0);
 }
 
+/* The scoreboard is as long as there are holes: what arrived between two is one run, in whatever order it was reported. */
+static void
+test_runs(void)
+{
+	static const unsigned int order[] = {1, 3, 2, 9, 8, 4, 7, 5, 6};
+	struct sock *s = up(false);
+	struct conn *c = conn(s);
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(s);
+	peer.wnd = 65535;
+	CHECK_EQ(sock_send(s, MSS), MSS);
+	run();
+	for (unsigned int i = 1; i < 40; i++) { /* each at a time of its own: no two share a run */
+		c->cwnd = 100 * MSS;
+		advance_us(MS);
+		CHECK_EQ(sock_send(s, MSS), MSS);
+		run();
+	}
+	CHECK_EQ(rx_flush(), 40);
+	CHECK_EQ(c->loss->n_runs, 38); /* the first three are one: it began with the third */
+	advance_us(RTT - 40 * MS);
+	for (unsigned int i = 0; i < RTE_DIM(order); i++) {
+		sack(1, order[i], order[i] + 1);
+		ack(0);
+	}
+	CHECK_EQ(c->loss->n_runs, 32); /* the first, one of nine, thirty in flight */
+	CHECK_EQ(c->loss->sacked, 9 * MSS);
+	for (unsigned int i = 11; i < 40; i++) {
+		sack(2, i, i + 1, 1, 10);
+		ack(0);
+	}
+	CHECK_EQ(c->loss->n_runs, 4); /* 0, 1..9, 10, 11..39 */
+	CHECK_EQ(c->loss->sacked, 38 * MSS);
+	CHECK_EQ(rx_flush(), 2); /* the two */
+	ack(10);
+	CHECK_EQ(c->loss->sacked, 29 * MSS);
+	ack(40);
+	CHECK_EQ(c->loss->n_runs, 0);
+	CHECK_EQ(c->loss->sacked, 0);
+	finish(s);
+}
+
 /* 8985 6.2: what comes late, but within a quarter of the round trip, was not lost ... */
 static void
 test_late(void)
@@ -516,6 +558,7 @@ main(int argc, char **argv)
 {
 	static CU_TestInfo tests[] = {
 		{"hole", test_hole},
+		{"runs", test_runs},
 		{"late", test_late},
 		{"RACK timer", test_rack_timer},
 		{"tail", test_tail},
