@@ -23,6 +23,8 @@ struct txrun {
 struct loss {
 	const struct cc *cc;
 	struct txrun *head, *tail;
+	struct rte_mbuf *retx_m; /* where the queue was last sent again from, and the number of its first byte */
+	uint32_t retx_seq;
 	uint32_t n_runs;
 	uint32_t sacked, lost, retx; /* bytes; retx: lost, and in flight again */
 	uint32_t sacked_segs;

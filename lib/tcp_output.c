@@ -656,15 +656,24 @@ tcp_retransmit(struct worker *w, struct conn *c, uint32_t seq, uint32_t end)
 	const bool fin = c->flags & C_FIN_SENT && seq + len == data_end && seq_gt(end, data_end);
 	uint32_t at = c->snd_una - c->snd_head_off;
 	struct rte_mbuf *m = c->snd_head;
+	struct loss *l = c->loss;
 
 	if (len == 0 && !fin)
 		return true;
+	if (c->feat & F_SACK && l && l->retx_m && seq_ge(seq, l->retx_seq)) {
+		m = l->retx_m;
+		at = l->retx_seq;
+	}
 	while (len && seq - at >= m->data_len) {
 		at += m->data_len;
 		m = m->next;
 	}
 	if (!emit(w, c, TCP_ACK | (seq + len == data_end && len ? TCP_PSH : 0) | (fin ? TCP_FIN : 0), seq, m, seq - at, len))
 		return false;
+	if (l) {
+		l->retx_m = m;
+		l->retx_seq = at;
+	}
 	sent_range(w, c, seq, seq + len + fin);
 	return true;
 }

@@ -107,6 +107,8 @@ void
 tcp_snd_accepted(struct conn *c, uint32_t n)
 {
 	free_acked(c, n);
+	if (unlikely(c->loss != NULL))
+		c->loss->retx_m = NULL;
 	c->snd_una += n;
 	c->snd_nxt = c->snd_max = c->snd_una;
 	c->snd_cur = c->snd_head;

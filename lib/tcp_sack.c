@@ -191,6 +191,8 @@ clean_acked(struct worker *w, struct conn *c, struct news *news)
 		if (r->seq == r->end)
 			free_head(w, l);
 	}
+	if (l->retx_m && seq_lt(l->retx_seq, c->snd_una - c->snd_head_off))
+		l->retx_m = NULL; /* it is free by now */
 	if (!l->sacked)
 		l->sacked_segs = 0;
 	if (seq_lt(l->fack, c->snd_una))
