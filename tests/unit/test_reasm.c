@@ -15,14 +15,10 @@ draw(uint32_t n)
 }
 
 static struct sock *
-established(bool sack)
+sack_peer(void)
 {
-	fx_listen();
-	peer.sack = sack;
-	tx(SYN, 0, 0, 0);
-	expect(SYN | ACK, 0, 1, 0);
-	tx(ACK, 1, 1, 0);
-	return sock_accept(&bed.n[0]);
+	peer.sack = true;
+	return fx_established();
 }
 
 static uint32_t
@@ -65,7 +61,7 @@ check_blocks(const struct frame *f, uint32_t q, uint32_t len, bool again)
 static void
 one_stream(uint32_t longest)
 {
-	struct sock *s = established(true);
+	struct sock *s = sack_peer();
 	uint32_t hole = 1;
 
 	CU_ASSERT_PTR_NOT_NULL_FATAL(s);
@@ -127,7 +123,7 @@ test_holes(void)
 	unsigned int n;
 
 	bed.conf.tcp.rcv_buf = 1 << 20;
-	s = established(true);
+	s = sack_peer();
 	CU_ASSERT_PTR_NOT_NULL_FATAL(s);
 	for (n = 0; n < 5000 && !STAT(OFO_DROP); n++) {
 		tx(ACK, 3 + 2 * n, 1, 1);
@@ -147,7 +143,7 @@ test_holes(void)
 static void
 test_no_runs(void)
 {
-	struct sock *s = established(true);
+	struct sock *s = sack_peer();
 	void *first = NULL, *o;
 
 	CU_ASSERT_PTR_NOT_NULL_FATAL(s);
@@ -175,7 +171,7 @@ test_no_runs(void)
 static void
 test_smaller_buffer(void)
 {
-	struct sock *s = established(true);
+	struct sock *s = sack_peer();
 	const uint32_t offered = 65535;
 
 	CU_ASSERT_PTR_NOT_NULL_FATAL(s);
