@@ -367,7 +367,7 @@ tcp_loss_save(struct conn *c)
 }
 
 static void
-enter_recovery(struct worker *w, struct conn *c, const struct news *news)
+enter_recovery(struct worker *w, struct conn *c)
 {
 	struct loss *l = c->loss;
 
@@ -379,7 +379,6 @@ enter_recovery(struct worker *w, struct conn *c, const struct news *news)
 	c->flags |= C_RECOVERY;
 	l->tlp_on = false;
 	STAT_INC(w, SACK_RECOVERY);
-	(void)news;
 }
 
 /* RFC 6937 3, with the slow-start reduction bound only while recovery makes progress. */
@@ -517,7 +516,7 @@ tcp_loss_acked(struct worker *w, struct conn *c, const struct seg *s, const stru
 	if (news.delivered || c->flags & (C_RECOVERY | C_LOSS))
 		wait = detect_loss(w, c);
 	if (l->lost > l->retx && !(c->flags & (C_RECOVERY | C_LOSS)))
-		enter_recovery(w, c, &news);
+		enter_recovery(w, c);
 	if (c->flags & C_RECOVERY)
 		prr(c, &news, l->lost > lost);
 	else if (acked)
@@ -546,7 +545,7 @@ tcp_reorder_fired(struct worker *w, struct conn *c)
 	struct loss *l = c->loss;
 
 	if (l->lost > l->retx && !(c->flags & (C_RECOVERY | C_LOSS)))
-		enter_recovery(w, c, &none);
+		enter_recovery(w, c);
 	if (c->flags & C_RECOVERY)
 		prr(c, &none, true);
 	tcp_mark(c, P_OUTPUT);
