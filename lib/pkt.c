@@ -182,7 +182,7 @@ pkt_gro(const struct tobj *o, struct seg *s, unsigned int n)
 	struct rte_mbuf *m = s->m, *last = rte_pktmbuf_lastseg(m), *next;
 	unsigned int i;
 
-	for (i = 1; i < n && s->flags == TCP_ACK && continues(s, &s[i]) && flow_match(o, &s[i].flow); i++) {
+	for (i = 1; i < n && seg_is_bulk(s) && continues(s, &s[i]) && flow_match(o, &s[i].flow); i++) {
 		next = s[i].m;
 		next->data_off += s[i].data_off;
 		next->data_len -= s[i].data_off;

@@ -56,8 +56,8 @@ struct request {
 };
 _Static_assert(sizeof(struct request) <= 128, "a half-open request is at most 128 bytes");
 
-/** TIME-WAIT record: 64 bytes for IPv4 (addr is cut), 96 for IPv6. kind_data: [0] ts_recent, [1] portset index + 1 or, if passive, ts_off,
- *  [2] window << 16 | feat. */
+/** TIME-WAIT record: 64 bytes for IPv4 (addr is cut), 96 for IPv6. kind_data: [0] ts_recent, [1] portset index + 1 or 0, of a
+ *  passive open ts_off, [2] window << 16 | feat. */
 struct timewait {
 	union {
 		struct tobj o;

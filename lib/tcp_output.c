@@ -660,7 +660,7 @@ tcp_retransmit(struct worker *w, struct conn *c, uint32_t seq, uint32_t end)
 
 	if (len == 0 && !fin)
 		return true;
-	if (c->feat & F_SACK && l && l->retx_m && seq_ge(seq, l->retx_seq)) {
+	if (l && l->retx_m && seq_ge(seq, l->retx_seq)) {
 		m = l->retx_m;
 		at = l->retx_seq;
 	}

@@ -111,10 +111,8 @@ append_chain(struct worker *w, struct conn *c, struct rte_mbuf *m)
 /* --- out of order: c->ofo is the highest run of a ring, its next the lowest ----------------------------------------------- */
 
 static void
-run_free(struct worker *w, struct conn *c, struct rxrun *prev, struct rxrun *r)
+run_unlink(struct worker *w, struct conn *c, struct rxrun *prev, struct rxrun *r)
 {
-	c->ofo_bytes -= r->right - r->left;
-	c->ofo_segs -= r->segs;
 	c->ofo_runs--;
 	if (prev == r)
 		c->ofo = NULL;
@@ -122,6 +120,15 @@ run_free(struct worker *w, struct conn *c, struct rxrun *prev, struct rxrun *r)
 		c->ofo = prev;
 	prev->next = r->next;
 	pool_put(&w->rxruns, r);
+}
+
+/* What r held is gone, or the in-order queue's. */
+static void
+run_free(struct worker *w, struct conn *c, struct rxrun *prev, struct rxrun *r)
+{
+	c->ofo_bytes -= r->right - r->left;
+	c->ofo_segs -= r->segs;
+	run_unlink(w, c, prev, r);
 }
 
 void
@@ -172,17 +179,33 @@ pull_ofo(struct worker *w, struct conn *c)
 	}
 }
 
-/* The last run that starts at seq or before. All of them start later (*below): the highest, whose next is the lowest. */
+/* The last run that starts at seq or before; the highest, whose next is the lowest, when all of them start later. */
 static struct rxrun *
-run_before(const struct conn *c, uint32_t seq, bool *below)
+run_before(const struct conn *c, uint32_t seq)
 {
 	struct rxrun *r = c->ofo;
 
-	*below = r && seq_lt(seq, r->next->left);
-	if (!r || *below || seq_ge(seq, r->left))
+	if (!r || seq_ge(seq, r->left) || seq_lt(seq, r->next->left))
 		return r;
 	for (r = r->next; seq_le(r->next->left, seq); r = r->next)
 		;
+	return r;
+}
+
+/* An empty run behind prev in the ring. */
+static struct rxrun *
+run_new(struct worker *w, struct conn *c, struct rxrun *prev, uint32_t seq)
+{
+	struct rxrun *r = c->ofo_runs < HOLES_MAX ? pool_get(&w->rxruns) : NULL;
+
+	if (unlikely(!r))
+		return NULL;
+	*r = (struct rxrun){.next = prev ? prev->next : r, .left = seq, .right = seq};
+	if (prev)
+		prev->next = r;
+	if (!prev || seq_gt(seq, c->ofo->left))
+		c->ofo = r;
+	c->ofo_runs++;
 	return r;
 }
 
@@ -204,10 +227,7 @@ run_join(struct worker *w, struct conn *c, struct rxrun *r)
 		r->tail = n->tail;
 		r->right = n->right;
 		r->segs += n->segs;
-		/* what it held is r's now */
-		c->ofo_bytes += n->right - n->left;
-		c->ofo_segs += n->segs;
-		run_free(w, c, r, n);
+		run_unlink(w, c, r, n);
 	}
 }
 
@@ -264,22 +284,14 @@ static int
 insert_text(struct worker *w, struct conn *c, struct seg *s)
 {
 	uint32_t seq = s->seq, len = s->len, off = s->data_off;
-	bool below;
-	struct rxrun *r = run_before(c, seq, &below), *n;
+	struct rxrun *r = run_before(c, seq);
 
-	if (!r || below || seq_lt(r->right, seq)) {
-		n = c->ofo_runs < HOLES_MAX ? pool_get(&w->rxruns) : NULL;
-		if (unlikely(!n)) {
+	if (!r || seq_lt(seq, r->left) || seq_lt(r->right, seq)) {
+		r = run_new(w, c, r, seq);
+		if (unlikely(!r)) {
 			STAT_INC(w, OFO_DROP);
 			return STAT_DROP_RX_NOBUF;
 		}
-		*n = (struct rxrun){.next = r ? r->next : n, .left = seq, .right = seq};
-		if (r)
-			r->next = n;
-		if (r == c->ofo && !below)
-			c->ofo = n;
-		c->ofo_runs++;
-		r = n;
 	} else if (seq_ge(r->right, seq + len)) { /* nothing new */
 		r->stamp = c->ofo_stamp;
 		return SEG_DONE;

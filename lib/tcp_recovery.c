@@ -78,6 +78,8 @@ free_acked(struct conn *c, uint32_t n)
 		struct rte_mbuf *m = c->snd_head;
 
 		c->snd_head_off -= m->data_len;
+		if (unlikely(c->loss && c->loss->retx_m == m))
+			c->loss->retx_m = NULL;
 		if (likely(m == c->snd_tail)) { /* has no next: its second cache line is left alone */
 			c->snd_head = c->snd_tail = NULL;
 			c->flags &= ~C_TAIL_OWN;
@@ -107,8 +109,6 @@ void
 tcp_snd_accepted(struct conn *c, uint32_t n)
 {
 	free_acked(c, n);
-	if (unlikely(c->loss != NULL))
-		c->loss->retx_m = NULL;
 	c->snd_una += n;
 	c->snd_nxt = c->snd_max = c->snd_una;
 	c->snd_cur = c->snd_head;

@@ -46,6 +46,13 @@ tcp_loss(struct conn *c)
 }
 
 static void
+run_put(struct worker *w, struct loss *l, struct txrun *r)
+{
+	l->n_runs--;
+	pool_put(&w->runs, r);
+}
+
+static void
 free_head(struct worker *w, struct loss *l)
 {
 	struct txrun *r = l->head;
@@ -53,8 +60,7 @@ free_head(struct worker *w, struct loss *l)
 	l->head = r->next;
 	if (!l->head)
 		l->tail = NULL;
-	l->n_runs--;
-	pool_put(&w->runs, r);
+	run_put(w, l, r);
 }
 
 void
@@ -191,8 +197,6 @@ clean_acked(struct worker *w, struct conn *c, struct news *news)
 		if (r->seq == r->end)
 			free_head(w, l);
 	}
-	if (l->retx_m && seq_lt(l->retx_seq, c->snd_una - c->snd_head_off))
-		l->retx_m = NULL; /* it is free by now */
 	if (!l->sacked)
 		l->sacked_segs = 0;
 	if (seq_lt(l->fack, c->snd_una))
@@ -211,8 +215,7 @@ join_sacked(struct worker *w, struct loss *l, struct txrun *r)
 		r->next = n->next;
 		if (l->tail == n)
 			l->tail = r;
-		l->n_runs--;
-		pool_put(&w->runs, n);
+		run_put(w, l, n);
 	}
 }
 

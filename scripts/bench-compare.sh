@@ -22,7 +22,7 @@ ninja -C "$BUILD" bench-tools >"$LIB_TMP/ninja.log" || { tail -20 "$LIB_TMP/ninj
 instructions() { # CONNECTIONS PACKETS server|client
 	timeout 200 valgrind --tool=callgrind --callgrind-out-file="$LIB_TMP/callgrind" --collect-atstart=no \
 		--toggle-collect="$3_turn" "$BUILD/tests/bench/insn" --no-huge --no-shconf -m 128 --no-pci --no-telemetry \
-		--log-level=lib.eal:error -l "$(taskset -cp $$ | sed 's/.*: //; s/[-,].*//')" -- "$1" "$2" >"$LIB_TMP/run" 2>&1 ||
+		--log-level=lib.eal:error -l "$(allowed_cpus | sed -n 1p)" -- "$1" "$2" >"$LIB_TMP/run" 2>&1 ||
 		{ tail -20 "$LIB_TMP/run" >&2; die "the run failed"; }
 	awk '/Collected/ { print $4 }' "$LIB_TMP/run"
 }

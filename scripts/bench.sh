@@ -14,7 +14,7 @@ one_run() {
 	shift
 	[ -x build/app/tern ] || die "build/app/tern is missing: meson setup build --buildtype=release -Db_lto=true && ninja -C build"
 	[ "$(nproc)" -ge 2 ] || die "two cores are needed, one for each end"
-	mapfile -t cpus < <(taskset -cp $$ | sed 's/.*: //' | tr , '\n' | awk -F- '{ for (i = $1; i <= ($2 ? $2 : $1); i++) print i }')
+	mapfile -t cpus < <(allowed_cpus)
 
 	# 1 GB of huge pages holds the packet buffers of both ends
 	mem=(--no-huge --no-shconf -m 1024)

@@ -118,3 +118,6 @@ tcp_lines() { grep -E "^IP6? [0-9a-f.:]+\.$2 > |^IP6? [0-9a-f.:]+ > [0-9a-f.:]+\
 
 # huge_free: free 2 MB huge pages.
 huge_free() { awk '/^HugePages_Free/ { n = $2 } END { print n + 0 }' /proc/meminfo; }
+
+# allowed_cpus: the numbers of the CPUs that this shell may use, a line each.
+allowed_cpus() { taskset -cp $$ | sed 's/.*: //' | tr , '\n' | awk -F- '{ for (i = $1; i <= ($2 ? $2 : $1); i++) print i }'; }

@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.."
 lib_init
 
 DIR=${1:-build-pgo}
-mapfile -t cpus < <(taskset -cp $$ | sed 's/.*: //' | tr , '\n' | awk -F- '{ for (i = $1; i <= ($2 ? $2 : $1); i++) print i }')
+mapfile -t cpus < <(allowed_cpus)
 [ "${#cpus[@]}" -ge 2 ] || die "two cores are needed, one for each end"
 
 compile() {
