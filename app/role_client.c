@@ -407,6 +407,13 @@ static const struct tern_ops conn_ops = {
 
 /* --- opening ------------------------------------------------------------------------------------------------- */
 
+static void
+next_port(struct client *cl)
+{
+	if (++cl->next_port >= cl->s->o->connect_ports)
+		cl->next_port = 0;
+}
+
 /* @return false when no more can be opened for now. */
 static bool
 open_one(struct client *cl, uint64_t now_us)
@@ -426,13 +433,13 @@ open_one(struct client *cl, uint64_t now_us)
 	rc = tern_connect(cl->w, NULL, &to, &conn_ops, cc, &c);
 	if (rc == -EADDRNOTAVAIL || rc == -ENOMEM) {
 		slab_put(&cl->slab, it);
-		cl->next_port = (cl->next_port + 1) % cl->s->o->connect_ports;
+		next_port(cl);
 		cl->n[N_WAITED]++;
 		cl->pause_us = now_us + PAUSE_US;
 		return false;
 	}
 	cl->n[N_OPENED]++;
-	cl->next_port = (cl->next_port + 1) % cl->s->o->connect_ports;
+	next_port(cl);
 	if (rc) {
 		if (!cl->n[N_OTHER])
 			complain("connect: %s%s", strerror(-rc),

@@ -11,6 +11,8 @@
 #include "steer.h"
 #include "tcp.h"
 
+#define CONNECT_AHEAD 4 /* connects between asking for a bucket's line and looking at it */
+
 struct portset {
 	struct portset *hnext;
 	union flow_addr addr;
@@ -50,7 +52,9 @@ same_addr(const struct portset *p, const struct flow *f)
 {
 	if (p->rport != f->rport || p->af != f->af)
 		return false;
-	return memcmp(&p->addr, &f->addr, f->af == 4 ? 8 : 32) == 0;
+	if (f->af == 4)
+		return p->addr.laddr4 == f->addr.laddr4 && p->addr.raddr4 == f->addr.raddr4;
+	return memcmp(&p->addr, &f->addr, 32) == 0;
 }
 
 static void
@@ -58,6 +62,8 @@ drop_set(struct worker *w, struct portset *p)
 {
 	struct portset **pp = &w->portset_hash[p->bucket];
 
+	if (w->portset_last == p)
+		w->portset_last = NULL;
 	while (*pp != p)
 		pp = &(*pp)->hnext;
 	*pp = p->hnext;
@@ -80,14 +86,16 @@ static struct portset *
 find_set(struct worker *w, const struct flow *f)
 {
 	struct flow key = *f;
-	struct portset *p;
+	struct portset *p = w->portset_last;
 	uint32_t b;
 
+	if (likely(p && same_addr(p, f)))
+		return p;
 	key.lport = 0;
 	b = table_hash(&w->table, &key) & (n_buckets(w) - 1);
 	for (p = w->portset_hash[b]; p; p = p->hnext)
 		if (same_addr(p, f))
-			return p;
+			return w->portset_last = p;
 	p = pool_get(&w->portset_pool); /* its map is clear: fresh memory, or every port was released */
 	if (!p)
 		return NULL;
@@ -98,7 +106,7 @@ find_set(struct worker *w, const struct flow *f)
 	p->cursor = w->conf.tcp.port_min + worker_rand(w) % (w->conf.tcp.port_max - w->conf.tcp.port_min + 1u);
 	p->hnext = w->portset_hash[b];
 	w->portset_hash[b] = p;
-	return p;
+	return w->portset_last = p;
 }
 
 static bool
@@ -130,9 +138,9 @@ next_port(struct worker *w, struct portset *p, struct flow *f)
 	return -EADDRNOTAVAIL;
 }
 
-/* The next free port that no table object has. */
+/* The next free port that no table object has. *hash: its flow's. */
 static int
-choose_port(struct worker *w, struct portset *p, struct flow *f)
+choose_port(struct worker *w, struct portset *p, struct flow *f, uint32_t *hash)
 {
 	unsigned int tries;
 	struct flow next;
@@ -144,11 +152,12 @@ choose_port(struct worker *w, struct portset *p, struct flow *f)
 		if (port < 0)
 			break;
 		p->cursor = port == w->conf.tcp.port_max ? w->conf.tcp.port_min : port + 1;
-		if (table_lookup(&w->table, f, table_hash(&w->table, f)))
+		*hash = table_hash(&w->table, f);
+		if (table_lookup(&w->table, f, *hash))
 			continue;
-		/* The table is large and the bucket of a new tuple far away: fetch what the next connect will look at. */
+		/* The table is large and the bucket of a new tuple far away: fetch what a later connect will look at. */
 		next = *f;
-		next.lport = rte_cpu_to_be_16(p->cursor);
+		next.lport = rte_cpu_to_be_16(port + CONNECT_AHEAD);
 		table_prefetch_bucket(&w->table, table_hash(&w->table, &next));
 		return port;
 	}
@@ -156,24 +165,25 @@ choose_port(struct worker *w, struct portset *p, struct flow *f)
 }
 
 static int
-claim_port(struct worker *w, const struct portset *p, const struct flow *f)
+claim_port(struct worker *w, const struct portset *p, const struct flow *f, uint32_t *hash)
 {
 	const uint16_t port = rte_be_to_cpu_16(f->lport);
 
-	if (p->map[port >> 6] >> (port & 63) & 1 || table_lookup(&w->table, f, table_hash(&w->table, f)))
+	*hash = table_hash(&w->table, f);
+	if (p->map[port >> 6] >> (port & 63) & 1 || table_lookup(&w->table, f, *hash))
 		return -EADDRINUSE;
 	return port;
 }
 
 int
-portset_take(struct worker *w, struct flow *f, uint32_t *idx)
+portset_take(struct worker *w, struct flow *f, uint32_t *idx, uint32_t *hash)
 {
 	struct portset *p = find_set(w, f);
 	int port;
 
 	if (!p)
 		return -EADDRNOTAVAIL;
-	port = f->lport ? claim_port(w, p, f) : choose_port(w, p, f);
+	port = f->lport ? claim_port(w, p, f, hash) : choose_port(w, p, f, hash);
 	if (port < 0) {
 		if (p->used == 0)
 			drop_set(w, p);

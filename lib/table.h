@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdbool.h>
 #include <string.h>
+#include <rte_byteorder.h>
 #include <rte_common.h>
 #include <rte_prefetch.h>
 #include "wheel.h"
@@ -68,6 +69,9 @@ struct table {
 /** Room for `max` objects at a mean load of about half. key: 32 random bytes. @return 0 or -ENOMEM. */
 int table_init(struct table *t, uint32_t max, const uint8_t key[32], int node);
 void table_fini(struct table *t);
+
+#define TABLE_GROUP 32u /* buckets, 2 KB: half a small page */
+
 static inline uint64_t
 table_mum(uint64_t a, uint64_t b)
 {
@@ -76,11 +80,17 @@ table_mum(uint64_t a, uint64_t b)
 	return (uint64_t)p ^ (uint64_t)(p >> 64);
 }
 
-/** Keyed hash of a four-tuple (folded multiply; not linear, unlike CRC or Toeplitz, so collisions can't be built). */
+/**
+ * Keyed hash of a four-tuple (folded multiply; not linear, unlike CRC or Toeplitz, so collisions can't be built). But for its
+ * last bits the higher, so usually ephemeral, port is hashed with the rest; those choose one of 32 buckets side by side:
+ * connections that are opened one after the other share pages, and no two of such a group a bucket.
+ */
 static inline uint32_t
 table_hash(const struct table *t, const struct flow *f)
 {
-	const uint64_t ports = (uint64_t)f->lport << 16 | f->rport;
+	const uint32_t l = rte_be_to_cpu_16(f->lport), r = rte_be_to_cpu_16(f->rport);
+	const uint32_t last = (l > r ? l : r) & (TABLE_GROUP - 1);
+	const uint64_t ports = (l << 16 | r) ^ (l > r ? last << 16 : last);
 	uint64_t a[4], h;
 
 	if (f->af == 4) {
@@ -91,7 +101,7 @@ table_hash(const struct table *t, const struct flow *f)
 		h = table_mum(a[2] ^ h, a[3] ^ t->key[2]);
 		h = table_mum(ports ^ h, t->key[3]);
 	}
-	return (uint32_t)(table_mum(h, t->key[2]) >> 16);
+	return (uint32_t)(table_mum(h, t->key[2]) >> 16) ^ last;
 }
 
 struct bucket {

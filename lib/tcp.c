@@ -331,7 +331,7 @@ bad_destination(const struct worker *w, const struct tern_endpoint *r)
 
 static int
 choose_local(struct worker *w, const struct tern_endpoint *local, const struct tern_endpoint *remote, uint8_t ifidx,
-	     struct flow *f, uint32_t *portset)
+	     struct flow *f, uint32_t *portset, uint32_t *hash)
 {
 	const struct iface *ifc = &w->ifs[ifidx];
 	const uint32_t count = f->af == 4 ? ifc->count4 : ifc->count6;
@@ -345,7 +345,7 @@ choose_local(struct worker *w, const struct tern_endpoint *local, const struct t
 			return -EADDRNOTAVAIL;
 		memcpy(f->af == 4 ? (void *)&f->addr.laddr4 : f->addr.laddr6, local->addr, f->af == 4 ? 4 : 16);
 		f->lport = lport;
-		return portset_take(w, f, portset);
+		return portset_take(w, f, portset, hash);
 	}
 	if (f->af == 4 ? !ifc->laddr4 : !ifc->has6)
 		return -EADDRNOTAVAIL;
@@ -362,7 +362,7 @@ choose_local(struct worker *w, const struct tern_endpoint *local, const struct t
 		link_local_addr(ifc, f->af, first + i < count ? first + i : first + i - count, a);
 		memcpy(f->af == 4 ? (void *)&f->addr.laddr4 : f->addr.laddr6, a, f->af == 4 ? 4 : 16);
 		f->lport = lport;
-		rc = portset_take(w, f, portset);
+		rc = portset_take(w, f, portset, hash);
 	}
 	return rc;
 }
@@ -389,14 +389,13 @@ tern_connect(struct tern_worker *tw, const struct tern_endpoint *local, const st
 	rc = link_path(w, f.af, remote->addr, NULL, &ifidx, &neigh);
 	if (rc)
 		return rc == -ENOBUFS ? -ENOMEM : rc;
-	rc = choose_local(w, local, remote, ifidx, &f, &portset);
+	rc = choose_local(w, local, remote, ifidx, &f, &portset, &hash);
 	if (rc) {
 		link_neigh_put(w, neigh);
 		if (rc == -EADDRNOTAVAIL)
 			STAT_INC(w, PORTS_EXHAUSTED);
 		return rc;
 	}
-	hash = table_hash(&w->table, &f);
 	tcp_isn(w, &f, &iss, &ts_off);
 	c = tcp_conn_new(w, &f, hash, ifidx, iss, ts_off);
 	c->portset = portset + 1;

@@ -428,8 +428,8 @@ bool tcp_pmtu_timer(struct conn *c);
 int tcp_soft_error(const struct conn *c);
 
 /* portset.c: local ports of one (local address, peer address, peer port) */
-/** Choose and reserve a port for f (lport 0) or reserve f->lport. Sets f->lport. @return 0, -EADDRNOTAVAIL, -EADDRINUSE. */
-int portset_take(struct worker *w, struct flow *f, uint32_t *idx);
+/** Choose and reserve a port for f (lport 0) or reserve f->lport. Sets f->lport and the flow's table hash. @return 0, -EADDRNOTAVAIL, -EADDRINUSE. */
+int portset_take(struct worker *w, struct flow *f, uint32_t *idx, uint32_t *hash);
 int portset_init(struct worker *w);
 void portset_fini(struct worker *w);
 void portset_release(struct worker *w, uint32_t idx, uint16_t lport);
