@@ -123,7 +123,8 @@ bench_setup(struct stack st[2], struct options o[2], const struct options *given
 	if (rc)
 		return rc;
 	n_mbufs = 2 * n * (given->conf.n_mbufs ? given->conf.n_mbufs : MBUFS);
-	pool = rte_pktmbuf_pool_create("bench", n_mbufs, MBUF_CACHE, 0, room(given), rte_socket_id());
+	/* last in, first out: the buffers in use stay few, and so do their pages */
+	pool = rte_pktmbuf_pool_create_by_ops("bench", n_mbufs, MBUF_CACHE, 0, room(given), rte_socket_id(), "lf_stack");
 	if (!pool)
 		return complain("no room for %u packet buffers: give EAL more memory or lower --mbufs", n_mbufs);
 	client = role_client;

@@ -2,9 +2,10 @@
 /*
  * Buckets of one cache line: seven tagged pointers and the number of a spare bucket that continues the line, 0 for none. The tag
  * is the upper 16 bits of the hash, kept in the bits of a pointer that user space leaves free (47-bit addresses), so a
- * look-up that misses touches one line and no object. Its lowest bit is always set: a free slot matches no tag. There are as many buckets that the mean load is at most 4 of 7 at the
- * limit, and one spare for every eight and eight more: with a keyed hash a full line is rare (Poisson, about 5%) and cannot be
- * provoked, but in a small table their number varies (with 16 buckets and 3 spares, 4 of 20000 fillings to the limit failed).
+ * look-up that misses touches one line and no object. Its lowest bit is always set: a free slot matches no tag. There are as many
+ * buckets that the mean load is at most 4 of 7 at the limit, and one spare for every eight and SPARE_MORE more: with a keyed hash
+ * a full line is rare (Poisson, about 5%) and cannot be provoked, but in a small table their number varies, by 32 at a time as
+ * neighbouring ports fill a group of buckets alike (20,000 fillings to the limit, 1,024 to 8,192 buckets: up to 56 more than an eighth).
  * No spare left: -ENOSPC, which the caller counts. Removal moves nothing and leaves no tombstone; an empty spare goes back.
  */
 #include <errno.h>
@@ -15,6 +16,7 @@
 #include "pool.h"
 #include "table.h"
 
+#define SPARE_MORE 256u
 #define SLOTS 7
 #define TAG_SHIFT 48
 #define PTR_MASK ((1ull << TAG_SHIFT) - 1)
@@ -26,7 +28,7 @@ table_init(struct table *t, uint32_t max, const uint8_t key[32], int node)
 	uint32_t i;
 
 	memset(t, 0, sizeof(*t));
-	t->n_spare = n / 8 + 8;
+	t->n_spare = n / 8 + SPARE_MORE;
 	t->bytes = ((size_t)n + t->n_spare) * sizeof(struct bucket);
 	t->buckets = node_alloc(t->bytes, node);
 	if (!t->buckets)

@@ -13,6 +13,7 @@
 #include "tcp_loss.h"
 
 #define LOCAL_RUN 64u /* connects from one local address before the next: a word of the port set's map */
+#define STUCK_MAX 32u /* connections in a row that found no room or no mbuf: the others won't either */
 #define PEND_ROUNDS 8 /* a callback may mark other connections: bound what one poll chases */
 
 /* Never fails: a connection has at most one, and there is one for each. */
@@ -269,11 +270,11 @@ visit(struct worker *w, struct conn *c)
 bool
 tcp_run_pending(struct worker *w)
 {
-	unsigned int round;
+	unsigned int round, stuck = 0;
 	bool any = false, full = false;
 
 	for (round = 0; round < PEND_ROUNDS && w->pend_head && !full; round++) {
-		struct conn *c = w->pend_head, *next;
+		struct conn *c = w->pend_head, *next, **last = w->pend_tail;
 
 		w->pend_head = NULL;
 		w->pend_tail = &w->pend_head;
@@ -289,8 +290,14 @@ tcp_run_pending(struct worker *w)
 				continue;
 			c->pend &= ~P_QUEUED;
 			full |= v == VISIT_RETRY;
+			stuck = v == VISIT_RETRY ? stuck + 1 : 0;
 			if (v == VISIT_RETRY || c->pend)
 				tcp_mark(c, 0);
+			if (unlikely(stuck == STUCK_MAX) && next) { /* those not asked come first next time */
+				*last = w->pend_head;
+				w->pend_head = next;
+				break;
+			}
 		}
 	}
 	return any;
@@ -451,6 +458,7 @@ snd_append(struct conn *c, struct rte_mbuf *m, struct rte_mbuf *last, uint32_t l
 {
 	const uint32_t end = snd_end(c);
 
+	c->flags &= ~C_SND_SMALL;
 	if (c->snd_tail)
 		c->snd_tail->next = m;
 	else
@@ -476,10 +484,11 @@ send_copy(struct conn *c, const void *buf, size_t len)
 	while (done < len && space) {
 		struct rte_mbuf *m = c->snd_tail;
 		uint32_t n = RTE_MIN(len - done, space);
-		bool fresh = !m || !(c->flags & C_TAIL_OWN) || rte_pktmbuf_tailroom(m) == 0;
+		bool fresh = !m || !(c->flags & C_TAIL_OWN) || rte_pktmbuf_tailroom(m) == 0, small = false;
 
 		if (fresh) {
 			m = n <= SMALL_ROOM && !c->snd_head ? worker_small_mbuf(c->w) : NULL;
+			small = m != NULL;
 			if (!m && (likely(!c->w->mbufs_short) || (!c->snd_head && !c->w->mbufs_out)))
 				m = worker_mbuf(c->w);
 			if (unlikely(!m)) {
@@ -492,7 +501,7 @@ send_copy(struct conn *c, const void *buf, size_t len)
 		m->data_len += n;
 		if (fresh) {
 			snd_append(c, m, m, n);
-			c->flags |= C_TAIL_OWN;
+			c->flags |= small ? C_TAIL_OWN | C_SND_SMALL : C_TAIL_OWN;
 		} else {
 			c->snd_queued += n;
 			if (!c->snd_cur) { /* all sent before: the new bytes are at the end of the tail */

@@ -17,6 +17,7 @@
 #define TSO_MAX 64000u /* bytes: an IP datagram holds 65,535 with its headers */
 #define TSO_SEGS 32u   /* mbufs of data: what devices take in a packet they cut, 35 and more */
 #define IP_DF 0x4000
+#define PLAIN_HDR (sizeof(struct rte_ipv4_hdr) + sizeof(struct rte_tcp_hdr) + TCP_OPT_TS_LEN)
 #define CORK_US 200000u /* how long a cork holds, as Linux's tcp(7) promises */
 
 /* Whose segment: addresses and ports, local first. */
@@ -297,9 +298,26 @@ put_urgent(struct conn *c, const struct iface *ifc, uint8_t *p, uint32_t seq)
 	memcpy(p + 16, &cksum, 2);
 }
 
-/* One segment of c: control, or len bytes from src + off. @return false: no room or no mbuf. */
-static bool
-emit(struct worker *w, struct conn *c, uint8_t flags, uint32_t seq, struct rte_mbuf *src, uint32_t off, uint32_t len)
+/* A frame without its Ethernet header to c's neighbour; there is room. */
+static inline void
+to_neighbour(struct worker *w, const struct conn *c, struct rte_mbuf *m)
+{
+	struct iface *ifc = &w->ifs[c->ifidx];
+	const struct neigh *n = &w->neighs[c->neigh];
+
+	if (unlikely(c->neigh == NEIGH_NONE || n->state != NEIGH_REACHABLE || w->trace_pkt)) {
+		link_output(w, c->ifidx, c->neigh, m);
+		return;
+	}
+	m->data_off -= sizeof(n->l2);
+	m->data_len = m->pkt_len = m->data_len + sizeof(n->l2);
+	memcpy(rte_pktmbuf_mtod(m, void *), &n->l2, sizeof(n->l2));
+	ifc->tx[ifc->n_tx++] = m;
+}
+
+/* Any segment, whatever it has to say. */
+static __rte_noinline bool
+emit_any(struct worker *w, struct conn *c, uint8_t flags, uint32_t seq, struct rte_mbuf *src, uint32_t off, uint32_t len)
 {
 	const struct ends e = {&c->addr, &c->lport, c->af};
 	struct tcp_reply h = {.seq = seq, .flags = flags, .ttl = c->ttl, .tos = c->tos};
@@ -370,6 +388,43 @@ emit(struct worker *w, struct conn *c, uint8_t flags, uint32_t seq, struct rte_m
 	if (flags & TCP_ACK)
 		sent_ack(c);
 	link_output(w, c->ifidx, c->neigh, m);
+	return true;
+}
+
+/*
+ * One segment of c: control, or len bytes from src + off. @return false: no room or no mbuf. Nearly every one is IPv4, has
+ * timestamps and no other option, and data in one piece if any: what is constant then is known to the compiler.
+ */
+static bool
+emit(struct worker *w, struct conn *c, uint8_t flags, uint32_t seq, struct rte_mbuf *src, uint32_t off, uint32_t len)
+{
+	const struct iface *ifc = &w->ifs[c->ifidx];
+	const struct ends e = {&c->addr, &c->lport, 4};
+	struct tcp_reply h;
+	uint64_t sum = 0;
+	struct rte_mbuf *m;
+	uint8_t *p;
+
+	if (unlikely(c->af != 4 || !(c->feat & F_TS) || flags & TCP_SYN || c->flags & (C_SACK | C_ECN | C_SND_URG) ||
+		     ifc->tx_tcp_cksum || !link_tx_room(ifc, 1) || len > COPY_MAX || len > c->mss ||
+		     (len && src->data_len - off < len)))
+		return emit_any(w, c, flags, seq, src, off, len);
+	m = worker_mbuf(w);
+	if (unlikely(!m)) {
+		STAT_INC(w, MBUF_EMPTY);
+		return false;
+	}
+	h = (struct tcp_reply){.seq = seq, .ack = c->rcv_nxt, .flags = flags, .ttl = c->ttl, .tos = c->tos, .ts = true,
+			       .optlen = TCP_OPT_TS_LEN, .tsval = w->now_ms + c->ts_off, .tsecr = c->ts_recent,
+			       .wnd = advertise(c)};
+	p = rte_pktmbuf_mtod(m, uint8_t *);
+	m->data_len = m->pkt_len = PLAIN_HDR + len;
+	if (len)
+		sum = cksum_copy(p + PLAIN_HDR, rte_pktmbuf_mtod_offset(src, const uint8_t *, off), len);
+	put_headers(ifc, m, p, e, &h, len, sum);
+	count_out(w, flags);
+	sent_ack(c);
+	to_neighbour(w, c, m);
 	return true;
 }
 
@@ -575,6 +630,14 @@ tcp_output(struct worker *w, struct conn *c)
 	}
 	if (c->state == TERN_CLOSED)
 		return true;
+	/* Nothing in flight and no more than a segment to send, as is usual for requests and answers: no window holds it back. */
+	if (likely(c->snd_una == c->snd_max && !c->loss && !(c->flags & (C_SACK | C_CORK | C_MORE | C_FIN_SENT)) &&
+		   c->snd_queued <= RTE_MIN(c->snd_wnd, (uint32_t)c->mss) && c->mss <= c->cwnd)) {
+		c->flags &= ~C_LIMITED;
+		if (c->snd_queued || c->flags & C_FIN_QUEUED)
+			return send_new(w, c, c->snd_queued, c->snd_queued, c->flags & C_FIN_QUEUED);
+		return !(c->pend & P_ACK) || emit(w, c, TCP_ACK, c->snd_max, NULL, 0, 0);
+	}
 	/* SACK blocks have no room beside full segments of data: they go ahead. */
 	if (unlikely(c->flags & C_SACK) && c->pend & P_ACK && !emit(w, c, TCP_ACK, c->snd_max, NULL, 0, 0))
 		return false;

@@ -72,6 +72,16 @@ sample_rtt(struct worker *w, struct conn *c, const struct seg *s, const struct t
 static void
 free_acked(struct conn *c, uint32_t n)
 {
+	struct rte_mempool_cache *cache = c->w->small_cache;
+
+	/* All of a request or an answer: its mbuf goes home unread, nobody else has had it. */
+	if (likely(c->flags & C_SND_SMALL && n == c->snd_queued && !c->loss && cache && cache->len < cache->flushthresh)) {
+		cache->objs[cache->len++] = c->snd_head;
+		c->snd_head = c->snd_tail = NULL;
+		c->snd_queued = c->snd_head_off = 0;
+		c->flags &= ~(C_TAIL_OWN | C_SND_SMALL);
+		return;
+	}
 	c->snd_queued -= n;
 	c->snd_head_off += n;
 	while (c->snd_head && c->snd_head_off >= c->snd_head->data_len) {
@@ -82,7 +92,7 @@ free_acked(struct conn *c, uint32_t n)
 			c->loss->retx_m = NULL;
 		if (likely(m == c->snd_tail)) { /* has no next: its second cache line is left alone */
 			c->snd_head = c->snd_tail = NULL;
-			c->flags &= ~C_TAIL_OWN;
+			c->flags &= ~(C_TAIL_OWN | C_SND_SMALL);
 		} else {
 			c->snd_head = m->next;
 			m->next = NULL;

@@ -99,6 +99,36 @@ test_mbufs_send(void)
 	CHECK_EQ(tern_send_queued(s->c), 0);
 }
 
+/* Without mbufs a pass does not ask each of many connections in vain; all of them send when there are some again. */
+static void
+test_mbufs_many(void)
+{
+	enum { MANY = 60, ASKED = 32 };
+	struct sock *s[MANY];
+	uint64_t before;
+
+	for (unsigned int i = 0; i < MANY; i++) {
+		peer_new(1000 + i);
+		s[i] = fx_established();
+	}
+	for (unsigned int i = 0; i < MANY; i++)
+		CHECK_EQ(sock_send(s[i], 100), 100);
+	starve(0);
+	before = STAT(MBUF_EMPTY);
+	worker_run(W);
+	CHECK_EQ(STAT(MBUF_EMPTY) - before, ASKED);
+	worker_run(W); /* others are asked first now */
+	CHECK_EQ(STAT(MBUF_EMPTY) - before, 2 * ASKED);
+	run();
+	expect_silence();
+	feed();
+	for (unsigned int n = 0; n < MANY; n++) {
+		run();
+		CHECK_EQ(rx()->len, 100);
+	}
+	expect_silence();
+}
+
 /* The last part of the mbufs is not for data: what it is acknowledged with must find one. */
 static void
 test_mbufs_reserve(void)
@@ -357,6 +387,7 @@ main(int argc, char **argv)
 	static CU_TestInfo tests[] = {
 		{"connections", test_conns},
 		{"requests", test_requests},
+		{"mbufs: many", test_mbufs_many},
 		{"mbufs: send", test_mbufs_send},
 		{"mbufs: reserve", test_mbufs_reserve},
 		{"mbufs: scarce", test_mbufs_scarce},
