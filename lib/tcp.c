@@ -263,6 +263,8 @@ visit(struct worker *w, struct conn *c)
 			return VISIT_RETRY;
 		c->pend &= ~(P_OUTPUT | P_ACK | P_PUSH);
 		tcp_timer_sync(w, c);
+	} else if (c->delack_at) {
+		tcp_timer_sync(w, c);
 	}
 	return VISIT_DONE;
 }

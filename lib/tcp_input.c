@@ -454,12 +454,12 @@ syn_sent(struct worker *w, struct conn *c, struct seg *s)
 static int
 conn_input(struct worker *w, struct conn *c, struct seg *s)
 {
-	struct tcp_opts o = {0};
+	struct tcp_opts o;
 	int rc;
 
 	if (c->state == TERN_SYN_SENT)
 		return syn_sent(w, c, s);
-	if (s->optlen)
+	if (unlikely(!tcp_opt_usual(s->opt, s->optlen, &o)))
 		tcp_opt_parse(s->opt, s->optlen, false, &o);
 	if (c->feat & F_TS) {
 		rc = check_timestamp(w, c, s, &o);

@@ -11,7 +11,6 @@
 enum { OPT_END, OPT_NOP, OPT_MSS, OPT_WS, OPT_SACK_OK, OPT_SACK, OPT_TS = 8 };
 
 #define WS_MAX 14                       /* RFC 7323 2.3 */
-#define NOP_NOP_TS RTE_BE32(TCP_NOP_NOP_TS)
 
 static inline uint32_t
 get32(const uint8_t *p)
@@ -102,20 +101,10 @@ void
 tcp_opt_parse(const uint8_t *opt, unsigned int optlen, bool syn, struct tcp_opts *o)
 {
 	unsigned int i = 0;
-	uint32_t first;
 
-	memset(o, 0, offsetof(struct tcp_opts, sack));
-	if (optlen == 0)
+	if (likely(tcp_opt_usual(opt, optlen, o)))
 		return;
-	if (likely(optlen == 12)) {
-		memcpy(&first, opt, 4);
-		if (likely(first == NOP_NOP_TS)) {
-			o->has_ts = true;
-			o->tsval = get32(opt + 4);
-			o->tsecr = get32(opt + 8);
-			return;
-		}
-	}
+	memset(o, 0, offsetof(struct tcp_opts, sack));
 	if (optlen == 20 && syn && parse_usual_syn(opt, o))
 		return;
 	while (i < optlen && opt[i] != OPT_END) {

@@ -337,11 +337,11 @@ tcp_quickack(struct conn *c)
 		c->quickack--;
 }
 
+/* The visit that delivers the data moves the timer, unless the application's answer carries the ACK. */
 static void
-delay_ack(struct worker *w, struct conn *c)
+delay_ack(const struct worker *w, struct conn *c)
 {
 	c->delack_at = w->now_us + w->conf.tcp.delack_ms * 1000;
-	tcp_timer_sync(w, c);
 }
 
 /* RFC 5681 4.2, RFC 9293 3.8.6.3: at least every second segment, whatever its size, never later than delack_ms. */

@@ -27,6 +27,9 @@ tcp_timer_sync(struct worker *w, struct conn *c)
 		at = c->keep_at;
 	if (at == UINT64_MAX)
 		return;
+	/* The first segment after the handshake has a shorter timeout than the SYN: the node need not move for it. */
+	if (c->state == TERN_SYN_SENT)
+		at = RTE_MIN(at, w->now_us + w->conf.tcp.rto_min_ms * 1000);
 	tick = us_to_tick(at);
 	if (!wheel_armed(&c->timer) || (int32_t)((uint32_t)tick - c->timer.expiry) < 0)
 		wheel_arm(&w->wheel, &c->timer, tick);
