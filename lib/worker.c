@@ -19,6 +19,8 @@
 #include "trace.h"
 
 #define AHEAD 6u /* frames fetched ahead: 4 lines each, as many as a core has line fill buffers */
+#define BUCKET_AHEAD 6u /* frames parsed between asking for a bucket and looking into it */
+#define OBJECT_LINES 5u /* of a connection that an ACK or a request touches; of smaller objects what comes next, which does no harm */
 #define MBUF_RESERVE 16 /* this part of the mbufs is for packets: data to send can't take what its ACKs arrive in */
 #define MBUF_RESERVE_LAST 128 /* down to this a connection without any gets one: whoever holds the others may never give them back */
 #define SMALL_PART 4  /* for one small mbuf there are so many others */
@@ -324,6 +326,18 @@ stage_parse(struct worker *w, const struct iface *ifc, struct rte_mbuf *m, struc
 	return true;
 }
 
+/* Stage B: the bucket is there by now; ask for the object. @return whether s is bulk data. */
+static inline bool
+stage_peek(struct worker *w, const struct seg *s)
+{
+	const char *o = (const char *)table_peek(&w->table, s->hash);
+	unsigned int i;
+
+	for (i = 1; o && i < OBJECT_LINES; i++)
+		rte_prefetch0(o + i * RTE_CACHE_LINE_SIZE);
+	return seg_is_bulk(s);
+}
+
 /* Bulk data: what follows each other becomes one. Only for connections of this worker: another one would parse it again. */
 static __rte_noinline unsigned int
 merge(struct worker *w, struct seg *s, unsigned int n)
@@ -348,7 +362,7 @@ worker_input(struct worker *w, uint8_t ifidx, struct rte_mbuf **m, unsigned int 
 {
 	const struct iface *ifc = &w->ifs[ifidx];
 	struct seg segs[BURST];
-	unsigned int i, k = 0, bulk = 0;
+	unsigned int i, k = 0, peeked = 0, bulk = 0;
 
 	w->stats[STAT_RX_PKTS] += n;
 	for (i = 0; i < RTE_MIN(n, AHEAD); i++)
@@ -357,11 +371,11 @@ worker_input(struct worker *w, uint8_t ifidx, struct rte_mbuf **m, unsigned int 
 		if (i + AHEAD < n)
 			worker_prefetch(m[i + AHEAD]);
 		k += stage_parse(w, ifc, m[i], &segs[k]);
+		if (k >= peeked + BUCKET_AHEAD)
+			bulk += stage_peek(w, &segs[peeked++]);
 	}
-	for (i = 0; i < k; i++) {
-		table_peek(&w->table, segs[i].hash);
-		bulk += seg_is_bulk(&segs[i]);
-	}
+	while (peeked < k)
+		bulk += stage_peek(w, &segs[peeked++]);
 	w->stats[STAT_IN_SEGS] += k;
 	if (unlikely(bulk) && !w->conf.tcp.no_gro)
 		k = merge(w, segs, k);
