@@ -108,7 +108,7 @@ int
 bench_setup(struct stack st[2], struct options o[2], const struct options *given)
 {
 	static struct role client;
-	struct rte_mempool *pool;
+	struct rte_mempool *pool = NULL;
 	const unsigned int n = given->workers ? given->workers : 1;
 	uint32_t n_mbufs;
 	int rc;
@@ -122,11 +122,15 @@ bench_setup(struct stack st[2], struct options o[2], const struct options *given
 	rc = tern_ring_pair("bench", n, given->ring_size, cable);
 	if (rc)
 		return rc;
-	n_mbufs = 2 * n * (given->conf.n_mbufs ? given->conf.n_mbufs : MBUFS);
-	/* last in, first out: the buffers in use stay few, and so do their pages */
-	pool = rte_pktmbuf_pool_create_by_ops("bench", n_mbufs, MBUF_CACHE, 0, room(given), rte_socket_id(), "lf_stack");
-	if (!pool)
-		return complain("no room for %u packet buffers: give EAL more memory or lower --mbufs", n_mbufs);
+	/* Two lcores share a pool, and what one frees the other has. Last in, first out: the buffers in use stay few, and so do their
+	 * pages. Ends on one lcore have pools of their own: pairs of workers then share nothing. */
+	n_mbufs = 2 * (given->conf.n_mbufs ? given->conf.n_mbufs : MBUFS);
+	if (!given->one_lcore) {
+		pool = rte_pktmbuf_pool_create_by_ops("bench", n_mbufs, MBUF_CACHE, 0, room(given), rte_socket_id(),
+						      "lf_stack");
+		if (!pool)
+			return complain("no room for %u packet buffers: give EAL more memory or lower --mbufs", n_mbufs);
+	}
 	client = role_client;
 	client.poll = client_poll;
 	o[0] = o[1] = *given;

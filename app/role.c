@@ -16,6 +16,8 @@ const struct role *const roles[] = {&role_http, &role_echo, &role_discard, &role
 				     &role_wire};
 const unsigned int n_roles = RTE_DIM(roles);
 
+#define RETRY_MAX 32u /* sends that found no mbuf: the others of this poll won't either */
+
 /* --- objects ------------------------------------------------------------------------------------------------- */
 
 int
@@ -89,6 +91,7 @@ void
 slab_retry(struct slab *s, void (*fn)(struct item *i))
 {
 	struct item *const last = TAILQ_LAST(&s->again, items);
+	unsigned int in_vain = 0;
 	struct item *i;
 
 	if (likely(!last))
@@ -98,7 +101,8 @@ slab_retry(struct slab *s, void (*fn)(struct item *i))
 		TAILQ_REMOVE(&s->again, i, again);
 		i->waits = false;
 		fn(i);
-	} while (i != last && !TAILQ_EMPTY(&s->again));
+		in_vain += i->waits;
+	} while (i != last && in_vain < RETRY_MAX && !TAILQ_EMPTY(&s->again));
 }
 
 void *

@@ -76,7 +76,7 @@ struct item *slab_get(struct slab *s, struct tern_conn *c, uint64_t now_us);
 void slab_put(struct slab *s, struct item *i);
 void slab_touch(struct slab *s, struct item *i, uint64_t now_us);
 void slab_again(struct slab *s, struct item *i);
-/** Call fn for everything that waited for an mbuf. */
+/** Call fn for what waited for an mbuf, until many find none again. */
 void slab_retry(struct slab *s, void (*fn)(struct item *i));
 
 /** Listen as the options say, on IPv4 and IPv6. @return 0 or -errno after one line. l[] may hold NULL. */

@@ -529,7 +529,8 @@ link_path(struct worker *w, uint8_t af, const void *addr, const struct rte_ether
 	struct neigh *n;
 	int rc;
 
-	if (likely(p->af == af && memcmp(p->addr, addr, af == 4 ? 4 : 16) == 0)) {
+	/* both constant: compared in registers */
+	if (likely(p->af == af && (af == 4 ? memcmp(p->addr, addr, 4) : memcmp(p->addr, addr, 16)) == 0)) {
 		n = &w->neighs[p->neigh];
 		if (likely(n->state == NEIGH_REACHABLE)) {
 			if (n->refs++ == 0)

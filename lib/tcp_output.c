@@ -428,6 +428,32 @@ emit(struct worker *w, struct conn *c, uint8_t flags, uint32_t seq, struct rte_m
 	return true;
 }
 
+/* The SYN of an active open, as emit(): what everyone offers, over IPv4. */
+static bool
+emit_syn(struct worker *w, struct conn *c)
+{
+	const struct iface *ifc = &w->ifs[c->ifidx];
+	const struct ends e = {&c->addr, &c->lport, 4};
+	struct tcp_reply h;
+	struct rte_mbuf *m;
+	uint8_t opt[40];
+
+	if (unlikely(c->af != 4 || ifc->tx_tcp_cksum || !link_tx_room(ifc, 1) || syn_options(w, c, opt) != TCP_OPT_SYN_LEN))
+		return emit_any(w, c, TCP_SYN, c->iss, NULL, 0, 0);
+	m = worker_mbuf(w);
+	if (unlikely(!m)) {
+		STAT_INC(w, MBUF_EMPTY);
+		return false;
+	}
+	h = (struct tcp_reply){.seq = c->iss, .flags = TCP_SYN, .ttl = c->ttl, .tos = c->tos, .optlen = TCP_OPT_SYN_LEN,
+			       .opt = opt, .wnd = RTE_MIN(tcp_rcv_space(c), 65535u)}; /* never scaled: RFC 7323 2.2 */
+	m->data_len = m->pkt_len = sizeof(struct rte_ipv4_hdr) + sizeof(struct rte_tcp_hdr) + TCP_OPT_SYN_LEN;
+	put_headers(ifc, m, rte_pktmbuf_mtod(m, uint8_t *), e, &h, 0, 0);
+	STAT_INC(w, OUT_SEGS);
+	to_neighbour(w, c, m);
+	return true;
+}
+
 bool
 tcp_send_ctl(struct worker *w, struct conn *c, uint8_t flags, uint32_t seq)
 {
@@ -484,12 +510,17 @@ output_syn(struct worker *w, struct conn *c)
 	const uint8_t ecn = unlikely(tcp_ecn_asks(c)) ? TCP_ECN_FLAGS : 0;
 	uint8_t opt[40];
 	uint32_t data = 0;
+	bool sent;
 
 	if (c->snd_nxt != c->iss) /* the SYN is out; only an ACK may be due */
 		return !(c->pend & P_ACK) || emit(w, c, TCP_ACK, c->snd_max, NULL, 0, 0);
 	if (unlikely(c->flags & C_TFO))
 		tcp_tfo_offer(w, c, opt, &data);
-	if (!emit(w, c, ack ? TCP_SYN | TCP_ACK : TCP_SYN | ecn, c->iss, c->snd_head, 0, data))
+	if (likely(!ack && !ecn && !(c->flags & C_TFO)))
+		sent = emit_syn(w, c);
+	else
+		sent = emit_any(w, c, ack ? TCP_SYN | TCP_ACK : TCP_SYN | ecn, c->iss, c->snd_head, 0, data);
+	if (!sent)
 		return false;
 	if (seq_gt(c->snd_max, c->iss))
 		STAT_INC(w, SYN_RETRANS);

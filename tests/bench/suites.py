@@ -50,7 +50,7 @@ def tern_bench(o, *args, lcores=None, mib=800, slow=60):
 
 
 def short(o, packets, *args, **kw):
-    return parse_bench(tern_bench(o, "--packets", str(packets), "--concurrency", "1024", "--max-timewait",
+    return parse_bench(tern_bench(o, "--packets", str(packets), "--concurrency", "512", "--max-timewait",
                                   str(o.timewaits), *args, **kw))
 
 
@@ -117,8 +117,9 @@ def null_only(o):
 
 
 def requests(o, conns, *args):
+    # an mbuf at least for each request that is not acknowledged yet
     text = tern_bench(o, "--requests-per-conn", "4000000000", "--concurrency", str(conns), "--max-conns",
-                      str(max(conns + 100, 16384)), *args)
+                      str(max(conns + 100, 16384)), "--mbufs", str(max(conns, 16384)), *args)
     r = numbers(r"bench: %s requests/s" % N, text, ["requests/s"])
     r.update(numbers(r"cycles per request: server %s \(%s %% busy\), client %s" % (N, N, N), text,
                      ["server cycles/request", "server busy %", "client cycles/request"]))
