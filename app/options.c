@@ -453,6 +453,8 @@ static const struct opt opts[] = {
 	NUM("tern", "max-timewait", T_U32, conf.max_timewait, 0, 1 << 30, NULL,
 	    "TIME-WAIT records per worker; 0: 65536, bench 1048576"),
 	NUM("tern", "mbufs", T_U32, conf.n_mbufs, 0, 1 << 24, NULL, "packet buffers per worker; 0: 16384"),
+	NUM("tern", "tx-wait-us", T_U32, conf.tx_wait_us, 0, 10000, NULL,
+	    "frames wait up to N us for a full burst: less work, more latency; 0: they do not"),
 	NUM("tern", "keepalive", T_U32, keepalive_s, 0, 32767, NULL, "probe connections idle for N seconds; 0: do not"),
 	FLAG("tern", "trace", trace, "print every packet and state change"),
 	FLAG("tern", "prefault", prefault, "touch all memory before the start: a slower start, no page faults later"),

@@ -220,6 +220,19 @@ poll_tx(struct engine *e, unsigned int i)
 	return sent > 0;
 }
 
+/* With tx_wait_us: should what is there wait for more? A tx burst costs much the same whatever its size. */
+static inline bool
+tx_waits(struct engine *e, unsigned int i)
+{
+	const struct worker *w = e->w;
+
+	if (likely(!w->conf.tx_wait_us) || w->ifs[i].n_tx >= BURST || e->txbox[i])
+		return false;
+	if (!w->ifs[i].n_tx)
+		e->tx_due[i] = w->now_us + w->conf.tx_wait_us;
+	return w->now_us < e->tx_due[i];
+}
+
 static void
 poll_once(struct engine *e)
 {
@@ -236,7 +249,8 @@ poll_once(struct engine *e)
 	while (e->out_mask)
 		out_flush(e, __builtin_ctzll(e->out_mask));
 	for (i = 0; i < w->n_ifs; i++)
-		busy |= poll_tx(e, i);
+		if (!tx_waits(e, i))
+			busy |= poll_tx(e, i);
 	e->busy = busy;
 }
 

@@ -126,6 +126,9 @@ struct tern_conf {
 	uint32_t max_listeners; /* [64] */
 	uint32_t max_neighbours; /* [1024] */
 	uint32_t n_mbufs;	/* per worker [16384]; and a quarter as many of 256 bytes for small tern_send()s */
+	/* Frames to send wait up to so many us [0] for a burst of 32: fewer cycles a frame under half load, where bursts are
+	 * small, for as much latency. */
+	uint32_t tx_wait_us;
 	/* Packet buffers of all workers come from here, not from pools of n_mbufs of their own; stays the caller's and
 	 * outlives the stack. For stacks of one process that are joined by a cable: buffers freed at one end are at once
 	 * used again there. NULL: own pools. */

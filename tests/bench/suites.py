@@ -319,7 +319,8 @@ def dperf(o):
 
     def against(rate, ours):
         if ours:
-            server = memif_server(o, netns("dperf"))
+            # dperf's tx_burst 32: what it has to send waits for 32 frames or its tick of 10 ms
+            server = memif_server(o, netns("dperf"), "--tx-wait-us", "10000")
         else:
             server = launch("server", rate)
             time.sleep(3)

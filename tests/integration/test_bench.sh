@@ -34,3 +34,11 @@ test_pgo() {
 		fail "what it built ended with $?"
 	grep -q '^bench: .* connections/s (1000 ' "$LIB_TMP/tern.out" || fail "it did not do what it was asked for"
 }
+
+test_tx_wait() { # too few for a burst: a request waits at the client, its response at the server
+	timeout 30 "$TERN" "${EAL_TAP[@]}" -l 0 -- --role bench --one-lcore --total 1 --concurrency 1 --requests-per-conn 20 \
+		--tx-wait-us 5000 >"$LIB_TMP/tern.out" 2>&1 || fail "tern ended with $?"
+	half=$(sed -n 's/.*request to response: half within \([0-9]*\) us.*/\1/p' "$LIB_TMP/tern.out")
+	[ "${half:-0}" -ge 9000 ] || fail "half of the responses came within ${half:-?} us"
+	grep -q 'client: 20 responses' "$LIB_TMP/tern.out" || fail "not every request was answered"
+}
