@@ -50,7 +50,7 @@ def tern_bench(o, *args, lcores=None, mib=800, slow=60):
 
 
 def short(o, packets, *args, **kw):
-    return parse_bench(tern_bench(o, "--packets", str(packets), "--concurrency", "512", "--max-timewait",
+    return parse_bench(tern_bench(o, "--packets", str(packets), "--concurrency", "256", "--max-timewait",
                                   str(o.timewaits), *args, **kw))
 
 
