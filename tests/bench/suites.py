@@ -187,11 +187,11 @@ def scale(o):
 
     def parked(n):
         total = n + 4096
-        # 64512 ports at each of 250 addresses; objects of both ends and their roles, about 1.5 KB a connection
-        need = total * 1500 >> 20
+        # 64512 ports at each of 250 addresses; objects of both ends and their roles, all touched: 1.9 KB a connection
+        need = total * 1900 >> 20
         with open("/proc/meminfo") as f:
             free = int(re.search(r"MemAvailable: *(\d+)", f.read()).group(1)) >> 10
-        if need + 2048 > free:
+        if need + 1024 > free:
             raise Failed("%u connections need about %u MiB, %u are free" % (n, need, free))
         text = tern_bench(o, "--packets", "8", "--park", str(n), "--concurrency", "1024", "--max-conns", str(total),
                           "--max-timewait", str(o.timewaits), "--drain-ms", "100", "--backlog", "4096",
