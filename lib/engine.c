@@ -92,38 +92,19 @@ engine_handover_rss(struct worker *w, const struct seg *s)
 	return taken;
 }
 
-/* Could m be ARP or NDP? Only then it is worth parsing twice. */
-static bool
-maybe_neigh(const struct rte_mbuf *m)
+void
+engine_share_neigh(struct worker *w, const struct seg *s)
 {
-	const struct rte_ether_hdr *eth = rte_pktmbuf_mtod(m, const struct rte_ether_hdr *);
-	const struct rte_ipv6_hdr *ip6 = (const struct rte_ipv6_hdr *)(eth + 1);
-
-	if (m->data_len < sizeof(*eth) + sizeof(*ip6))
-		return m->data_len >= sizeof(*eth) && eth->ether_type == RTE_BE16(RTE_ETHER_TYPE_ARP);
-	return eth->ether_type == RTE_BE16(RTE_ETHER_TYPE_ARP) ||
-	       (eth->ether_type == RTE_BE16(RTE_ETHER_TYPE_IPV6) && ip6->proto == IPPROTO_ICMPV6);
-}
-
-/* Copies of what teaches a MAC, and asks for no answer, go to the other workers. */
-static void
-share_neigh(struct engine *e, uint8_t ifidx, struct rte_mbuf **m, unsigned int n)
-{
-	struct worker *w = e->w;
+	struct engine *e = w->tern->engines[w->index];
 	struct rte_mbuf *copy;
-	struct seg s;
-	unsigned int i, k;
+	unsigned int k;
 
-	for (i = 0; i < n; i++)
-		rte_prefetch0(rte_pktmbuf_mtod(m[i], void *));
-	for (i = 0; i < n; i++) {
-		if (likely(!maybe_neigh(m[i])) || pkt_parse(&w->ifs[ifidx], m[i], &s) || !link_is_neigh_update(&s))
-			continue;
-		for (k = 0; k < e->t->conf.n_workers; k++) {
-			copy = k == w->index ? NULL : rte_pktmbuf_copy(m[i], w->mp, 0, UINT32_MAX);
-			if (copy)
-				give(e, k, copy, ifidx);
-		}
+	if (!link_is_neigh_update(s))
+		return;
+	for (k = 0; k < e->t->conf.n_workers; k++) {
+		copy = k == w->index ? NULL : rte_pktmbuf_copy(s->m, w->mp, 0, UINT32_MAX);
+		if (copy)
+			give(e, k, copy, s->ifidx);
 	}
 }
 
@@ -137,8 +118,6 @@ input_staged(struct engine *e)
 	if (!n)
 		return;
 	e->n_staged = 0;
-	if (e->inbox)
-		share_neigh(e, e->staged_if, e->staged, n);
 	worker_input(e->w, e->staged_if, e->staged, n);
 }
 

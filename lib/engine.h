@@ -65,6 +65,8 @@ engine_clock_us(const struct tern *t, uint64_t tsc)
 
 /** Hand-over hook of workers on ports that can't steer. */
 bool engine_handover(struct worker *w, const struct seg *s);
+/** Copies of what teaches a MAC, and asks for no answer, go to the other workers. */
+void engine_share_neigh(struct worker *w, const struct seg *s);
 /** Hand-over hook behind RSS: watches that the device keeps its promise. */
 bool engine_handover_rss(struct worker *w, const struct seg *s);
 #endif

@@ -319,6 +319,7 @@ make_engine(struct tern *t, unsigned int i)
 	if (c->n_workers == 1)
 		return make_ifaces(t, e->w);
 	e->w->steer = &t->steer;
+	e->w->share = engine_share_neigh;
 	if (!t->paired)
 		e->w->handover = t->exact ? engine_handover_rss : engine_handover;
 	e->inbox = make_ring(t, "rx", i, 0);

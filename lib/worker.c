@@ -297,6 +297,8 @@ parse_other(struct worker *w, const struct iface *ifc, struct rte_mbuf *m, struc
 	int rc = pkt_parse(ifc, m, s);
 
 	if (rc == 0 && s->kind != PKT_TCP) {
+		if (w->share && !w->traced)
+			w->share(w, s);
 		m = link_input(w, s);
 		if (!m)
 			return false;

@@ -69,6 +69,8 @@ struct worker {
 	const struct steer *steer;
 	/* Give a packet to its owner; true when taken (else the caller goes on). NULL: this one owns all. */
 	bool (*handover)(struct worker *w, const struct seg *s);
+	/* Called with what is not TCP, unless another worker gave it: ARP and NDP teach all workers. NULL: there are none. */
+	void (*share)(struct worker *w, const struct seg *s);
 
 	/* colder */
 	struct tern *tern;
