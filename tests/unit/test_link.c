@@ -759,6 +759,37 @@ test_neigh_update(void)
 	down();
 }
 
+static unsigned int shared;
+
+static void
+count_shared(struct worker *by, const struct seg *s)
+{
+	CU_ASSERT_PTR_EQUAL(by, w);
+	shared += link_is_neigh_update(s);
+}
+
+/* What teaches a MAC is shown to whoever gives it to the other workers, but not what came from one of them. */
+static void
+test_neigh_shared(void)
+{
+	uint8_t f[FRAME_MAX];
+	struct rte_mbuf *m;
+	unsigned int i;
+
+	up(4);
+	w->share = count_shared;
+	for (i = 0; i < 6; i++) {
+		shared = 0;
+		w->traced = i >= 3;
+		m = to_mbuf(f, i % 3 == 0 ? put_answer(f, 4, peer_mac)
+			    : i % 3 == 1 ? put_answer(f, 6, peer_mac)
+					 : put_arp(f, 1, peer_mac, peer4, our4));
+		worker_input(w, 0, &m, 1);
+		CU_ASSERT_EQUAL(shared, i < 2);
+	}
+	down();
+}
+
 int
 main(void)
 {
@@ -786,6 +817,7 @@ main(void)
 	CU_ADD_TEST(suite, test_reply);
 	CU_ADD_TEST(suite, test_no_mbuf);
 	CU_ADD_TEST(suite, test_neigh_update);
+	CU_ADD_TEST(suite, test_neigh_shared);
 	CU_basic_set_mode(CU_BRM_VERBOSE);
 	CU_basic_run_tests();
 	return CU_get_number_of_failures() || CU_get_error() ? 1 : 0;
