@@ -19,7 +19,6 @@
  */
 #include <errno.h>
 #include <string.h>
-#include <netinet/in.h>
 #include <rte_cycles.h>
 #include <rte_ethdev.h>
 #include <rte_lcore.h>

@@ -191,7 +191,7 @@ def scale(o):
         need = total * 1900 >> 20
         with open("/proc/meminfo") as f:
             free = int(re.search(r"MemAvailable: *(\d+)", f.read()).group(1)) >> 10
-        if need + 1024 > free:
+        if need + 2048 > free:
             raise Failed("%u connections need about %u MiB, %u are free" % (n, need, free))
         text = tern_bench(o, "--packets", "8", "--park", str(n), "--concurrency", "1024", "--max-conns", str(total),
                           "--max-timewait", str(o.timewaits), "--drain-ms", "100", "--backlog", "4096",
