@@ -22,6 +22,7 @@
 #define L4_V6 54
 
 static const uint8_t our_mac[6] = {2, 0, 0, 0, 0, 1}, peer_mac[6] = {2, 0, 0, 0, 0, 2};
+static const uint8_t broadcast[6] = {255, 255, 255, 255, 255, 255};
 static const uint8_t our4[4] = {192, 0, 2, 1}, peer4[4] = {192, 0, 2, 9};
 static const uint8_t our6[16] = {0x20, 1, 0xd, 0xb8, [15] = 1}, peer6[16] = {0x20, 1, 0xd, 0xb8, [15] = 9};
 /* MSS 1460, SACK-OK, TS 1/0, NOP, WS 7 */
@@ -41,11 +42,12 @@ frames_rand(void) /* splitmix64 */
 	return (z ^ z >> 31) >> 32;
 }
 
+/* lcores: as EAL's --lcores */
 static inline int
-frames_init(unsigned int n_mbufs)
+frames_init_on(char *lcores, unsigned int n_mbufs)
 {
 	char *argv[] = {"test", "--no-huge",      "--no-pci", "--no-shconf", "-m",
-			"256",  "--no-telemetry", "-l",       "0",           "--log-level=error"};
+			"256",  "--no-telemetry", "--lcores", lcores,        "--log-level=error"};
 	const char *env = getenv("TERN_SEED");
 
 	if (rte_eal_init(10, argv) < 0)
@@ -55,6 +57,12 @@ frames_init(unsigned int n_mbufs)
 	frames_pool = rte_pktmbuf_pool_create("test", n_mbufs, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
 	frames_pool_size = n_mbufs;
 	return frames_pool ? 0 : -1;
+}
+
+static inline int
+frames_init(unsigned int n_mbufs)
+{
+	return frames_init_on("0", n_mbufs);
 }
 
 /** Every mbuf came back. */
@@ -190,6 +198,50 @@ put_syn(uint8_t *f, uint8_t af, uint32_t payload)
 		t[40 + i] = pat(i);
 	fix_l4(f, l4, l4_len, IPPROTO_TCP, 16);
 	return l4 + l4_len;
+}
+
+static inline uint32_t
+put_arp(uint8_t *f, uint16_t op, const uint8_t *sha, const uint8_t *sip, const uint8_t *tip)
+{
+	static const uint8_t head[6] = {0, 1, 8, 0, 6, 4};
+
+	put_eth(f, op == 1 ? broadcast : our_mac, sha, 0x0806);
+	memset(f + L3, 0, 46);
+	memcpy(f + L3, head, 6);
+	put16(f + L3 + 6, op);
+	memcpy(f + L3 + 8, sha, 6);
+	memcpy(f + L3 + 14, sip, 4);
+	memcpy(f + L3 + 18, op == 1 ? f + 50 : our_mac, 6);
+	memcpy(f + L3 + 24, tip, 4);
+	return 60;
+}
+
+/* Neighbour message of 32 bytes (24 when opt_mac is NULL). */
+static inline uint32_t
+put_nd(uint8_t *f, uint8_t type, uint8_t flags, const uint8_t *src, const uint8_t *dst, const uint8_t *target,
+       const uint8_t *opt_mac)
+{
+	const uint16_t len = opt_mac ? 32 : 24;
+
+	put_ip(f, 6, IPPROTO_ICMPV6, len);
+	memcpy(f + L3 + 8, src, 16);
+	memcpy(f + L3 + 24, dst, 16);
+	f[L3 + 7] = 255;
+	if (dst[0] == 0xff) {
+		f[0] = f[1] = 0x33;
+		memcpy(f + 2, dst + 12, 4);
+	}
+	memset(f + L4_V6, 0, len);
+	f[L4_V6] = type;
+	f[L4_V6 + 4] = flags;
+	memcpy(f + L4_V6 + 8, target, 16);
+	if (opt_mac) {
+		f[L4_V6 + 24] = type == 135 ? 1 : 2;
+		f[L4_V6 + 25] = 1;
+		memcpy(f + L4_V6 + 26, opt_mac, 6);
+	}
+	fix_l4(f, L4_V6, len, IPPROTO_ICMPV6, 2);
+	return L4_V6 + len;
 }
 
 /** Frame in one mbuf of the pool. */

@@ -14,7 +14,7 @@
 
 static struct worker *w;
 static struct iface *ifc;
-static const uint8_t other_mac[6] = {2, 0, 0, 0, 0, 3}, broadcast[6] = {255, 255, 255, 255, 255, 255};
+static const uint8_t other_mac[6] = {2, 0, 0, 0, 0, 3};
 static const uint8_t our_ll6[16] = {0xfe, 0x80, [11] = 0xff, [12] = 0xfe, [15] = 1};
 static const uint8_t node_group[16] = {0xff, 2, [11] = 1, [12] = 0xff, [15] = 1}; /* solicited-node of our6 */
 
@@ -163,51 +163,5 @@ sent(unsigned int i)
 	CU_ASSERT_FATAL(i < ifc->n_tx);
 	CU_ASSERT_EQUAL(ifc->tx[i]->nb_segs, 1);
 	return rte_pktmbuf_mtod(ifc->tx[i], const uint8_t *);
-}
-
-/* --- what goes in and out ----------------------------------------------------------------------------------- */
-
-static inline uint32_t
-put_arp(uint8_t *f, uint16_t op, const uint8_t *sha, const uint8_t *sip, const uint8_t *tip)
-{
-	static const uint8_t head[6] = {0, 1, 8, 0, 6, 4};
-
-	put_eth(f, op == 1 ? broadcast : our_mac, sha, 0x0806);
-	memset(f + L3, 0, 46);
-	memcpy(f + L3, head, 6);
-	put16(f + L3 + 6, op);
-	memcpy(f + L3 + 8, sha, 6);
-	memcpy(f + L3 + 14, sip, 4);
-	memcpy(f + L3 + 18, op == 1 ? f + 50 : our_mac, 6);
-	memcpy(f + L3 + 24, tip, 4);
-	return 60;
-}
-
-/* Neighbour message of 32 bytes (24 when opt_mac is NULL). */
-static inline uint32_t
-put_nd(uint8_t *f, uint8_t type, uint8_t flags, const uint8_t *src, const uint8_t *dst, const uint8_t *target,
-       const uint8_t *opt_mac)
-{
-	const uint16_t len = opt_mac ? 32 : 24;
-
-	put_ip(f, 6, IPPROTO_ICMPV6, len);
-	memcpy(f + L3 + 8, src, 16);
-	memcpy(f + L3 + 24, dst, 16);
-	f[L3 + 7] = 255;
-	if (dst[0] == 0xff) {
-		f[0] = f[1] = 0x33;
-		memcpy(f + 2, dst + 12, 4);
-	}
-	memset(f + L4_V6, 0, len);
-	f[L4_V6] = type;
-	f[L4_V6 + 4] = flags;
-	memcpy(f + L4_V6 + 8, target, 16);
-	if (opt_mac) {
-		f[L4_V6 + 24] = type == 135 ? 1 : 2;
-		f[L4_V6 + 25] = 1;
-		memcpy(f + L4_V6 + 26, opt_mac, 6);
-	}
-	fix_l4(f, L4_V6, len, IPPROTO_ICMPV6, 2);
-	return L4_V6 + len;
 }
 #endif

@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What workers of one stack tell each other: the queue that brings a neighbour's answer is not that of the worker who
+ * asked. One thread plays all workers in turn, the rings of the port are in the test's hands, and time stands still, so
+ * nothing is asked for twice.
+ */
+#include <rte_bus_vdev.h>
+#include <rte_eth_ring.h>
+#include <rte_lcore.h>
+#include "engine.h"
+#include "frames.h"
+#include "tcp.h"
+
+#define N_MBUFS 1023
+#define N_WORKERS 3u
+#define SLOTS 64
+
+static struct tern *t;
+static struct rte_ring *rx[N_WORKERS], *tx[N_WORKERS]; /* as the workers see them */
+static struct tern_conn *conns[N_WORKERS];
+static unsigned int failed;
+
+static struct worker *
+worker(unsigned int i)
+{
+	return t->engines[i]->w;
+}
+
+/* Enough for a frame to come in and for what it causes to go out. */
+static void
+turn(unsigned int i)
+{
+	RTE_PER_LCORE(_lcore_id) = i;
+	CU_ASSERT_EQUAL(tern_worker_step(t, i, 2), 1);
+}
+
+static void
+turn_all(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < 2 * N_WORKERS; i++) /* twice: what one gives to an earlier one arrives, too */
+		turn(i % N_WORKERS);
+}
+
+static struct rte_ring *
+make_ring(const char *kind, unsigned int i)
+{
+	char name[RTE_RING_NAMESIZE];
+
+	snprintf(name, sizeof(name), "test_%s%u", kind, i);
+	return rte_ring_create(name, SLOTS, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ);
+}
+
+static void
+up(void)
+{
+	static const unsigned int lcores[N_WORKERS] = {0, 1, 2};
+	struct tern_conf conf = {.name = "engine",
+				 .lcores = lcores,
+				 .n_workers = N_WORKERS,
+				 .n_ifs = 1,
+				 .ifs[0] = {.prefix4 = 24, .prefix6 = 64},
+				 .max_conns = 16,
+				 .max_requests = 16,
+				 .max_timewait = 16,
+				 .max_portsets = 16,
+				 .max_neighbours = 4,
+				 .n_mbufs = N_MBUFS,
+				 .mbuf_pool = frames_pool};
+	unsigned int i;
+	int port;
+
+	for (i = 0; i < N_WORKERS; i++) {
+		rx[i] = make_ring("rx", i);
+		tx[i] = make_ring("tx", i);
+		CU_ASSERT_FATAL(rx[i] && tx[i]);
+	}
+	port = rte_eth_from_rings("test", rx, N_WORKERS, tx, N_WORKERS, rte_socket_id());
+	CU_ASSERT_FATAL(port >= 0);
+	conf.ifs[0].port_id = port;
+	memcpy(conf.ifs[0].addr4, our4, 4);
+	memcpy(conf.ifs[0].addr6, our6, 16);
+	CU_ASSERT_EQUAL_FATAL(tern_create(&conf, &t), 0);
+	t->us_per_tsc = 0;
+	turn_all();
+}
+
+static void
+client_closed(struct tern_conn *c, void *user, int err)
+{
+	failed++;
+}
+
+/* Worker i has something for the peer. */
+static void
+connect_peer(unsigned int i, uint8_t af)
+{
+	static const struct tern_ops ops = {.closed = client_closed};
+	struct tern_endpoint to = {.af = af, .port = RTE_BE16(80)};
+
+	memcpy(to.addr, af == 4 ? peer4 : peer6, af == 4 ? 4 : 16);
+	RTE_PER_LCORE(_lcore_id) = i;
+	CU_ASSERT_EQUAL(tern_connect((struct tern_worker *)worker(i), NULL, &to, &ops, NULL, &conns[i]), 0);
+}
+
+/* All that was sent was looked at, connections end without a word, and nothing is left of them. */
+static void
+down(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < N_WORKERS; i++) {
+		RTE_PER_LCORE(_lcore_id) = i;
+		if (conns[i])
+			tern_abort(conns[i]);
+		conns[i] = NULL;
+	}
+	turn_all();
+	for (i = 0; i < N_WORKERS; i++) {
+		CU_ASSERT_TRUE(worker_idle(worker(i), true));
+		CU_ASSERT_EQUAL(worker(i)->portset_pool.avail, worker(i)->portset_pool.total);
+		CU_ASSERT_EQUAL(worker(i)->neigh_queued, 0);
+		CU_ASSERT_TRUE(rte_mempool_full(worker(i)->small));
+		CU_ASSERT_EQUAL(rte_ring_count(rx[i]), 0);
+		CU_ASSERT_EQUAL(rte_ring_count(tx[i]), 0);
+	}
+	CU_ASSERT_EQUAL(failed, 0);
+	RTE_PER_LCORE(_lcore_id) = 0;
+	tern_destroy(t);
+	CU_ASSERT_EQUAL(rte_vdev_uninit("net_ring_test"), 0);
+	for (i = 0; i < N_WORKERS; i++) {
+		rte_ring_free(rx[i]);
+		rte_ring_free(tx[i]);
+	}
+	ASSERT_POOL_FULL();
+}
+
+/* --- frames -------------------------------------------------------------------------------------------------- */
+
+/* The frame arrives at worker i. */
+static void
+receive(unsigned int i, uint8_t *f, uint32_t len)
+{
+	if (!(f[0] & 1))
+		memcpy(f, &worker(i)->ifs[0].mac, 6);
+	CU_ASSERT_EQUAL_FATAL(rte_ring_enqueue(rx[i], to_mbuf(f, len)), 0);
+}
+
+/* The only frame that worker i sent; zeros, and a failure, if it sent none or more. */
+static const uint8_t *
+sent(unsigned int i)
+{
+	static uint8_t f[FRAME_MAX];
+	struct rte_mbuf *m;
+
+	memset(f, 0, sizeof(f));
+	CU_ASSERT_EQUAL(rte_ring_count(tx[i]), 1);
+	while (rte_ring_dequeue(tx[i], (void **)&m) == 0) {
+		memcpy(f, rte_pktmbuf_mtod(m, void *), RTE_MIN(m->data_len, sizeof(f)));
+		rte_pktmbuf_free(m);
+	}
+	return f;
+}
+
+/* Does f ask everybody for the peer? */
+static bool
+is_question(const uint8_t *f, uint8_t af)
+{
+	if (af == 4)
+		return memcmp(f, broadcast, 6) == 0 && get16(f + 12) == 0x0806 && get16(f + L3 + 6) == 1 &&
+		       memcmp(f + L3 + 24, peer4, 4) == 0;
+	return f[0] == 0x33 && get16(f + 12) == 0x86dd && f[L3 + 6] == IPPROTO_ICMPV6 && f[L4_V6] == 135 &&
+	       memcmp(f + L4_V6 + 8, peer6, 16) == 0;
+}
+
+/* Is it a SYN to the peer at peer_mac? */
+static bool
+is_syn(const uint8_t *f, uint8_t af)
+{
+	const uint16_t l4 = af == 4 ? L4_V4 : L4_V6;
+
+	return memcmp(f, peer_mac, 6) == 0 && get16(f + 12) == (af == 4 ? 0x0800 : 0x86dd) &&
+	       f[L3 + (af == 4 ? 9 : 6)] == IPPROTO_TCP && get16(f + l4 + 2) == 80 && f[l4 + 13] == TCP_SYN;
+}
+
+/* --- the tests ------------------------------------------------------------------------------------------------ */
+
+/* Has worker i learnt the peer's MAC? */
+static bool
+knows_peer(unsigned int i)
+{
+	const struct worker *w = worker(i);
+	uint32_t k;
+
+	for (k = 0; k < w->max_neighs; k++)
+		if (w->neighs[k].state == NEIGH_REACHABLE && memcmp(&w->neighs[k].l2.dst_addr, peer_mac, 6) == 0)
+			return true;
+	return false;
+}
+
+/* All workers but one ask for the peer, and that one gets the only answer: the others know the peer and send. */
+static void
+answer_teaches_others(uint8_t af)
+{
+	uint8_t f[FRAME_MAX];
+	unsigned int i, by;
+
+	for (by = 0; by < N_WORKERS; by++) {
+		up();
+		for (i = 0; i < N_WORKERS; i++)
+			if (i != by)
+				connect_peer(i, af);
+		turn_all();
+		for (i = 0; i < N_WORKERS; i++) {
+			if (i != by)
+				CU_ASSERT_TRUE(is_question(sent(i), af));
+			CU_ASSERT_FALSE(knows_peer(i));
+		}
+		receive(by, f, af == 4 ? put_arp(f, 2, peer_mac, peer4, our4)
+				       : put_nd(f, 136, 0x60, peer6, our6, peer6, peer_mac));
+		turn(by); /* first: the others hear of it from this one */
+		turn_all();
+		for (i = 0; i < N_WORKERS; i++) {
+			const uint64_t *stats = worker(i)->stats;
+
+			/* it has not asked: nothing to learn, and nobody gives a copy on */
+			CU_ASSERT_EQUAL(knows_peer(i), i != by);
+			CU_ASSERT_EQUAL(worker(i)->n_neighs, i != by);
+			CU_ASSERT_EQUAL(stats[STAT_HANDOVER_OUT], i == by ? N_WORKERS - 1 : 0);
+			CU_ASSERT_EQUAL(stats[STAT_HANDOVER_IN], i != by);
+			CU_ASSERT_EQUAL(stats[STAT_RX_PKTS], i == by);
+			CU_ASSERT_EQUAL(stats[af == 4 ? STAT_ARP_TX : STAT_ND_TX], i != by);
+			if (i != by)
+				CU_ASSERT_TRUE(is_syn(sent(i), af));
+		}
+		down();
+	}
+}
+
+static void
+test_arp_reply(void)
+{
+	answer_teaches_others(4);
+}
+
+static void
+test_nd_advert(void)
+{
+	answer_teaches_others(6);
+}
+
+/* A question goes to nobody else: it is answered once. */
+static void
+test_question(void)
+{
+	unsigned int af, i, by;
+	uint8_t f[FRAME_MAX];
+
+	for (af = 4; af <= 6; af += 2) {
+		for (by = 0; by < N_WORKERS; by++) {
+			up();
+			receive(by, f, af == 4 ? put_arp(f, 1, peer_mac, peer4, our4)
+					       : put_nd(f, 135, 0, peer6, our6, our6, peer_mac));
+			turn_all();
+			for (i = 0; i < N_WORKERS; i++) {
+				CU_ASSERT_EQUAL(worker(i)->stats[STAT_HANDOVER_OUT], 0);
+				CU_ASSERT_EQUAL(worker(i)->n_neighs, i == by);
+			}
+			CU_ASSERT_EQUAL(memcmp(sent(by), peer_mac, 6), 0);
+			down();
+		}
+	}
+}
+
+int
+main(void)
+{
+	CU_pSuite suite;
+
+	if (frames_init_on("(0-2)@0", N_MBUFS) || CU_initialize_registry() != CUE_SUCCESS)
+		return 1;
+	suite = CU_add_suite("engine", NULL, NULL);
+	CU_ADD_TEST(suite, test_arp_reply);
+	CU_ADD_TEST(suite, test_nd_advert);
+	CU_ADD_TEST(suite, test_question);
+	CU_basic_set_mode(CU_BRM_VERBOSE);
+	CU_basic_run_tests();
+	return CU_get_number_of_failures() || CU_get_error() ? 1 : 0;
+}
