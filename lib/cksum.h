@@ -30,6 +30,13 @@ cksum_fold(uint64_t sum)
 	return s >> 16;
 }
 
+/* Does it fold to 0xffff? Of a sum that isn't 0, a multiple of 65535 does: what the inverse modulo 2^64 takes to a quotient. */
+static inline bool
+cksum_right(uint64_t sum)
+{
+	return sum * 0xfffefffefffeffff <= UINT64_MAX / 65535;
+}
+
 /* What starts at an odd offset counts with its bytes exchanged: RFC 1071 2 (B). */
 static inline uint64_t
 cksum_odd(uint64_t sum)
@@ -82,7 +89,7 @@ cksum_tail(uint64_t sum, const uint8_t *p, uint32_t n)
 static inline uint64_t
 cksum_bytes(const void *data, uint32_t n)
 {
-	const uint8_t *p = data;
+	const uint8_t *p = data, *end;
 	uint64_t sum = 0, v;
 
 	if (n >= 256) {
@@ -95,9 +102,9 @@ cksum_bytes(const void *data, uint32_t n)
 		}
 		sum = cksum_add(a, b);
 	}
-	for (; n >= 32; n -= 32, p += 32)
+	for (end = p + (n & ~31u); p != end; p += 32)
 		sum = cksum_32(sum, p);
-	for (; n >= 8; n -= 8, p += 8) {
+	for (n &= 31; n >= 8; n -= 8, p += 8) {
 		memcpy(&v, p, 8);
 		sum = cksum_add(sum, v);
 	}

@@ -384,7 +384,7 @@ nd_input(struct worker *w, struct seg *s)
 	const struct nd_lla *lla = NULL;
 	uint8_t type;
 
-	if (!in || s->m->nb_segs != 1 || s->len < sizeof(*in) || s->ttl != ND_HOP_LIMIT || in->code != 0 ||
+	if (!in || s->m->nb_segs != 1 || s->len < sizeof(*in) || s->hops != ND_HOP_LIMIT || in->code != 0 ||
 	    in->target[0] == 0xff)
 		return STAT_DROP_ICMP;
 	type = in->type == ND_SOLICIT ? OPT_SLLA : OPT_TLLA;

@@ -58,6 +58,7 @@ init_addr4(struct iface *ifc, const struct tern_if_conf *conf)
 	    (first + count - 1) >> 24 >= 224 || first + count - 1 < first || ifc->mtu < MIN_MTU4)
 		return -EINVAL;
 	ifc->laddr4 = rte_cpu_to_be_32(first);
+	ifc->first4 = first;
 	ifc->count4 = count;
 	ifc->mask4 = rte_cpu_to_be_32(UINT32_MAX << (32 - conf->prefix4));
 	if (conf->prefix4 < 31)
@@ -102,6 +103,7 @@ link_iface_init(struct iface *ifc, uint8_t idx, const struct tern_if_conf *conf,
 	ifc->idx = idx;
 	ifc->port_id = conf->port_id;
 	ifc->mac = *mac;
+	memcpy(&ifc->mac8, mac, sizeof(*mac));
 	ifc->mtu = mtu;
 	rc = init_addr4(ifc, conf);
 	return rc ? rc : init_addr6(ifc, conf);
@@ -120,7 +122,7 @@ link_local_addr(const struct iface *ifc, uint8_t af, uint32_t i, uint8_t out[16]
 
 	memset(out, 0, 16);
 	if (af == 4) {
-		a = rte_cpu_to_be_32(rte_be_to_cpu_32(ifc->laddr4) + i);
+		a = rte_cpu_to_be_32(ifc->first4 + i);
 		memcpy(out, &a, 4);
 		return;
 	}

@@ -23,10 +23,12 @@ struct worker;
 struct iface {
 	struct rte_ether_addr mac;
 	uint16_t mtu;
+	uint64_t mac8; /* as the first 8 bytes of a frame from a unicast source begin, the last two 0 */
 	uint16_t port_id, queue; /* for the engine */
 	uint8_t idx;
 	bool tx_tcp_cksum, tx_multi_seg, tx_tso; /* the device does it */
-	uint32_t laddr4, count4, mask4, gw4; /* laddr4, mask4, gw4: network order; laddr4 0: no IPv4 */
+	uint32_t laddr4, mask4, gw4; /* network order; laddr4 0: no IPv4 */
+	uint32_t first4, count4; /* our addresses: laddr4 in host order and how many; 0: no IPv4 */
 	uint32_t bcast4; /* of the subnet, network order; 0: none (RFC 3021) */
 	uint8_t laddr6[16], gw6[16], ll6[16]; /* ll6: link-local from the MAC */
 	uint8_t prefix6;
@@ -70,7 +72,7 @@ bool link_is_local(const struct iface *ifc, uint8_t af, const void *addr);
 static inline bool
 iface_has4(const struct iface *ifc, uint32_t addr)
 {
-	return ifc->laddr4 && rte_be_to_cpu_32(addr) - rte_be_to_cpu_32(ifc->laddr4) < ifc->count4;
+	return rte_be_to_cpu_32(addr) - ifc->first4 < ifc->count4;
 }
 static inline bool
 iface_has6(const struct iface *ifc, const uint8_t addr[16])

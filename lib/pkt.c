@@ -192,6 +192,7 @@ pkt_gro(const struct tobj *o, struct seg *s, unsigned int n)
 		m->pkt_len += s[i].len;
 		s->len += s[i].len;
 		s->mss = RTE_MAX(s->mss, s[i].mss);
+		s->plain = false;
 		s->flags = s[i].flags;
 	}
 	return i;
@@ -253,9 +254,7 @@ parse4(const struct iface *ifc, struct rte_mbuf *m, struct seg *s, bool l2_group
 	s->flow.addr.laddr4 = ip->dst_addr;
 	s->flow.addr.raddr4 = ip->src_addr;
 	s->tos = ip->type_of_service;
-	s->ttl = ip->time_to_live;
 	s->l4_off = s->data_off = L2_LEN + hlen;
-	s->ip_len = total;
 	s->len = total - hlen;
 	if (unlikely(ip->fragment_offset & RTE_BE16(RTE_IPV4_HDR_MF_FLAG | RTE_IPV4_HDR_OFFSET_MASK))) {
 		s->kind = PKT_FRAG;
@@ -391,9 +390,8 @@ parse6(const struct iface *ifc, struct rte_mbuf *m, struct seg *s, bool l2_group
 	memcpy(s->flow.addr.laddr6, ip->dst_addr, 16);
 	memcpy(s->flow.addr.raddr6, ip->src_addr, 16);
 	s->tos = vtc >> 20;
-	s->ttl = ip->hop_limits;
+	s->hops = ip->hop_limits;
 	s->data_off = s->l4_off;
-	s->ip_len = total;
 	s->len = L2_LEN + total - s->l4_off;
 	if (likely(proto == IPPROTO_TCP)) {
 		rc = parse_tcp(m, s, s->len);
@@ -415,6 +413,10 @@ pkt_parse(const struct iface *ifc, struct rte_mbuf *m, struct seg *s)
 
 	if (pkt_parse_plain(ifc, m, s))
 		return 0;
+	s->m = m;
+	s->plain = false;
+	s->ifidx = ifc->idx;
+	s->l3_off = L2_LEN;
 	if (unlikely(!need(m, L2_LEN)))
 		return STAT_DROP_RUNT;
 	eth = rte_pktmbuf_mtod(m, const struct rte_ether_hdr *);

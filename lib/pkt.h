@@ -31,19 +31,21 @@ struct seg {
 	struct rte_mbuf *m;
 	struct flow flow;  /* local = destination */
 	uint32_t hash;	   /* table hash (TCP only) */
-	uint8_t ifidx;
-	uint8_t kind;	   /* enum pkt_kind */
-	uint8_t flags;	   /* TCP flags */
-	uint8_t optlen;	   /* TCP option bytes */
-	uint8_t tos, ttl;
-	uint16_t l3_off, l4_off, data_off; /* from the start of the frame */
-	uint16_t urp;
 	uint32_t seq, ack; /* host order */
-	uint16_t wnd;	   /* host order, unscaled */
-	uint16_t ip_len;   /* bytes of the datagram, from the IP header */
-	uint16_t mss;	   /* payload bytes of the largest of the segments that it was merged from, else len */
 	uint32_t len;	   /* payload bytes, without SYN and FIN */
 	const uint8_t *opt; /* TCP options */
+	struct table_hint hint; /* of table_peek() */
+	uint16_t l3_off, l4_off, data_off; /* from the start of the frame */
+	uint16_t wnd;	   /* host order, unscaled */
+	uint16_t mss;	   /* payload bytes of the largest of the segments that it was merged from, else len */
+	uint16_t urp;	   /* with TCP_URG only */
+	uint8_t kind;	   /* enum pkt_kind */
+	bool plain;	   /* by pkt_parse_plain(): IPv4, one segment, m is nobody else's */
+	uint8_t ifidx;
+	uint8_t flags;	   /* TCP flags */
+	uint8_t optlen;	   /* TCP option bytes */
+	uint8_t tos;
+	uint8_t hops;	   /* hop limit, of IPv6 only */
 };
 
 /* The one accessor for packet bytes: n bytes at off inside the first segment, or NULL. */

@@ -18,8 +18,6 @@
 
 #define SPARE_MORE 256u
 #define SLOTS 7
-#define TAG_SHIFT 48
-#define PTR_MASK ((1ull << TAG_SHIFT) - 1)
 
 int
 table_init(struct table *t, uint32_t max, const uint8_t key[32], int node)
@@ -59,13 +57,7 @@ tag(uint32_t hash)
 static uint64_t
 entry(const struct tobj *o)
 {
-	return (uint64_t)tag(o->hash) << TAG_SHIFT | (uintptr_t)o;
-}
-
-static struct tobj *
-object(uint64_t e)
-{
-	return (struct tobj *)(uintptr_t)(e & PTR_MASK);
+	return (uint64_t)tag(o->hash) << TABLE_TAG_SHIFT | (uintptr_t)o;
 }
 
 /* A bit for each slot that has the tag. */
@@ -85,21 +77,26 @@ matches(const struct bucket *b, uint32_t tag)
 	unsigned int i, mask = 0;
 
 	for (i = 0; i < SLOTS; i++)
-		mask |= (b->slot[i] >> TAG_SHIFT == tag) << i;
+		mask |= (b->slot[i] >> TABLE_TAG_SHIFT == tag) << i;
 	return mask;
 #endif
 }
 
 struct tobj *
-table_peek(const struct table *t, uint32_t hash)
+table_peek(const struct table *t, uint32_t hash, struct table_hint *hint)
 {
 	const struct bucket *b = &t->buckets[hash & t->mask];
 	const unsigned int mask = matches(b, tag(hash));
+	struct tobj *o;
 
+	hint->entry = 0;
 	if (!mask)
 		return NULL;
-	rte_prefetch0(object(b->slot[__builtin_ctz(mask)]));
-	return object(b->slot[__builtin_ctz(mask)]);
+	hint->slot = &b->slot[__builtin_ctz(mask)];
+	hint->entry = *hint->slot;
+	o = table_object(hint->entry);
+	rte_prefetch0(o);
+	return o;
 }
 
 struct tobj *
@@ -110,7 +107,7 @@ table_lookup(const struct table *t, const struct flow *f, uint32_t hash)
 
 	for (;;) {
 		for (mask = matches(b, tag(hash)); mask; mask &= mask - 1) {
-			struct tobj *o = object(b->slot[__builtin_ctz(mask)]);
+			struct tobj *o = table_object(b->slot[__builtin_ctz(mask)]);
 
 			if (likely(flow_match(o, f)))
 				return o;
@@ -219,5 +216,5 @@ table_walk(struct table *t, void (*fn)(struct tobj *, void *), void *arg)
 	for (i = 0; i < n; i++)
 		for (k = 0; k < SLOTS; k++)
 			if (t->buckets[i].slot[k])
-				fn(object(t->buckets[i].slot[k]), arg);
+				fn(table_object(t->buckets[i].slot[k]), arg);
 }

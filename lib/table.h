@@ -13,6 +13,7 @@
 #include <string.h>
 #include <rte_byteorder.h>
 #include <rte_common.h>
+#include <rte_branch_prediction.h>
 #include <rte_prefetch.h>
 #include "wheel.h"
 
@@ -52,6 +53,12 @@ struct tobj {
 	TOBJ_FIELDS
 };
 _Static_assert(offsetof(struct tobj, addr) == 56, "IPv4 key must end with the first cache line");
+
+/** Where a look-up ahead saw an object: its slot, and what the slot held; 0: none. */
+struct table_hint {
+	const uint64_t *slot;
+	uint64_t entry;
+};
 
 struct bucket;
 struct table {
@@ -111,13 +118,21 @@ struct bucket {
 } __attribute__((aligned(64)));
 _Static_assert(sizeof(struct bucket) == 64, "a bucket is one cache line");
 
+#define TABLE_TAG_SHIFT 48 /* user-space pointers have 47 bits */
+
+static inline struct tobj *
+table_object(uint64_t entry)
+{
+	return (struct tobj *)(uintptr_t)(entry & ((1ull << TABLE_TAG_SHIFT) - 1));
+}
+
 static inline void
 table_prefetch_bucket(const struct table *t, uint32_t hash)
 {
 	rte_prefetch0(&t->buckets[hash & t->mask]);
 }
 /** First object of the hash's first line whose tag matches, prefetched but not compared; NULL: absent or in a spare. */
-struct tobj *table_peek(const struct table *t, uint32_t hash);
+struct tobj *table_peek(const struct table *t, uint32_t hash, struct table_hint *hint);
 /** The object of flow f, compared in full, or NULL. */
 struct tobj *table_lookup(const struct table *t, const struct flow *f, uint32_t hash);
 /** Insert o by o->hash; the caller made sure it's not there. @return 0 or -ENOSPC. */
@@ -132,10 +147,19 @@ void table_walk(struct table *t, void (*fn)(struct tobj *, void *), void *arg);
 static inline bool
 flow_match(const struct tobj *o, const struct flow *f)
 {
-	if (o->lport != f->lport || o->rport != f->rport || o->af != f->af)
+	if (memcmp(&o->lport, &f->lport, 4) || o->af != f->af)
 		return false;
-	if (f->af == 4)
-		return o->addr.laddr4 == f->addr.laddr4 && o->addr.raddr4 == f->addr.raddr4;
-	return memcmp(&o->addr, &f->addr, 32) == 0;
+	return f->af == 4 ? memcmp(&o->addr, &f->addr, 8) == 0 : memcmp(&o->addr, &f->addr, 32) == 0;
+}
+
+/** table_lookup() after a table_peek() of the same hash, whatever happened to the table since. */
+static inline struct tobj *
+table_lookup_hint(const struct table *t, const struct flow *f, uint32_t hash, const struct table_hint *hint)
+{
+	struct tobj *o = table_object(hint->entry);
+
+	if (likely(o && *hint->slot == hint->entry && flow_match(o, f))) /* still there, or another one of the same flow */
+		return o;
+	return table_lookup(t, f, hash);
 }
 #endif

@@ -316,23 +316,24 @@ parse_other(struct worker *w, const struct iface *ifc, struct rte_mbuf *m, struc
 }
 
 /* Stage A for one frame; true when it is a TCP segment for stages B and C. */
-static inline bool
+static __rte_always_inline bool
 stage_parse(struct worker *w, const struct iface *ifc, struct rte_mbuf *m, struct seg *s)
 {
-	if (unlikely(w->trace_pkt != NULL) && !w->traced)
-		w->trace_pkt(w, m, false);
-	if (unlikely(!pkt_parse_plain(ifc, m, s)) && !parse_other(w, ifc, m, s))
+	if (likely(pkt_parse_plain(ifc, m, s))) /* the hash is made of what is in registers still */
+		s->hash = table_hash(&w->table, &s->flow);
+	else if (parse_other(w, ifc, m, s))
+		s->hash = table_hash(&w->table, &s->flow);
+	else
 		return false;
-	s->hash = table_hash(&w->table, &s->flow);
 	table_prefetch_bucket(&w->table, s->hash);
 	return true;
 }
 
 /* Stage B: the bucket is there by now; ask for the object. @return whether s is bulk data. */
 static inline bool
-stage_peek(struct worker *w, const struct seg *s)
+stage_peek(struct worker *w, struct seg *s)
 {
-	const char *o = (const char *)table_peek(&w->table, s->hash);
+	const char *o = (const char *)table_peek(&w->table, s->hash, &s->hint);
 	unsigned int i;
 
 	for (i = 1; o && i < OBJECT_LINES; i++)
@@ -363,26 +364,29 @@ void
 worker_input(struct worker *w, uint8_t ifidx, struct rte_mbuf **m, unsigned int n)
 {
 	const struct iface *ifc = &w->ifs[ifidx];
-	struct seg segs[BURST];
-	unsigned int i, k = 0, peeked = 0, bulk = 0;
+	struct seg segs[BURST], *s = segs, *peeked = segs, *end;
+	unsigned int i, bulk = 0;
 
 	w->stats[STAT_RX_PKTS] += n;
+	if (unlikely(w->trace_pkt != NULL) && !w->traced)
+		for (i = 0; i < n; i++)
+			w->trace_pkt(w, m[i], false);
 	for (i = 0; i < RTE_MIN(n, AHEAD); i++)
 		worker_prefetch(m[i]);
 	for (i = 0; i < n; i++) {
 		if (i + AHEAD < n)
 			worker_prefetch(m[i + AHEAD]);
-		k += stage_parse(w, ifc, m[i], &segs[k]);
-		if (k >= peeked + BUCKET_AHEAD)
-			bulk += stage_peek(w, &segs[peeked++]);
+		s += stage_parse(w, ifc, m[i], s);
+		if (s >= peeked + BUCKET_AHEAD)
+			bulk += stage_peek(w, peeked++);
 	}
-	while (peeked < k)
-		bulk += stage_peek(w, &segs[peeked++]);
-	w->stats[STAT_IN_SEGS] += k;
+	while (peeked < s)
+		bulk += stage_peek(w, peeked++);
+	w->stats[STAT_IN_SEGS] += s - segs;
 	if (unlikely(bulk) && !w->conf.tcp.no_gro)
-		k = merge(w, segs, k);
-	for (i = 0; i < k; i++)
-		tcp_input(w, table_lookup(&w->table, &segs[i].flow, segs[i].hash), &segs[i]);
+		s = segs + merge(w, segs, s - segs);
+	for (end = s, s = segs; s < end; s++)
+		tcp_input(w, table_lookup_hint(&w->table, &s->flow, s->hash, &s->hint), s);
 }
 
 static void

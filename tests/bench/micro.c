@@ -99,6 +99,7 @@ static void
 bulk_lookup(const struct table *t, uint32_t n)
 {
 	struct flow f[BURST];
+	struct table_hint hint[BURST];
 	uint32_t hash[BURST], i, k;
 	uint64_t start = rte_rdtsc();
 
@@ -109,9 +110,9 @@ bulk_lookup(const struct table *t, uint32_t n)
 			table_prefetch_bucket(t, hash[k]);
 		}
 		for (k = 0; k < BURST; k++)
-			rte_prefetch0(table_peek(t, hash[k]));
+			rte_prefetch0(table_peek(t, hash[k], &hint[k]));
 		for (k = 0; k < BURST; k++)
-			sink += table_lookup(t, &f[k], hash[k])->rcv_nxt;
+			sink += table_lookup_hint(t, &f[k], hash[k], &hint[k])->rcv_nxt;
 	}
 	row("table look-up, bursts of 32", n, rte_rdtsc() - start, i);
 }

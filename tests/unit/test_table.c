@@ -288,20 +288,57 @@ test_walk(void)
 static void
 test_peek(void)
 {
+	struct table_hint hint;
 	uint32_t i, found = 0;
 
 	setup(MAX_LOADED, UINT32_MAX);
 	for (i = 0; i < UNIVERSE; i++)
-		CU_ASSERT_PTR_NULL_FATAL(table_peek(&t, objs[0][i].hash));
+		CU_ASSERT_PTR_NULL_FATAL(table_peek(&t, objs[0][i].hash, &hint));
 	for (i = 0; i < 1000; i++)
 		try_insert(i);
 	for (i = 0; i < 1000; i++) {
-		const struct tobj *o = table_peek(&t, objs[0][i].hash);
+		const struct tobj *o = table_peek(&t, objs[0][i].hash, &hint);
 
 		CU_ASSERT_FATAL(o && o->hash >> 17 == objs[0][i].hash >> 17); /* the tag's lowest bit is always set */
 		found += o == expected(i);
 	}
 	CU_ASSERT(found > 990);
+	remove_all();
+	table_fini(&t);
+}
+
+/* What happens between a look ahead and the look-up that trusts it: anything, to this flow or to others. */
+static void
+test_hint(void)
+{
+	uint32_t i, k, n, trusted = 0, went = 0, came = 0;
+	struct table_hint hint;
+	struct flow f;
+
+	setup(MAX_LOADED, 0x3ff);
+	for (i = 0; i < MAX_LOADED; i++)
+		try_insert(i);
+	for (k = 0; k < OPS / 20; k++) {
+		const bool was = in[i = rnd() % MAX_LOADED];
+
+		make_flow(&f, i);
+		table_peek(&t, objs[0][i].hash, &hint);
+		for (n = rnd() % 3; n > 0; n--) {
+			const uint32_t other = rnd() & 1 ? i : rnd() % MAX_LOADED;
+
+			if (!in[other])
+				try_insert(other);
+			else if (rnd() & 1)
+				remove_one(other);
+			else
+				replace_one(other);
+		}
+		CU_ASSERT_FATAL(table_lookup_hint(&t, &f, objs[0][i].hash, &hint) == expected(i));
+		trusted += hint.entry && *hint.slot == hint.entry;
+		went += was && !in[i];
+		came += !was && in[i];
+	}
+	CU_ASSERT(trusted > OPS / 100 && went > OPS / 1000 && came > OPS / 1000);
 	remove_all();
 	table_fini(&t);
 }
@@ -373,6 +410,7 @@ main(void)
 		{"test_chains", test_chains},
 		{"test_walk", test_walk},
 		{"test_peek", test_peek},
+		{"test_hint", test_hint},
 		{"test_family", test_family},
 		{"test_hash", test_hash},
 		CU_TEST_INFO_NULL,
