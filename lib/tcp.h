@@ -113,6 +113,7 @@ enum { /* conn.flags */
 	C_LOSS = 1 << 23,     /* after a timeout, until loss.recover */
 	C_TLP = 1 << 24,      /* rto_at is the tail loss probe's */
 	C_REO = 1 << 25,      /* rto_at is the reordering timer */
+	C_PLAIN = 1 << 28,    /* IPv4, with timestamps, and checksums are ours to make */
 	C_SND_SMALL = 1 << 27, /* the send queue is one mbuf of worker.small, with no other reference */
 	C_LIMITED = 1 << 26,  /* cwnd held the last output back: it may grow (RFC 7661) */
 };
@@ -240,6 +241,8 @@ struct tern_listener {
 
 /* tcp_input.c */
 void tcp_input(struct worker *w, struct tobj *o, struct seg *s);
+/** Text and FIN of a segment that is acceptable and whose ACK was processed: the seventh and eighth step. */
+int tcp_text_and_fin(struct worker *w, struct conn *c, struct seg *s);
 /** May one more segment that belongs to no connection be answered now? */
 bool tcp_answer_allowed(struct worker *w);
 /** RST in answer to a segment without connection (RFC 9293 3.10.7.1), rate limited. @return SEG_TAKEN or a reason. */
@@ -305,9 +308,7 @@ struct tcp_reply {
 	uint32_t tsval, tsecr;
 	const uint8_t *opt;
 };
-/** Rewrite the received packet into an answer and send it. @return SEG_TAKEN, or a reason if it can't be. */
-int tcp_reply(struct worker *w, struct seg *s, const struct tcp_reply *r);
-/** The same segment without a received packet to reuse. */
+/** A segment of no connection; tcp_reply() in tcp_hdr.h where there is a received packet to reuse. */
 bool tcp_send_bare(struct worker *w, const struct flow *f, uint8_t ifidx, uint16_t neigh, const struct tcp_reply *r);
 uint32_t tcp_rcv_space(const struct conn *c);
 

@@ -5,7 +5,7 @@
  * connection; what has to be sent goes out in the pass after the burst. Challenge ACKs: RFC 5961. PAWS: RFC 7323 5.
  */
 #include <errno.h>
-#include "tcp.h"
+#include "tcp_hdr.h"
 
 #define RST_INTERVAL_US 100u		   /* answers to stray segments: 10,000/s ... */
 #define RST_BURST 256u			   /* ... after a burst */
@@ -14,7 +14,7 @@
 #define CHALLENGE_ALL 1000u /* a second, half to one and a half of it: as Linux's tcp_challenge_ack_limit */
 #define PAWS_IDLE_MS (24u * 24 * 3600 * 1000) /* RFC 7323 5.5: ts_recent is void after 24 days */
 
-enum { GO_ON = -2 }; /* the next step */
+enum { GO_ON = -2, PROCESS_ACK = -3 }; /* the next step; the part of the fourth that is common to all */
 
 static uint32_t
 seg_seqlen(const struct seg *s)
@@ -229,7 +229,8 @@ check_sequence(struct worker *w, struct conn *c, struct seg *s)
 		s->seq = c->rcv_nxt;
 		s->data_off += cut;
 		s->len -= cut;
-		s->urp -= RTE_MIN(cut, s->urp);
+		if (s->flags & TCP_URG)
+			s->urp -= RTE_MIN(cut, s->urp);
 	}
 	if (seq_gt(s->seq + s->len + !!(s->flags & TCP_FIN), right)) {
 		if (seq_ge(s->seq, right) && !(s->seq == c->rcv_nxt && wnd == 0)) {
@@ -329,8 +330,7 @@ check_ack(struct worker *w, struct conn *c, struct seg *s, const struct tcp_opts
 		update_ts_recent(w, c, s, o);
 		return GO_ON; /* an old duplicate: its data may be new */
 	}
-	update_ts_recent(w, c, s, o);
-	return tcp_ack(w, c, s, o) ? fin_acked(w, c, s) : GO_ON;
+	return PROCESS_ACK;
 }
 
 /* Sixth: URG. Inline (RFC 6093 5): the application is told how far it reaches, the data comes with the rest. */
@@ -387,9 +387,8 @@ take_fin(struct worker *w, struct conn *c, struct seg *s)
 	return SEG_DONE;
 }
 
-/* Seventh and eighth. */
-static int
-text_and_fin(struct worker *w, struct conn *c, struct seg *s)
+int
+tcp_text_and_fin(struct worker *w, struct conn *c, struct seg *s)
 {
 	uint32_t fin_seq = s->seq + s->len;
 	bool fin = s->flags & TCP_FIN;
@@ -410,7 +409,7 @@ text_and_fin(struct worker *w, struct conn *c, struct seg *s)
 }
 
 /* SYN-SENT: 3.10.7.3. */
-static int
+static __rte_noinline int
 syn_sent(struct worker *w, struct conn *c, struct seg *s)
 {
 	const bool acceptable = s->flags & TCP_ACK && seq_gt(s->ack, c->iss) && seq_le(s->ack, c->snd_max);
@@ -434,7 +433,7 @@ syn_sent(struct worker *w, struct conn *c, struct seg *s)
 			tcp_tfo_answer(w, c, s, &o);
 		tcp_mark(c, P_ACK);
 		s->seq++; /* text that came with the SYN: the sixth step and on */
-		return text_and_fin(w, c, s);
+		return tcp_text_and_fin(w, c, s);
 	}
 	/* Simultaneous open (MUST-10): answer with SYN-ACK and wait for theirs. */
 	tcp_set_state(w, &c->o, TERN_SYN_RECEIVED);
@@ -451,36 +450,60 @@ syn_sent(struct worker *w, struct conn *c, struct seg *s)
 	return tcp_data_hold(w, c, s);
 }
 
+/* The first four steps for any segment. */
+static __rte_noinline int
+check_any(struct worker *w, struct conn *c, struct seg *s, struct tcp_opts *o)
+{
+	int rc;
+
+	tcp_opt_parse(s->opt, s->optlen, false, o);
+	if (c->feat & F_TS) {
+		rc = check_timestamp(w, c, s, o);
+		if (rc != GO_ON)
+			return rc;
+	}
+	rc = check_sequence(w, c, s);
+	if (rc != GO_ON)
+		return rc;
+	rc = check_rst(w, c, s);
+	if (rc != GO_ON)
+		return rc;
+	c->last_rx_ms = w->now_ms;
+	return check_ack(w, c, s, o);
+}
+
+/* What check_any() would find nothing about: next in order, all of it in the window, not old, an ACK of what was sent. */
+static inline bool
+is_usual(const struct conn *c, const struct seg *s, struct tcp_opts *o)
+{
+	return c->state != TERN_SYN_SENT && c->state != TERN_SYN_RECEIVED && c->feat & F_TS &&
+	       tcp_opt_usual(s->opt, s->optlen, o) && (s->flags & (TCP_ACK | TCP_SYN | TCP_RST)) == TCP_ACK &&
+	       s->seq == c->rcv_nxt && seq_le(s->seq + s->len + (s->flags & TCP_FIN), c->rcv_adv) &&
+	       seq_ge(o->tsval, c->ts_recent) && s->ack - c->snd_una <= c->snd_max - c->snd_una;
+}
+
 static int
 conn_input(struct worker *w, struct conn *c, struct seg *s)
 {
 	struct tcp_opts o;
 	int rc;
 
-	if (c->state == TERN_SYN_SENT)
-		return syn_sent(w, c, s);
-	if (unlikely(!tcp_opt_usual(s->opt, s->optlen, &o)))
-		tcp_opt_parse(s->opt, s->optlen, false, &o);
-	if (c->feat & F_TS) {
-		rc = check_timestamp(w, c, s, &o);
-		if (unlikely(rc != GO_ON))
-			return rc;
+	if (likely(is_usual(c, s, &o)))
+		rc = PROCESS_ACK;
+	else
+		rc = c->state == TERN_SYN_SENT ? syn_sent(w, c, s) : check_any(w, c, s, &o);
+	if (likely(rc == PROCESS_ACK)) {
+		c->last_rx_ms = w->now_ms;
+		update_ts_recent(w, c, s, &o);
+		rc = tcp_ack(w, c, s, &o) ? fin_acked(w, c, s) : GO_ON;
 	}
-	rc = check_sequence(w, c, s);
 	if (unlikely(rc != GO_ON))
 		return rc;
-	rc = check_rst(w, c, s);
-	if (unlikely(rc != GO_ON))
-		return rc;
-	c->last_rx_ms = w->now_ms;
-	rc = check_ack(w, c, s, &o);
-	if (unlikely(rc != GO_ON))
-		return rc;
-	if (unlikely(s->flags & TCP_URG))
+	if (unlikely(s->flags & TCP_URG)) /* sixth */
 		take_urgent(w, c, s);
 	if (unlikely(c->flags & C_ECN))
 		tcp_ecn_input(w, c, s);
-	return text_and_fin(w, c, s);
+	return s->len || s->flags & TCP_FIN ? tcp_text_and_fin(w, c, s) : SEG_DONE;
 }
 
 /* CLOSED and LISTEN: 3.10.7.1, 3.10.7.2. */
@@ -497,22 +520,38 @@ unbound_input(struct worker *w, struct seg *s)
 	return tcp_reset_reply(w, s, STAT_DROP_NO_SOCKET);
 }
 
-void
-tcp_input(struct worker *w, struct tobj *o, struct seg *s)
+static inline void
+dispose(struct worker *w, struct seg *s, int rc)
 {
-	int rc;
-
-	if (o == NULL)
-		rc = unbound_input(w, s);
-	else if (o->kind == TOBJ_CONN)
-		rc = conn_input(w, (struct conn *)o, s);
-	else if (o->kind == TOBJ_REQ)
-		rc = tcp_request_input(w, (struct request *)o, s);
-	else
-		rc = tcp_timewait_input(w, (struct timewait *)o, s);
 	if (rc == SEG_TAKEN)
 		return;
 	if (rc > 0)
 		w->stats[rc]++;
 	worker_mbuf_free(w, s->m);
+}
+
+static __rte_noinline void
+other_segment(struct worker *w, struct tobj *o, struct seg *s)
+{
+	if (o == NULL)
+		dispose(w, s, unbound_input(w, s));
+	else if (o->kind == TOBJ_REQ)
+		dispose(w, s, tcp_request_input(w, (struct request *)o, s));
+	else
+		dispose(w, s, tcp_timewait_input(w, (struct timewait *)o, s));
+}
+
+static __rte_noinline void
+conn_segment(struct worker *w, struct conn *c, struct seg *s)
+{
+	dispose(w, s, conn_input(w, c, s));
+}
+
+void
+tcp_input(struct worker *w, struct tobj *o, struct seg *s)
+{
+	if (likely(o && o->kind == TOBJ_CONN)) /* apart: each saves the registers that it needs */
+		conn_segment(w, (struct conn *)o, s);
+	else
+		other_segment(w, o, s);
 }

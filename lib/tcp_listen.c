@@ -17,7 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <rte_byteorder.h>
-#include "tcp.h"
+#include "tcp_hdr.h"
 
 #define REQUEST_ACKS 32u /* in a request's life of a minute: RFC 5961 7 has 10 in 5 s */
 
@@ -452,6 +452,7 @@ passive_conn(struct worker *w, const struct tern_listener *l, const struct seg *
 	c->feat |= F_PASSIVE;
 	c->cc = l->cc;
 	c->snd_una = c->snd_nxt = c->snd_max = iss + 1;
+	c->unacked_us = w->now_us; /* the SYN-ACK's: the first data finds a window that is not old */
 	return c;
 }
 
@@ -487,6 +488,11 @@ promote(struct worker *w, struct tern_listener *l, struct conn *c, struct seg *s
 	tcp_mark(c, P_ACCEPTABLE);
 	if (s->len == 0 && !(s->flags & (TCP_FIN | TCP_URG)))
 		return SEG_DONE;
+	if (likely(s->seq == c->rcv_nxt && s->len < c->rcv_adv - c->rcv_nxt && c->snd_wnd && !(s->flags & TCP_URG) &&
+		   !(c->flags & C_ECN))) { /* no step before the seventh has anything left to do */
+		c->last_rx_ms = w->now_ms;
+		return tcp_text_and_fin(w, c, s);
+	}
 	tcp_input(w, &c->o, s);
 	return SEG_TAKEN;
 }
@@ -719,7 +725,7 @@ tcp_request_input(struct worker *w, struct request *r, struct seg *s)
 {
 	const uint32_t wnd = RTE_MIN(w->conf.tcp.rcv_buf, 65535u);
 	const bool in_window = seq_ge(s->seq, r->rcv_nxt) && seq_lt(s->seq, r->rcv_nxt + wnd);
-	struct tcp_opts o = {0};
+	struct tcp_opts o;
 	struct tcp_reply p;
 	uint8_t opt[40];
 
@@ -747,7 +753,8 @@ tcp_request_input(struct worker *w, struct request *r, struct seg *s)
 		return STAT_DROP_TCP_FLAGS;
 	if (s->ack != r->snd_nxt)
 		return tcp_reset_reply(w, s, STAT_DROP_ACK);
-	tcp_opt_parse(s->opt, s->optlen, false, &o);
+	if (unlikely(!tcp_opt_usual(s->opt, s->optlen, &o)))
+		tcp_opt_parse(s->opt, s->optlen, false, &o);
 	if (r->feat & F_TS && (!o.has_ts || seq_lt(o.tsval, r->ts_recent)))
 		return STAT_DROP_PAWS;
 	return request_complete(w, r, s, &o);

@@ -6,7 +6,7 @@
  * closed at once and counted, as Linux does at tcp_max_tw_buckets.
  */
 #include <string.h>
-#include "tcp.h"
+#include "tcp_hdr.h"
 
 enum { TW_TS_RECENT, TW_ORIGIN, TW_WND_FEAT }; /* kind_data */
 
@@ -44,8 +44,10 @@ tcp_timewait_enter(struct worker *w, struct conn *c, struct seg *s)
 		return rc;
 	}
 	tcp_set_state(w, &c->o, TERN_TIME_WAIT);
-	memcpy(tw, c, c->af == 4 ? TW_SIZE4 : offsetof(struct tobj, addr) + sizeof(union flow_addr));
-	memset(&tw->timer, 0, sizeof(tw->timer));
+	memcpy(&tw->hash, &c->hash, TW_SIZE4 - offsetof(struct tobj, hash));
+	if (unlikely(c->af == 6))
+		tw->addr = c->addr;
+	tw->timer.pprev = NULL;
 	tw->kind = TOBJ_TW;
 	tw->snd_nxt = c->snd_max;
 	tw->kind_data[TW_TS_RECENT] = c->ts_recent;

@@ -44,7 +44,7 @@ static void
 place(struct wheel *w, struct wheel_node *n)
 {
 	const uint32_t delta = ahead(w, n);
-	const unsigned int level = delta < 1u << 8 ? 0 : delta < 1u << 16 ? 1 : delta < 1u << 24 ? 2 : 3;
+	const unsigned int level = (31 - __builtin_clz(delta | 1)) / WHEEL_BITS;
 	const uint64_t at = w->now + delta;
 	const unsigned int slot = (at >> (level * WHEEL_BITS)) & (WHEEL_SLOTS - 1);
 
