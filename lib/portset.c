@@ -19,8 +19,10 @@ struct portset {
 	uint16_t rport;
 	uint8_t af;
 	uint32_t bucket;
+	uint32_t index; /* in the pool */
 	uint32_t used;
 	uint32_t cursor; /* next port to try, host order */
+	uint32_t steer_base; /* hash of the tuple with local port 0 */
 	uint64_t map[65536 / 64];
 };
 
@@ -70,27 +72,20 @@ drop_set(struct worker *w, struct portset *p)
 	pool_put(&w->portset_pool, p);
 }
 
-static uint32_t
-set_index(const struct worker *w, const struct portset *p)
-{
-	return ((const char *)p - (const char *)w->portset_pool.base) / w->portset_pool.size;
-}
-
 static struct portset *
 set_at(const struct worker *w, uint32_t i)
 {
 	return (struct portset *)((char *)w->portset_pool.base + (size_t)i * w->portset_pool.size);
 }
 
-static struct portset *
-find_set(struct worker *w, const struct flow *f)
+/* Not that of the last connect. Apart: for its copy of f the compiler took all of an address to pieces, each time. */
+static __rte_noinline struct portset *
+find_other_set(struct worker *w, const struct flow *f)
 {
 	struct flow key = *f;
-	struct portset *p = w->portset_last;
+	struct portset *p;
 	uint32_t b;
 
-	if (likely(p && same_addr(p, f)))
-		return p;
 	key.lport = 0;
 	b = table_hash(&w->table, &key) & (n_buckets(w) - 1);
 	for (p = w->portset_hash[b]; p; p = p->hnext)
@@ -103,17 +98,35 @@ find_set(struct worker *w, const struct flow *f)
 	p->rport = f->rport;
 	p->af = f->af;
 	p->bucket = b;
+	p->index = ((const char *)p - (const char *)w->portset_pool.base) / w->portset_pool.size;
+	p->steer_base = w->steer ? steer_hash(w->steer, &key) : 0;
 	p->cursor = w->conf.tcp.port_min + worker_rand(w) % (w->conf.tcp.port_max - w->conf.tcp.port_min + 1u);
 	p->hnext = w->portset_hash[b];
 	w->portset_hash[b] = p;
 	return w->portset_last = p;
 }
 
-static bool
-comes_home(const struct worker *w, struct flow *f, uint32_t port)
+static inline struct portset *
+find_set(struct worker *w, const struct flow *f)
+{
+	struct portset *p = w->portset_last;
+
+	return likely(p && same_addr(p, f)) ? p : find_other_set(w, f);
+}
+
+static inline bool
+comes_home(const struct worker *w, const struct portset *p, struct flow *f, uint32_t port)
 {
 	f->lport = rte_cpu_to_be_16(port);
-	return !w->steer || steer_owner(w->steer, f) == w->index;
+	return !w->steer || steer_owner_port(w->steer, p->steer_base, f->af, f->lport) == w->index;
+}
+
+/* The table is large and the bucket of a new tuple far away: ask for what a later connect will look at. */
+static inline void
+fetch_ahead(const struct worker *w, const struct portset *p, struct flow *f, uint32_t port)
+{
+	if (comes_home(w, p, f, port))
+		table_prefetch_bucket(&w->table, table_hash(&w->table, f));
 }
 
 /* The next free port at or after the cursor that comes home; a full word is skipped whole. */
@@ -121,14 +134,18 @@ static int
 next_port(struct worker *w, struct portset *p, struct flow *f)
 {
 	const uint32_t min = w->conf.tcp.port_min, max = w->conf.tcp.port_max, n = max - min + 1;
+	const uint32_t ahead = CONNECT_AHEAD * (w->steer ? w->steer->n_workers : 1u);
 	uint32_t port = p->cursor, seen = 0;
 
 	while (seen < n) {
 		const uint64_t free_bits = ~p->map[port >> 6] >> (port & 63);
 		uint32_t skip = free_bits ? (uint32_t)__builtin_ctzll(free_bits) : 64 - (port & 63);
 
-		if (skip == 0 && comes_home(w, f, port))
-			return port;
+		if (skip == 0) {
+			fetch_ahead(w, p, f, port + ahead);
+			if (comes_home(w, p, f, port))
+				return port;
+		}
 		skip = RTE_MAX(skip, 1u);
 		seen += skip;
 		port += skip;
@@ -143,7 +160,6 @@ static int
 choose_port(struct worker *w, struct portset *p, struct flow *f, uint32_t *hash)
 {
 	unsigned int tries;
-	struct flow next;
 	int port;
 
 	/* A connection accepted from the same tuple is not in the map: look, and go on if so. */
@@ -153,13 +169,8 @@ choose_port(struct worker *w, struct portset *p, struct flow *f, uint32_t *hash)
 			break;
 		p->cursor = port == w->conf.tcp.port_max ? w->conf.tcp.port_min : port + 1;
 		*hash = table_hash(&w->table, f);
-		if (table_lookup(&w->table, f, *hash))
-			continue;
-		/* The table is large and the bucket of a new tuple far away: fetch what a later connect will look at. */
-		next = *f;
-		next.lport = rte_cpu_to_be_16(port + CONNECT_AHEAD);
-		table_prefetch_bucket(&w->table, table_hash(&w->table, &next));
-		return port;
+		if (!table_lookup(&w->table, f, *hash))
+			return port;
 	}
 	return -EADDRNOTAVAIL;
 }
@@ -191,7 +202,7 @@ portset_take(struct worker *w, struct flow *f, uint32_t *idx, uint32_t *hash)
 	}
 	p->map[port >> 6] |= 1ull << (port & 63);
 	p->used++;
-	*idx = set_index(w, p);
+	*idx = p->index;
 	return 0;
 }
 

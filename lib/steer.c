@@ -75,9 +75,15 @@ steer_hash(const struct steer *s, const struct flow *f)
 	       hash_part(s, 32, &f->rport, 2) ^ hash_part(s, 34, &f->lport, 2);
 }
 
-/* Not inlined: the set-up of its loops would move ahead of the question whether it is needed at all. */
+/* Not inlined, this and the next: their set-up would move ahead of the question whether they are needed at all. */
 __rte_noinline uint16_t
 steer_owner(const struct steer *s, const struct flow *f)
 {
 	return s->reta[steer_hash(s, f) & (s->reta_size - 1)];
+}
+
+__rte_noinline uint16_t
+steer_owner_port(const struct steer *s, uint32_t base, uint8_t af, uint16_t lport)
+{
+	return s->reta[(base ^ hash_part(s, af == 4 ? 10 : 34, &lport, 2)) & (s->reta_size - 1)];
 }

@@ -15,17 +15,10 @@
 void
 tcp_timer_sync(struct worker *w, struct conn *c)
 {
-	uint64_t at = UINT64_MAX, tick;
+	/* 0 is none: less one it is later than all. */
+	uint64_t at = RTE_MIN(RTE_MIN(c->rto_at - 1, c->delack_at - 1), RTE_MIN(c->misc_at - 1, c->keep_at - 1)), tick;
 
-	if (c->rto_at)
-		at = c->rto_at;
-	if (c->delack_at && c->delack_at < at)
-		at = c->delack_at;
-	if (c->misc_at && c->misc_at < at)
-		at = c->misc_at;
-	if (c->keep_at && c->keep_at < at)
-		at = c->keep_at;
-	if (at == UINT64_MAX)
+	if (at++ == UINT64_MAX)
 		return;
 	/* The first segment after the handshake has a shorter timeout than the SYN: the node need not move for it. */
 	if (c->state == TERN_SYN_SENT)

@@ -83,13 +83,16 @@ reference(const struct flow *f)
 static void
 test_random(void)
 {
-	struct flow f;
+	struct flow f, no_port;
 	uint32_t i;
 
 	steer_init(&s, 4, 128);
 	for (i = 0; i < 200000; i++) {
 		random_flow(&f);
 		CU_ASSERT_EQUAL_FATAL(steer_hash(&s, &f), reference(&f));
+		no_port = f;
+		no_port.lport = 0;
+		CU_ASSERT_EQUAL_FATAL(steer_owner_port(&s, steer_hash(&s, &no_port), f.af, f.lport), steer_owner(&s, &f));
 	}
 }
 
