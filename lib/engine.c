@@ -131,7 +131,7 @@ poll_rx(struct engine *e)
 
 	for (i = 0; i < t->n_ports; i++) {
 		for (q = e->w->index; q < t->ports[i].n_rxq; q += t->conf.n_workers) {
-			n = rte_eth_rx_burst(t->ports[i].port_id, q, m, BURST);
+			n = rte_eth_rx_burst(t->ports[i].port_id, q * t->ports[i].step, m, BURST);
 			if (!n)
 				continue;
 			for (k = 0; k < n; k++)

@@ -38,11 +38,15 @@
 #define RETA_GROUPS (RTE_ETH_RSS_RETA_SIZE_512 / RTE_ETH_RETA_GROUP_SIZE * 4)
 #define RING_DRIVER "net_ring"
 #define RING_QUEUES_MAX 16u /* RTE_PMD_RING_MAX_RX_RINGS */
+#define RING_STEP 4u
 
-/* Both ends of an in-memory cable, so that the rings go when the second end is closed. */
+/*
+ * Both ends of an in-memory cable, so that the rings go when the second end is closed. net_ring counts packets in 24 bytes a queue:
+ * two workers of neighbouring queues would write one line each burst, so only every RING_STEP-th queue is used if they suffice.
+ */
 struct cable {
 	TAILQ_ENTRY(cable) next;
-	unsigned int n_queues;
+	unsigned int n_queues, step;
 	struct rte_ring *ring[2][RING_QUEUES_MAX]; /* [i]: what end i receives from */
 	uint16_t port_id[2];
 	bool open[2];
@@ -66,20 +70,29 @@ cable_free(struct cable *c)
 	free(c);
 }
 
+/* The cable of which end *i is that ethdev, or NULL. */
+static struct cable *
+cable_of(uint16_t port_id, unsigned int *i)
+{
+	struct cable *c;
+
+	TAILQ_FOREACH (c, &cables, next) {
+		for (*i = 0; *i < 2; ++*i)
+			if (c->open[*i] && c->port_id[*i] == port_id)
+				return c;
+	}
+	return NULL;
+}
+
 /* The ethdev port_id was closed: remove its vdev, and the cable when the other end is gone too. */
 static void
 cable_close(uint16_t port_id)
 {
-	struct cable *c;
 	unsigned int i;
+	struct cable *c = cable_of(port_id, &i);
 
-	TAILQ_FOREACH (c, &cables, next) {
-		for (i = 0; i < 2; i++)
-			if (c->open[i] && c->port_id[i] == port_id)
-				goto found;
-	}
-	return;
-found:
+	if (!c)
+		return;
 	rte_vdev_uninit(c->vdev[i]);
 	c->open[i] = false;
 	if (!c->open[!i]) {
@@ -91,13 +104,17 @@ found:
 static int
 cable_ends(struct cable *c, const char *name)
 {
-	unsigned int i;
+	const unsigned int n = (c->n_queues - 1) * c->step + 1;
+	struct rte_ring *all[2][RING_QUEUES_MAX];
+	unsigned int i, q;
 	int rc;
 
+	for (i = 0; i < 2; i++)
+		for (q = 0; q < n; q++) /* what is between those in use is never asked for */
+			all[i][q] = c->ring[i][q / c->step];
 	for (i = 0; i < 2; i++) {
 		snprintf(c->vdev[i], sizeof(c->vdev[i]), RING_DRIVER "_%s.%u", name, i);
-		rc = rte_eth_from_rings(c->vdev[i] + strlen(RING_DRIVER "_"), c->ring[i], c->n_queues, c->ring[!i],
-					c->n_queues, rte_socket_id());
+		rc = rte_eth_from_rings(c->vdev[i] + strlen(RING_DRIVER "_"), all[i], n, all[!i], n, rte_socket_id());
 		if (rc < 0 || rc >= RTE_MAX_ETHPORTS) {
 			LOG(ERR, "ring pair '%s': no ethdev: %s (is the name in use?)", name, rte_strerror(rte_errno));
 			return -EEXIST;
@@ -126,6 +143,7 @@ tern_ring_pair(const char *name, unsigned int n_queues, unsigned int slots, uint
 	if (!c)
 		return -ENOMEM;
 	c->n_queues = n_queues;
+	c->step = (n_queues - 1) * RING_STEP < RING_QUEUES_MAX ? RING_STEP : 1;
 	for (i = 0; i < 2 && !rc; i++) {
 		for (q = 0; q < n_queues && !rc; q++) {
 			snprintf(ring, sizeof(ring), "%s.%u.%u", name, i, q);
@@ -221,6 +239,8 @@ port_probe(struct port *p, const struct tern_if_conf *ifc, unsigned int n_worker
 {
 	static const uint8_t none[16];
 	struct rte_eth_dev_info info;
+	const struct cable *c;
+	unsigned int end;
 	int rc = claim(p, ifc, owner);
 
 	if (rc)
@@ -239,10 +259,17 @@ port_probe(struct port *p, const struct tern_if_conf *ifc, unsigned int n_worker
 		return -EINVAL;
 	}
 	p->rss = n_workers > 1 && p->n_rxq > 1 && rss_able(&info, ifc);
-	if (strcmp(info.driver_name, RING_DRIVER) == 0)
-		p->n_rxq = info.max_rx_queues; /* its peer chooses where it sends: all must be emptied */
-	else if (!p->rss)
+	p->step = 1;
+	c = cable_of(p->port_id, &end);
+	if (c) {
+		p->step = c->step;
+		p->n_rxq = c->n_queues; /* its peer chooses where it sends: all must be emptied */
+		p->n_txq = RTE_MIN(n_workers, c->n_queues);
+	} else if (strcmp(info.driver_name, RING_DRIVER) == 0) {
+		p->n_rxq = info.max_rx_queues;
+	} else if (!p->rss) {
 		p->n_rxq = p->n_txq = 1;
+	}
 	p->reta_size = info.reta_size;
 	p->key_len = info.hash_key_size ? info.hash_key_size : STEER_KEY_LEN;
 	p->rss_hf = info.flow_type_rss_offloads & (RTE_ETH_RSS_NONFRAG_IPV4_TCP | RTE_ETH_RSS_NONFRAG_IPV6_TCP);
@@ -292,7 +319,7 @@ configure(struct port *p, const struct rte_eth_dev_info *info, const struct stee
 		conf.rx_adv_conf.rss_conf.rss_key_len = p->key_len;
 		conf.rx_adv_conf.rss_conf.rss_hf = p->rss_hf;
 	}
-	rc = rte_eth_dev_configure(p->port_id, p->n_rxq, p->n_txq, &conf);
+	rc = rte_eth_dev_configure(p->port_id, (p->n_rxq - 1) * p->step + 1, (p->n_txq - 1) * p->step + 1, &conf);
 	if (rc) {
 		LOG(ERR, "port %u (%s): %u rx and %u tx queues, MTU %u: %s%s", p->port_id, p->name, p->n_rxq, p->n_txq,
 		    p->mtu, rte_strerror(-rc), rc == -EBUSY ? " (somebody started it already)" : "");
@@ -366,7 +393,7 @@ setup_queues(const struct port *p, const struct rte_eth_dev_info *info, struct r
 	rx.offloads = 0; /* those of the port hold for its queues */
 	tx.offloads = 0;
 	for (q = 0; q < p->n_rxq; q++) {
-		rc = rte_eth_rx_queue_setup(p->port_id, q, p->rx_desc, rte_lcore_to_socket_id(lcores[q % n_workers]),
+		rc = rte_eth_rx_queue_setup(p->port_id, q * p->step, p->rx_desc, rte_lcore_to_socket_id(lcores[q % n_workers]),
 					    &rx, mp[q % n_workers]);
 		if (rc) {
 			LOG(ERR, "port %u (%s): rx queue %u of %u descriptors: %s", p->port_id, p->name, q, p->rx_desc,
@@ -375,7 +402,7 @@ setup_queues(const struct port *p, const struct rte_eth_dev_info *info, struct r
 		}
 	}
 	for (q = 0; q < p->n_txq; q++) {
-		rc = rte_eth_tx_queue_setup(p->port_id, q, p->tx_desc, rte_lcore_to_socket_id(lcores[q]), &tx);
+		rc = rte_eth_tx_queue_setup(p->port_id, q * p->step, p->tx_desc, rte_lcore_to_socket_id(lcores[q]), &tx);
 		if (rc) {
 			LOG(ERR, "port %u (%s): tx queue %u of %u descriptors: %s", p->port_id, p->name, q, p->tx_desc,
 			    rte_strerror(-rc));

@@ -22,6 +22,7 @@ struct port {
 	uint16_t port_id;
 	uint16_t mtu;
 	uint16_t n_rxq, n_txq;
+	uint16_t step; /* queue i is the device's i * step */
 	uint16_t rx_desc, tx_desc;
 	uint16_t reta_size; /* the device's */
 	uint8_t key_len;    /* bytes of RSS key it wants */

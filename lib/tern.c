@@ -266,7 +266,7 @@ make_ifaces(struct tern *t, struct worker *w)
 			return rc;
 		}
 		ifc->port_id = p->port_id;
-		ifc->queue = w->index;
+		ifc->queue = w->index * p->step;
 		ifc->tx_tcp_cksum = p->tx_tcp_cksum;
 		ifc->tx_multi_seg = p->tx_multi_seg;
 		ifc->tx_tso = p->tx_tso && !t->conf.tcp.no_tso;

@@ -158,8 +158,9 @@ void tern_stop(struct tern *t);
 void tern_drain(struct tern *t, uint32_t timeout_ms);
 /** Free everything; no worker may be running. */
 void tern_destroy(struct tern *t);
-/** Create the two ends of an in-memory cable as ethdev ports (net_ring). n_queues rings each way, of `slots`
- *  packets, a power of two. @return 0 and both port ids, or a negative errno. */
+/** Create the two ends of an in-memory cable as ethdev ports (net_ring), for stacks. n_queues rings each way, of `slots`
+ *  packets, a power of two. The ethdevs have more queues than that; of up to four, a stack uses every fourth: net_ring counts
+ *  the packets of neighbouring queues in one cache line. @return 0 and both port ids, or a negative errno. */
 int tern_ring_pair(const char *name, unsigned int n_queues, unsigned int slots, uint16_t port_id[2]);
 
 struct tern_worker *tern_worker_get(struct tern *t, unsigned int i);
