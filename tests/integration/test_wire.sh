@@ -34,7 +34,15 @@ wire_send() {
 }
 
 sum_out() { echo $(($(counter "$1-in") + $(counter "$1-duplicated") - $(counter "$1-lost-random") - $(counter "$1-lost-every") - \
-	$(counter "$1-lost-kind") - $(counter "$1-lost-burst") - $(counter "$1-dropped-queue") - $(counter "$1-dropped-slots"))); }
+	$(counter "$1-lost-kind") - $(counter "$1-lost-burst") - $(counter "$1-dropped-queue") - $(counter "$1-dropped-slots") - \
+	$(under_way "$1"))); }
+
+# frames of wire $1 that its end met on their way
+under_way() {
+	local n
+	n=$(sed -nE "s/^wire: ([0-9]+) frames $1 were under way.*/\1/p" "$LIB_TMP/tern.out")
+	echo "${n:-0}"
+}
 
 test_wire_perfect() {
 	wire_bg
