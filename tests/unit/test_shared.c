@@ -18,6 +18,7 @@
 #include <unistd.h>
 #include <CUnit/Basic.h>
 #include <rte_eal.h>
+#include <rte_ethdev.h>
 #include <rte_lcore.h>
 #include <rte_mempool.h>
 #include "engine.h"
@@ -249,6 +250,17 @@ turn(int s, int i)
 	return tern_worker_step(st[s], i, 2);
 }
 
+/* net_ring's own: the ring and two counters. */
+static void
+watch_queues(int s, int i, uint16_t port)
+{
+	const struct rte_eth_fp_ops *p = &rte_eth_fp_ops[port];
+	const uint16_t q = st[s]->engines[i]->w->ifs[0].queue;
+
+	watch("the driver's rx queue", p->rxq.data[q], 3 * sizeof(uint64_t), s, i, false);
+	watch("the driver's tx queue", p->txq.data[q], 3 * sizeof(uint64_t), s, i, false);
+}
+
 /* --- the tests ------------------------------------------------------------------------------------------------------ */
 
 static int
@@ -278,8 +290,10 @@ set_up(void)
 		if (tern_create(&conf, &st[s]))
 			return -1;
 		watch("struct tern", st[s], sizeof(*st[s]), s, -1, false);
-		for (i = 0; i < 2; i++)
+		for (i = 0; i < 2; i++) {
 			watch_worker(s, i);
+			watch_queues(s, i, ports[s]);
+		}
 	}
 #ifndef __SANITIZE_ADDRESS__ /* it puts traps between variables: the plain program looks at them */
 	if (!watch_library())
