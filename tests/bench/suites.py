@@ -364,6 +364,18 @@ def micro(o):
     yield Benchmark("micro", "one operation, entries in random order", "cycles", [], many=parts)
 
 
+def expire(o):
+    def stepped(us):
+        text = run([tool("expire")] + eal(128, CPUS[0]) + [str(us)], 120)
+        r = numbers(r"%s cycles a timer; longest poll %s us, then %s us; %s over 1 ms" % (N, N, N, N), text,
+                    ["cycles/timer", "longest poll us", "second longest us", "polls over 1 ms"])
+        r.update(numbers(r"idle longest poll %s us" % N, text, ["idle longest poll us"]))
+        return r
+    yield Benchmark("expire", "a million TIME-WAITs that expire in one second of virtual time", "longest poll us", [
+        Variant("polls %s apart" % name, lambda us=us: stepped(us)) for name, us in
+        (("20 us", 20), ("200 us", 200), ("1 s", 1000000))])
+
+
 def start_time(o):
     """From exec to the first connection accepted, without huge pages."""
     def first(*mem):
@@ -381,7 +393,7 @@ def start_time(o):
 
 
 SUITES = {"cps": cps, "one": one, "workers": workers, "null": null_only, "memif": memif, "dperf": dperf, "rr": rr, "bulk": bulk,
-          "flood": flood, "scale": scale, "micro": micro, "start": start_time}
+          "flood": flood, "scale": scale, "micro": micro, "expire": expire, "start": start_time}
 
 
 def measure_tsc():
