@@ -41,4 +41,5 @@ if ! command -v gnuplot >/dev/null; then
 	{ [ "$(id -u)" = 0 ] && DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install gnuplot-nox \
 		>/dev/null 2>&1; } || say "bench: no gnuplot, so no charts"
 fi
+[ "$(id -u)" != 0 ] || netns_sweep
 exec python3 tests/bench/bench.py "$@"

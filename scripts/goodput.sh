@@ -14,7 +14,7 @@ RATE=${RATE:-100m} # below what two shared cores carry: the wire decides, not th
 BUILD=${BUILD:-build}
 TERN=$BUILD/app/tern
 PEER=tests/bench/goodput.py
-NEAR=gput$$ FAR=gput${$}f
+NEAR=tern-gput$$ FAR=tern-gput${$}f
 
 need_root
 [ -x "$TERN" ] || die "$TERN is missing: build first"

@@ -69,7 +69,17 @@ wait_exit() {
 	wait "$2"
 }
 
+# netns_sweep: removes the namespaces whose maker (the number in tern-NAME[-]PID[f]) was killed before it could.
+netns_sweep() {
+	local ns pid
+	ip netns list | while read -r ns _; do
+		pid=$(sed -nE 's/^tern-.*[a-z-]([0-9]+)f?$/\1/p' <<<"$ns")
+		[ -z "$pid" ] || [ -e "/proc/$pid" ] || ip netns del "$ns" 2>/dev/null || :
+	done
+}
+
 netns_make() {
+	[ ${#LIB_NETNS[@]} -gt 0 ] || netns_sweep
 	ip netns add "$1" || die "cannot make the network namespace $1"
 	LIB_NETNS+=("$1")
 	ip -n "$1" link set lo up

@@ -155,7 +155,7 @@ def cleanup():
                 p.wait()
         running.remove(p)
     while namespaces:
-        subprocess.run(["ip", "netns", "del", namespaces.pop()])
+        subprocess.run(["ip", "netns", "del", namespaces.pop()], check=True)
 
 
 def numbers(pattern, text, names):

@@ -4,6 +4,12 @@
 test_bench_suite() {
 	[ "$(nproc)" -ge 2 ] || { echo "one core: not run"; return; }
 	[ -f "$TOP/build/build.ninja" ] || fail "build/ is missing: test_demo makes it"
+	# one that its maker, killed, left behind, and one whose maker lives
+	local dead ns
+	sh -c 'exit 0' &
+	dead=$!
+	wait $dead
+	for ns in tern-bench-kernel-$dead tern-bench-kernel-$$; do netns_make $ns; done
 	(cd "$TOP" && BUILD=build timeout 100 scripts/bench.sh --quick --runs 1 cps null) >"$LIB_TMP/bench.out" 2>"$LIB_TMP/bench.err" ||
 		fail "bench.sh ended with $?"
 	python3 - "$TOP/build/bench" <<'END' || fail "the JSON is not as it should be"
@@ -21,7 +27,8 @@ for name, want in (("cps", {"tern 8 packets", "tern 7 packets", "tern 6 packets"
             assert abs(r["packets/connection"] - packets) < 0.2 and r["failed"] == 0, r
     assert name == "null" or doc["ratios"], doc
 END
-	ip netns list | grep -q tern-bench && fail "a network namespace was left behind"
+	[ "$(ip netns list | grep -o '^tern-bench-[^ ]*')" = tern-bench-kernel-$$ ] ||
+		fail "namespaces after it: $(ip netns list | tr '\n' ' ')"
 	(cd "$TOP" && BUILD=build timeout 20 scripts/bench.sh no-such-name) >"$LIB_TMP/bench.out" 2>&1 && fail "an unknown name was accepted"
 	grep -q 'no-such-name' "$LIB_TMP/bench.out" || fail "the line does not name it"
 }
