@@ -248,7 +248,7 @@ bool tcp_answer_allowed(struct worker *w);
 /** RST in answer to a segment without connection (RFC 9293 3.10.7.1), rate limited. @return SEG_TAKEN or a reason. */
 int tcp_reset_reply(struct worker *w, struct seg *s, int reason);
 
-/* tcp.c */
+/* tcp_conn.c */
 struct conn *tcp_conn_new(struct worker *w, const struct flow *f, uint32_t hash, uint8_t ifidx, uint32_t iss, uint32_t ts_off);
 static inline void
 tcp_set_state(struct worker *w, struct tobj *o, unsigned int state)
