@@ -35,7 +35,12 @@ export BUILD
 meson introspect --buildoptions "$BUILD" | grep -q '"value": "release"' ||
 	die "$BUILD is not a release build: meson configure $BUILD --buildtype=release"
 log=$(mktemp)
-ninja -C "$BUILD" all bench-tools >"$log" 2>&1 || { tail -20 "$log"; rm -f "$log"; die "the build failed"; }
+if ! ninja -C "$BUILD" all bench-tools >"$log" 2>&1; then
+	grep -q coverage-mismatch "$log" && rm -f "$log" && die "$BUILD has the profile of other sources: scripts/pgo.sh makes a new one"
+	tail -20 "$log"
+	rm -f "$log"
+	die "the build failed"
+fi
 rm -f "$log"
 if ! command -v gnuplot >/dev/null; then
 	{ [ "$(id -u)" = 0 ] && DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install gnuplot-nox \
