@@ -26,7 +26,7 @@ lib_cleanup() {
 		kill -KILL "$pid" 2>/dev/null
 		wait "$pid" 2>/dev/null
 	done
-	for ns in "${LIB_NETNS[@]}"; do ip netns del "$ns" 2>/dev/null; done
+	for ns in "${LIB_NETNS[@]}"; do wait_for 2 ip netns del "$ns"; done # may be busy for a moment
 	[ -n "$LIB_TMP" ] && rm -rf "$LIB_TMP"
 	LIB_PIDS=() LIB_NETNS=() LIB_TMP=
 	return 0

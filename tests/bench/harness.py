@@ -154,8 +154,14 @@ def cleanup():
                 p.kill()
                 p.wait()
         running.remove(p)
-    while namespaces:
-        subprocess.run(["ip", "netns", "del", namespaces.pop()], check=True)
+    for name in namespaces:
+        for _ in range(20):  # may be busy for a moment
+            if subprocess.run(["ip", "netns", "del", name], capture_output=True).returncode == 0:
+                break
+            time.sleep(0.1)
+        else:
+            say("the network namespace %s could not be removed" % name)
+    namespaces.clear()
 
 
 def numbers(pattern, text, names):
