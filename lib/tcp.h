@@ -113,7 +113,7 @@ enum { /* conn.flags */
 	C_LOSS = 1 << 23,     /* after a timeout, until loss.recover */
 	C_TLP = 1 << 24,      /* rto_at is the tail loss probe's */
 	C_REO = 1 << 25,      /* rto_at is the reordering timer */
-	C_PLAIN = 1 << 28,    /* IPv4, with timestamps, and checksums are ours to make */
+	C_PLAIN = 1 << 28,    /* negotiated, IPv4, and checksums are ours to make */
 	C_SND_SMALL = 1 << 27, /* the send queue is one mbuf of worker.small, with no other reference */
 	C_LIMITED = 1 << 26,  /* cwnd held the last output back: it may grow (RFC 7661) */
 };

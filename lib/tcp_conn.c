@@ -99,7 +99,7 @@ tcp_negotiate(struct worker *w, struct conn *c, uint16_t peer_mss, uint8_t feat,
 	peer_mss = RTE_MAX(peer_mss, TCP_MSS_MIN);
 	c->feat = (c->feat & ~(F_TS | F_SACK | F_WS)) | (feat & (F_TS | F_SACK | F_WS));
 	c->mss = RTE_MIN(peer_mss, c->rcv_mss) - (feat & F_TS ? TCP_OPT_TS_LEN : 0); /* MUST-16, RFC 6691 */
-	if (feat & F_TS && c->af == 4 && !w->ifs[c->ifidx].tx_tcp_cksum)
+	if (c->af == 4 && !w->ifs[c->ifidx].tx_tcp_cksum)
 		c->flags |= C_PLAIN;
 	c->snd_ws = feat & F_WS ? snd_ws : 0;
 	c->rcv_ws = feat & F_WS ? RTE_MAX(c->rcv_ws, w->rcv_ws) : 0; /* an active open has offered its own */

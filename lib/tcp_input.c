@@ -472,14 +472,23 @@ check_any(struct worker *w, struct conn *c, struct seg *s, struct tcp_opts *o)
 	return check_ack(w, c, s, o);
 }
 
+/* Timestamps that are not old if they were agreed on, and nothing else. @return false: look closer. */
+static inline bool
+usual_options(const struct conn *c, const struct seg *s, struct tcp_opts *o)
+{
+	if (likely(c->feat & F_TS))
+		return tcp_opt_usual(s->opt, s->optlen, o) && seq_ge(o->tsval, c->ts_recent);
+	memset(o, 0, offsetof(struct tcp_opts, sack));
+	return s->optlen == 0;
+}
+
 /* What check_any() would find nothing about: next in order, all of it in the window, not old, an ACK of what was sent. */
 static inline bool
 is_usual(const struct conn *c, const struct seg *s, struct tcp_opts *o)
 {
-	return c->state != TERN_SYN_SENT && c->state != TERN_SYN_RECEIVED && c->feat & F_TS &&
-	       tcp_opt_usual(s->opt, s->optlen, o) && (s->flags & (TCP_ACK | TCP_SYN | TCP_RST)) == TCP_ACK &&
-	       s->seq == c->rcv_nxt && seq_le(s->seq + s->len + (s->flags & TCP_FIN), c->rcv_adv) &&
-	       seq_ge(o->tsval, c->ts_recent) && s->ack - c->snd_una <= c->snd_max - c->snd_una;
+	return c->state != TERN_SYN_SENT && c->state != TERN_SYN_RECEIVED && usual_options(c, s, o) &&
+	       (s->flags & (TCP_ACK | TCP_SYN | TCP_RST)) == TCP_ACK && s->seq == c->rcv_nxt &&
+	       seq_le(s->seq + s->len + (s->flags & TCP_FIN), c->rcv_adv) && s->ack - c->snd_una <= c->snd_max - c->snd_una;
 }
 
 static int

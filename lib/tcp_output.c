@@ -17,7 +17,7 @@
 #define COPY_MAX 512u /* below, a copy is cheaper than an indirect mbuf's allocation and two atomic counts */
 #define TSO_MAX 64000u /* bytes: an IP datagram holds 65,535 with its headers */
 #define TSO_SEGS 32u   /* mbufs of data: what devices take in a packet they cut, 35 and more */
-#define PLAIN_HDR (sizeof(struct rte_ipv4_hdr) + sizeof(struct rte_tcp_hdr) + TCP_OPT_TS_LEN)
+#define PLAIN_HDR (sizeof(struct rte_ipv4_hdr) + sizeof(struct rte_tcp_hdr))
 #define CORK_US 200000u /* how long a cork holds, as Linux's tcp(7) promises */
 
 uint32_t
@@ -268,40 +268,48 @@ emit_any(struct worker *w, struct conn *c, uint8_t flags, uint32_t seq, struct r
 	return true;
 }
 
-/*
- * One segment of c: control, or len bytes from src + off. @return false: no room or no mbuf. Nearly every one is IPv4, has
- * timestamps and no other option, and data in one piece if any: what is constant then is known to the compiler.
- */
-static bool
-emit(struct worker *w, struct conn *c, uint8_t flags, uint32_t seq, struct rte_mbuf *src, uint32_t off, uint32_t len)
+/* A segment over IPv4 with no option but timestamps, and data in one piece if any. */
+static __rte_always_inline bool
+emit_plain(struct worker *w, struct conn *c, uint8_t flags, uint32_t seq, struct rte_mbuf *src, uint32_t off, uint32_t len,
+	   const bool ts)
 {
-	const struct iface *ifc = &w->ifs[c->ifidx];
+	const uint16_t optlen = ts ? TCP_OPT_TS_LEN : 0, hlen = PLAIN_HDR + optlen;
 	const struct ends e = {&c->addr, &c->lport, 4};
+	struct rte_mbuf *m = worker_mbuf(w);
 	struct tcp_reply h;
 	uint64_t sum = 0;
-	struct rte_mbuf *m;
 	uint8_t *p;
 
-	if (unlikely((c->flags & (C_PLAIN | C_SACK | C_ECN | C_SND_URG)) != C_PLAIN || !link_tx_room(ifc, 1) ||
-		     len > RTE_MIN(COPY_MAX, (uint32_t)c->mss) || (len && src->data_len - off < len)))
-		return emit_any(w, c, flags, seq, src, off, len);
-	m = worker_mbuf(w);
 	if (unlikely(!m)) {
 		STAT_INC(w, MBUF_EMPTY);
 		return false;
 	}
-	h = (struct tcp_reply){.seq = seq, .ack = c->rcv_nxt, .flags = flags, .ttl = c->ttl, .tos = c->tos, .ts = true,
-			       .optlen = TCP_OPT_TS_LEN, .tsval = w->now_ms + c->ts_off, .tsecr = c->ts_recent,
-			       .wnd = advertise(c)};
+	h = (struct tcp_reply){.seq = seq, .ack = c->rcv_nxt, .flags = flags, .ttl = c->ttl, .tos = c->tos, .ts = ts,
+			       .optlen = optlen, .tsval = w->now_ms + c->ts_off, .tsecr = c->ts_recent, .wnd = advertise(c)};
 	p = rte_pktmbuf_mtod(m, uint8_t *);
-	m->data_len = m->pkt_len = PLAIN_HDR + len;
+	m->data_len = m->pkt_len = hlen + len;
 	if (len)
-		sum = cksum_copy(p + PLAIN_HDR, rte_pktmbuf_mtod_offset(src, const uint8_t *, off), len);
-	put_headers(ifc, m, p, e, &h, len, sum);
+		sum = cksum_copy(p + hlen, rte_pktmbuf_mtod_offset(src, const uint8_t *, off), len);
+	put_headers(&w->ifs[c->ifidx], m, p, e, &h, len, sum);
 	count_out(w, flags);
 	sent_ack(c);
 	to_neighbour(w, c, m);
 	return true;
+}
+
+/*
+ * One segment of c: control, or len bytes from src + off. @return false: no room or no mbuf. Nearly every one is plain: what
+ * is constant then is known to the compiler.
+ */
+static bool
+emit(struct worker *w, struct conn *c, uint8_t flags, uint32_t seq, struct rte_mbuf *src, uint32_t off, uint32_t len)
+{
+	if (unlikely((c->flags & (C_PLAIN | C_SACK | C_ECN | C_SND_URG)) != C_PLAIN || !link_tx_room(&w->ifs[c->ifidx], 1) ||
+		     len > RTE_MIN(COPY_MAX, (uint32_t)c->mss) || (len && src->data_len - off < len)))
+		return emit_any(w, c, flags, seq, src, off, len);
+	if (likely(c->feat & F_TS))
+		return emit_plain(w, c, flags, seq, src, off, len, true);
+	return emit_plain(w, c, flags, seq, src, off, len, false);
 }
 
 /* The SYN of an active open, as emit(): what everyone offers, over IPv4. */

@@ -30,6 +30,7 @@ meson setup "$DIR" --buildtype=release -Db_lto=true -Dtests=disabled -Dwerror=fa
 	>"$LIB_TMP/log" || { tail -20 "$LIB_TMP/log"; die "the set-up failed"; }
 compile
 for packets in 8 7 6; do train "${short[@]}" --packets $packets; done
+train "${short[@]}" --packets 6 --no-timestamps
 train "${short[@]}" --packets 8 --bench-ipv6
 train "${short[@]}" --requests-per-conn 1000000
 train "${cpus[0]}" --one-lcore --concurrency 1 --requests-per-conn 1000000 --response-size 1048576
