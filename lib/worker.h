@@ -94,7 +94,7 @@ struct worker {
 	uint32_t n_connects, local_next; /* which local address connect takes */
 	struct pool portset_pool;
 	struct portset **portset_hash, *portset_last; /* last: the one used last, NULL after its end */
-	struct neigh *neighs; /* max_neighs, and one more: link.c */
+	struct neigh *neighs; /* max_neighs, and one more: neigh.c */
 	uint32_t *neigh_hash;
 	uint32_t n_neighs, max_neighs, neigh_mask;
 	uint32_t neigh_queued, max_neigh_queued; /* packets of all neighbours */
