@@ -575,6 +575,7 @@ tern_setopt(struct tern_conn *tc, enum tern_opt opt, uint32_t v)
 		if (v < 1)
 			return -EINVAL;
 		c->user_timeout_ms = v;
+		tcp_r2_moved(c->w, c);
 		return 0;
 	case TERN_OPT_SNDBUF:
 	case TERN_OPT_RCVBUF:

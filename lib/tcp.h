@@ -174,7 +174,7 @@ struct conn {
 	uint32_t snd_sml;		      /* end of the last small segment (Minshall) */
 	uint32_t snd_head_off;		      /* bytes of snd_head already acknowledged */
 	uint32_t snd_buf, max_wnd;
-	uint32_t snd_wl1, snd_wl2;
+	uint32_t snd_wl1; /* SND.WL1; SND.WL2 is never asked for: tcp_recovery.c */
 	uint16_t mss; /* payload bytes of a full segment, options counted (MUST-16) */
 	uint16_t neigh;
 	uint8_t ttl, tos;
@@ -207,7 +207,9 @@ struct conn {
 	uint32_t last_rx_ms, last_data_ms; /* any segment, one with data */
 	uint32_t portset; /* index + 1, 0: none */
 	uint16_t keep_idle_s, keep_intvl_s;
-	uint8_t keep_cnt, keep_probes, backoff;
+	uint8_t keep_cnt, keep_probes;
+	uint8_t backoff; /* doublings of rto_us, until there is a new sample (RFC 6298 5.7) */
+	uint8_t retries; /* timeouts since the last progress; of a closed window's probes, since the last answer */
 	uint8_t quickack; /* QUICKACK_* */
 	int32_t err;
 	struct worker *w;
@@ -373,6 +375,8 @@ void tcp_buf_release(struct worker *w, struct conn *c);
 void tcp_timer(struct worker *w, struct conn *c); /* wheel fired */
 void tcp_timer_sync(struct worker *w, struct conn *c); /* make sure the wheel fires no later than the first deadline */
 void tcp_rto_start(struct worker *w, struct conn *c);
+/** R2 has moved: what is waited for ends no later. */
+void tcp_r2_moved(struct worker *w, struct conn *c);
 void tcp_keepalive_start(struct worker *w, struct conn *c);
 
 /* tcp_timewait.c */

@@ -113,7 +113,7 @@ tcp_established(struct worker *w, struct conn *c)
 	STAT_INC(w, ESTABLISHED);
 	c->rcv_mss = RTE_MIN(c->mss, TCP_MSS_DEFAULT4); /* grows to what the peer really sends */
 	c->rto_at = c->misc_at = 0;
-	c->backoff = 0;
+	c->backoff = c->retries = 0;
 	if (c->feat & F_KEEPALIVE)
 		tcp_keepalive_start(w, c);
 	tcp_timer_sync(w, c);
@@ -259,10 +259,12 @@ visit(struct worker *w, struct conn *c)
 		return VISIT_FREED;
 	}
 	if (c->pend & (P_OUTPUT | P_ACK)) {
-		if (!tcp_output(w, c))
+		const bool sent = tcp_output(w, c);
+
+		tcp_timer_sync(w, c); /* also when there was no room: who waits for it gives up in time */
+		if (!sent)
 			return VISIT_RETRY;
 		c->pend &= ~(P_OUTPUT | P_ACK | P_PUSH);
-		tcp_timer_sync(w, c);
 	} else if (c->delack_at) {
 		tcp_timer_sync(w, c);
 	}

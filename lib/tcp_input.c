@@ -137,7 +137,6 @@ take_syn_options(struct worker *w, struct conn *c, const struct seg *s, const st
 	c->rcv_adv = c->rcv_nxt + RTE_MIN(tcp_rcv_space(c), 65535u); /* what the SYN said */
 	c->snd_wnd = c->max_wnd = s->wnd; /* unscaled on a SYN */
 	c->snd_wl1 = s->seq;
-	c->snd_wl2 = s->ack;
 }
 
 /* Our SYN is acknowledged: time it, and know what RFC 6298 5.7 and RFC 5681 3.1 say of a SYN that was lost. */
@@ -308,7 +307,6 @@ check_ack(struct worker *w, struct conn *c, struct seg *s, const struct tcp_opts
 			return tcp_reset_reply(w, s, STAT_DROP_ACK);
 		c->snd_wnd = c->max_wnd = (uint32_t)s->wnd << c->snd_ws;
 		c->snd_wl1 = s->seq;
-		c->snd_wl2 = s->ack;
 		syn_acked(w, c, o);
 		if (unlikely(c->ofo != NULL))
 			tcp_data_held(w, c);

@@ -480,7 +480,6 @@ promote(struct worker *w, struct tern_listener *l, struct conn *c, struct seg *s
 	c->last_ack = c->rcv_nxt;
 	c->rcv_adv = c->rcv_nxt + RTE_MIN(c->rcv_buf, 65535u); /* what the SYN-ACK said */
 	c->snd_wl1 = s->seq;
-	c->snd_wl2 = s->ack;
 	c->snd_wnd = c->max_wnd = (uint32_t)s->wnd << c->snd_ws;
 	STAT_INC(w, PASSIVE_OPENS);
 	tcp_established(w, c);
@@ -586,7 +585,6 @@ fastopen(struct worker *w, struct tern_listener *l, struct seg *s, const struct 
 	c->rcv_nxt = c->last_ack = s->seq + 1;
 	c->rcv_adv = c->rcv_nxt + RTE_MIN(c->rcv_buf, 65535u);
 	c->snd_wl1 = s->seq;
-	c->snd_wl2 = c->snd_una;
 	c->snd_wnd = c->max_wnd = s->wnd; /* unscaled on a SYN */
 	c->misc_at = w->now_us + ((uint64_t)conf->rto_init_ms * 1000 << (conf->synack_retries + 1));
 	acceptq_add(l, c);

@@ -36,7 +36,7 @@ tcp_cc_restart(struct conn *c)
 void
 tcp_rtt_sample(struct worker *w, struct conn *c, uint32_t rtt_us)
 {
-	const uint32_t min = w->conf.tcp.rto_min_ms * 1000, max = w->conf.tcp.rto_max_ms * 1000;
+	const uint64_t min = w->conf.tcp.rto_min_ms * 1000ull, max = w->conf.tcp.rto_max_ms * 1000ull;
 	uint64_t rto;
 
 	if (c->srtt_us == 0) { /* RFC 6298 2.2 */
@@ -48,8 +48,10 @@ tcp_rtt_sample(struct worker *w, struct conn *c, uint32_t rtt_us)
 		c->rttvar_us = c->rttvar_us - c->rttvar_us / 4 + d / 4;
 		c->srtt_us = RTE_MAX(c->srtt_us - c->srtt_us / 8 + rtt_us / 8, 1u);
 	}
-	rto = (uint64_t)c->srtt_us + RTE_MAX(4 * c->rttvar_us, (uint32_t)TICK_US);
-	c->rto_us = RTE_MIN(RTE_MAX(rto, min), max);
+	/* 2.4's minimum is the variance term's, as Linux has it: on a steady path an ACK may be so much late. */
+	rto = c->srtt_us + RTE_MAX(4ull * c->rttvar_us, min);
+	c->rto_us = RTE_MIN(rto, max);
+	c->backoff = 0; /* 5.7, and Karn's: not before there is a sample of what was sent once */
 }
 
 static void
@@ -175,40 +177,60 @@ grow_cwnd(struct worker *w, struct conn *c, uint32_t acked)
 		c->flags &= ~C_LOSS;
 }
 
-/* SND.WND by RFC 9293 3.10.7.4. @return true when it changed. */
-static bool
+/*
+ * SND.WND by RFC 9293 3.10.7.4: SND.WL2 =< SND.UNA =< SEG.ACK here, so nothing asks for it. An ACK of something new is
+ * newer than any before, whatever its sequence number (a reordered segment's; as Linux). @return true when it changed.
+ */
+static inline bool
 update_window(struct conn *c, const struct seg *s)
 {
 	const uint32_t old = c->snd_wnd, wnd = (uint32_t)s->wnd << c->snd_ws;
 
-	if (!seq_lt(c->snd_wl1, s->seq) && !(c->snd_wl1 == s->seq && seq_le(c->snd_wl2, s->ack)))
+	if (seq_gt(c->snd_wl1, s->seq) && s->ack == c->snd_una)
 		return false;
 	c->snd_wl1 = s->seq;
-	c->snd_wl2 = s->ack;
 	c->snd_wnd = wnd;
 	c->max_wnd = RTE_MAX(c->max_wnd, wnd);
-	if (wnd == old)
-		return false;
-	if (c->flags & C_PERSIST && wnd > old) { /* open again: the probe's timer ends, the data goes out */
+	if (wnd > old)
+		tcp_mark(c, P_OUTPUT);
+	return wnd != old;
+}
+
+/* The same of a window that is closed, or was. */
+static __rte_noinline bool
+closed_window(struct worker *w, struct conn *c, const struct seg *s)
+{
+	const uint32_t old = c->snd_wnd;
+	const bool changed = update_window(c, s);
+
+	if (!(c->flags & C_ORPHAN)) { /* MUST-37: the peer is there. Nobody waits for an orphan: R2 ends it */
+		c->unacked_us = w->now_us;
+		c->retries = 0;
+	}
+	if (c->snd_wnd <= old)
+		return changed;
+	if (c->flags & C_PERSIST) { /* open again: the probe's timer ends, the data goes out */
 		c->flags &= ~C_PERSIST;
 		c->rto_at = 0;
 		c->backoff = 0;
+	} else if (!old && c->backoff && s->ack != c->snd_max) {
+		/* It was shut over data, which timed out meanwhile: the timeout was put off until now. */
+		c->backoff = 0;
+		tcp_rto_fired(w, c);
+		tcp_rto_start(w, c);
 	}
-	if (wnd > old)
-		tcp_mark(c, P_OUTPUT);
-	return true;
+	return changed;
 }
 
 bool
 tcp_ack(struct worker *w, struct conn *c, const struct seg *s, const struct tcp_opts *o)
 {
 	const bool outstanding = c->snd_max != c->snd_una;
-	const bool wnd_changed = update_window(c, s);
+	const bool wnd_changed =
+		unlikely(c->flags & C_PERSIST || !c->snd_wnd || !s->wnd) ? closed_window(w, c, s) : update_window(c, s);
 	const uint32_t acked = s->ack - c->snd_una, data = RTE_MIN(acked, c->snd_queued);
 	const bool fin_acked = c->flags & C_FIN_SENT && s->ack == c->snd_una + c->snd_queued + 1;
 
-	if ((c->flags & C_PERSIST || !c->snd_wnd) && !(c->flags & C_ORPHAN)) /* nobody waits for an orphan: R2 ends it */
-		c->unacked_us = w->now_us; /* MUST-37: the peer is there */
 	if (acked == 0) {
 		if (c->feat & F_SACK) {
 			if (outstanding && (o->n_sack || (c->loss && c->loss->tlp_on)))
@@ -223,16 +245,19 @@ tcp_ack(struct worker *w, struct conn *c, const struct seg *s, const struct tcp_
 	tcp_snd_advance(c);
 	free_acked(c, data);
 	c->snd_una = s->ack;
-	c->backoff = 0;
+	c->retries = 0;
 	c->unacked_us = w->now_us;
-	c->flags &= ~C_PERSIST;
+	if (unlikely(c->flags & C_PERSIST)) {
+		c->flags &= ~C_PERSIST;
+		c->backoff = 0; /* the probe's */
+	}
 	if (c->feat & F_SACK && unlikely(c->loss || o->n_sack)) {
 		tcp_loss_acked(w, c, s, o, acked);
 	} else {
 		if (c->snd_una == c->snd_max)
 			c->rto_at = 0;
 		else
-			tcp_rto_start(w, c);
+			tcp_rto_start(w, c), tcp_mark(c, P_OUTPUT); /* the wheel, too, has to know */
 		grow_cwnd(w, c, acked);
 	}
 	if (c->snd_queued || (c->flags & (C_FIN_QUEUED | C_FIN_SENT)) == C_FIN_QUEUED || c->snd_nxt != c->snd_max)

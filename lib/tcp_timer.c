@@ -11,6 +11,7 @@
 #define BACKOFF_MAX 16
 #define PTO_SLACK_US 2000u /* the peer's and our own scheduling; as Linux's TCP_TIMEOUT_MIN */
 #define R1 3 /* retransmissions: SHLD-10 */
+#define AWAY_US 1000000u /* a timer is so late: the worker did not run, and what came meanwhile may not be read yet */
 
 void
 tcp_timer_sync(struct worker *w, struct conn *c)
@@ -40,13 +41,42 @@ probe_wanted(const struct conn *c)
 	return !l || !(l->sacked || l->lost || l->tlp_on);
 }
 
+static bool
+synchronised(const struct conn *c)
+{
+	return c->state != TERN_SYN_SENT && c->state != TERN_SYN_RECEIVED;
+}
+
+static uint64_t
+r2_at(const struct conn *c)
+{
+	return c->unacked_us + (uint64_t)c->user_timeout_ms * 1000;
+}
+
+/* R2 ends the wait (RFC 9293 3.10.8). A closed window's begins with a probe that was not answered: MUST-37. */
+static __rte_noinline void
+r2_ends_wait(struct conn *c)
+{
+	if (synchronised(c) && !(c->flags & C_PERSIST && !c->retries))
+		c->rto_at = r2_at(c);
+}
+
+void
+tcp_r2_moved(struct worker *w, struct conn *c)
+{
+	if (c->rto_at > r2_at(c)) {
+		r2_ends_wait(c);
+		tcp_timer_sync(w, c);
+	}
+}
+
 void
 tcp_rto_start(struct worker *w, struct conn *c)
 {
-	const uint64_t rto = (uint64_t)c->rto_us << RTE_MIN(c->backoff, BACKOFF_MAX);
-	const uint64_t max = (uint64_t)w->conf.tcp.rto_max_ms * 1000;
-	uint64_t at = RTE_MIN(rto, max), pto;
+	uint64_t at = c->rto_us, pto;
 
+	if (unlikely(c->backoff))
+		at = RTE_MIN(at << RTE_MIN(c->backoff, BACKOFF_MAX), (uint64_t)w->conf.tcp.rto_max_ms * 1000);
 	c->flags &= ~(C_TLP | C_REO);
 	if (probe_wanted(c)) {
 		/* One segment's ACK may be delayed, by as long as the shortest RTO allows for. */
@@ -55,6 +85,8 @@ tcp_rto_start(struct worker *w, struct conn *c)
 		c->flags |= C_TLP;
 	}
 	c->rto_at = w->now_us + at;
+	if (unlikely(c->rto_at > r2_at(c)))
+		r2_ends_wait(c);
 }
 
 void
@@ -78,6 +110,7 @@ give_up(struct worker *w, struct conn *c)
 static void
 keepalive_fired(struct worker *w, struct conn *c)
 {
+	const bool away = w->now_us - c->keep_at > AWAY_US;
 	const uint32_t idle_ms = w->now_ms - c->last_rx_ms, want_ms = c->keep_idle_s * 1000u;
 
 	if (idle_ms < want_ms || c->snd_max != c->snd_una) {
@@ -86,27 +119,73 @@ keepalive_fired(struct worker *w, struct conn *c)
 		c->keep_at = w->now_us + (idle_ms < want_ms ? want_ms - idle_ms : want_ms) * 1000ull;
 		return;
 	}
-	if (c->keep_probes >= c->keep_cnt) {
+	if (c->keep_probes < c->keep_cnt) {
+		c->keep_probes++;
+	} else if (!away) {
 		give_up(w, c);
 		return;
 	}
-	c->keep_probes++;
 	STAT_INC(w, KEEPALIVES);
 	tcp_send_ctl(w, c, TCP_ACK, c->snd_max - 1); /* no data: SHLD-12 */
 	c->keep_at = w->now_us + c->keep_intvl_s * 1000000ull;
 }
 
-/* R2 (MUST-20): time since the oldest unacknowledged data made progress; for a zero window, since the last ACK (MUST-37). */
+/* R2 (MUST-20): time since the oldest unacknowledged data made progress; of a closed window, since the first probe that was
+ * not answered (MUST-37). */
 static bool
 past_r2(const struct worker *w, const struct conn *c)
 {
-	return w->now_us - c->unacked_us >= (uint64_t)c->user_timeout_ms * 1000;
+	return synchronised(c) && w->now_us >= r2_at(c) && !(c->flags & C_PERSIST && !c->retries);
+}
+
+/* The time the worker did not run is not the peer's: R2 comes so much later, and not before one more try. */
+static void
+was_away(struct worker *w, struct conn *c, uint64_t late_us)
+{
+	const uint64_t r2 = (uint64_t)c->user_timeout_ms * 1000, try_us = RTE_MIN(c->rto_us, r2);
+
+	c->unacked_us = RTE_MAX(c->unacked_us + late_us, w->now_us > r2 - try_us ? w->now_us - (r2 - try_us) : 0);
+	if (c->rare)
+		c->rare->soft_us += late_us;
+}
+
+/* One more time nothing came: R1. */
+static void
+count_retry(struct worker *w, struct conn *c)
+{
+	if (c->backoff < BACKOFF_MAX)
+		c->backoff++;
+	if (c->retries == 0 && c->flags & C_PERSIST)
+		c->unacked_us = w->now_us;
+	c->retries = c->retries < UINT8_MAX ? c->retries + 1 : R1 + 1;
+	if (c->flags & C_PERSIST)
+		return;
+	if (c->retries == R1) { /* MUST-20: IP looks at the path again; SHLD-9 */
+		STAT_INC(w, R1);
+		link_neigh_suspect(w, c->neigh);
+		tcp_mark(c, P_STALLED);
+	}
+	if (c->retries % (R1 + 1) == R1 && synchronised(c))
+		tcp_pmtu_suspect(w, c, c->retries > R1);
 }
 
 static void
 rto_due(struct worker *w, struct conn *c)
 {
+	const uint64_t late_us = w->now_us - c->rto_at;
+
 	c->rto_at = 0;
+	if (c->flags & C_PERSIST && c->flags & (C_CORK | C_MORE) && c->snd_queued <= c->snd_wnd) { /* held long enough */
+		c->flags &= ~C_PERSIST;
+		tcp_mark(c, P_OUTPUT | P_PUSH);
+		return;
+	}
+	if (unlikely(late_us > AWAY_US))
+		was_away(w, c, late_us);
+	if (past_r2(w, c)) {
+		give_up(w, c);
+		return;
+	}
 	if (c->flags & C_REO) {
 		tcp_reorder_fired(w, c);
 		return;
@@ -116,31 +195,27 @@ rto_due(struct worker *w, struct conn *c)
 		return;
 	}
 	c->flags &= ~C_TLP;
-	if (c->flags & C_PERSIST && c->flags & (C_CORK | C_MORE) && c->snd_queued <= c->snd_wnd) { /* held long enough */
-		c->flags &= ~C_PERSIST;
-		tcp_mark(c, P_OUTPUT | P_PUSH);
-		return;
-	}
-	if (c->state != TERN_SYN_SENT && c->state != TERN_SYN_RECEIVED && past_r2(w, c)) {
-		give_up(w, c);
-		return;
-	}
-	if (c->backoff < BACKOFF_MAX)
-		c->backoff++;
-	if (c->backoff == R1 && !(c->flags & C_PERSIST)) { /* MUST-20: IP looks at the path again; SHLD-9 */
-		STAT_INC(w, R1);
-		link_neigh_suspect(w, c->neigh);
-		tcp_mark(c, P_STALLED);
-	}
-	if (c->backoff % (R1 + 1) == R1 && !(c->flags & C_PERSIST) && c->state != TERN_SYN_SENT &&
-	    c->state != TERN_SYN_RECEIVED)
-		tcp_pmtu_suspect(w, c, c->backoff > R1);
+	count_retry(w, c);
 	if (c->flags & C_PERSIST || (c->snd_wnd == 0 && c->snd_queued && c->snd_una != c->iss && c->state != TERN_SYN_RECEIVED)) {
 		tcp_send_probe(w, c); /* one that finds no room is repeated like a lost one */
 		tcp_rto_start(w, c);
 		return;
 	}
 	tcp_rto_fired(w, c);
+}
+
+/* The limit of the state, or the time to try larger segments again. */
+static void
+misc_due(struct worker *w, struct conn *c)
+{
+	const bool away = w->now_us - c->misc_at > AWAY_US;
+
+	if (tcp_pmtu_timer(c))
+		return;
+	if (away)
+		c->misc_at = w->now_us + c->rto_us;
+	else
+		give_up(w, c);
 }
 
 void
@@ -156,8 +231,8 @@ tcp_timer(struct worker *w, struct conn *c)
 	}
 	if (c->rto_at && c->rto_at <= now)
 		rto_due(w, c);
-	if (c->misc_at && c->misc_at <= now && !tcp_pmtu_timer(c))
-		give_up(w, c);
+	if (c->misc_at && c->misc_at <= now)
+		misc_due(w, c);
 	if (c->keep_at && c->keep_at <= now)
 		keepalive_fired(w, c);
 	if (c->state != TERN_CLOSED)

@@ -14,6 +14,7 @@
 #include <stdarg.h>
 #include <rte_eal.h>
 #include <rte_mempool.h>
+#include "deadlines.h"
 #include "harness_frames.h"
 #include "impair.h"
 
@@ -332,6 +333,20 @@ deliver_burst(void)
 		deliver(&bed.n[0], burst, n);
 }
 
+/* Once a worker is quiet: its wheel knows every deadline. */
+static void
+check_deadlines(void)
+{
+	struct deadlines d;
+
+	for (unsigned int i = 0; i < (bed.pair ? 2u : 1u); i++) {
+		const char *what = deadlines_missed(bed.n[i].w, &d);
+
+		if (unlikely(what != NULL))
+			check_at(false, __FILE__, __LINE__, "%s", what);
+	}
+}
+
 void
 run(void)
 {
@@ -344,8 +359,10 @@ run(void)
 			busy |= worker_run(bed.n[i].w);
 			busy |= pump(i);
 		}
-		if (!busy)
+		if (!busy) {
+			check_deadlines();
 			return;
+		}
 	}
 	check_at(false, __FILE__, __LINE__, "a worker is busy for ever at one time");
 }

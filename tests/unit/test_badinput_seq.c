@@ -339,7 +339,6 @@ test_b26(void)
 		c->snd_nxt += to;
 		c->snd_max += to;
 		c->snd_sml += to;
-		c->snd_wl2 += to;
 		peer.irs += to;
 	}
 	tx(ACK, 1, 1, 0);
