@@ -280,18 +280,6 @@ drop_input(struct http *h, struct http_conn *hc)
 	}
 }
 
-/* No more will come, be it with half a request waiting. */
-static bool
-peer_done(const struct tern_conn *c)
-{
-	struct tern_info info;
-
-	if (tern_recv_queued(c) == 0)
-		return tern_recv_eof(c);
-	tern_conn_info(c, &info);
-	return info.state == TERN_CLOSE_WAIT;
-}
-
 static void
 pump(struct item *it)
 {
@@ -311,7 +299,7 @@ pump(struct item *it)
 			return;
 		}
 		if (!next_request(h, hc)) {
-			if (peer_done(it->c))
+			if (tern_peer_closed(it->c)) /* be it with half a request waiting */
 				finish(h, hc);
 			return;
 		}

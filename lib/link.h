@@ -99,6 +99,8 @@ uint16_t link_neigh_get(struct worker *w, uint8_t ifidx, uint8_t af, const uint8
 void link_neigh_put(struct worker *w, uint16_t idx);
 /** What is sent there is not answered: ask whether it still is who it was (RFC 1122 2.3.2.1, 4.2.3.5). */
 void link_neigh_suspect(struct worker *w, uint16_t idx);
+/** Was idx (NEIGH_NONE: no) asked and has not answered? */
+bool link_neigh_silent(const struct worker *w, uint16_t idx);
 /**
  * Interface and neighbour for packets to addr, a reference taken as by link_neigh_get(); the last answer is remembered.
  * @return 0, -ENETUNREACH (no route) or -ENOBUFS (neighbour cache full of used entries).

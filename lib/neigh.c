@@ -313,6 +313,12 @@ link_neigh_suspect(struct worker *w, uint16_t idx)
 	solicit(w, n, false);
 }
 
+bool
+link_neigh_silent(const struct worker *w, uint16_t idx)
+{
+	return idx != NEIGH_NONE && (w->neighs[idx].state == NEIGH_INCOMPLETE || w->neighs[idx].state == NEIGH_FAILED);
+}
+
 void
 neigh_timer(struct worker *w, struct neigh *n)
 {

@@ -427,6 +427,12 @@ tern_recv_eof(const struct tern_conn *tc)
 	return !c->rcv_head && recv_check(c) == 0;
 }
 
+bool
+tern_peer_closed(const struct tern_conn *tc)
+{
+	return ((const struct conn *)tc)->flags & C_FIN_RCVD;
+}
+
 /* Queue FIN: RFC 9293 3.10.4. */
 static void
 queue_fin(struct conn *c)

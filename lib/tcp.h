@@ -430,7 +430,7 @@ int tcp_icmp_input(struct worker *w, const struct seg *s, const struct tcp_icmp 
 void tcp_pmtu_suspect(struct worker *w, struct conn *c, bool again);
 /** misc_at has come. @return false: it was not the path MTU's. */
 bool tcp_pmtu_timer(struct conn *c);
-/** What to give up with: an ICMP error since the last progress, or -ETIMEDOUT. */
+/** What to give up with: an ICMP error since the last progress, a next hop that is not there, or -ETIMEDOUT. */
 int tcp_soft_error(const struct conn *c);
 
 /* portset.c: local ports of one (local address, peer address, peer port) */

@@ -110,7 +110,9 @@ tcp_pmtu_suspect(struct worker *w, struct conn *c, bool again)
 int
 tcp_soft_error(const struct conn *c)
 {
-	return c->rare && c->rare->soft_err && c->rare->soft_us >= c->unacked_us ? c->rare->soft_err : -ETIMEDOUT;
+	if (c->rare && c->rare->soft_err && c->rare->soft_us >= c->unacked_us)
+		return c->rare->soft_err;
+	return link_neigh_silent(c->w, c->neigh) ? -EHOSTUNREACH : -ETIMEDOUT; /* RFC 1122 2.4: link errors are told */
 }
 
 static int

@@ -262,6 +262,9 @@ size_t tern_send_queued(const struct tern_conn *c);
 size_t tern_urgent_left(const struct tern_conn *c);
 /** True once the peer's FIN is in and all its data was read. */
 bool tern_recv_eof(const struct tern_conn *c);
+/** True once the peer's FIN is in and all before it, read or not: nothing will be added to what waits. Who waits for more
+ *  than is there (half a message) asks this: tern_recv_eof() stays false while bytes are left unread. */
+bool tern_peer_closed(const struct tern_conn *c);
 /** Send FIN after the queued data (half-close); receiving goes on. -ENOTCONN, -EPIPE if already done. */
 int tern_shutdown(struct tern_conn *c);
 /** Close (RFC 9293 3.10.4) and give the handle up. Unread data makes it a reset (RFC 2525 2.17); with LINGER 0
@@ -315,7 +318,9 @@ struct tern_info {
 	struct tern_endpoint local, remote;
 	uint8_t state;
 	uint16_t mss;
-	int32_t soft_err; /* the last ICMP error since progress was made, 0: none. Whoever does not want to know does not ask. */
+	/* The last ICMP error since progress was made; -EHOSTUNREACH also while the next hop answers no ARP or NDP; 0: none.
+	 * Whoever does not want to know does not ask. */
+	int32_t soft_err;
 	uint32_t srtt_us, rttvar_us, rto_us, cwnd, ssthresh, snd_wnd, rcv_wnd, retrans;
 	const char *cc; /* name of the congestion control */
 };

@@ -409,18 +409,22 @@ test_conn_pool(void)
 	rx_flush();
 }
 
-/* Nobody answers ARP or NS: no SYN leaves, the connect ends in an error, no packet stays in a queue. */
+/* Nobody answers ARP or NS: no SYN leaves, the connect ends in an error that says so, no packet stays in a queue. */
 static void
 test_no_neighbour(void)
 {
+	struct tern_info inf;
 	struct sock *s;
 
 	bed.arp_mute = true;
 	bed_start();
 	CHECK_EQ(node_connect(peer.port, 5000, &s), 0);
+	expect_silence_for(100 * MS);
+	tern_conn_info(s->c, &inf);
+	CHECK_EQ(inf.soft_err, -EHOSTUNREACH);
 	expect_silence_for(260 * SEC);
 	CHECK_EQ(s->closed, 1);
-	CHECK(s->err == -ETIMEDOUT || s->err == -EHOSTUNREACH);
+	CHECK_EQ(s->err, -EHOSTUNREACH);
 	CHECK_EQ(rte_mempool_avail_count(bed.n[0].mp), bed.n[0].mbufs);
 }
 
@@ -428,6 +432,7 @@ test_no_neighbour(void)
 static void
 test_late_neighbour(void)
 {
+	struct tern_info inf;
 	struct sock *s;
 
 	bed.arp_mute = true;
@@ -438,6 +443,8 @@ test_late_neighbour(void)
 	bed.arp_mute = false;
 	expect_at(SYN, 0, 0, 0, 0, 3 * SEC);
 	rx_flush();
+	tern_conn_info(s->c, &inf);
+	CHECK_EQ(inf.soft_err, 0);
 	tx(SYN | ACK, 0, 1, 0);
 	CHECK_EQ(s->connected, 1);
 }

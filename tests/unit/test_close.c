@@ -431,6 +431,31 @@ test_keepalive_reset(void)
 	CHECK_EQ(s->err, -ECONNRESET);
 }
 
+/* The peer's FIN is known before its data was read, and only once all before it is there. */
+static void
+test_peer_closed(void)
+{
+	struct sock *s = fx_established();
+
+	CHECK(!tern_peer_closed(s->c));
+	tx(ACK | FIN, 101, 1, 100);
+	CHECK(!tern_peer_closed(s->c)); /* there is a hole before it */
+	CHECK_EQ(s->readable, 0);
+	tx(ACK, 1, 1, 100);
+	CHECK(tern_peer_closed(s->c));
+	CHECK(!tern_recv_eof(s->c));
+	CHECK_EQ(s->readable, 1);
+	CHECK_EQ(sock_recv_all(s), 200);
+	CHECK(tern_peer_closed(s->c));
+	CHECK(tern_recv_eof(s->c));
+	sock_shutdown(s);
+	CHECK(tern_peer_closed(s->c)); /* LAST-ACK */
+	rx_flush();
+	tx(RST | ACK, 202, 2, 0);
+	CHECK_EQ(s->closed, 1);
+	rx_flush();
+}
+
 int
 main(int argc, char **argv)
 {
@@ -441,6 +466,7 @@ main(int argc, char **argv)
 		{"simultaneous, two terns", test_simultaneous_pair},
 		{"simultaneous, one burst", test_simultaneous_one_burst},
 		{"half-close, receiving", test_half_close_receive},
+		{"FIN known before the data was read", test_peer_closed},
 		{"half-close, sending", test_half_close_send},
 		{"FIN after the data", test_fin_after_data},
 		{"FIN retransmission", test_fin_retransmission},
