@@ -22,6 +22,19 @@ drops(const struct stack *s)
 	return sum;
 }
 
+static uint64_t
+rx_nombuf(const struct stack *s)
+{
+	struct tern_port_stats p;
+	uint64_t sum = 0;
+	unsigned int i;
+
+	for (i = 0; i < s->o->conf.n_ifs; i++)
+		if (tern_port_stats_get(s->tern, i, &p) == 0)
+			sum += p.rx_nombuf;
+	return sum;
+}
+
 static void
 sample(const struct stack *s, struct interval *now, struct tern_gauges *g)
 {
@@ -49,17 +62,42 @@ report_line(const struct stack *s, struct interval *last, double seconds)
 	if (dt <= 0)
 		dt = 1;
 	printf("%s%s%.0f s: /s established %.0f closed %.0f failed %.0f rx %.0f tx %.0f | now conns %u half-open %u "
-	       "accept %u time-wait %u | retransmitted %lu dropped %lu | busy %.0f %%",
+	       "accept %u time-wait %u mbufs free %u | retransmitted %lu dropped %lu rx_nombuf %lu | busy %.0f %%",
 	       s->name ? s->name : "", s->name ? " " : "", seconds, (now.established - last->established) / dt,
 	       (now.closed - last->closed) / dt, (now.failed - last->failed) / dt, (now.rx - last->rx) / dt,
 	       (now.tx - last->tx) / dt, g.conns, g.half_open, g.accept_queued, g.timewaits,
-	       stat_of(s, "TcpRetransSegs"), drops(s),
+	       g.mbufs_free, stat_of(s, "TcpRetransSegs"), drops(s), rx_nombuf(s),
 	       100.0 * (now.busy_cycles - last->busy_cycles) / (now.total_cycles - last->total_cycles + 1.0));
 	if (now.established > last->established)
 		printf(", %.0f cycles a connection",
 		       (now.busy_cycles - last->busy_cycles) / (double)(now.established - last->established));
 	putchar('\n');
 	*last = now;
+}
+
+static void
+report_port(const struct stack *s, unsigned int i)
+{
+	struct tern_port_stats p;
+
+	if (tern_port_stats_get(s->tern, i, &p) == 0)
+		printf("port %u: rx_missed %lu rx_errors %lu rx_nombuf %lu tx_errors %lu\n", s->o->conf.ifs[i].port_id,
+		       p.rx_missed, p.rx_errors, p.rx_nombuf, p.tx_errors);
+}
+
+/* Every pool: in use of how many. */
+static void
+report_fill(const struct stack *s)
+{
+	struct tern_pool p;
+	unsigned int i;
+
+	printf("in use:");
+	for (i = 0; i < tern_pools_count(); i++) {
+		tern_pools_get(s->tern, -1, i, &p);
+		printf(" %s %lu/%lu", p.name, p.used, p.max);
+	}
+	putchar('\n');
 }
 
 void
@@ -74,6 +112,9 @@ report_counters(const struct stack *s)
 		if (v)
 			printf("%-32s %lu\n", tern_stats_name(i), v);
 	}
+	for (i = 0; i < s->o->conf.n_ifs; i++)
+		report_port(s, i);
+	report_fill(s);
 }
 
 uint64_t

@@ -10,7 +10,7 @@ struct interval {
 };
 /** One line of what happened since *last, which is renewed. seconds: since the start. */
 void report_line(const struct stack *s, struct interval *last, double seconds);
-/** Counters that are not zero, with their names. */
+/** Counters that are not zero, with their names; what the devices lost; how full every pool is. */
 void report_counters(const struct stack *s);
 /** Memory of the process that is in RAM, huge pages included. */
 uint64_t report_resident_mib(void);

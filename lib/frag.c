@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Reassembly over rte_ip_frag. TCP avoids fragments, so this is small on purpose: MAX_DATAGRAMS in progress per worker
+ * Reassembly over rte_ip_frag. TCP avoids fragments, so this is small on purpose: FRAG_DATAGRAMS_MAX in progress per worker
  * of at most RTE_LIBRTE_IP_FRAG_MAX_FRAG fragments each, that is a fixed bound on mbufs held, for FRAG_TIMEOUT_US. A
  * datagram with overlapping or too many fragments is dropped whole (RFC 5722), and so is what no room is left for.
  *
@@ -14,7 +14,6 @@
 #include "frag.h"
 #include "worker.h"
 
-#define MAX_DATAGRAMS 64
 #define EXPIRE_US 1000000ull /* how late, at most, a fragment is dropped */
 #define BUCKETS 32
 #define BUCKET_ENTRIES 4
@@ -25,6 +24,7 @@
 struct frag {
 	struct rte_ip_frag_tbl *tbl;
 	uint64_t last_us; /* when a fragment was stored last; 0: nothing is */
+	uint32_t held;	  /* mbufs of datagrams that are not whole yet */
 	struct rte_ip_frag_death_row dead;
 };
 
@@ -35,7 +35,7 @@ frag_create(int node)
 
 	if (!f)
 		return NULL;
-	f->tbl = rte_ip_frag_table_create(BUCKETS, BUCKET_ENTRIES, MAX_DATAGRAMS, FRAG_TIMEOUT_US, SOCKET_ID_ANY);
+	f->tbl = rte_ip_frag_table_create(BUCKETS, BUCKET_ENTRIES, FRAG_DATAGRAMS_MAX, FRAG_TIMEOUT_US, SOCKET_ID_ANY);
 	if (!f->tbl) {
 		node_free(f, sizeof(*f));
 		return NULL;
@@ -57,7 +57,10 @@ static void
 bury(struct worker *w)
 {
 	struct frag *f = w->frag;
+	uint32_t i;
 
+	for (i = 0; i < f->dead.cnt; i++)
+		f->held -= f->dead.row[i]->nb_segs;
 	w->stats[STAT_DROP_FRAG] += f->dead.cnt;
 	rte_ip_frag_free_death_row(&f->dead, 0);
 }
@@ -113,16 +116,24 @@ frag_input(struct worker *w, struct seg *s)
 	struct rte_mbuf *m;
 
 	s->m->l2_len = L3_OFF;
+	w->frag->held += s->m->nb_segs;
 	m = s->flow.af == 4 ? input4(w, s) : input6(w, s);
 	bury(w);
 	if (!m) {
 		w->frag->last_us = w->now_us;
 		return NULL;
 	}
+	w->frag->held -= m->nb_segs;
 	STAT_INC(w, REASM_OK);
 	/* Each fragment's IP header was right; nobody has seen the transport's checksum. */
 	m->ol_flags = (m->ol_flags & KEEP_FLAGS) | RTE_MBUF_F_RX_IP_CKSUM_GOOD;
 	return m;
+}
+
+uint32_t
+frag_held(const struct worker *w)
+{
+	return w->frag->held;
 }
 
 uint64_t

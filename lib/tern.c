@@ -19,6 +19,7 @@
 #include <rte_malloc.h>
 #include <rte_mbuf.h>
 #include "engine.h"
+#include "frag.h"
 
 #define DESC_MAX 1024u /* at 14.88 Mpkt/s: 69 us between two polls */
 #define DESC_MIN 64u
@@ -528,4 +529,79 @@ tern_gauges_get(const struct tern *t, int w, struct tern_gauges *g)
 	for (k = 0; k < t->conf.n_workers; k++)
 		if (w < 0 || k == (unsigned int)w)
 			gauges_add(t->engines[k]->w, g);
+}
+
+/* Those of pool.h have a place in struct worker; of the others, at is 0 and pool_fill() knows them by their index. */
+enum { POOL_MBUFS, POOL_SMALL, POOL_NEIGHS, POOL_NEIGH_QUEUE, POOL_FRAGS };
+static const struct {
+	const char *name;
+	size_t at;
+} pool_kinds[] = {
+	[POOL_MBUFS] = {"mbufs", 0},
+	[POOL_SMALL] = {"small-mbufs", 0},
+	[POOL_NEIGHS] = {"neighbours", 0},
+	[POOL_NEIGH_QUEUE] = {"neighbour-queue", 0},
+	[POOL_FRAGS] = {"fragments", 0},
+	{"conns", offsetof(struct worker, conns)},
+	{"rares", offsetof(struct worker, rares)},
+	{"losses", offsetof(struct worker, losses)},
+	{"runs", offsetof(struct worker, runs)},
+	{"rx-runs", offsetof(struct worker, rxruns)},
+	{"requests", offsetof(struct worker, requests)},
+	{"time-waits4", offsetof(struct worker, timewaits[0])},
+	{"time-waits6", offsetof(struct worker, timewaits[1])},
+	{"portsets", offsetof(struct worker, portset_pool)},
+};
+
+/* Add kind i of w to *p. */
+static void
+pool_add(const struct worker *w, unsigned int i, struct tern_pool *p)
+{
+	const struct pool *of = (const struct pool *)((const char *)w + pool_kinds[i].at);
+	const struct rte_mempool *mp = i == POOL_MBUFS ? w->mp : w->small;
+
+	if (pool_kinds[i].at) {
+		p->used += of->total - of->avail;
+		p->max += of->total;
+	} else if (i == POOL_MBUFS || i == POOL_SMALL) {
+		p->used += mp->size - rte_mempool_avail_count(mp);
+		p->max += mp->size;
+	} else if (i == POOL_FRAGS) {
+		p->used += frag_held(w);
+		p->max += FRAG_DATAGRAMS_MAX * RTE_LIBRTE_IP_FRAG_MAX_FRAG;
+	} else {
+		p->used += i == POOL_NEIGHS ? w->n_neighs : w->neigh_queued;
+		p->max += i == POOL_NEIGHS ? w->max_neighs : w->max_neigh_queued;
+	}
+}
+
+unsigned int
+tern_pools_count(void)
+{
+	return RTE_DIM(pool_kinds);
+}
+
+void
+tern_pools_get(const struct tern *t, int w, unsigned int i, struct tern_pool *p)
+{
+	unsigned int k;
+
+	memset(p, 0, sizeof(*p));
+	if (i >= RTE_DIM(pool_kinds))
+		return;
+	p->name = pool_kinds[i].name;
+	for (k = 0; k < t->conf.n_workers; k++)
+		if (w < 0 || k == (unsigned int)w)
+			pool_add(t->engines[k]->w, i, p);
+}
+
+int
+tern_port_stats_get(const struct tern *t, unsigned int i, struct tern_port_stats *s)
+{
+	struct rte_eth_stats d;
+	int rc = i < t->n_ports ? rte_eth_stats_get(t->ports[i].port_id, &d) : -EINVAL;
+
+	if (rc == 0)
+		*s = (struct tern_port_stats){d.imissed, d.ierrors, d.rx_nombuf, d.oerrors};
+	return rc;
 }

@@ -348,6 +348,25 @@ struct tern_gauges {
 };
 void tern_gauges_get(const struct tern *t, int w, struct tern_gauges *g);
 
+/** One kind of object that a worker has a fixed number of, and how many are in use. */
+struct tern_pool {
+	const char *name;
+	uint64_t used, max;
+};
+unsigned int tern_pools_count(void);
+/** Kind i of worker w, or summed over all workers for w < 0. */
+void tern_pools_get(const struct tern *t, int w, unsigned int i, struct tern_pool *p);
+
+/** What the device of an interface lost, as it counts it: not all do. */
+struct tern_port_stats {
+	uint64_t rx_missed; /* no descriptor was free: packets came faster than they were taken */
+	uint64_t rx_errors;
+	uint64_t rx_nombuf; /* no packet buffer to receive into */
+	uint64_t tx_errors;
+};
+/** Of interface i of tern_conf.ifs. @return 0, -EINVAL, or what the device says. */
+int tern_port_stats_get(const struct tern *t, unsigned int i, struct tern_port_stats *s);
+
 #ifdef __cplusplus
 }
 #endif

@@ -3,6 +3,7 @@
  * Bad inputs below TCP's header and in its fixed part: rows B01..B08, B45, B46.
  */
 #include "badinput.h"
+#include "frag.h"
 
 static void
 test_b01(void)
@@ -140,8 +141,10 @@ test_b03(void)
 		lowest = RTE_MIN(lowest, rte_mempool_avail_count(bed.n[0].mp));
 	}
 	CHECK(free_before - lowest <= 512);
+	CHECK_EQ(frag_held(W), free_before - rte_mempool_avail_count(bed.n[0].mp));
 	fresh();
 	advance_us(62 * SEC);
+	CHECK_EQ(frag_held(W), 0);
 	rx_flush();
 	CHECK_EQ(rte_mempool_avail_count(bed.n[0].mp), free_before);
 	CHECK(STAT(DROP_FRAG) > 19000);

@@ -273,6 +273,70 @@ test_question(void)
 	}
 }
 
+static uint64_t
+in_use(int w, const char *name, uint64_t *max)
+{
+	struct tern_pool p;
+	unsigned int i;
+
+	for (i = 0; i < tern_pools_count(); i++) {
+		tern_pools_get(t, w, i, &p);
+		CU_ASSERT_TRUE(p.used <= p.max);
+		if (strcmp(p.name, name) == 0) {
+			*max = p.max;
+			return p.used;
+		}
+	}
+	CU_FAIL("no pool of that name");
+	return 0;
+}
+
+/* Every pool can be watched by its name, of one worker and of all; and what the device lost. */
+static void
+test_watch(void)
+{
+	static const struct {
+		const char *name;
+		uint64_t max;
+	} pools[] = {{"conns", 16}, {"rares", 16}, {"losses", 16}, {"requests", 16}, {"time-waits4", 16},
+		     {"time-waits6", 16}, {"portsets", 16}, {"neighbours", 4}, {"fragments", 512}};
+	struct tern_port_stats s;
+	uint8_t f[FRAME_MAX];
+	struct tern_pool p;
+	uint64_t max;
+	unsigned int i;
+
+	up();
+	for (i = 0; i < RTE_DIM(pools); i++) {
+		CU_ASSERT_EQUAL(in_use(-1, pools[i].name, &max), 0);
+		CU_ASSERT_EQUAL(max, N_WORKERS * pools[i].max);
+		CU_ASSERT_EQUAL(in_use(1, pools[i].name, &max), 0);
+		CU_ASSERT_EQUAL(max, pools[i].max);
+	}
+	CU_ASSERT_EQUAL(in_use(0, "mbufs", &max), 0);
+	CU_ASSERT_EQUAL(max, N_MBUFS);
+	connect_peer(1, 4);
+	turn_all();
+	CU_ASSERT_EQUAL(in_use(1, "conns", &max), 1);
+	CU_ASSERT_EQUAL(in_use(0, "conns", &max), 0);
+	CU_ASSERT_EQUAL(in_use(-1, "conns", &max), 1);
+	CU_ASSERT_EQUAL(in_use(-1, "portsets", &max), 1);
+	CU_ASSERT_EQUAL(in_use(-1, "neighbours", &max), 1);
+	CU_ASSERT_EQUAL(in_use(-1, "neighbour-queue", &max), 1); /* the SYN waits for the answer */
+	CU_ASSERT_EQUAL(in_use(1, "mbufs", &max), 2);		   /* and the question for whoever looks at the ring */
+	tern_pools_get(t, -1, tern_pools_count(), &p);
+	CU_ASSERT_PTR_NULL(p.name);
+	CU_ASSERT_EQUAL(tern_port_stats_get(t, 0, &s), 0);
+	CU_ASSERT_EQUAL(s.rx_missed + s.rx_errors + s.rx_nombuf + s.tx_errors, 0);
+	CU_ASSERT_EQUAL(tern_port_stats_get(t, 1, &s), -EINVAL);
+	CU_ASSERT_TRUE(is_question(sent(1), 4));
+	receive(1, f, put_arp(f, 2, peer_mac, peer4, our4));
+	turn_all();
+	CU_ASSERT_EQUAL(in_use(-1, "neighbour-queue", &max), 0);
+	CU_ASSERT_TRUE(is_syn(sent(1), 4));
+	down();
+}
+
 int
 main(void)
 {
@@ -284,6 +348,7 @@ main(void)
 	CU_ADD_TEST(suite, test_arp_reply);
 	CU_ADD_TEST(suite, test_nd_advert);
 	CU_ADD_TEST(suite, test_question);
+	CU_ADD_TEST(suite, test_watch);
 	CU_basic_set_mode(CU_BRM_VERBOSE);
 	CU_basic_run_tests();
 	return CU_get_number_of_failures() || CU_get_error() ? 1 : 0;
