@@ -1,15 +1,20 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * HTTP/1.x heads. Both line endings are taken (RFC 9112 2.2); folded lines, blanks before a colon and control
- * characters are refused, because two parsers may read them differently (RFC 9112 11.2). A request with a body is refused:
- * GET and HEAD have none worth reading, and an unread one would be taken for the next request.
+ * HTTP/1.x heads. Both line endings are taken (RFC 9112 2.2); blanks before a colon and control characters are refused, because
+ * two parsers may read them differently (RFC 9112 11.2). So are folded lines in a request; in a response they are unfolded
+ * (5.2). A request with a body is refused: GET and HEAD have none worth reading, and an unread one would be taken for the
+ * next request.
+ *
+ * Where a response leaves its length in doubt it is refused, though 6.3 lets a client guess: Content-Lengths that differ or
+ * stand beside Transfer-Encoding, chunked that is not last or of HTTP/1.0, a chunk's line without CR.
  */
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 #include <rte_common.h>
 #include "http.h"
+
+#define CHUNK_LINE_MAX 256 /* bytes from a chunk to the next: a size and extensions nobody uses */
 
 struct span {
 	const char *p;
@@ -17,18 +22,17 @@ struct span {
 };
 
 size_t
-http_head_len(const char *p, size_t len)
+http_head_len(const char *p, size_t len, size_t *scanned)
 {
-	size_t i;
+	const char *const end = p + len, *nl = p + *scanned;
 
-	for (i = 0; i + 1 < len; i++) {
-		if (p[i] != '\n')
-			continue;
-		if (p[i + 1] == '\n')
-			return i + 2;
-		if (i + 2 < len && p[i + 1] == '\r' && p[i + 2] == '\n')
-			return i + 3;
+	for (; (nl = memchr(nl, '\n', end - nl)) != NULL; nl++) {
+		if (end - nl > 1 && nl[1] == '\n')
+			return nl - p + 2;
+		if (end - nl > 2 && nl[1] == '\r' && nl[2] == '\n')
+			return nl - p + 3;
 	}
+	*scanned = len > 2 ? len - 2 : 0; /* what follows may end an empty line that began there */
 	return 0;
 }
 
@@ -64,6 +68,17 @@ is_token(struct span s)
 	return s.len > 0;
 }
 
+/* Without the blanks around it. */
+static struct span
+trimmed(struct span s)
+{
+	while (s.len && (*s.p == ' ' || *s.p == '\t'))
+		s.p++, s.len--;
+	while (s.len && (s.p[s.len - 1] == ' ' || s.p[s.len - 1] == '\t'))
+		s.len--;
+	return s;
+}
+
 /* Split "Name: value". @return false when malformed. */
 static bool
 field(struct span line, struct span *name, struct span *value)
@@ -73,31 +88,35 @@ field(struct span line, struct span *name, struct span *value)
 	if (!colon)
 		return false;
 	*name = (struct span){line.p, colon - line.p};
-	*value = (struct span){colon + 1, line.len - name->len - 1};
-	while (value->len && (*value->p == ' ' || *value->p == '\t'))
-		value->p++, value->len--;
-	while (value->len && (value->p[value->len - 1] == ' ' || value->p[value->len - 1] == '\t'))
-		value->len--;
+	*value = trimmed((struct span){colon + 1, line.len - name->len - 1});
 	return is_token(*name) && !memchr(value->p, 0, value->len) && !memchr(value->p, '\r', value->len);
+}
+
+/* Take the next member off a comma-separated list; empty ones don't count (RFC 9110 5.6.1). @return false at its end. */
+static bool
+next_member(struct span *list, struct span *one)
+{
+	while (list->len) {
+		const char *comma = memchr(list->p, ',', list->len);
+
+		*one = trimmed((struct span){list->p, comma ? (size_t)(comma - list->p) : list->len});
+		list->len -= comma ? comma + 1 - list->p : (ptrdiff_t)list->len;
+		list->p = comma ? comma + 1 : list->p;
+		if (one->len)
+			return true;
+	}
+	return false;
 }
 
 /* Is word in the comma-separated list? */
 static bool
 listed(struct span list, const char *word)
 {
-	while (list.len) {
-		const char *comma = memchr(list.p, ',', list.len);
-		struct span one = {list.p, comma ? (size_t)(comma - list.p) : list.len};
+	struct span one;
 
-		list.p += one.len + (comma != NULL);
-		list.len -= one.len + (comma != NULL);
-		while (one.len && (*one.p == ' ' || *one.p == '\t'))
-			one.p++, one.len--;
-		while (one.len && (one.p[one.len - 1] == ' ' || one.p[one.len - 1] == '\t'))
-			one.len--;
+	while (next_member(&list, &one))
 		if (same(one, word))
 			return true;
-	}
 	return false;
 }
 
@@ -182,8 +201,10 @@ request_line(struct span line, struct http_request *r, int *minor)
 		return 505;
 	*minor = version.p[7] == '0' ? 0 : 1;
 	status = decode_target(target, r->path);
-	if (status != 200)
+	if (status != 200) {
+		r->path[0] = 0; /* half of it is none */
 		return status;
+	}
 	r->head = method.len == 4 && memcmp(method.p, "HEAD", 4) == 0;
 	return r->head || (method.len == 3 && memcmp(method.p, "GET", 3) == 0) ? 200 : 405;
 }
@@ -226,35 +247,165 @@ http_parse_request(const char *p, size_t len, struct http_request *r)
 	r->keep = !close && (minor == 1 || keep) && (r->status == 200 || r->status == 405);
 }
 
-int
-http_parse_response(const char *p, size_t len, struct http_response *r)
+/* --- responses ----------------------------------------------------------------------------------------------- */
+
+/* A line that begins with a blank goes on with the one before it (obs-fold, RFC 9112 5.2): its line end becomes blanks. */
+static void
+unfold(char *p, size_t len)
 {
-	struct span s = {p, len}, line = next_line(&s), name, value;
+	char *const end = p + len, *nl = p;
+
+	for (; (nl = memchr(nl, '\n', end - nl)) != NULL; nl++) {
+		if (end - nl < 2 || (nl[1] != ' ' && nl[1] != '\t'))
+			continue;
+		if (nl > p && nl[-1] == '\r')
+			nl[-1] = ' ';
+		*nl = ' ';
+	}
+}
+
+static bool
+status_line(struct span line, struct http_response *r, int *minor)
+{
+	if (line.len < 12 || memcmp(line.p, "HTTP/1.", 7) || line.p[8] != ' ' || (line.len > 12 && line.p[12] != ' '))
+		return false;
+	r->status = decimal((struct span){line.p + 9, 3});
+	*minor = decimal((struct span){line.p + 7, 1});
+	return *minor >= 0 && r->status >= 100 && r->status <= 599;
+}
+
+/* One number, be it said several times (RFC 9112 6.3, rule 5). */
+static const char *
+content_length(struct span value, struct http_response *r)
+{
+	const char *wrong = "Content-Length is not a number";
+	struct span one;
+	int64_t n;
+
+	while (next_member(&value, &one)) {
+		n = decimal(one);
+		if (n < 0)
+			return "Content-Length is not a number";
+		if (r->length >= 0 && n != r->length)
+			return "Content-Lengths that differ";
+		r->length = n;
+		wrong = NULL;
+	}
+	return wrong;
+}
+
+/* Chunked once and last, or not at all. */
+static const char *
+transfer_encoding(struct span value, struct http_response *r)
+{
+	struct span one;
+
+	while (next_member(&value, &one)) {
+		if (r->chunked)
+			return "Transfer-Encoding: chunked is not the last";
+		r->chunked = same(one, "chunked");
+	}
+	return NULL;
+}
+
+const char *
+http_parse_response(char *p, size_t len, struct http_response *r)
+{
+	struct span s = {p, len}, name, value, line;
+	bool close = false, keep = false, coded = false;
+	const char *wrong = NULL;
+	int minor = 0;
 
 	*r = (struct http_response){.length = -1};
-	if (line.len < 12 || memcmp(line.p, "HTTP/1.", 7) || line.p[8] != ' ')
-		return -EBADMSG;
-	r->status = decimal((struct span){line.p + 9, 3});
-	if (r->status < 100 || r->status > 599)
-		return -EBADMSG;
-	r->keep = line.p[7] != '0';
-	while (s.len) {
+	unfold(p, len);
+	line = next_line(&s);
+	if (!status_line(line, r, &minor))
+		return "not a status line of HTTP/1";
+	while (!wrong && s.len) {
 		line = next_line(&s);
 		if (!line.len)
 			break;
 		if (!field(line, &name, &value))
-			return -EBADMSG;
+			return "malformed field";
 		if (same(name, "content-length")) {
-			r->length = decimal(value);
-			if (r->length < 0)
-				return -EBADMSG;
+			wrong = content_length(value, r);
 		} else if (same(name, "transfer-encoding")) {
-			r->chunked = listed(value, "chunked");
+			coded = true;
+			wrong = transfer_encoding(value, r);
 		} else if (same(name, "connection")) {
-			r->keep = (r->keep || listed(value, "keep-alive")) && !listed(value, "close");
+			close |= listed(value, "close");
+			keep |= listed(value, "keep-alive");
 		}
 	}
-	return 0;
+	if (!wrong && coded && r->length >= 0)
+		wrong = "Content-Length beside Transfer-Encoding";
+	if (!wrong && coded && minor == 0)
+		wrong = "Transfer-Encoding in HTTP/1.0";
+	if (r->status < 200 || r->status == 204 || r->status == 304) { /* RFC 9112 6.3, rule 1 */
+		r->length = 0;
+		r->chunked = false;
+	}
+	r->keep = !close && (minor > 0 || keep) && (r->length >= 0 || r->chunked);
+	return wrong;
+}
+
+enum { CHUNK_SIZE, CHUNK_EXT, CHUNK_SIZE_LF, CHUNK_DATA, CHUNK_CR, CHUNK_LF, TRAILER, TRAILER_LINE, TRAILER_LF, END_LF, CHUNK_END };
+
+/* @return the next state, -1 for what may not be there. */
+static int
+chunk_step(struct http_chunks *k, char c)
+{
+	switch (k->state) {
+	case CHUNK_SIZE:
+		if (hex(c) >= 0 && k->left >> 56 == 0) {
+			k->left = k->left << 4 | hex(c);
+			k->digits = true;
+			return CHUNK_SIZE;
+		}
+		if (!k->digits)
+			return -1;
+		return c == '\r' ? CHUNK_SIZE_LF : c == ';' || c == ' ' || c == '\t' ? CHUNK_EXT : -1;
+	case CHUNK_EXT:
+		return c == '\r' ? CHUNK_SIZE_LF : c == '\n' ? -1 : CHUNK_EXT;
+	case CHUNK_SIZE_LF:
+		return c != '\n' ? -1 : k->left ? CHUNK_DATA : TRAILER;
+	case CHUNK_CR:
+		return c == '\r' ? CHUNK_LF : -1;
+	case CHUNK_LF:
+		k->line = 0;
+		k->digits = false;
+		return c == '\n' ? CHUNK_SIZE : -1;
+	case TRAILER:
+		return c == '\r' ? END_LF : c == '\n' ? -1 : TRAILER_LINE;
+	case TRAILER_LINE:
+		return c == '\r' ? TRAILER_LF : c == '\n' ? -1 : TRAILER_LINE;
+	case TRAILER_LF:
+		return c == '\n' ? TRAILER : -1;
+	default:
+		return c == '\n' ? CHUNK_END : -1;
+	}
+}
+
+ssize_t
+http_dechunk(struct http_chunks *k, const char *p, size_t len, size_t *data)
+{
+	size_t i = 0;
+	int state;
+
+	while (i < len && k->state != CHUNK_DATA && k->state != CHUNK_END) {
+		state = chunk_step(k, p[i++]);
+		if (state < 0 || ++k->line > (state < TRAILER ? CHUNK_LINE_MAX : HTTP_HEAD_MAX))
+			return -1;
+		k->state = state;
+	}
+	*data = 0;
+	if (k->state == CHUNK_DATA) {
+		*data = RTE_MIN(len - i, k->left);
+		k->left -= *data;
+		k->state = k->left ? CHUNK_DATA : CHUNK_CR;
+	}
+	k->done = k->state == CHUNK_END;
+	return i;
 }
 
 const char *

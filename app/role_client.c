@@ -243,7 +243,8 @@ read_head(struct client_conn *cc)
 	struct http_response r;
 	char buf[HTTP_HEAD_MAX];
 	const ssize_t n = tern_peek(cc->i.c, buf, sizeof(buf));
-	const size_t len = n > 0 ? http_head_len(buf, n) : 0;
+	size_t scanned = 0;
+	const size_t len = n > 0 ? http_head_len(buf, n, &scanned) : 0;
 
 	if (!len && n != sizeof(buf))
 		return 0;
@@ -252,7 +253,7 @@ read_head(struct client_conn *cc)
 		return -1;
 	}
 	tern_recv(cc->i.c, buf, len);
-	if (http_parse_response(buf, len, &r) || r.status != 200 || r.chunked) {
+	if (http_parse_response(buf, len, &r) || r.status < 200 || r.status > 299 || r.chunked) {
 		complain("GET: status %d%s", r.status, r.chunked ? ", chunked: not supported" : "");
 		fail(cc, N_BAD);
 		return -1;

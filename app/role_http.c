@@ -242,7 +242,8 @@ next_request(struct http *h, struct http_conn *hc)
 	struct http_request r;
 	char buf[HTTP_HEAD_MAX];
 	const ssize_t n = tern_peek(hc->i.c, buf, sizeof(buf));
-	const size_t len = n > 0 ? http_head_len(buf, n) : 0;
+	size_t scanned = 0;
+	const size_t len = n > 0 ? http_head_len(buf, n, &scanned) : 0;
 
 	if (len) {
 		http_parse_request(buf, len, &r);
