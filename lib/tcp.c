@@ -326,11 +326,9 @@ window_moved(struct conn *c)
 static int
 recv_check(const struct conn *c)
 {
-	if (c->state == TERN_CLOSED && c->err)
-		return c->err;
-	if (c->flags & C_FIN_RCVD || c->state == TERN_CLOSED)
-		return 0;
-	return -EAGAIN;
+	if (c->flags & C_FIN_RCVD)
+		return 0; /* the stream is whole, however the connection ended */
+	return c->state == TERN_CLOSED ? c->err : -EAGAIN;
 }
 
 /* Unlink the oldest segment. Of a single one the second cache line, with next in it, stays untouched. */
@@ -469,9 +467,10 @@ tern_abort(struct tern_conn *tc)
 
 	c->flags |= C_ORPHAN;
 	if (c->state == TERN_CLOSED) {
-		if (c->pend & P_CLOSED)
-			c->pend |= P_FREE;
-		return; /* its end is pending already */
+		if (c->flags & C_ACCEPTQ)
+			tcp_acceptq_remove(c);
+		tcp_mark(c, P_FREE);
+		return;
 	}
 	STAT_INC(w, ABORT_ON_CLOSE);
 	if (c->state != TERN_SYN_SENT) /* RFC 9293 3.10.5: <SEQ=SND.NXT><CTL=RST> in synchronised states */

@@ -127,7 +127,8 @@ free_received(struct conn *c)
 	c->rcv_queued = 0;
 }
 
-/* All but what was received in order, which the application may still read in its last callbacks. */
+/* All but what was received in order, which the application may still read in its last callbacks: with that, a connection
+ * also keeps its place among those to accept. */
 static void
 release_resources(struct worker *w, struct conn *c)
 {
@@ -141,7 +142,7 @@ release_resources(struct worker *w, struct conn *c)
 	if (c->neigh != NEIGH_NONE)
 		link_neigh_put(w, c->neigh);
 	c->neigh = NEIGH_NONE;
-	if (c->flags & C_ACCEPTQ)
+	if (c->flags & C_ACCEPTQ && (c->flags & C_ORPHAN || !c->rcv_head))
 		tcp_acceptq_remove(c);
 	if (unlikely(c->flags & C_TFO && c->feat & F_PASSIVE))
 		tcp_tfo_confirmed(w, c);
@@ -155,17 +156,14 @@ release_resources(struct worker *w, struct conn *c)
 	}
 }
 
-/* The application's side of an end: tell it if it still holds the handle, and free after the pending pass. */
+/* The application's side of an end: what it was not told yet, closed(), and the object is free after the pending pass. */
 static void
 finish(struct conn *c, int err)
 {
 	c->err = err;
-	c->pend &= ~(P_OUTPUT | P_ACK | P_WRITABLE | P_STALLED);
-	if (err) { /* a reset takes the unread data with it */
-		c->pend &= ~(P_CONNECTED | P_READABLE | P_URGENT);
-		free_received(c);
-	}
-	tcp_mark(c, c->flags & C_ORPHAN || !c->ops ? P_FREE : P_CLOSED);
+	c->pend &= ~(P_OUTPUT | P_ACK | P_WRITABLE | P_STALLED | (err ? P_URGENT : 0));
+	if (!(c->flags & C_ACCEPTQ)) /* else when it is accepted */
+		tcp_mark(c, c->flags & C_ORPHAN || !c->ops ? P_FREE : P_CLOSED);
 }
 
 void

@@ -180,6 +180,13 @@ check_timestamp(struct worker *w, struct conn *c, const struct seg *s, const str
 	return GO_ON;
 }
 
+/* Where the peer's FIN stood: as Linux, whose kin reset there once they have closed. Nobody else has a FIN to count. */
+static bool
+at_fin(const struct conn *c, const struct seg *s)
+{
+	return c->flags & C_FIN_RCVD && s->seq == c->rcv_nxt - 1;
+}
+
 /* First: sequence number. Trims the segment to the window. */
 static int
 check_sequence(struct worker *w, struct conn *c, struct seg *s)
@@ -191,7 +198,7 @@ check_sequence(struct worker *w, struct conn *c, struct seg *s)
 	if (likely(s->seq == c->rcv_nxt && seqlen <= wnd && !(s->flags & (TCP_SYN | TCP_RST))))
 		return GO_ON;
 	if (s->flags & TCP_RST) /* whatever it carries (SHLD-2): only where it stands matters, check_rst() */
-		return seq_ge(s->seq, c->rcv_nxt) && seq_le(s->seq, right) ? GO_ON : STAT_DROP_SEQ;
+		return (seq_ge(s->seq, c->rcv_nxt) && seq_le(s->seq, right)) || at_fin(c, s) ? GO_ON : STAT_DROP_SEQ;
 	/* The SYN of a simultaneous open comes again on their SYN-ACK: only its ACK is news. */
 	if (c->state == TERN_SYN_RECEIVED && s->flags & TCP_SYN && s->seq == c->irs) {
 		if (c->flags & C_TFO && !(s->flags & TCP_ACK)) { /* our SYN-ACK was lost */
@@ -252,11 +259,11 @@ check_rst(struct worker *w, struct conn *c, const struct seg *s)
 {
 	if (!(s->flags & TCP_RST))
 		return GO_ON;
-	if (s->seq != c->rcv_nxt) {
+	if (s->seq != c->rcv_nxt && !at_fin(c, s)) {
 		challenge_ack(w, c);
 		return STAT_DROP_RST_SEQ;
 	}
-	if (c->state == TERN_SYN_RECEIVED)
+	if (c->state == TERN_SYN_RECEIVED && !(c->feat & F_PASSIVE)) /* MUST-11 */
 		tcp_drop(w, c, -ECONNREFUSED);
 	else
 		tcp_drop(w, c, -ECONNRESET);

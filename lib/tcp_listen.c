@@ -214,6 +214,8 @@ tern_accept(struct tern_listener *l, const struct tern_ops *ops, void *user)
 	STAT_INC(l->w, ACCEPTED);
 	if (c->rcv_head || c->flags & C_FIN_RCVD)
 		tcp_mark(c, P_READABLE);
+	if (unlikely(c->state == TERN_CLOSED)) /* ended while it waited; its text is there */
+		tcp_mark(c, P_CLOSED);
 	return (struct tern_conn *)c;
 }
 

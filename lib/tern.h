@@ -179,7 +179,8 @@ struct tern_ops {
 	/** Half the send buffer is free again after a tern_send() that was short or -EAGAIN. */
 	void (*writable)(struct tern_conn *c, void *user);
 	/** The connection is gone: err 0 after an orderly close of both sides, else -ECONNRESET, -ETIMEDOUT,
-	 *  -ECONNREFUSED ... (MUST-12). Not called after tern_close()/tern_abort(). The handle dies on return. */
+	 *  -ECONNREFUSED ... (MUST-12). Text that came before the end was announced by readable(), and can be read here, too.
+	 *  Not called after tern_close()/tern_abort(). The handle dies on return. */
 	void (*closed)(struct tern_conn *c, void *user, int err);
 	/** The peer announces urgent data: tern_urgent_left() bytes from the next one read (MUST-32). It comes with the
 	 *  other data (RFC 6093 5: inline). New applications should not use it (SHLD-13). */
@@ -197,7 +198,8 @@ struct tern_ops {
  */
 int tern_listen(struct tern_worker *w, const struct tern_endpoint *local, int backlog, const struct tern_ops *ops,
 		void *user, struct tern_listener **l);
-/** The oldest connection of the accept queue, now owned by the caller with these ops; NULL if none waits. */
+/** The oldest connection of the accept queue, now owned by the caller with these ops; NULL if none waits. One that was reset
+ *  with text waiting is handed out, too: readable() and closed() follow. */
 struct tern_conn *tern_accept(struct tern_listener *l, const struct tern_ops *ops, void *user);
 /** Stop listening: half-open requests are dropped, unaccepted connections are reset. */
 void tern_listener_close(struct tern_listener *l);
@@ -248,7 +250,8 @@ struct rte_mbuf *tern_mbuf_alloc(struct tern_worker *w);
 void tern_mbuf_free(struct tern_worker *w, struct rte_mbuf *m);
 /** Bytes that tern_send() would take now. */
 size_t tern_send_space(const struct tern_conn *c);
-/** Copy out received bytes. @return bytes, 0 at the peer's FIN, -EAGAIN when nothing waits, or the error. */
+/** Copy out received bytes. @return bytes, 0 at the peer's FIN, -EAGAIN when nothing waits, or how the connection ended: after all
+ *  that came before, and never when the FIN did. */
 ssize_t tern_recv(struct tern_conn *c, void *buf, size_t len);
 /** As tern_recv() but leaves the bytes queued. */
 ssize_t tern_peek(struct tern_conn *c, void *buf, size_t len);

@@ -201,6 +201,16 @@ free_object(struct tobj *o, void *arg)
 	}
 }
 
+/* What a connection that ended kept for its last callbacks. */
+static void
+free_dead(struct conn *c)
+{
+	if (c->state == TERN_CLOSED) {
+		tcp_queue_free(c->rcv_head);
+		c->rcv_head = NULL;
+	}
+}
+
 struct reset {
 	struct worker *w;
 	bool (*make_room)(void *);
@@ -235,6 +245,7 @@ void
 worker_destroy(struct worker *w)
 {
 	struct tern_listener *l, *next;
+	struct conn *c;
 	unsigned int i, k;
 
 	if (!w)
@@ -245,7 +256,11 @@ worker_destroy(struct worker *w)
 		for (k = 0; k < w->ifs[i].n_tx; k++)
 			rte_pktmbuf_free(w->ifs[i].tx[k]);
 	link_fini(w);
+	for (c = w->pend_head; c; c = c->pend_next)
+		free_dead(c);
 	for (l = w->listeners; l; l = next) {
+		for (c = l->acc_head; c; c = c->acc_next)
+			free_dead(c);
 		next = l->next;
 		free(l);
 	}

@@ -189,7 +189,7 @@ test_synchronised(void)
 		{0, "data beyond the window", ACK, FAR, -1, 10, A_ACK, 0, NOCLOSE},
 		{0, "FIN beyond the window", ACK | FIN, FAR, -1, 0, A_ACK, 0, NOCLOSE},
 		{0, "RST beyond the window", RST, FAR, 0, 0, QUIET, 0, NOCLOSE},
-		{0, "RST before the window", RST, -1, 0, 0, QUIET, 0, NOCLOSE},
+		{0, "RST before the window", RST, -2, 0, 0, QUIET, 0, NOCLOSE},
 		{0, "RST in the window", RST, 1, 0, 0, A_ACK, 0, NOCLOSE},
 		{0, "RST ACK in the window", RST | ACK, 100, 0, 0, A_ACK, 0, NOCLOSE},
 		{0, "SYN in the window", SYN, 0, 0, 0, A_ACK, 0, NOCLOSE},
