@@ -35,6 +35,8 @@ marks(struct conn *c, bool ece)
 	s->alpha += ((uint64_t)s->marked * ALPHA_ONE >> G_SHIFT) / s->acked;
 	s->acked = s->marked = 0;
 	s->window_end = c->snd_max;
+	if (seq_ge(c->snd_una, s->cut_end))
+		s->cut_from = 0; /* while it can be compared */
 }
 
 static uint32_t

@@ -390,6 +390,8 @@ void tcp_timewait_timer(struct worker *w, struct timewait *tw);
 /* tcp_recovery.c */
 /** Acknowledgement processing: s->ack is in [snd_una, snd_max]. @return true if it acknowledged our FIN. */
 bool tcp_ack(struct worker *w, struct conn *c, const struct seg *s, const struct tcp_opts *o);
+/** s->ack is below SND.UNA: what it says of SACKs may be news all the same (RFC 6675 5). */
+void tcp_ack_old(struct worker *w, struct conn *c, const struct seg *s, const struct tcp_opts *o);
 void tcp_rto_fired(struct worker *w, struct conn *c);
 /** The SYN-ACK acknowledged n bytes sent with the SYN; the rest is not sent yet (RFC 7413 4.2.1). */
 void tcp_snd_accepted(struct conn *c, uint32_t n);

@@ -13,7 +13,7 @@
  * known to a connection, not to a destination: nothing one connection is told moves another.
  */
 #include <errno.h>
-#include "tcp.h"
+#include "tcp_loss.h"
 
 #define PMTU_MIN4 576u	/* RFC 791 3.1: every host takes it */
 #define PMTU_MIN6 1280u /* RFC 8200 5 */
@@ -73,9 +73,11 @@ lower(struct worker *w, struct conn *c, uint32_t mtu)
 static void
 resend(struct worker *w, struct conn *c)
 {
-	c->snd_nxt = c->snd_una;
-	c->snd_cur = c->snd_head;
-	c->snd_cur_seq = c->snd_una - c->snd_head_off;
+	if (!(c->feat & F_SACK) || !tcp_loss_too_big(w, c)) {
+		c->snd_nxt = c->snd_una;
+		c->snd_cur = c->snd_head;
+		c->snd_cur_seq = c->snd_una - c->snd_head_off;
+	}
 	if (!(c->flags & C_PERSIST))
 		tcp_rto_start(w, c); /* it must run: the window may let nothing out now */
 	tcp_mark(c, P_OUTPUT);

@@ -333,6 +333,7 @@ check_ack(struct worker *w, struct conn *c, struct seg *s, const struct tcp_opts
 			return STAT_DROP_ACK;
 		}
 		update_ts_recent(w, c, s, o);
+		tcp_ack_old(w, c, s, o);
 		return GO_ON; /* an old duplicate: its data may be new */
 	}
 	return PROCESS_ACK;

@@ -16,8 +16,8 @@ enum { R_SACKED = 1, R_LOST = 2, R_RETX = 4 /* and sent again since */, R_EVER =
 struct txrun {
 	struct txrun *next;
 	uint32_t seq, end;
-	uint32_t xmit_us; /* low bits of the clock */
-	uint8_t flags;	  /* R_* */
+	uint64_t xmit_us : 56; /* all that the clock can say: a connection may idle for as long as it likes */
+	uint64_t flags : 8;    /* R_* */
 };
 
 struct loss {
@@ -32,7 +32,10 @@ struct loss {
 	uint32_t recover;
 	uint32_t dupacks;
 	/* RACK: RFC 8985 5.3 */
-	uint32_t rack_xmit_us, rack_end, rack_rtt_us, min_rtt_us, dsack_round;
+	uint64_t rack_xmit_us;
+	uint32_t rack_end, rack_rtt_us, dsack_round;
+	uint32_t min_rtt_us, min_next_us; /* what min_rtt_us will be when min_until_us has come */
+	uint64_t min_until_us;
 	uint8_t reo_mult, reo_persist;
 	bool rack_on, reord_seen, dsack_on;
 	/* TLP: 7.1 */
@@ -42,6 +45,7 @@ struct loss {
 	uint32_t prr_delivered, prr_out, prr_fs;
 	/* undo */
 	bool undo, undo_sent, frto;
+	bool too_big; /* C_LOSS is not for congestion: segments were too large */
 	uint32_t undo_bytes, undo_una, undo_ts; /* retransmitted and not reported as duplicate; from; timestamp of the first */
 	uint32_t prior_cwnd, prior_ssthresh;
 	union cc_state {
@@ -60,6 +64,8 @@ void tcp_loss_sent(struct worker *w, struct conn *c, uint32_t seq, uint32_t end)
 void tcp_loss_acked(struct worker *w, struct conn *c, const struct seg *s, const struct tcp_opts *o, uint32_t acked);
 /** @return false: no scoreboard, go back to SND.UNA. */
 bool tcp_loss_timeout(struct worker *w, struct conn *c);
+/** All that is in flight goes out again, as smaller segments. @return false: no scoreboard, go back to SND.UNA. */
+bool tcp_loss_too_big(struct worker *w, struct conn *c);
 /** The lost run that is due, NULL: none. */
 struct txrun *tcp_loss_next(struct conn *c);
 /** n bytes of r are about to be sent again. @return false: no room to note it. */
@@ -69,13 +75,25 @@ void tcp_tlp_fired(struct worker *w, struct conn *c);
 /** A reduction begins: remember what there was. */
 void tcp_loss_save(struct conn *c);
 
+/** What was noted of a loss long ago is not compared with sequence numbers that have come round since. */
+static inline void
+tcp_loss_age(const struct conn *c)
+{
+	struct loss *l = c->loss;
+
+	if (unlikely(seq_lt(l->recover, c->snd_una - (1u << 30)))) {
+		l->recover = c->snd_una - 1;
+		l->undo = false;
+	}
+}
+
 /** Bytes in the network: RFC 6675 4. */
 static inline uint32_t
 tcp_pipe(const struct conn *c)
 {
 	const struct loss *l = c->loss;
 
-	if (unlikely(c->snd_nxt != c->snd_max)) /* all of it again, in smaller segments: tcp_icmp.c */
+	if (unlikely(c->snd_nxt != c->snd_max)) /* there was no run: all of it again, from SND.UNA on */
 		return c->snd_nxt - c->snd_una;
 	return c->snd_nxt - c->snd_una - l->sacked - l->lost + l->retx;
 }

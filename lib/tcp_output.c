@@ -461,6 +461,8 @@ output_lost(struct worker *w, struct conn *c)
 	while ((r = tcp_loss_next(c))) {
 		const uint32_t pipe = tcp_pipe(c), seq = r->seq, n = RTE_MIN(r->end - seq, (uint32_t)c->mss);
 
+		if (unlikely(seq_ge(seq, c->snd_una + c->snd_wnd))) /* it was shrunk: RFC 9293 3.8.6 */
+			break;
 		if (pipe + n > c->cwnd && pipe) {
 			c->flags |= C_LIMITED;
 			break;
@@ -557,7 +559,7 @@ tcp_output(struct worker *w, struct conn *c)
 	if (unlikely(c->flags & C_SACK) && c->pend & P_ACK && !emit(w, c, TCP_ACK, c->snd_max, NULL, 0, 0))
 		return false;
 	c->flags &= ~C_LIMITED;
-	if (unlikely(c->loss && c->loss->lost) && !output_lost(w, c))
+	if (unlikely(c->loss && c->loss->lost) && c->snd_nxt == c->snd_max && !output_lost(w, c))
 		return false;
 	for (;;) {
 		const uint32_t end = c->snd_una + c->snd_queued;

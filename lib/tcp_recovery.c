@@ -147,7 +147,7 @@ duplicate_ack(struct worker *w, struct conn *c)
 		c->cwnd += c->mss; /* a segment has left the network */
 		return;
 	}
-	if (++l->dupacks == DUPACK_THRESH && (seq_gt(c->snd_una, l->recover) || l->recover == c->iss))
+	if (++l->dupacks == DUPACK_THRESH && seq_gt(c->snd_una, l->recover))
 		enter_recovery(w, c);
 }
 
@@ -162,6 +162,7 @@ grow_cwnd(struct worker *w, struct conn *c, uint32_t acked)
 		return;
 	}
 	l->dupacks = 0;
+	tcp_loss_age(c);
 	if (c->flags & C_RECOVERY) {
 		if (seq_ge(c->snd_una, l->recover)) { /* RFC 6582 3.2 step 3: full acknowledgement */
 			c->flags &= ~C_RECOVERY;
@@ -222,6 +223,13 @@ closed_window(struct worker *w, struct conn *c, const struct seg *s)
 	return changed;
 }
 
+void
+tcp_ack_old(struct worker *w, struct conn *c, const struct seg *s, const struct tcp_opts *o)
+{
+	if (c->feat & F_SACK && o->n_sack && c->snd_max != c->snd_una)
+		tcp_loss_acked(w, c, s, o, 0);
+}
+
 bool
 tcp_ack(struct worker *w, struct conn *c, const struct seg *s, const struct tcp_opts *o)
 {
@@ -233,7 +241,8 @@ tcp_ack(struct worker *w, struct conn *c, const struct seg *s, const struct tcp_
 
 	if (acked == 0) {
 		if (c->feat & F_SACK) {
-			if (outstanding && (o->n_sack || (c->loss && c->loss->tlp_on)))
+			/* A D-SACK, or the answer to a probe, may come when all is acknowledged. */
+			if (c->loss ? o->n_sack || c->loss->tlp_on : outstanding && o->n_sack)
 				tcp_loss_acked(w, c, s, o, 0);
 		} else if (outstanding && !wnd_changed && s->len == 0 && !(s->flags & (TCP_SYN | TCP_FIN)) && c->snd_wnd)
 			duplicate_ack(w, c);

@@ -17,6 +17,7 @@
 
 #define DUPTHRESH 3   /* RFC 8985 7.2, RFC 5681 3.2 */
 #define REO_PERSIST 16 /* recoveries without D-SACK: RFC 8985 7.2 */
+#define MIN_RTT_US 150000000ull /* the least round trip of this to twice this long: 300 s is Linux's */
 
 /* What an ACK told. */
 struct news {
@@ -37,11 +38,13 @@ tcp_loss(struct conn *c)
 	l = c->loss = pool_get(&c->w->losses);
 	memset(l, 0, sizeof(*l));
 	l->cc = cc_get(c->cc);
-	l->recover = c->iss;
+	l->recover = c->snd_una - 1;
 	l->fack = c->snd_una;
 	l->reo_mult = 1;
 	/* The SYN's says what round trip a probe's answer can't have beaten; it is known to a tick, and varies. */
 	l->min_rtt_us = c->srtt_us ? c->srtt_us - c->srtt_us / 8 : UINT32_MAX;
+	l->min_next_us = UINT32_MAX;
+	l->min_until_us = c->w->now_us + MIN_RTT_US;
 	return l;
 }
 
@@ -87,7 +90,7 @@ run_get(struct worker *w, struct loss *l)
 
 /* Bring the list up to `end`, sent at xmit_us. */
 static void
-cover(struct worker *w, struct conn *c, uint32_t end, uint32_t xmit_us)
+cover(struct worker *w, struct conn *c, uint32_t end, uint64_t xmit_us)
 {
 	struct loss *l = c->loss;
 	const uint32_t seq = l->tail ? l->tail->end : c->snd_una;
@@ -122,7 +125,7 @@ tcp_loss_sent(struct worker *w, struct conn *c, uint32_t seq, uint32_t end)
 	if (c->flags & C_RECOVERY)
 		l->prr_out += end - seq;
 	if (c->feat & F_SACK)
-		cover(w, c, end, (uint32_t)w->now_us);
+		cover(w, c, end, w->now_us);
 }
 
 /* Cut r at seq: the rest is a run of its own behind it. */
@@ -141,12 +144,25 @@ split(struct worker *w, struct loss *l, struct txrun *r, uint32_t seq)
 	return true;
 }
 
+/* 8985 6.2 step 1. The path may have become longer: what is too old is forgotten. */
+static void
+note_min_rtt(const struct worker *w, struct loss *l, uint32_t rtt_us)
+{
+	if (unlikely(w->now_us >= l->min_until_us)) {
+		l->min_rtt_us = l->min_next_us;
+		l->min_next_us = UINT32_MAX;
+		l->min_until_us = w->now_us + MIN_RTT_US;
+	}
+	l->min_next_us = RTE_MIN(l->min_next_us, rtt_us);
+	l->min_rtt_us = RTE_MIN(l->min_rtt_us, rtt_us);
+}
+
 /* n bytes of r have arrived, its last at end: RACK_update(), 8985 6.2 steps 1 to 3. */
 static void
 arrived(struct worker *w, struct conn *c, const struct txrun *r, uint32_t end, uint32_t n, struct news *news)
 {
 	struct loss *l = c->loss;
-	const uint32_t rtt = (uint32_t)w->now_us - r->xmit_us;
+	const uint32_t rtt = RTE_MIN(w->now_us - r->xmit_us, (uint64_t)UINT32_MAX);
 
 	news->delivered += n;
 	if (r->flags & R_LOST)
@@ -168,8 +184,8 @@ arrived(struct worker *w, struct conn *c, const struct txrun *r, uint32_t end, u
 		if (rtt < l->min_rtt_us)
 			return;
 	}
-	l->min_rtt_us = RTE_MIN(l->min_rtt_us, rtt);
-	if (!l->rack_on || seq_gt(r->xmit_us, l->rack_xmit_us) || (r->xmit_us == l->rack_xmit_us && seq_gt(end, l->rack_end))) {
+	note_min_rtt(w, l, rtt);
+	if (!l->rack_on || r->xmit_us > l->rack_xmit_us || (r->xmit_us == l->rack_xmit_us && seq_gt(end, l->rack_end))) {
 		l->rack_on = true;
 		l->rack_xmit_us = r->xmit_us;
 		l->rack_end = end;
@@ -268,9 +284,9 @@ take_dsack(struct worker *w, struct conn *c, uint32_t left, uint32_t right)
 	if (seq_lt(left, c->snd_una - c->max_wnd) || seq_gt(right, c->snd_max))
 		return; /* nothing that we can have sent lately */
 	STAT_INC(w, DSACK_RECV);
-	if (l->undo && seq_ge(left, l->undo_una))
+	if (l->undo && seq_ge(left, l->undo_una) && seq_le(right, l->recover))
 		l->undo_bytes -= RTE_MIN(l->undo_bytes, right - left);
-	if (!(l->tlp_on && l->tlp_retx) && (!l->dsack_on || seq_ge(c->snd_una, l->dsack_round))) { /* RFC 8985 6.2 step 4 */
+	if (!(l->tlp_on && l->tlp_retx) && !l->dsack_on) { /* RFC 8985 6.2 step 4 */
 		l->dsack_on = true;
 		l->dsack_round = c->snd_max;
 		l->reo_mult = RTE_MIN(l->reo_mult + 1, 255);
@@ -293,7 +309,7 @@ take_sacks(struct worker *w, struct conn *c, const struct seg *s, const struct t
 
 		if (seq_lt(left, right) && seq_gt(left, c->snd_una) && seq_le(right, c->snd_max))
 			mark_sacked(w, c, left, right, news);
-		else
+		else if (s->ack == c->snd_una || seq_gt(right, c->snd_una)) /* not just an ACK that was overtaken */
 			STAT_INC(w, SACK_DISCARD);
 	}
 }
@@ -330,23 +346,23 @@ static uint32_t
 detect_loss(struct worker *w, struct conn *c)
 {
 	struct loss *l = c->loss;
-	const uint32_t wnd = reo_wnd(c), now = w->now_us;
+	const uint32_t wnd = reo_wnd(c);
 	uint32_t wait = 0;
 	struct txrun *r;
 
 	if (!l->rack_on)
 		return 0;
 	for (r = l->head; r; r = r->next) {
-		int32_t left;
+		int64_t left;
 
 		if (r->flags & R_SACKED || (r->flags & (R_LOST | R_RETX)) == R_LOST)
 			continue;
-		if (seq_gt(r->xmit_us, l->rack_xmit_us) || (r->xmit_us == l->rack_xmit_us && seq_ge(r->end, l->rack_end))) {
+		if (r->xmit_us > l->rack_xmit_us || (r->xmit_us == l->rack_xmit_us && seq_ge(r->end, l->rack_end))) {
 			if (!(r->flags & R_EVER)) /* what follows was sent later still */
 				break;
 			continue;
 		}
-		left = (int32_t)(r->xmit_us + l->rack_rtt_us + wnd - now);
+		left = (int64_t)(r->xmit_us + l->rack_rtt_us + wnd - w->now_us);
 		if (left <= 0)
 			mark_lost(w, l, r);
 		else
@@ -460,12 +476,12 @@ leave(struct conn *c)
 	if (c->flags & C_RECOVERY)
 		c->cwnd = c->ssthresh;
 	c->flags &= ~(C_RECOVERY | C_LOSS);
-	l->frto = false;
+	l->frto = l->too_big = false;
 	if (l->reo_persist && --l->reo_persist == 0)
 		l->reo_mult = 1;
 }
 
-/* 8985 7.4: the probe's answer. */
+/* 8985 7.4.2: the probe's answer. */
 static void
 tlp_acked(struct worker *w, struct conn *c, const struct seg *s, const struct news *news)
 {
@@ -474,13 +490,11 @@ tlp_acked(struct worker *w, struct conn *c, const struct seg *s, const struct ne
 	if (seq_lt(s->ack, l->tlp_end))
 		return;
 	if (l->tlp_retx && !news->dsack) {
-		if (!news->progress && !news->sacked && s->len == 0) {
-			l->tlp_on = false; /* a duplicate of the ACK: the original had arrived */
+		if (s->ack == l->tlp_end) { /* whose, the original's or the probe's? A duplicate of it says that both arrived. */
+			l->tlp_on = news->progress || news->sacked || s->len;
 			return;
 		}
-		if (s->ack == l->tlp_end && !news->progress)
-			return;
-		/* The probe repaired a loss: told of once. */
+		/* No D-SACK came before the ACK of what was sent later: the probe repaired a loss. */
 		STAT_INC(w, LOSS_PROBE_RECOVERY);
 		if (!(c->flags & (C_RECOVERY | C_LOSS)))
 			tcp_congestion(c, false);
@@ -497,10 +511,11 @@ tcp_loss_acked(struct worker *w, struct conn *c, const struct seg *s, const stru
 	const bool in_loss = c->flags & C_LOSS;
 	uint32_t wait = 0;
 
-	if (seq_lt(l->recover, c->snd_una - (1u << 30)))
-		l->recover = c->snd_una - 1; /* keep it comparable */
+	tcp_loss_age(c);
+	if (l->dsack_on && seq_ge(c->snd_una, l->dsack_round))
+		l->dsack_on = false;
 	if (l->tail == NULL && c->snd_una != c->snd_max)
-		cover(w, c, c->snd_max, (uint32_t)c->unacked_us);
+		cover(w, c, c->snd_max, c->unacked_us);
 	clean_acked(w, c, &news);
 	if (o->n_sack)
 		take_sacks(w, c, s, o, &news);
@@ -527,7 +542,8 @@ tcp_loss_acked(struct worker *w, struct conn *c, const struct seg *s, const stru
 	if (l->lost > l->retx || l->sacked || c->flags & C_RECOVERY)
 		tcp_mark(c, P_OUTPUT);
 	if (c->snd_una == c->snd_max) {
-		c->rto_at = 0;
+		if (acked)
+			c->rto_at = 0;
 		return;
 	}
 	if (acked || (c->flags & C_TLP && l->sacked))
@@ -559,14 +575,47 @@ tcp_reorder_fired(struct worker *w, struct conn *c)
 	}
 }
 
+/* All in flight is in the list, which decides what goes out from now on. @return NULL: there is no list. */
+static struct loss *
+cover_all(struct worker *w, struct conn *c)
+{
+	struct loss *l = tcp_loss(c);
+
+	cover(w, c, c->snd_max, c->unacked_us);
+	if (!l->head)
+		return NULL;
+	c->snd_nxt = c->snd_max;
+	tcp_snd_advance(c);
+	return l;
+}
+
+bool
+tcp_loss_too_big(struct worker *w, struct conn *c)
+{
+	struct loss *l = cover_all(w, c);
+	struct txrun *r;
+
+	if (!l)
+		return false;
+	for (r = l->head; r; r = r->next)
+		if (!(r->flags & R_SACKED))
+			mark_lost(w, l, r);
+	l->tlp_on = l->undo = l->frto = false;
+	if (!(c->flags & (C_RECOVERY | C_LOSS))) { /* so that what is lost is not taken for congestion */
+		l->too_big = true;
+		l->recover = c->snd_max;
+		c->flags |= C_LOSS;
+	}
+	return true;
+}
+
 bool
 tcp_loss_timeout(struct worker *w, struct conn *c)
 {
-	struct loss *l = tcp_loss(c);
+	struct loss *l = cover_all(w, c);
 	struct txrun *r;
 
-	cover(w, c, c->snd_max, (uint32_t)c->unacked_us);
-	if (!l->head)
+	if (!l)
 		return false;
 	if (l->head->flags & R_SACKED) { /* RFC 2018 8: the peer has thrown away what it reported */
 		STAT_INC(w, SACK_RENEGING);
@@ -574,9 +623,10 @@ tcp_loss_timeout(struct worker *w, struct conn *c)
 			r->flags &= ~R_SACKED;
 		l->sacked = l->sacked_segs = 0;
 	}
-	if (!(c->flags & (C_LOSS | C_RECOVERY)) || seq_ge(c->snd_una, l->recover)) {
+	if (!(c->flags & (C_LOSS | C_RECOVERY)) || seq_ge(c->snd_una, l->recover) || l->too_big) {
 		tcp_loss_save(c);
-		l->frto = true;
+		l->frto = !l->too_big;
+		l->too_big = false;
 		c->ssthresh = l->cc->reduce(c);
 	} else {
 		l->frto = false;
@@ -584,7 +634,7 @@ tcp_loss_timeout(struct worker *w, struct conn *c)
 	}
 	for (r = l->head; r; r = r->next)
 		if (!(r->flags & R_SACKED) && (r == l->head || !l->rack_on || /* 8985 6.3 */
-		    (int32_t)(r->xmit_us + l->rack_rtt_us + reo_wnd(c) - (uint32_t)w->now_us) <= 0))
+		    r->xmit_us + l->rack_rtt_us + reo_wnd(c) <= w->now_us))
 			mark_lost(w, l, r);
 	c->cwnd = tcp_pipe(c) + c->mss; /* room for the first */
 	l->recover = c->snd_max;
@@ -646,7 +696,7 @@ tcp_tlp_fired(struct worker *w, struct conn *c)
 	uint32_t n, fin;
 	struct txrun *r;
 
-	cover(w, c, c->snd_max, (uint32_t)c->unacked_us);
+	cover(w, c, c->snd_max, c->unacked_us);
 	r = l->tail;
 	if (!l->sacked && !l->lost) {
 		l->tlp_on = true; /* also without a run to note it in: once, then the timeout */

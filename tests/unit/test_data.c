@@ -318,6 +318,41 @@ test_fast_retransmit(void)
 	expect_silence_for(100 * SEC);
 }
 
+/* RFC 6582: what was noted of a loss is no obstacle two gigabytes later. */
+static void
+test_recover_ages(void)
+{
+	struct sock *s = fx_flight(10);
+	struct conn *c = (struct conn *)s->c;
+
+	for (unsigned int i = 0; i < 4; i++)
+		tx(ACK, 1, peer.tern_una, 0);
+	CHECK_EQ(STAT(FAST_RETRANS), 1);
+	for (unsigned int i = 0; i < 3; i++) { /* a gigabyte is acknowledged */
+		const uint32_t to = 1u << 30;
+
+		rx_flush();
+		tx(ACK, 1, c->snd_max - peer.irs, 0);
+		c->iss += to;
+		c->snd_una += to;
+		c->snd_nxt += to;
+		c->snd_max += to;
+		c->snd_sml += to;
+		peer.irs += to;
+		CHECK_EQ(sock_send(s, 1000), 1000);
+		run();
+	}
+	rx_flush();
+	tx(ACK, 1, c->snd_max - peer.irs, 0);
+	CHECK_EQ(sock_send(s, 6000), 6000);
+	run();
+	CHECK(rx_flush() >= 2);
+	for (unsigned int i = 0; i < 3; i++)
+		tx(ACK, 1, c->snd_una - peer.irs, 0);
+	CHECK_EQ(STAT(FAST_RETRANS), 2);
+	rx_flush();
+}
+
 /* CUBIC, the default, keeps 0.7 of the window at a loss (RFC 9438 4.6), and recovery ends there. */
 static void
 test_cubic_decrease(void)
@@ -825,6 +860,7 @@ main(int argc, char **argv)
 		{"no duplicate ACKs", test_not_dupacks},
 		{"partial ACK", test_partial_ack},
 		{"after an RTO", test_after_rto},
+		{"recover ages", test_recover_ages},
 		{"initial window", test_initial_window},
 		{"reassembly, all orders of five", test_permutations},
 		{"reassembly, overlaps", test_overlaps},

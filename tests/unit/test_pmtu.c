@@ -89,6 +89,32 @@ test_too_big_no_window(void)
 	CHECK_EQ(W->table.count, 0);
 }
 
+/* With SACK, and a window that was shrunk meanwhile: what fits is sent again, and a timeout sends one segment of it. */
+static void
+test_too_big_timeout(void)
+{
+	const unsigned int mss = 1400 - HDRS;
+	struct sock *s;
+
+	peer.sack = true;
+	s = in_flight(10);
+	peer.wnd = 3000;
+	tx(ACK, 1, 1, 0);
+	tx_too_big(1, 1500, 1400);
+	expect(ACK, 1, 1, mss);
+	expect(ACK, 1 + mss, 1, mss);
+	rx_flush();
+	expect_at(ACK, 1, 1, mss, 200 * MS, SEC);
+	expect_silence();
+	CHECK_EQ(STAT(TIMEOUTS), 1);
+	peer.wnd = 65535;
+	for (unsigned int i = 0; tern_send_queued(s->c) && CHECK(i < 100); i++) {
+		tx(ACK, 1, RTE_MIN(1 + mss * (i + 1), 1 + 10 * FULL), 0);
+		CHECK(rx_flush() <= 4);
+	}
+	expect_silence_for(10 * SEC);
+}
+
 /* The timestamp option counts. */
 static void
 test_too_big_timestamps(void)
@@ -457,6 +483,7 @@ main(int argc, char **argv)
 	static CU_TestInfo tests[] = {
 		{"too big", test_too_big},
 		{"too big, window closed", test_too_big_no_window},
+		{"too big, then a timeout", test_too_big_timeout},
 		{"too big, with timestamps", test_too_big_timestamps},
 		{"too big, not believed", test_too_big_refused},
 		{"too big, to the floor", test_too_big_floor},

@@ -227,15 +227,13 @@ test_tail(void)
 	CHECK_EQ(tern_send_queued(s->c), 0);
 }
 
-/* 7.4: the probe itself was the repair: that loss counts, too. */
-static void
-test_probe_repairs(void)
+/* Three segments, of which the last is probed and acknowledged. */
+static struct sock *
+probed(void)
 {
 	struct sock *s = up(false);
-	uint32_t cwnd;
 
 	peer.wnd = 65535;
-	cwnd = conn(s)->cwnd;
 	CHECK_EQ(sock_send(s, 3 * MSS), 3 * MSS);
 	run();
 	CHECK_EQ(rx_flush(), 3);
@@ -243,9 +241,161 @@ test_probe_repairs(void)
 	CHECK(advance_to_frame(SEC));
 	expect(ACK, 1 + 2 * MSS, 1, MSS);
 	ack(3);
+	CHECK_EQ(STAT(LOSS_PROBE_RECOVERY), 0); /* the original's ACK or the probe's */
+	return s;
+}
+
+static void
+one_more(struct sock *s)
+{
+	CHECK_EQ(sock_send(s, MSS), MSS);
+	run();
+	expect(ACK, 1 + 3 * MSS, 1, MSS);
+	ack(4);
+	CHECK_EQ(STAT(TIMEOUTS), 0);
+	expect_silence_for(100 * SEC);
+}
+
+/* 7.4.2: the probe itself was the repair, as no duplicate is reported before later data is acknowledged: that loss counts. */
+static void
+test_probe_repairs(void)
+{
+	struct sock *s = probed();
+	const uint32_t cwnd = conn(s)->cwnd;
+
+	one_more(s);
 	CHECK_EQ(STAT(LOSS_PROBE_RECOVERY), 1);
 	CHECK(conn(s)->cwnd < cwnd);
+}
+
+/* Nothing was lost, the ACK was late: a D-SACK for the probe says so, or its duplicate ACK, with nothing in flight. */
+static void
+test_probe_needless(void)
+{
+	struct sock *s = probed();
+	const uint32_t cwnd = conn(s)->cwnd;
+
+	sack(1, 2, 3);
+	ack(3);
+	CHECK_EQ(STAT(DSACK_RECV), 1);
+	one_more(s);
+	CHECK_EQ(STAT(LOSS_PROBE_RECOVERY), 0);
+	CHECK(conn(s)->cwnd >= cwnd);
+}
+
+static void
+test_probe_needless_dupack(void)
+{
+	struct sock *s = probed();
+	const uint32_t cwnd = conn(s)->cwnd;
+
+	ack(3);
+	one_more(s);
+	CHECK_EQ(STAT(LOSS_PROBE_RECOVERY), 0);
+	CHECK(conn(s)->cwnd >= cwnd);
+}
+
+/* What was sent before an hour of silence is older than what is sent after it. */
+static void
+test_rack_idle(void)
+{
+	struct sock *s = flight(10, false);
+
+	ack(10);
+	for (unsigned int i = 1; i < 5; i++) { /* 37 to 70 minutes: the low half of the clock goes round */
+		advance_us((26 + 11 * i) * 60 * SEC);
+		CHECK_EQ(sock_send(s, 10 * MSS), 10 * MSS);
+		run();
+		CHECK_EQ(rx_flush(), 10);
+		advance_us(RTT);
+		for (unsigned int n = 1; n <= 10; n++) {
+			ack(10 * i + n);
+			expect_silence_for(5 * MS);
+		}
+	}
+	CHECK_EQ(STAT(RETRANS_SEGS), 0);
+	CHECK_EQ(STAT(SACK_RECOVERY), 0);
+}
+
+/* RFC 6675 5: blocks on an ACK that was overtaken by another count. */
+static void
+test_old_ack(void)
+{
+	struct sock *s = flight(10, false);
+
+	ack(2);
+	expect_silence();
+	sack(1, 3, 6);
+	ack(1);
+	CHECK_EQ(conn(s)->loss->sacked, 3 * MSS);
+	expect(ACK, 1 + 2 * MSS, 1, MSS);
+	sack(1, 1, 2); /* acknowledged meanwhile: no error of theirs, nor a duplicate */
+	ack(0);
+	CHECK_EQ(STAT(SACK_DISCARD) + STAT(DSACK_RECV), 0);
+	ack(10);
+	expect_silence_for(100 * SEC);
 	CHECK_EQ(STAT(TIMEOUTS), 0);
+}
+
+/* RFC 8985 6.2 step 1: the path became longer; after five minutes what it was is forgotten. */
+static void
+test_min_rtt(void)
+{
+	struct sock *s = flight(10, false);
+
+	ack(10);
+	for (unsigned int i = 1; i < 40; i++) {
+		CHECK_EQ(sock_send(s, 10 * MSS), 10 * MSS);
+		run();
+		advance_us(i < 20 ? RTT : 3 * RTT);
+		while (tern_send_queued(s->c) && CHECK(conn(s)->snd_max != conn(s)->snd_una)) {
+			tx(ACK, 1, conn(s)->snd_max - peer.irs, 0);
+			rx_flush();
+		}
+		CHECK(conn(s)->loss->min_rtt_us <= RTT || i > 25);
+		advance_us(20 * SEC);
+	}
+	CHECK(conn(s)->loss->min_rtt_us > 2 * RTT);
+}
+
+/* A duplicate of something later does not undo what a loss cost. */
+static void
+test_later_dsack(void)
+{
+	struct sock *s = flight(10, false);
+	uint32_t cwnd;
+
+	sack(1, 1, 4);
+	ack(0);
+	expect(ACK, 1, 1, MSS);
+	ack(10);
+	cwnd = conn(s)->cwnd;
+	CHECK_EQ(sock_send(s, MSS), MSS);
+	run();
+	expect(ACK, 1 + 10 * MSS, 1, MSS);
+	sack(1, 10, 11);
+	ack(11);
+	CHECK_EQ(STAT(DSACK_RECV), 1);
+	CHECK_EQ(STAT(DSACK_UNDO), 0);
+	CHECK(conn(s)->cwnd <= cwnd + MSS);
+}
+
+/* The D-SACK comes when all is acknowledged already. */
+static void
+test_late_dsack(void)
+{
+	struct sock *s = flight(10, false);
+	const uint32_t cwnd = conn(s)->cwnd;
+
+	sack(1, 1, 4);
+	ack(0);
+	expect(ACK, 1, 1, MSS);
+	ack(10);
+	CHECK(conn(s)->cwnd < cwnd);
+	sack(1, 0, 1);
+	ack(10);
+	CHECK_EQ(STAT(DSACK_UNDO), 1);
+	CHECK(conn(s)->cwnd >= cwnd);
 	expect_silence_for(100 * SEC);
 }
 
@@ -563,6 +713,13 @@ main(int argc, char **argv)
 		{"RACK timer", test_rack_timer},
 		{"tail", test_tail},
 		{"probe repairs", test_probe_repairs},
+		{"probe needless", test_probe_needless},
+		{"probe needless: duplicate ACK", test_probe_needless_dupack},
+		{"RACK after an hour", test_rack_idle},
+		{"old ACK", test_old_ack},
+		{"least round trip", test_min_rtt},
+		{"later D-SACK", test_later_dsack},
+		{"late D-SACK", test_late_dsack},
 		{"lost again", test_lost_again},
 		{"reneging", test_reneging},
 		{"Eifel", test_eifel},
