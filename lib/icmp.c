@@ -175,8 +175,11 @@ echo_start(const struct iface *ifc, struct seg *s, uint16_t l3_len, uint8_t type
 static int
 echo4(struct worker *w, struct seg *s)
 {
-	struct rte_ipv4_hdr *ip = echo_start(&w->ifs[s->ifidx], s, sizeof(*ip), ICMP4_ECHO_REPLY);
+	struct rte_ipv4_hdr *ip;
 
+	if (!link_way_back(&w->ifs[s->ifidx], s))
+		return STAT_DROP_NO_ROUTE;
+	ip = echo_start(&w->ifs[s->ifidx], s, sizeof(*ip), ICMP4_ECHO_REPLY);
 	if (!ip)
 		return STAT_DROP_ICMP;
 	ip->version_ihl = RTE_IPV4_VHL_DEF;
@@ -195,8 +198,11 @@ echo4(struct worker *w, struct seg *s)
 static int
 echo6(struct worker *w, struct seg *s)
 {
-	struct rte_ipv6_hdr *ip = echo_start(&w->ifs[s->ifidx], s, sizeof(*ip), ICMP6_ECHO_REPLY);
+	struct rte_ipv6_hdr *ip;
 
+	if (!link_way_back(&w->ifs[s->ifidx], s))
+		return STAT_DROP_NO_ROUTE;
+	ip = echo_start(&w->ifs[s->ifidx], s, sizeof(*ip), ICMP6_ECHO_REPLY);
 	if (!ip)
 		return STAT_DROP_ICMP;
 	ip->proto = IPPROTO_ICMPV6;

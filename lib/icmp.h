@@ -57,8 +57,6 @@ link_transmit(struct worker *w, struct iface *ifc, struct rte_mbuf *m)
 		w->trace_pkt(w, m, true);
 	ifc->tx[ifc->n_tx++] = m;
 }
-/** Is addr on ifc's own subnet? */
-bool link_on_link(const struct iface *ifc, uint8_t af, const void *addr);
 /** Send a whole ICMP frame, l3_len set, checksums filled in here. Consumes m. */
 void link_send_frame(struct worker *w, struct iface *ifc, struct rte_mbuf *m);
 

@@ -2,6 +2,12 @@
 /*
  * Interfaces, routes, and the last step of output: Ethernet header, checksums, ifc->tx.
  *
+ * An address belongs to its interface, in both directions (the strong model of RFC 1122 3.3.4.2): a packet for it is taken
+ * from there only, and a connection of it leaves there, whatever the others have gateways for. So a connection goes back
+ * the way its SYN came, and an active open from an address takes that address's interface; one that leaves the choice to us
+ * takes the subnet that the peer is on, else the first gateway. A SYN, a stray segment or an echo request from where no packet
+ * of ours could go back to is dropped (DropNoRoute): answered by turning its frame round it would begin what can't go on.
+ *
  * The neighbour cache and ARP are neigh.c's, ICMP and NDP icmp.c's, reassembly frag.c's; its timer is the wheel node of
  * neighs[max_neighs], which is no neighbour.
  */
@@ -131,29 +137,44 @@ link_on_link(const struct iface *ifc, uint8_t af, const void *addr)
 	return bits == 0 || ((a[bytes] ^ ifc->laddr6[bytes]) >> (8 - bits)) == 0;
 }
 
-int
-link_route(const struct worker *w, uint8_t af, const void *dst, uint8_t nexthop[16])
+/* The next hop to dst out of ifc. @return NULL: there is none. */
+static const void *
+next_hop(const struct iface *ifc, uint8_t af, const void *dst)
 {
-	const unsigned int len = af == 4 ? 4 : 16;
-	unsigned int i;
+	if (link_on_link(ifc, af, dst))
+		return dst;
+	if (af == 4)
+		return ifc->laddr4 && ifc->gw4 ? &ifc->gw4 : NULL;
+	return ifc->has6 && !all_zero(ifc->gw6, 16) ? ifc->gw6 : NULL;
+}
 
+bool
+link_has_route(const struct iface *ifc, uint8_t af, const void *addr)
+{
+	return next_hop(ifc, af, addr) != NULL;
+}
+
+/* A subnet before any gateway. */
+int
+link_route(const struct worker *w, uint8_t af, const void *dst, uint8_t via, uint8_t nexthop[16])
+{
+	const unsigned int from = via == IFACE_ANY ? 0 : via, to = via == IFACE_ANY ? w->n_ifs : via + 1u;
+	const void *hop = NULL;
+	unsigned int i, k = 0;
+
+	for (i = from; i < to && hop != dst; i++) {
+		const void *h = next_hop(&w->ifs[i], af, dst);
+
+		if (h && (!hop || h == dst)) {
+			hop = h;
+			k = i;
+		}
+	}
+	if (!hop)
+		return -ENETUNREACH;
 	memset(nexthop, 0, 16);
-	for (i = 0; i < w->n_ifs; i++) {
-		if (link_on_link(&w->ifs[i], af, dst)) {
-			memcpy(nexthop, dst, len);
-			return i;
-		}
-	}
-	for (i = 0; i < w->n_ifs; i++) {
-		const struct iface *ifc = &w->ifs[i];
-		const uint8_t *gw = af == 4 ? (const uint8_t *)&ifc->gw4 : ifc->gw6;
-
-		if ((af == 4 ? ifc->laddr4 != 0 : ifc->has6) && !all_zero(gw, len)) {
-			memcpy(nexthop, gw, len);
-			return i;
-		}
-	}
-	return -ENETUNREACH;
+	memcpy(nexthop, hop, af == 4 ? 4 : 16);
+	return k;
 }
 
 /* --- output ------------------------------------------------------------------------------------------------- */
@@ -193,7 +214,7 @@ link_reply(struct worker *w, uint8_t ifidx, struct rte_mbuf *m)
 }
 
 int
-link_path(struct worker *w, uint8_t af, const void *addr, const struct rte_ether_addr *hint, uint8_t *ifidx,
+link_path(struct worker *w, uint8_t af, const void *addr, uint8_t via, const struct rte_ether_addr *hint, uint8_t *ifidx,
 	  uint16_t *neigh)
 {
 	struct path *p = &w->path;
@@ -202,7 +223,7 @@ link_path(struct worker *w, uint8_t af, const void *addr, const struct rte_ether
 	int rc;
 
 	/* both constant: compared in registers */
-	if (likely(p->af == af && (af == 4 ? memcmp(p->addr, addr, 4) : memcmp(p->addr, addr, 16)) == 0)) {
+	if (likely(p->af == af && p->via == via && (af == 4 ? memcmp(p->addr, addr, 4) : memcmp(p->addr, addr, 16)) == 0)) {
 		n = &w->neighs[p->neigh];
 		if (likely(n->state == NEIGH_REACHABLE)) {
 			neigh_hold(n);
@@ -211,7 +232,7 @@ link_path(struct worker *w, uint8_t af, const void *addr, const struct rte_ether
 			return 0;
 		}
 	}
-	rc = link_route(w, af, addr, nexthop);
+	rc = link_route(w, af, addr, via, nexthop);
 	if (rc < 0)
 		return rc;
 	*ifidx = rc;
@@ -219,6 +240,7 @@ link_path(struct worker *w, uint8_t af, const void *addr, const struct rte_ether
 	if (*neigh == NEIGH_NONE)
 		return -ENOBUFS;
 	p->af = af;
+	p->via = via;
 	p->neigh = *neigh;
 	memcpy(p->addr, addr, af == 4 ? 4 : 16);
 	return 0;

@@ -86,8 +86,21 @@ iface_has6(const struct iface *ifc, const uint8_t addr[16])
 	return (memcmp(addr, ifc->laddr6, 12) == 0 && rte_be_to_cpu_32(a) - rte_be_to_cpu_32(base) < ifc->count6) ||
 	       memcmp(addr, ifc->ll6, 16) == 0;
 }
-/** Route: interface and next hop (copied to nexthop) for dst. @return ifidx or -ENETUNREACH. */
-int link_route(const struct worker *w, uint8_t af, const void *dst, uint8_t nexthop[16]);
+#define IFACE_ANY 0xffu
+/** Route: interface and next hop (copied to nexthop) for dst, out of interface via or IFACE_ANY. @return ifidx or -ENETUNREACH. */
+int link_route(const struct worker *w, uint8_t af, const void *dst, uint8_t via, uint8_t nexthop[16]);
+/** Is addr on one of ifc's own subnets? */
+bool link_on_link(const struct iface *ifc, uint8_t af, const void *addr);
+bool link_has_route(const struct iface *ifc, uint8_t af, const void *addr);
+/** Can a packet go back out of ifc to where s came from? Asked where an answer begins something or ends it: what goes out by
+ *  turning the frame round must have been able to go by itself. */
+static inline bool
+link_way_back(const struct iface *ifc, const struct seg *s)
+{
+	if (likely(s->flow.af == 4 && ((s->flow.addr.raddr4 ^ ifc->laddr4) & ifc->mask4) == 0))
+		return true;
+	return link_has_route(ifc, s->flow.af, s->flow.af == 4 ? (const void *)&s->flow.addr.raddr4 : s->flow.addr.raddr6);
+}
 /** Local address number i, below count4 or count6, of ifc into out. */
 void link_local_addr(const struct iface *ifc, uint8_t af, uint32_t i, uint8_t out[16]);
 /**
@@ -102,11 +115,12 @@ void link_neigh_suspect(struct worker *w, uint16_t idx);
 /** Was idx (NEIGH_NONE: no) asked and has not answered? */
 bool link_neigh_silent(const struct worker *w, uint16_t idx);
 /**
- * Interface and neighbour for packets to addr, a reference taken as by link_neigh_get(); the last answer is remembered.
+ * Interface and neighbour for packets to addr, out of interface via or IFACE_ANY, a reference taken as by
+ * link_neigh_get(); the last answer is remembered.
  * @return 0, -ENETUNREACH (no route) or -ENOBUFS (neighbour cache full of used entries).
  */
-int link_path(struct worker *w, uint8_t af, const void *addr, const struct rte_ether_addr *hint, uint8_t *ifidx,
-	      uint16_t *neigh);
+int link_path(struct worker *w, uint8_t af, const void *addr, uint8_t via, const struct rte_ether_addr *hint,
+	      uint8_t *ifidx, uint16_t *neigh);
 /** n's wheel timer fired (kind TOBJ_NEIGH). */
 void link_timer(struct worker *w, struct neigh *n);
 

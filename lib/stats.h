@@ -116,6 +116,7 @@
 	X(DROP_IP_OPTIONS, "DropIpOptions", "malformed or source-route IPv4 option, bad IPv6 extension header")        \
 	X(DROP_IP_ADDR, "DropIpAddr", "not addressed to us")                                                           \
 	X(DROP_MARTIAN, "DropMartian", "impossible source or destination address")                                     \
+	X(DROP_NO_ROUTE, "DropNoRoute", "no way back to the source by the interface it came in")                       \
 	X(DROP_IP_PROTO, "DropIpProto", "not TCP or ICMP")                                                             \
 	X(DROP_FRAG, "DropFrag", "bad, overlapping or unfinished fragment, or no room to reassemble")                  \
 	X(DROP_ARP, "DropArp", "malformed or foreign ARP")                                                             \

@@ -41,6 +41,25 @@ bad_destination(const struct worker *w, const struct tern_endpoint *r)
 	return false;
 }
 
+static bool
+is_bound(const struct tern_endpoint *local)
+{
+	return local && local->af && !addr_is_zero(local->addr, local->af);
+}
+
+/* The interface an open from there must leave by; IFACE_ANY: any will do. @return false: the address is not ours. */
+static bool
+choose_iface(const struct worker *w, const struct tern_endpoint *local, uint8_t *via)
+{
+	uint8_t i;
+
+	*via = IFACE_ANY;
+	for (i = 0; is_bound(local) && i < w->n_ifs && *via == IFACE_ANY; i++)
+		if (link_is_local(&w->ifs[i], local->af, local->addr))
+			*via = i;
+	return !is_bound(local) || *via != IFACE_ANY;
+}
+
 static int
 choose_local(struct worker *w, const struct tern_endpoint *local, const struct tern_endpoint *remote, uint8_t ifidx,
 	     struct flow *f, uint32_t *portset, uint32_t *hash)
@@ -52,15 +71,11 @@ choose_local(struct worker *w, const struct tern_endpoint *local, const struct t
 	uint32_t i, first;
 	int rc = -EADDRNOTAVAIL;
 
-	if (local && local->af && !addr_is_zero(local->addr, local->af)) {
-		if (local->af != f->af || !link_is_local(ifc, f->af, local->addr))
-			return -EADDRNOTAVAIL;
+	if (is_bound(local)) {
 		memcpy(f->af == 4 ? (void *)&f->addr.laddr4 : f->addr.laddr6, local->addr, f->af == 4 ? 4 : 16);
 		f->lport = lport;
 		return portset_take(w, f, portset, hash);
 	}
-	if (f->af == 4 ? !ifc->laddr4 : !ifc->has6)
-		return -EADDRNOTAVAIL;
 	/*
 	 * Spread over the local addresses, a run of connections each: their ports lie in one word of one port set. Every
 	 * address is tried before the answer is no.
@@ -88,7 +103,7 @@ tern_connect(struct tern_worker *tw, const struct tern_endpoint *local, const st
 	uint32_t iss, ts_off, portset = 0, hash;
 	struct conn *c;
 	uint16_t neigh;
-	uint8_t ifidx;
+	uint8_t ifidx, via;
 	int rc;
 
 	if (bad_destination(w, remote) || (local && local->af && local->af != remote->af))
@@ -98,7 +113,9 @@ tern_connect(struct tern_worker *tw, const struct tern_endpoint *local, const st
 		STAT_INC(w, CONN_POOL_EMPTY);
 		return -ENOMEM;
 	}
-	rc = link_path(w, f.af, remote->addr, NULL, &ifidx, &neigh);
+	if (!choose_iface(w, local, &via))
+		return -EADDRNOTAVAIL;
+	rc = link_path(w, f.af, remote->addr, via, NULL, &ifidx, &neigh);
 	if (rc)
 		return rc == -ENOBUFS ? -ENOMEM : rc;
 	rc = choose_local(w, local, remote, ifidx, &f, &portset, &hash);

@@ -43,7 +43,11 @@ tcp_reset_reply(struct worker *w, struct seg *s, int reason)
 	struct tcp_reply r = {.ttl = w->conf.tcp.ttl, .flags = TCP_RST};
 	int rc;
 
-	if (s->flags & TCP_RST || !tcp_answer_allowed(w))
+	if (s->flags & TCP_RST)
+		return reason;
+	if (!link_way_back(&w->ifs[s->ifidx], s))
+		return STAT_DROP_NO_ROUTE;
+	if (!tcp_answer_allowed(w))
 		return reason;
 	if (s->flags & TCP_ACK) {
 		r.seq = s->ack;

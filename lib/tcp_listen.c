@@ -372,7 +372,7 @@ tcp_request_timer(struct worker *w, struct request *r)
 	r->retries++;
 	request_arm(w, r);
 	flow_of(&r->o, &f);
-	if (link_path(w, f.af, raddr(&f), NULL, &ifidx, &neigh))
+	if (link_path(w, f.af, raddr(&f), r->ifidx, NULL, &ifidx, &neigh))
 		return; /* like a lost SYN-ACK */
 	synack_hdr(w, r, &p, opt);
 	if (tcp_send_bare(w, &f, ifidx, neigh, &p)) {
@@ -446,7 +446,7 @@ passive_conn(struct worker *w, const struct tern_listener *l, const struct seg *
 
 	if (!c)
 		return NULL;
-	if (unlikely(link_path(w, s->flow.af, raddr(&s->flow), &eth->src_addr, &c->ifidx, &c->neigh))) {
+	if (unlikely(link_path(w, s->flow.af, raddr(&s->flow), s->ifidx, &eth->src_addr, &c->ifidx, &c->neigh))) {
 		pool_put(&w->conns, c);
 		return NULL;
 	}
@@ -612,6 +612,10 @@ listen_syn(struct worker *w, struct tern_listener *l, struct seg *s, struct time
 	unsigned int tfo_len = 0;
 	int rc;
 
+	if (unlikely(!link_way_back(&w->ifs[s->ifidx], s))) {
+		STAT_INC(w, LISTEN_DROPS);
+		return STAT_DROP_NO_ROUTE;
+	}
 	if (l->accept_n >= l->accept_max) {
 		STAT_INC(w, LISTEN_OVERFLOWS);
 		STAT_INC(w, LISTEN_DROPS);

@@ -43,6 +43,7 @@ struct path {
 	uint8_t addr[16];
 	uint16_t neigh;
 	uint8_t af; /* 0: none */
+	uint8_t via; /* what was asked for */
 };
 
 struct worker {

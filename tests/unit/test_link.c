@@ -167,20 +167,20 @@ test_local_and_route(void)
 	link_local_addr(ifc, 6, 2, a);
 	CU_ASSERT_EQUAL(memcmp(a, (uint8_t[16]){0x20, 1, 0xd, 0xb8, [15] = 3}, 16), 0);
 
-	CU_ASSERT_EQUAL(link_route(w, 4, peer4, hop), 0);
+	CU_ASSERT_EQUAL(link_route(w, 4, peer4, IFACE_ANY, hop), 0);
 	CU_ASSERT_EQUAL(memcmp(hop, (uint8_t[16]){192, 0, 2, 9}, 16), 0);
-	CU_ASSERT_EQUAL(link_route(w, 4, far4, hop), 0);
+	CU_ASSERT_EQUAL(link_route(w, 4, far4, IFACE_ANY, hop), 0);
 	CU_ASSERT_EQUAL(memcmp(hop, gw4, 16), 0);
-	CU_ASSERT_EQUAL(link_route(w, 6, peer6, hop), 0);
+	CU_ASSERT_EQUAL(link_route(w, 6, peer6, IFACE_ANY, hop), 0);
 	CU_ASSERT_EQUAL(memcmp(hop, peer6, 16), 0);
-	CU_ASSERT_EQUAL(link_route(w, 6, far6, hop), 0);
+	CU_ASSERT_EQUAL(link_route(w, 6, far6, IFACE_ANY, hop), 0);
 	CU_ASSERT_EQUAL(memcmp(hop, gw6, 16), 0);
-	CU_ASSERT_EQUAL(link_route(w, 6, ll, hop), 0);
+	CU_ASSERT_EQUAL(link_route(w, 6, ll, IFACE_ANY, hop), 0);
 	CU_ASSERT_EQUAL(memcmp(hop, ll, 16), 0);
 	ifc->gw4 = 0;
 	memset(ifc->gw6, 0, 16);
-	CU_ASSERT_EQUAL(link_route(w, 4, far4, hop), -ENETUNREACH);
-	CU_ASSERT_EQUAL(link_route(w, 6, far6, hop), -ENETUNREACH);
+	CU_ASSERT_EQUAL(link_route(w, 4, far4, IFACE_ANY, hop), -ENETUNREACH);
+	CU_ASSERT_EQUAL(link_route(w, 6, far6, IFACE_ANY, hop), -ENETUNREACH);
 	down();
 }
 
