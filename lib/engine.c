@@ -120,6 +120,18 @@ input_staged(struct engine *e)
 	worker_input(e->w, e->staged_if, e->staged, n);
 }
 
+/* Fewer mbufs than a burst takes, and a device that must not be asked then (port.c). The caches of other lcores don't count. */
+static bool
+rx_held(struct worker *w)
+{
+	const uint32_t cached = w->mp_cache ? w->mp_cache->len : 0;
+
+	if (likely(cached >= BURST) || cached + rte_mempool_get_ops(w->mp->ops_index)->get_count(w->mp) >= BURST)
+		return false;
+	STAT_INC(w, RX_HELD);
+	return true;
+}
+
 /* A burst is fetched into the cache when it arrives and processed when the next one has, or a poll later. */
 static bool
 poll_rx(struct engine *e)
@@ -130,6 +142,8 @@ poll_rx(struct engine *e)
 	bool moved = e->n_staged, got = false;
 
 	for (i = 0; i < t->n_ports; i++) {
+		if (unlikely(t->ports[i].rx_hold) && rx_held(e->w))
+			continue;
 		for (q = e->w->index; q < t->ports[i].n_rxq; q += t->conf.n_workers) {
 			n = rte_eth_rx_burst(t->ports[i].port_id, q * t->ports[i].step, m, BURST);
 			if (!n)

@@ -11,6 +11,13 @@
  * FAST_FREE is never asked for: queued data is sent with a reference count above one, and answers go out in mbufs of
  * another worker's pool when frames were handed over.
  *
+ * net_tap reads a packet into a buffer before it allocates what replaces that. Without, the packet is lost, rx_nombuf counts
+ * it, and the burst ends as if the queue were empty: the queue is then not read until a signal says that a packet was put
+ * into it. Meanwhile it fills; a packet that finds it full is dropped by the kernel and signals nothing. So it would never
+ * be read again, however many buffers came back. The engine does not ask it (rx_hold) while the pool has less than a burst:
+ * packets wait where they are, and no allocation fails. net_af_packet allocates first, net_ring not at all, and what real
+ * devices could not refill they try again in every poll: they are always asked.
+ *
  * Limits: one mempool per worker; scattered receive only for LRO: the mbufs are made large enough for the MTU.
  */
 #include <errno.h>
@@ -37,6 +44,7 @@
 #define KEY_MAX 64u /* hash_key_size of known devices is 40 or 52 */
 #define RETA_GROUPS (RTE_ETH_RSS_RETA_SIZE_512 / RTE_ETH_RETA_GROUP_SIZE * 4)
 #define RING_DRIVER "net_ring"
+#define TAP_DRIVER "net_tap"
 #define RING_QUEUES_MAX 16u /* RTE_PMD_RING_MAX_RX_RINGS */
 #define RING_STEP 4u
 
@@ -251,6 +259,7 @@ port_probe(struct port *p, const struct tern_if_conf *ifc, unsigned int n_worker
 		return rc;
 	}
 	p->name = rte_dev_name(info.device);
+	p->rx_hold = strcmp(info.driver_name, TAP_DRIVER) == 0;
 	p->node = rte_eth_dev_socket_id(p->port_id);
 	p->n_rxq = RTE_MIN(n_workers, info.max_rx_queues);
 	p->n_txq = RTE_MIN(n_workers, info.max_tx_queues);
@@ -296,7 +305,7 @@ configure(struct port *p, const struct rte_eth_dev_info *info, const struct stee
 	 * net_tap's are software: it sends a TCP checksum of 0 as 0xffff, as only UDP has it, and refuses segments that
 	 * fill the MTU.
 	 */
-	if (strcmp(info->driver_name, "net_tap") == 0)
+	if (strcmp(info->driver_name, TAP_DRIVER) == 0)
 		tx_capa &= ~(RTE_ETH_TX_OFFLOAD_TCP_CKSUM | RTE_ETH_TX_OFFLOAD_TCP_TSO);
 	memcpy(key, s->key, STEER_KEY_LEN);
 	conf.rxmode.offloads = info->rx_offload_capa & (RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_TCP_CKSUM);

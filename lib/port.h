@@ -33,6 +33,7 @@ struct port {
 	bool read_back; /* which were read back equal */
 	bool allmulti;
 	bool tx_tcp_cksum, tx_multi_seg, tx_tso;
+	bool rx_hold; /* is asked only when a burst can be replaced: port.c */
 	int node;
 	uint64_t owner_id;
 	const char *name; /* the ethdev's */

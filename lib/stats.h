@@ -10,6 +10,7 @@
 /* X(symbol, "Name", "what it counts") */
 #define STATS_COUNTERS(X)                                                                                              \
 	X(RX_PKTS, "RxPackets", "packets received")                                                                    \
+	X(RX_HELD, "TernRxHeld", "polls that left a tap's packets to the kernel: too few mbufs to replace theirs")       \
 	X(TX_PKTS, "TxPackets", "packets handed to the device")                                                        \
 	X(TX_FULL, "TxBackpressure", "bursts the device did not take whole")                                           \
 	X(HANDOVER_OUT, "HandoverOut", "packets given to the worker that owns their connection")                       \

@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# A worker whose packet buffers are taken: what the device does then, and afterwards.
+
+# Twice as many packets as the tap's queue holds come while there is nothing to receive into; then there is again.
+test_tap_refill() {
+	[ -x "$BUILD/tests/starve/hold" ] || fail "$BUILD/tests/starve/hold is missing: build with -Dtests=enabled"
+	ip netns exec "$NS" "$BUILD/tests/starve/hold" "${EAL_TAP[@]}" -l 0 --vdev net_tap0,iface=dtap0 \
+		>"$LIB_TMP/tern.out" 2>"$LIB_TMP/tern.err" &
+	TERN_PID=$!
+	LIB_PIDS+=($TERN_PID)
+	tap_up "$NS" || fail "the tap device did not appear"
+	wait_for 10 ip netns exec "$NS" ping -c 1 -W 1 -q $HOST || fail "no answer to ping"
+	for round in 1 2; do
+		kill -USR1 $TERN_PID
+		in_ns ping -c 2 -i 0.5 -W 1 -q $HOST && fail "ping is answered, and there are no buffers"
+		in_ns ping -f -c 2000 -w 2 -l 2000 -q $HOST >"$LIB_TMP/flood.out"
+		kill -USR2 $TERN_PID
+		wait_for 2 ip netns exec "$NS" ping -c 1 -W 1 -q $HOST || fail "round $round: buffers are back, and no packet is received"
+		in_ns ping -c 20 -i 0.05 -W 1 -q $HOST >"$LIB_TMP/after.out" || fail "round $round: ping"
+		grep -q ' 0% packet loss' "$LIB_TMP/after.out" || fail "round $round: packets are lost afterwards"
+	done
+	kill -TERM $TERN_PID
+	wait_exit 12 $TERN_PID || fail "it ended with status $?"
+	want_counter rx_nombuf -eq 0 # nothing was read and lost: what waited was left with the kernel
+	want_counter TernRxHeld -ge 1
+}
