@@ -52,6 +52,7 @@
 	X(SACK_REORDER, "TcpExtTCPSACKReorder", "connections on whose path reordering was seen")                       \
 	X(SACK_DISCARD, "TcpExtTCPSACKDiscard", "SACK blocks outside what is in flight")                               \
 	X(SACK_NO_RUN, "TernSackNoRun", "sent or SACKed data not noted: no scoreboard entry free")                     \
+	X(SACK_RUN_LIMIT, "TernSackRunLimit", "sent or SACKed data not noted: the connection's share of the scoreboard") \
 	X(DSACK_RECV, "TcpExtTCPDSACKRecv", "D-SACK blocks received")                                                  \
 	X(DSACK_UNDO, "TcpExtTCPDSACKUndo", "reductions undone: D-SACK for every retransmission")                      \
 	X(FULL_UNDO, "TcpExtTCPFullUndo", "reductions undone at the end of a recovery: timestamps")                    \

@@ -295,8 +295,9 @@ bool tcp_send_ctl(struct worker *w, struct conn *c, uint8_t flags, uint32_t seq)
 void tcp_snd_advance(struct conn *c);
 bool tcp_send_probe(struct worker *w, struct conn *c);
 bool tcp_retransmit_one(struct worker *w, struct conn *c); /* the segment at snd_una */
-/** One segment of [seq, end) from what was sent. @return false: no room or no mbuf. */
-bool tcp_retransmit(struct worker *w, struct conn *c, uint32_t seq, uint32_t end);
+/** One segment of [seq, end) from what was sent. r: seq's run, or NULL. @return false: no room or no mbuf. */
+struct txrun;
+bool tcp_retransmit(struct worker *w, struct conn *c, uint32_t seq, uint32_t end, struct txrun *r);
 /** A segment of new data if there is any and the peer's window lets it; cwnd is not asked. @return false: none. */
 bool tcp_probe_new(struct worker *w, struct conn *c);
 /** What the headers of a segment say beside its addresses and ports. */

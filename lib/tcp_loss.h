@@ -5,6 +5,7 @@
  */
 #ifndef TCP_LOSS_H
 #define TCP_LOSS_H
+#include <sys/queue.h>
 #include "cc.h"
 
 #define RUNS_MIN 1024u /* of a worker, which has a run for each of its mbufs */
@@ -12,18 +13,27 @@
 
 enum { R_SACKED = 1, R_LOST = 2, R_RETX = 4 /* and sent again since */, R_EVER = 8 /* was sent again once */ };
 
-/** [seq, end) were sent at xmit_us and share a fate. */
+/** [seq, end) were sent at xmit_us and share a fate. Theory of operation: tcp_runs.c. */
 struct txrun {
 	struct txrun *next;
+	struct txrun *skip; /* with lane: the next of the lane */
+	TAILQ_ENTRY(txrun) fate; /* on loss.flight or loss.due, unless R_SACKED */
+	struct rte_mbuf *m; /* of the send queue, holds seq or what is before it; starts at m_seq. NULL: unknown */
+	uint32_t m_seq;
 	uint32_t seq, end;
+	uint16_t first, mss; /* bytes of the first segment, of the others */
 	uint64_t xmit_us : 56; /* all that the clock can say: a connection may idle for as long as it likes */
-	uint64_t flags : 8;    /* R_* */
+	uint64_t flags : 7;    /* R_* */
+	uint64_t lane : 1;
 };
+_Static_assert(sizeof(struct txrun) <= 64, "a run is a cache line");
+TAILQ_HEAD(runq, txrun);
 
 struct loss {
 	const struct cc *cc;
 	struct txrun *head, *tail;
-	struct rte_mbuf *retx_m; /* where the queue was last sent again from, and the number of its first byte */
+	struct runq flight, due; /* in the network, by time; lost and not sent again, about by number */
+	struct rte_mbuf *retx_m; /* where a search in the queue ended last, and the number of its first byte */
 	uint32_t retx_seq;
 	uint32_t n_runs;
 	uint32_t sacked, lost, retx; /* bytes; retx: lost, and in flight again */
@@ -70,6 +80,8 @@ bool tcp_loss_too_big(struct worker *w, struct conn *c);
 struct txrun *tcp_loss_next(struct conn *c);
 /** n bytes of r are about to be sent again. @return false: no room to note it. */
 bool tcp_loss_resent(struct worker *w, struct conn *c, struct txrun *r, uint32_t n);
+/** They were not. */
+void tcp_loss_not_resent(struct conn *c, struct txrun *r);
 void tcp_reorder_fired(struct worker *w, struct conn *c);
 void tcp_tlp_fired(struct worker *w, struct conn *c);
 /** A reduction begins: remember what there was. */
@@ -86,6 +98,29 @@ tcp_loss_age(const struct conn *c)
 		l->undo = false;
 	}
 }
+
+/* tcp_runs.c */
+/** [seq, end) has just been sent as segments of conn.mss, the last with FIN perhaps. */
+void tcp_runs_sent(struct worker *w, struct conn *c, uint32_t seq, uint32_t end);
+/** Bring the list up to SND.MAX: what no run covers was sent at xmit_us. */
+void tcp_runs_cover(struct worker *w, struct conn *c, uint64_t xmit_us);
+/** The last run that starts before seq, NULL: none. */
+struct txrun *tcp_run_before(struct loss *l, uint32_t seq);
+/** Where segments of r begin: the first above seq, which is r's end when there is none; the last at seq or before. */
+uint32_t tcp_run_edge(const struct conn *c, const struct txrun *r, uint32_t seq);
+uint32_t tcp_run_floor(const struct conn *c, const struct txrun *r, uint32_t seq);
+/** Cut r at seq: the rest is a run of its own behind it. @return false: none free. */
+bool tcp_run_split(struct worker *w, struct conn *c, struct txrun *r, uint32_t seq);
+/** r begins at seq now. */
+void tcp_run_trim(struct worker *w, struct conn *c, struct txrun *r, uint32_t seq);
+/** r has arrived, and takes in what follows it and has as well. */
+void tcp_run_sacked(struct loss *l, struct txrun *r);
+void tcp_run_join(struct worker *w, struct loss *l, struct txrun *r);
+/** r is lost; is in the network since now; is in the network still, behind `at` in time or else before all. */
+void tcp_run_due(struct loss *l, struct txrun *r);
+void tcp_run_flies(struct loss *l, struct txrun *r);
+void tcp_run_flew(struct loss *l, struct txrun *r, struct txrun *at);
+void tcp_runs_free_head(struct worker *w, struct loss *l);
 
 /** Bytes in the network: RFC 6675 4. */
 static inline uint32_t

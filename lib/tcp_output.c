@@ -469,9 +469,8 @@ output_lost(struct worker *w, struct conn *c)
 		}
 		if (!tcp_loss_resent(w, c, r, n))
 			break;
-		if (!tcp_retransmit(w, c, seq, seq + n)) {
-			r->flags &= ~R_RETX;
-			c->loss->retx -= n;
+		if (!tcp_retransmit(w, c, seq, seq + n, r)) {
+			tcp_loss_not_resent(c, r);
 			return false;
 		}
 	}
@@ -627,33 +626,55 @@ tcp_probe_new(struct worker *w, struct conn *c)
 	return send_new(w, c, len, unsent, len == unsent && (c->flags & (C_FIN_QUEUED | C_FIN_SENT)) == C_FIN_QUEUED);
 }
 
+/*
+ * Where in the send queue is seq? Runs know where they were sent from, but what was cut off one only where that began: the
+ * search that is made then for each of a run's many lost parts, one after the other, goes on where the last one ended.
+ */
+static struct rte_mbuf *
+find_sent(struct conn *c, uint32_t seq, struct txrun *r, uint32_t *at)
+{
+	const uint32_t head = c->snd_una - c->snd_head_off;
+	struct rte_mbuf *m = c->snd_head, *from;
+	struct loss *l = c->loss;
+
+	*at = head;
+	if (r && r->m && seq_gt(r->m_seq, head)) {
+		m = r->m;
+		*at = r->m_seq;
+	}
+	if (l && l->retx_m && seq_ge(seq, l->retx_seq) && seq_gt(l->retx_seq, *at)) {
+		m = l->retx_m;
+		*at = l->retx_seq;
+	}
+	for (from = m; seq - *at >= m->data_len; m = m->next)
+		*at += m->data_len;
+	if (r) {
+		r->m = m;
+		r->m_seq = *at;
+	}
+	if (l && m != from) {
+		l->retx_m = m;
+		l->retx_seq = *at;
+	}
+	return m;
+}
+
 bool
-tcp_retransmit(struct worker *w, struct conn *c, uint32_t seq, uint32_t end)
+tcp_retransmit(struct worker *w, struct conn *c, uint32_t seq, uint32_t end, struct txrun *r)
 {
 	const uint32_t data_end = c->snd_una + c->snd_queued;
 	const uint32_t upto = seq_lt(end, data_end) ? end : data_end;
 	const uint32_t len = seq_lt(seq, upto) ? RTE_MIN(upto - seq, (uint32_t)c->mss) : 0;
 	const bool fin = c->flags & C_FIN_SENT && seq + len == data_end && seq_gt(end, data_end);
-	uint32_t at = c->snd_una - c->snd_head_off;
-	struct rte_mbuf *m = c->snd_head;
-	struct loss *l = c->loss;
+	struct rte_mbuf *m = NULL;
+	uint32_t at = seq;
 
 	if (len == 0 && !fin)
 		return true;
-	if (l && l->retx_m && seq_ge(seq, l->retx_seq)) {
-		m = l->retx_m;
-		at = l->retx_seq;
-	}
-	while (len && seq - at >= m->data_len) {
-		at += m->data_len;
-		m = m->next;
-	}
+	if (len)
+		m = find_sent(c, seq, r, &at);
 	if (!emit(w, c, TCP_ACK | (seq + len == data_end && len ? TCP_PSH : 0) | (fin ? TCP_FIN : 0), seq, m, seq - at, len))
 		return false;
-	if (l) {
-		l->retx_m = m;
-		l->retx_seq = at;
-	}
 	sent_range(w, c, seq, seq + len + fin);
 	return true;
 }
@@ -661,7 +682,7 @@ tcp_retransmit(struct worker *w, struct conn *c, uint32_t seq, uint32_t end)
 bool
 tcp_retransmit_one(struct worker *w, struct conn *c)
 {
-	return tcp_retransmit(w, c, c->snd_una, c->snd_una + RTE_MIN(c->snd_queued, (uint32_t)c->mss) + 1);
+	return tcp_retransmit(w, c, c->snd_una, c->snd_una + RTE_MIN(c->snd_queued, (uint32_t)c->mss) + 1, NULL);
 }
 
 /* --- answers without a connection ----------------------------------------------------------------------------- */

@@ -3,12 +3,10 @@
  * Loss detection and repair for peers with SACK: RACK-TLP (RFC 8985), pipe (RFC 6675 4), PRR (RFC 6937), undo by timestamps
  * (Eifel, RFC 3522), by D-SACK (RFC 2883, 3708) and of timeouts by what arrived without being sent again (F-RTO, RFC 5682 3.1).
  *
- * The scoreboard is a list of runs: bytes sent at one time with one fate. What goes out in one pass is one run until a SACK
- * or a retransmission splits it, so a clean bulk transfer has a run a round of ACKs, and a connection with two segments in
+ * The scoreboard is a list of runs: bytes sent at one time with one fate (tcp_runs.c). What goes out in one pass is one run until
+ * a SACK or a retransmission splits it, so a clean bulk transfer has a run a round of ACKs, and a connection with two segments in
  * flight has none (struct loss is made with the third, with the first SACK, or by a timer). Bytes that no run covers are in
- * flight; they are lost only by a timeout. Runs come from a pool of the worker and a connection has RUNS_MAX at most: without
- * a free one new data stays uncovered and a SACK is not noted (TernSackNoRun), and a timeout without any run goes
- * back to SND.UNA as for a peer without SACK.
+ * flight; they are lost only by a timeout. A timeout without any run goes back to SND.UNA as for a peer without SACK.
  *
  * rto_at is shared: C_TLP says that it is the probe's, C_REO that it is the reordering timer.
  */
@@ -16,6 +14,7 @@
 #include "tcp_loss.h"
 
 #define DUPTHRESH 3   /* RFC 8985 7.2, RFC 5681 3.2 */
+#define WAITING_MAX 64u /* runs that RACK looks at in vain for each ACK */
 #define REO_PERSIST 16 /* recoveries without D-SACK: RFC 8985 7.2 */
 #define MIN_RTT_US 150000000ull /* the least round trip of this to twice this long: 300 s is Linux's */
 
@@ -37,6 +36,8 @@ tcp_loss(struct conn *c)
 		return l;
 	l = c->loss = pool_get(&c->w->losses);
 	memset(l, 0, sizeof(*l));
+	TAILQ_INIT(&l->flight);
+	TAILQ_INIT(&l->due);
 	l->cc = cc_get(c->cc);
 	l->recover = c->snd_una - 1;
 	l->fack = c->snd_una;
@@ -48,70 +49,13 @@ tcp_loss(struct conn *c)
 	return l;
 }
 
-static void
-run_put(struct worker *w, struct loss *l, struct txrun *r)
-{
-	l->n_runs--;
-	pool_put(&w->runs, r);
-}
-
-static void
-free_head(struct worker *w, struct loss *l)
-{
-	struct txrun *r = l->head;
-
-	l->head = r->next;
-	if (!l->head)
-		l->tail = NULL;
-	run_put(w, l, r);
-}
-
 void
 tcp_loss_free(struct worker *w, struct conn *c)
 {
 	while (c->loss->head)
-		free_head(w, c->loss);
+		tcp_runs_free_head(w, c->loss);
 	pool_put(&w->losses, c->loss);
 	c->loss = NULL;
-}
-
-static struct txrun *
-run_get(struct worker *w, struct loss *l)
-{
-	struct txrun *r = l->n_runs < RUNS_MAX ? pool_get(&w->runs) : NULL;
-
-	if (unlikely(!r)) {
-		STAT_INC(w, SACK_NO_RUN);
-		return NULL;
-	}
-	l->n_runs++;
-	return r;
-}
-
-/* Bring the list up to `end`, sent at xmit_us. */
-static void
-cover(struct worker *w, struct conn *c, uint32_t end, uint64_t xmit_us)
-{
-	struct loss *l = c->loss;
-	const uint32_t seq = l->tail ? l->tail->end : c->snd_una;
-	struct txrun *r = l->tail;
-
-	if (!seq_gt(end, seq))
-		return;
-	/* A small segment ends a run: all but a run's last are full. */
-	if (r && r->xmit_us == xmit_us && !r->flags && end - seq == c->mss) {
-		r->end = end;
-		return;
-	}
-	r = run_get(w, l);
-	if (!r)
-		return;
-	*r = (struct txrun){.seq = seq, .end = end, .xmit_us = xmit_us};
-	if (l->tail)
-		l->tail->next = r;
-	else
-		l->head = r;
-	l->tail = r;
 }
 
 void
@@ -125,23 +69,7 @@ tcp_loss_sent(struct worker *w, struct conn *c, uint32_t seq, uint32_t end)
 	if (c->flags & C_RECOVERY)
 		l->prr_out += end - seq;
 	if (c->feat & F_SACK)
-		cover(w, c, end, w->now_us);
-}
-
-/* Cut r at seq: the rest is a run of its own behind it. */
-static bool
-split(struct worker *w, struct loss *l, struct txrun *r, uint32_t seq)
-{
-	struct txrun *n = run_get(w, l);
-
-	if (!n)
-		return false;
-	*n = *r;
-	r->end = n->seq = seq;
-	r->next = n;
-	if (l->tail == r)
-		l->tail = n;
-	return true;
+		tcp_runs_sent(w, c, seq, end);
 }
 
 /* 8985 6.2 step 1. The path may have become longer: what is too old is forgotten. */
@@ -209,9 +137,7 @@ clean_acked(struct worker *w, struct conn *c, struct news *news)
 		} else {
 			arrived(w, c, r, end, n, news);
 		}
-		r->seq = end;
-		if (r->seq == r->end)
-			free_head(w, l);
+		tcp_run_trim(w, c, r, end);
 	}
 	if (!l->sacked)
 		l->sacked_segs = 0;
@@ -219,49 +145,38 @@ clean_acked(struct worker *w, struct conn *c, struct news *news)
 		l->fack = c->snd_una;
 }
 
-/* What arrived is one run, however it came: the list is as long as there are holes, not segments. */
-static void
-join_sacked(struct worker *w, struct loss *l, struct txrun *r)
-{
-	struct txrun *n;
-
-	while ((n = r->next) && r->flags & n->flags & R_SACKED) {
-		r->end = n->end;
-		r->flags |= n->flags;
-		r->next = n->next;
-		if (l->tail == n)
-			l->tail = r;
-		run_put(w, l, n);
-	}
-}
-
+/* The segments that [left, right) covers whole. What arrived is one run, however it came: the list is as long as there are holes. */
 static void
 mark_sacked(struct worker *w, struct conn *c, uint32_t left, uint32_t right, struct news *news)
 {
 	struct loss *l = c->loss;
-	struct txrun *r, *before = NULL;
+	struct txrun *before = NULL, *r = tcp_run_before(l, left);
 
-	for (r = l->head; r && seq_lt(r->seq, right); before = r, r = r->next) {
-		uint32_t n;
+	for (r = r ? r : l->head; r && seq_lt(r->seq, right); before = r, r = r->next) {
+		uint32_t n, cut;
 
 		if (seq_le(r->end, left) || r->flags & R_SACKED)
 			continue;
 		if (seq_lt(r->seq, left)) {
-			if (!split(w, l, r, left))
+			cut = tcp_run_edge(c, r, left - 1);
+			if (cut != r->end && (seq_ge(cut, right) || !tcp_run_split(w, c, r, cut)))
 				return;
 			continue;
 		}
-		if (seq_gt(r->end, right) && !split(w, l, r, right))
-			return;
+		if (seq_gt(r->end, right)) {
+			cut = tcp_run_floor(c, r, right);
+			if (cut == r->seq || !tcp_run_split(w, c, r, cut))
+				return;
+		}
 		n = r->end - r->seq;
 		arrived(w, c, r, r->end, n, news);
-		r->flags = (r->flags & R_EVER) | R_SACKED;
+		tcp_run_sacked(l, r);
 		l->sacked += n;
 		l->sacked_segs += (n + c->mss - 1) / c->mss;
 		news->sacked = true;
 		if (before && before->flags & R_SACKED)
 			r = before;
-		join_sacked(w, l, r);
+		tcp_run_join(w, l, r);
 	}
 }
 
@@ -338,7 +253,7 @@ mark_lost(struct worker *w, struct loss *l, struct txrun *r)
 		l->retx -= n;
 		STAT_INC(w, LOST_RETRANSMIT);
 	}
-	r->flags = (r->flags & ~R_RETX) | R_LOST;
+	tcp_run_due(l, r);
 }
 
 /* 8985 6.2 step 5. @return microseconds until the next run may be taken for lost, 0: none waits. */
@@ -347,26 +262,25 @@ detect_loss(struct worker *w, struct conn *c)
 {
 	struct loss *l = c->loss;
 	const uint32_t wnd = reo_wnd(c);
-	uint32_t wait = 0;
-	struct txrun *r;
+	uint32_t wait = 0, waiting = 0;
+	struct txrun *r, *next;
 
 	if (!l->rack_on)
 		return 0;
-	for (r = l->head; r; r = r->next) {
+	for (r = TAILQ_FIRST(&l->flight); r; r = next) {
 		int64_t left;
 
-		if (r->flags & R_SACKED || (r->flags & (R_LOST | R_RETX)) == R_LOST)
-			continue;
-		if (r->xmit_us > l->rack_xmit_us || (r->xmit_us == l->rack_xmit_us && seq_ge(r->end, l->rack_end))) {
-			if (!(r->flags & R_EVER)) /* what follows was sent later still */
-				break;
+		next = TAILQ_NEXT(r, fate);
+		if (r->xmit_us > l->rack_xmit_us || (r->xmit_us == l->rack_xmit_us && seq_ge(r->end, l->rack_end)))
+			break; /* what follows was sent later still */
+		left = (int64_t)(r->xmit_us + l->rack_rtt_us + wnd - w->now_us);
+		if (left <= 0) {
+			mark_lost(w, l, r);
 			continue;
 		}
-		left = (int64_t)(r->xmit_us + l->rack_rtt_us + wnd - w->now_us);
-		if (left <= 0)
-			mark_lost(w, l, r);
-		else
-			wait = RTE_MAX(wait, (uint32_t)left);
+		wait = RTE_MAX(wait, (uint32_t)left);
+		if (++waiting == WAITING_MAX) /* the others were sent no later than what arrived */
+			return l->rack_xmit_us + l->rack_rtt_us + wnd - w->now_us;
 	}
 	return wait;
 }
@@ -427,10 +341,15 @@ static void
 undo(struct conn *c)
 {
 	struct loss *l = c->loss;
-	struct txrun *r;
+	struct txrun *r, *at = NULL;
 
-	for (r = l->head; r; r = r->next)
-		r->flags &= ~(R_LOST | R_RETX);
+	for (; (r = TAILQ_FIRST(&l->due)); at = r)
+		tcp_run_flew(l, r, at);
+	for (r = TAILQ_LAST(&l->flight, runq); r && l->retx; r = TAILQ_PREV(r, runq, fate)) /* they are the latest */
+		if (r->flags & R_RETX) {
+			l->retx -= r->end - r->seq;
+			r->flags &= ~(R_LOST | R_RETX);
+		}
 	l->lost = l->retx = 0;
 	c->cwnd = RTE_MAX(c->cwnd, l->prior_cwnd);
 	c->ssthresh = RTE_MAX(c->ssthresh, l->prior_ssthresh);
@@ -515,7 +434,7 @@ tcp_loss_acked(struct worker *w, struct conn *c, const struct seg *s, const stru
 	if (l->dsack_on && seq_ge(c->snd_una, l->dsack_round))
 		l->dsack_on = false;
 	if (l->tail == NULL && c->snd_una != c->snd_max)
-		cover(w, c, c->snd_max, c->unacked_us);
+		tcp_runs_cover(w, c, c->unacked_us);
 	clean_acked(w, c, &news);
 	if (o->n_sack)
 		take_sacks(w, c, s, o, &news);
@@ -581,7 +500,7 @@ cover_all(struct worker *w, struct conn *c)
 {
 	struct loss *l = tcp_loss(c);
 
-	cover(w, c, c->snd_max, c->unacked_us);
+	tcp_runs_cover(w, c, c->unacked_us);
 	if (!l->head)
 		return NULL;
 	c->snd_nxt = c->snd_max;
@@ -613,14 +532,17 @@ bool
 tcp_loss_timeout(struct worker *w, struct conn *c)
 {
 	struct loss *l = cover_all(w, c);
-	struct txrun *r;
+	struct txrun *r, *at = NULL;
 
 	if (!l)
 		return false;
 	if (l->head->flags & R_SACKED) { /* RFC 2018 8: the peer has thrown away what it reported */
 		STAT_INC(w, SACK_RENEGING);
 		for (r = l->head; r; r = r->next)
-			r->flags &= ~R_SACKED;
+			if (r->flags & R_SACKED) {
+				tcp_run_flew(l, r, at);
+				at = r;
+			}
 		l->sacked = l->sacked_segs = 0;
 	}
 	if (!(c->flags & (C_LOSS | C_RECOVERY)) || seq_ge(c->snd_una, l->recover) || l->too_big) {
@@ -647,14 +569,7 @@ tcp_loss_timeout(struct worker *w, struct conn *c)
 struct txrun *
 tcp_loss_next(struct conn *c)
 {
-	struct txrun *r;
-
-	if (c->loss->lost <= c->loss->retx)
-		return NULL;
-	for (r = c->loss->head; r; r = r->next)
-		if ((r->flags & (R_LOST | R_RETX)) == R_LOST)
-			return r;
-	return NULL;
+	return TAILQ_FIRST(&c->loss->due);
 }
 
 /* n bytes go out again: for undo, and for the counters. */
@@ -679,13 +594,22 @@ note_resent(struct worker *w, struct conn *c, uint32_t n)
 bool
 tcp_loss_resent(struct worker *w, struct conn *c, struct txrun *r, uint32_t n)
 {
-	if (r->end - r->seq > n && !split(w, c->loss, r, r->seq + n))
+	if (r->end - r->seq > n && !tcp_run_split(w, c, r, r->seq + n))
 		return false;
 	r->xmit_us = w->now_us;
-	r->flags |= R_RETX | R_EVER;
+	r->first = n; /* one segment */
+	r->mss = c->mss;
+	tcp_run_flies(c->loss, r);
 	c->loss->retx += n;
 	note_resent(w, c, n);
 	return true;
+}
+
+void
+tcp_loss_not_resent(struct conn *c, struct txrun *r)
+{
+	c->loss->retx -= r->end - r->seq;
+	tcp_run_due(c->loss, r);
 }
 
 /* 8985 7.3: new data if there is any and room for it, else the last segment again. */
@@ -693,23 +617,22 @@ void
 tcp_tlp_fired(struct worker *w, struct conn *c)
 {
 	struct loss *l = tcp_loss(c);
-	uint32_t n, fin;
+	uint32_t last, fin;
 	struct txrun *r;
 
-	cover(w, c, c->snd_max, c->unacked_us);
+	tcp_runs_cover(w, c, c->unacked_us);
 	r = l->tail;
 	if (!l->sacked && !l->lost) {
 		l->tlp_on = true; /* also without a run to note it in: once, then the timeout */
 		l->tlp_retx = false;
 		if (r && !tcp_probe_new(w, c)) {
 			fin = c->flags & C_FIN_SENT ? 1 : 0;
-			n = r->end - r->seq;
-			if (n - fin > c->mss) /* a run's last may be small */
-				n = (n - fin - 1) % c->mss + 1 + fin;
-			if ((r->end - r->seq == n || split(w, l, r, r->end - n)) &&
-			    tcp_retransmit(w, c, c->snd_max - n, c->snd_max)) {
+			last = r->mss == 1 ? r->seq : tcp_run_floor(c, r, r->end - 1);
+			if (r->end - last > c->mss + fin)
+				last = r->end - c->mss - fin;
+			if ((last == r->seq || tcp_run_split(w, c, r, last)) && tcp_retransmit(w, c, last, c->snd_max, l->tail)) {
 				l->tail->xmit_us = w->now_us;
-				l->tail->flags |= R_EVER;
+				tcp_run_flies(l, l->tail);
 				l->tlp_retx = true;
 			}
 		}
