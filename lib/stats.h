@@ -64,6 +64,8 @@
 	X(KEEPALIVES, "TcpExtTCPKeepAlive", "keep-alive probes sent")                                                  \
 	X(OFO_QUEUE, "TcpExtTCPOFOQueue", "segments queued out of order")                                              \
 	X(OFO_DROP, "TcpExtTCPOFODrop", "out-of-order segments dropped: queue limit")                                  \
+	X(OFO_PRUNED, "TcpExtOfoPruned", "buffers of text out of order given up: the worker's memory was short")         \
+	X(RCVQ_DROP, "TcpExtTCPRcvQDrop", "text in order not kept: the worker's memory was short")                      \
 	X(TFO_ACTIVE, "TcpExtTCPFastOpenActive", "data of a SYN acknowledged by the SYN-ACK")                          \
 	X(TFO_ACTIVE_FAIL, "TcpExtTCPFastOpenActiveFail", "data of a SYN not taken by the server")                     \
 	X(TFO_PASSIVE, "TcpExtTCPFastOpenPassive", "SYNs whose data was taken")                                        \

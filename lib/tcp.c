@@ -7,6 +7,7 @@
 #include <string.h>
 #include <rte_mbuf.h>
 #include "tcp_loss.h"
+#include "tcp_mem.h"
 
 #define LOCAL_RUN 64u /* connects from one local address before the next: a word of the port set's map */
 
@@ -130,11 +131,14 @@ tern_connect(struct tern_worker *tw, const struct tern_endpoint *local, const st
 	c->portset = portset + 1;
 	c->ops = ops;
 	c->user = user;
+	c->account = &w->mem.accounts[0];
+	c->account->users++;
 	c->neigh = neigh;
 	if (table_insert(&w->table, &c->o)) {
 		STAT_INC(w, TABLE_FULL);
 		link_neigh_put(w, neigh);
 		portset_release(w, portset, c->lport);
+		mem_account_put(c->account);
 		pool_put(&w->conns, c);
 		return -ENOMEM;
 	}
@@ -163,7 +167,9 @@ tern_send_space(const struct tern_conn *tc)
 {
 	const struct conn *c = (const struct conn *)tc;
 
-	return send_check(c) || c->snd_queued >= c->snd_buf ? 0 : c->snd_buf - c->snd_queued;
+	if (send_check(c) || c->snd_queued >= c->snd_buf)
+		return 0;
+	return unlikely(mem_tight(c->w)) ? mem_send(c, c->snd_buf - c->snd_queued) : c->snd_buf - c->snd_queued;
 }
 
 /* Sequence number of the next byte to be queued. */
@@ -193,6 +199,18 @@ snd_append(struct conn *c, struct rte_mbuf *m, struct rte_mbuf *last, uint32_t l
 	c->snd_queued += len;
 }
 
+/* Nothing could be queued: for want of memory, or was the buffer full? */
+static int
+refused(struct conn *c)
+{
+	if (c->snd_queued >= c->snd_buf)
+		return -EAGAIN;
+	STAT_INC(c->w, MBUF_EMPTY);
+	if (!c->snd_head) /* no ACK will come that makes room */
+		mem_starved_add(c->w, c);
+	return -ENOBUFS;
+}
+
 static ssize_t
 send_copy(struct conn *c, const void *buf, size_t len)
 {
@@ -211,11 +229,11 @@ send_copy(struct conn *c, const void *buf, size_t len)
 		if (fresh) {
 			m = n <= SMALL_ROOM && !c->snd_head ? worker_small_mbuf(c->w) : NULL;
 			small = m != NULL;
-			if (!m && (likely(!c->w->mbufs_short) || (!c->snd_head && !c->w->mbufs_out)))
-				m = worker_mbuf(c->w);
-			if (unlikely(!m)) {
-				STAT_INC(c->w, MBUF_EMPTY);
-				break;
+			if (!m) {
+				m = mem_left(c->w) || c == c->w->mem.starved ? worker_mbuf(c->w) : NULL;
+				if (unlikely(!m))
+					break;
+				mem_charge(c->w, c, m);
 			}
 		}
 		n = RTE_MIN(n, rte_pktmbuf_tailroom(m));
@@ -240,7 +258,7 @@ send_copy(struct conn *c, const void *buf, size_t len)
 		tcp_mark(c, P_OUTPUT);
 	if (done || len == 0)
 		return done;
-	return space ? -ENOBUFS : -EAGAIN;
+	return refused(c);
 }
 
 ssize_t
@@ -284,7 +302,7 @@ tern_send_mbuf(struct tern_conn *tc, struct rte_mbuf *m)
 
 	if (rc)
 		return rc;
-	if (len > tern_send_space(tc)) {
+	if (len > tern_send_space(tc) && (c->snd_head || len > c->snd_buf)) { /* one is taken: whoever has it holds it anyway */
 		c->flags |= C_WANT_WRITE;
 		return -EAGAIN;
 	}
@@ -295,6 +313,10 @@ tern_send_mbuf(struct tern_conn *tc, struct rte_mbuf *m)
 	for (s = m; s; s = s->next)
 		if (s->data_len == 0)
 			return -EINVAL; /* empty segments would break the cursor's arithmetic */
+	for (s = m; s; s = s->next) {
+		mem_charge(c->w, c, s);
+		c->w->mem.budget += s->pool == c->w->mp;
+	}
 	snd_append(c, m, last, len);
 	c->flags &= ~(C_TAIL_OWN | C_MORE);
 	tcp_mark(c, P_OUTPUT);
@@ -306,13 +328,21 @@ tern_mbuf_alloc(struct tern_worker *tw)
 {
 	struct worker *w = (struct worker *)tw;
 
-	return unlikely(w->mbufs_short) ? NULL : worker_mbuf(w);
+	if (unlikely(w->mem.own >= w->mem.budget)) {
+		STAT_INC(w, MBUF_EMPTY);
+		return NULL;
+	}
+	w->mem.budget--; /* the application's */
+	return worker_mbuf(w);
 }
 
 void
-tern_mbuf_free(struct tern_worker *w, struct rte_mbuf *m)
+tern_mbuf_free(struct tern_worker *tw, struct rte_mbuf *m)
 {
-	worker_mbuf_free((struct worker *)w, m);
+	struct worker *w = (struct worker *)tw;
+
+	w->mem.budget += m->pool == w->mp;
+	worker_mbuf_free(w, m);
 }
 
 size_t
@@ -400,7 +430,9 @@ tern_recv(struct tern_conn *tc, void *buf, size_t len)
 			break;
 		}
 		left -= m->data_len;
-		worker_mbuf_free(c->w, rcv_pop(c));
+		m = rcv_pop(c);
+		mem_uncharge(c->w, c, m);
+		worker_mbuf_free(c->w, m);
 	}
 	c->rcv_queued -= n;
 	window_moved(c);
@@ -416,6 +448,9 @@ tern_recv_mbuf(struct tern_conn *tc)
 	if (!m)
 		return NULL;
 	rcv_pop(c);
+	mem_uncharge(c->w, c, m);
+	if (m->pool == c->w->mp && c->w->mem.budget) /* the application's */
+		c->w->mem.budget--;
 	m->pkt_len = m->data_len;
 	c->rcv_queued -= m->data_len;
 	window_moved(c);

@@ -115,6 +115,7 @@ enum { /* conn.flags */
 	C_REO = 1 << 25,      /* rto_at is the reordering timer */
 	C_PLAIN = 1 << 28,    /* negotiated, IPv4, and checksums are ours to make */
 	C_SND_SMALL = 1 << 27, /* the send queue is one mbuf of worker.small, with no other reference */
+	C_TRIAL = 1 << 29,    /* what waits to be read came without leave to stay: tcp_mem.c */
 	C_LIMITED = 1 << 26,  /* cwnd held the last output back: it may grow (RFC 7661) */
 };
 
@@ -134,6 +135,8 @@ struct conn_rare {
 	uint64_t raise_us; /* when mss_full is tried again */
 	uint64_t soft_us;  /* when soft_err was heard */
 	int32_t soft_err;
+	/* tcp_mem.c: lists of worker.mem; pprev NULL: not on it */
+	struct conn *holes_next, **holes_pprev, *starved_next, **starved_pprev;
 	uint16_t mss_full; /* conn.mss before it was lowered; 0: it is not */
 };
 
@@ -212,9 +215,11 @@ struct conn {
 	uint8_t retries; /* timeouts since the last progress; of a closed window's probes, since the last answer */
 	uint8_t quickack; /* QUICKACK_* */
 	int32_t err;
+	uint32_t held; /* mbufs in its queues: tcp_mem.c */
 	struct worker *w;
 	struct tern_listener *lst; /* while on its accept queue */
 	struct conn *acc_next, **acc_pprev;
+	struct mem_account *account; /* of worker.mem */
 };
 _Static_assert(sizeof(struct conn) <= 512, "a connection is at most 512 bytes");
 _Static_assert(offsetof(struct conn, addr) == offsetof(struct tobj, addr), "conn starts as a tobj");
@@ -229,6 +234,7 @@ struct tern_listener {
 	uint8_t cookie_mode;
 	uint8_t cc; /* enum tern_cc */
 	uint16_t maxseg; /* cap on the MSS, 0: none */
+	struct mem_account *account; /* for the connections it accepts */
 	uint32_t accept_max, accept_n;
 	uint32_t half_max, half_n;
 	struct conn *acc_head, **acc_tail;
@@ -410,12 +416,15 @@ int tcp_data(struct worker *w, struct conn *c, struct seg *s);
 int tcp_data_hold(struct worker *w, struct conn *c, struct seg *s);
 /** ESTABLISHED now. */
 void tcp_data_held(struct worker *w, struct conn *c);
+/** The application had its chance to read what came on trial: what is left is not acknowledged, and forgotten. */
+void tcp_trial_end(struct worker *w, struct conn *c);
 void tcp_quickack(struct conn *c);
 /** The SACK option into opt; a D-SACK block is taken. @return its length, 0: nothing to report. */
 unsigned int tcp_sack_blocks(struct conn *c, uint8_t *opt, unsigned int room);
 /** [left, right) came again: the next ACK says so. */
 void tcp_dsack(struct conn *c, uint32_t left, uint32_t right);
-void tcp_queue_free(struct rte_mbuf *m);
+/** Free a queue of c, which was charged. */
+void tcp_queue_free(struct worker *w, struct conn *c, struct rte_mbuf *m);
 void tcp_ofo_free(struct worker *w, struct conn *c);
 
 /* tcp_icmp.c */

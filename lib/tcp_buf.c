@@ -6,27 +6,20 @@
  * full gets two congestion windows of room.
  *
  * What a connection has beyond the configured buffer (conn_rare.buf_grant) is counted in worker.buf_granted. That sum is bounded by
- * conf.buf_mem, and nothing grows while less than a quarter of the mbufs is free. Under either pressure a connection
+ * conf.buf_mem, and nothing grows while memory is tight (tcp_mem.c). Under either pressure a connection
  * that no longer needs its grant gives it back; the window then shrinks by not moving its right edge on (SHLD-14).
  * A buffer the application has set with tern_setopt() is left alone.
  */
-#include <rte_mempool.h>
-#include "tcp.h"
-
-static bool
-mbufs_low(const struct worker *w)
-{
-	return rte_mempool_avail_count(w->mp) < w->mp->size / 4;
-}
+#include "tcp_mem.h"
 
 static void
 grant(struct worker *w, struct conn *c, uint32_t *buf, uint32_t want)
 {
 	const uint64_t room = w->conf.tcp.buf_mem > w->buf_granted ? w->conf.tcp.buf_mem - w->buf_granted : 0;
 
-	if (want - *buf > room || mbufs_low(w)) {
+	if (want - *buf > room || mem_tight(w)) {
 		STAT_INC(w, BUF_PRESSURE);
-		if (!room || mbufs_low(w))
+		if (!room || mem_tight(w))
 			return;
 		want = *buf + room;
 	}
@@ -74,7 +67,7 @@ tcp_rcv_tune(struct worker *w, struct conn *c)
 	if (copied > r->tune_space && want > c->rcv_buf)
 		grant(w, c, &c->rcv_buf, want);
 	else if (want < c->rcv_buf && r->buf_grant &&
-		 (w->buf_granted > w->conf.tcp.buf_mem / 4 * 3 || mbufs_low(w)))
+		 (w->buf_granted > w->conf.tcp.buf_mem / 4 * 3 || mem_tight(w)))
 		give_back(w, c, &c->rcv_buf, RTE_MAX(want, w->conf.tcp.rcv_buf));
 	r->tune_space = copied;
 	r->tune_seq = copied_seq;

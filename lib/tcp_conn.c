@@ -10,6 +10,7 @@
 #include <string.h>
 #include <rte_mbuf.h>
 #include "tcp_loss.h"
+#include "tcp_mem.h"
 
 #define STUCK_MAX 32u /* connections in a row that found no room or no mbuf: the others won't either */
 #define PEND_ROUNDS 8 /* a callback may mark other connections: bound what one poll chases */
@@ -122,7 +123,9 @@ tcp_established(struct worker *w, struct conn *c)
 static void
 free_received(struct conn *c)
 {
-	tcp_queue_free(c->rcv_head);
+	if (likely(!c->rcv_head))
+		return;
+	tcp_queue_free(c->w, c, c->rcv_head);
 	c->rcv_head = c->rcv_tail = NULL;
 	c->rcv_queued = 0;
 }
@@ -134,7 +137,8 @@ release_resources(struct worker *w, struct conn *c)
 {
 	wheel_cancel(&w->wheel, &c->timer);
 	c->rto_at = c->delack_at = c->misc_at = c->keep_at = 0;
-	tcp_queue_free(c->snd_head);
+	if (unlikely(c->snd_head != NULL))
+		tcp_queue_free(w, c, c->snd_head);
 	if (unlikely(c->ofo != NULL))
 		tcp_ofo_free(w, c);
 	c->snd_head = c->snd_tail = c->snd_cur = NULL;
@@ -150,6 +154,8 @@ release_resources(struct worker *w, struct conn *c)
 		tcp_loss_free(w, c);
 	if (unlikely(c->rare != NULL)) {
 		tcp_buf_release(w, c);
+		if (c->rare->starved_pprev)
+			mem_starved_remove(w, c);
 		pool_put(&w->rares, c->rare);
 		c->rare = NULL;
 		c->flags &= ~(C_RCV_URG | C_SND_URG);
@@ -248,11 +254,14 @@ visit(struct worker *w, struct conn *c)
 		}
 		deliver(c, P_READABLE);
 		deliver(c, P_WRITABLE);
+		if (unlikely(c->flags & C_TRIAL))
+			tcp_trial_end(w, c);
 	}
 	if (c->pend & (P_CLOSED | P_FREE)) {
 		if (c->pend & P_CLOSED && c->ops && c->ops->closed && !(c->flags & C_ORPHAN))
 			c->ops->closed((struct tern_conn *)c, c->user, c->err);
 		free_received(c);
+		mem_account_put(c->account);
 		pool_put(&w->conns, c);
 		return VISIT_FREED;
 	}

@@ -413,7 +413,7 @@ tcp_text_and_fin(struct worker *w, struct conn *c, struct seg *s)
 	}
 	if (unlikely(c->flags & C_OFO_FIN && c->rcv_nxt == c->ofo_fin))
 		fin = true, fin_seq = c->ofo_fin;
-	if (fin && fin_seq == c->rcv_nxt && !(c->flags & C_FIN_RCVD))
+	if (fin && fin_seq == c->rcv_nxt && !(c->flags & (C_FIN_RCVD | C_TRIAL))) /* on trial: it comes again */
 		return take_fin(w, c, s) == SEG_TAKEN ? SEG_TAKEN : rc;
 	return rc;
 }

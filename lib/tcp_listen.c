@@ -18,6 +18,7 @@
 #include <string.h>
 #include <rte_byteorder.h>
 #include "tcp_hdr.h"
+#include "tcp_mem.h"
 
 #define REQUEST_ACKS 32u /* in a request's life of a minute: RFC 5961 7 has 10 in 5 s */
 
@@ -111,6 +112,7 @@ tern_listen(struct tern_worker *tw, const struct tern_endpoint *local, int backl
 	l->accept_max = RTE_MIN((uint32_t)RTE_MAX(backlog, 1), conf->somaxconn);
 	l->half_max = half;
 	l->acc_tail = &l->acc_head;
+	l->account = mem_account_get(w);
 	l->next = w->listeners;
 	w->listeners = l;
 	l->hnext = w->lhash[port_hash(local->port)];
@@ -167,6 +169,7 @@ tern_listener_close(struct tern_listener *l)
 	*pp = l->hnext;
 	w->reserved_requests -= l->half_max;
 	w->n_listeners--;
+	mem_account_put(l->account);
 	free(l);
 }
 
@@ -176,6 +179,8 @@ static void
 acceptq_add(struct tern_listener *l, struct conn *c)
 {
 	c->lst = l;
+	c->account = l->account;
+	c->account->users++;
 	c->flags |= C_ACCEPTQ;
 	c->acc_next = NULL;
 	c->acc_pprev = l->acc_tail;

@@ -13,6 +13,7 @@
 #include "cksum.h"
 #include "tcp_hdr.h"
 #include "tcp_loss.h"
+#include "tcp_mem.h"
 
 #define COPY_MAX 512u /* below, a copy is cheaper than an indirect mbuf's allocation and two atomic counts */
 #define TSO_MAX 64000u /* bytes: an IP datagram holds 65,535 with its headers */
@@ -23,8 +24,10 @@
 uint32_t
 tcp_rcv_space(const struct conn *c)
 {
-	const uint32_t space = c->rcv_queued < c->rcv_buf ? c->rcv_buf - c->rcv_queued : 0;
+	uint32_t space = c->rcv_queued < c->rcv_buf ? c->rcv_buf - c->rcv_queued : 0;
 
+	if (unlikely(mem_tight(c->w)))
+		space = mem_window(c, space);
 	return RTE_MIN(space, 65535u << c->rcv_ws); /* what the window field can say */
 }
 
@@ -32,7 +35,7 @@ tcp_rcv_space(const struct conn *c)
  * The window field for the next segment. The right edge never moves left (SHLD-14) and moves right only by a segment's
  * worth or half the buffer (MUST-39). Rounding up to the scale keeps the edge; tcp_data() enforces the true limit.
  */
-static uint16_t
+static __rte_always_inline uint16_t
 advertise(struct conn *c)
 {
 	const uint32_t space = tcp_rcv_space(c), round = (1u << c->rcv_ws) - 1;

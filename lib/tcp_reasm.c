@@ -12,29 +12,38 @@
 #include <string.h>
 #include <rte_byteorder.h>
 #include <rte_mbuf.h>
-#include "tcp.h"
+#include "tcp_mem.h"
 
 #define OFO_SEG_MEAN 512u /* the out-of-order queue may hold a buffer full of 512-byte segments */
 #define OFO_SEGS_MIN 64u  /* and this many of any size */
 #define COALESCE_MAX 256u /* copying this costs less than holding a 2 KiB buffer for it */
 #define HOLES_MAX 512u    /* holes of a connection's out-of-order queue: what a walk may cost */
 
-void
-tcp_queue_free(struct rte_mbuf *m)
+/* One mbuf that was charged to c. */
+static inline void
+free_one(struct worker *w, struct conn *c, struct rte_mbuf *m)
+{
+	if (likely(m->pool != w->small))
+		mem_uncharge(w, c, m);
+	m->next = NULL;
+	m->nb_segs = 1;
+	rte_pktmbuf_free_seg(m);
+}
+
+__rte_noinline void
+tcp_queue_free(struct worker *w, struct conn *c, struct rte_mbuf *m)
 {
 	struct rte_mbuf *next;
 
 	for (; m; m = next) {
 		next = m->next;
-		m->next = NULL;
-		m->nb_segs = 1;
-		rte_pktmbuf_free_seg(m);
+		free_one(w, c, m);
 	}
 }
 
-/* Cut a packet down to the len bytes at off, as a bare chain of non-empty segments. */
+/* Cut a packet down to the len bytes at off, as a bare chain of non-empty segments, which c is charged for. */
 static struct rte_mbuf *
-payload_chain(struct rte_mbuf *m, uint32_t off, uint32_t len)
+payload_chain(struct worker *w, struct conn *c, struct rte_mbuf *m, uint32_t off, uint32_t len)
 {
 	struct rte_mbuf *head, *next;
 
@@ -49,9 +58,10 @@ payload_chain(struct rte_mbuf *m, uint32_t off, uint32_t len)
 	m->nb_segs = 1;
 	head = m;
 	for (;; m = m->next) {
+		mem_charge(w, c, m);
 		if (m->data_len >= len) {
 			m->data_len = len;
-			tcp_queue_free(m->next);
+			rte_pktmbuf_free(m->next);
 			m->next = NULL;
 			return head;
 		}
@@ -66,7 +76,7 @@ payload_chain(struct rte_mbuf *m, uint32_t off, uint32_t len)
 
 /* A small segment's bytes into the buffer they follow. @return false: it stays as it is. */
 static bool
-coalesce(struct worker *w, struct rte_mbuf *tail, struct rte_mbuf *m)
+coalesce(struct worker *w, struct conn *c, struct rte_mbuf *tail, struct rte_mbuf *m)
 {
 	const uint32_t len = m->data_len;
 
@@ -74,6 +84,7 @@ coalesce(struct worker *w, struct rte_mbuf *tail, struct rte_mbuf *m)
 		return false;
 	memcpy(rte_pktmbuf_mtod_offset(tail, void *, tail->data_len), rte_pktmbuf_mtod(m, void *), len);
 	tail->data_len += len;
+	mem_uncharge(w, c, m);
 	worker_mbuf_free(w, m);
 	STAT_INC(w, RCV_COALESCE);
 	return true;
@@ -87,7 +98,7 @@ append(struct worker *w, struct conn *c, struct rte_mbuf *m)
 
 	c->rcv_queued += m->data_len;
 	c->rcv_nxt += m->data_len;
-	if (t && coalesce(w, t, m))
+	if (t && coalesce(w, c, t, m))
 		return;
 	if (t)
 		t->next = m;
@@ -114,10 +125,12 @@ static void
 run_unlink(struct worker *w, struct conn *c, struct rxrun *prev, struct rxrun *r)
 {
 	c->ofo_runs--;
-	if (prev == r)
+	if (prev == r) {
 		c->ofo = NULL;
-	else if (c->ofo == r)
+		mem_holes_remove(w, c);
+	} else if (c->ofo == r) {
 		c->ofo = prev;
+	}
 	prev->next = r->next;
 	pool_put(&w->rxruns, r);
 }
@@ -135,14 +148,14 @@ void
 tcp_ofo_free(struct worker *w, struct conn *c)
 {
 	while (c->ofo) {
-		tcp_queue_free(c->ofo->next->head);
+		tcp_queue_free(w, c, c->ofo->next->head);
 		run_free(w, c, c->ofo, c->ofo->next);
 	}
 }
 
 /* The first n bytes of a run go, which is longer. */
 static void
-run_cut(struct conn *c, struct rxrun *r, uint32_t n)
+run_cut(struct worker *w, struct conn *c, struct rxrun *r, uint32_t n)
 {
 	struct rte_mbuf *m;
 
@@ -152,8 +165,7 @@ run_cut(struct conn *c, struct rxrun *r, uint32_t n)
 		m = r->head;
 		n -= m->data_len;
 		r->head = m->next;
-		m->next = NULL;
-		rte_pktmbuf_free_seg(m);
+		free_one(w, c, m);
 		r->segs--;
 		c->ofo_segs--;
 	}
@@ -169,10 +181,10 @@ pull_ofo(struct worker *w, struct conn *c)
 		struct rxrun *r = c->ofo->next;
 
 		if (seq_le(r->right, c->rcv_nxt)) {
-			tcp_queue_free(r->head);
+			tcp_queue_free(w, c, r->head);
 		} else {
 			if (r->left != c->rcv_nxt)
-				run_cut(c, r, c->rcv_nxt - r->left);
+				run_cut(w, c, r, c->rcv_nxt - r->left);
 			append_chain(w, c, r->head);
 		}
 		run_free(w, c, c->ofo, r);
@@ -203,6 +215,8 @@ run_new(struct worker *w, struct conn *c, struct rxrun *prev, uint32_t seq)
 	*r = (struct rxrun){.next = prev ? prev->next : r, .left = seq, .right = seq};
 	if (prev)
 		prev->next = r;
+	else
+		mem_holes_add(w, c);
 	if (!prev || seq_gt(seq, c->ofo->left))
 		c->ofo = r;
 	c->ofo_runs++;
@@ -217,12 +231,12 @@ run_join(struct worker *w, struct conn *c, struct rxrun *r)
 		struct rxrun *n = r->next;
 
 		if (seq_le(n->right, r->right)) {
-			tcp_queue_free(n->head);
+			tcp_queue_free(w, c, n->head);
 			run_free(w, c, r, n);
 			continue;
 		}
 		if (n->left != r->right)
-			run_cut(c, n, r->right - n->left);
+			run_cut(w, c, n, r->right - n->left);
 		r->tail->next = n->head;
 		r->tail = n->tail;
 		r->right = n->right;
@@ -267,7 +281,7 @@ run_append(struct worker *w, struct conn *c, struct rxrun *r, struct rte_mbuf *m
 		m->next = NULL;
 		r->right += m->data_len;
 		c->ofo_bytes += m->data_len;
-		if (r->tail && coalesce(w, r->tail, m))
+		if (r->tail && coalesce(w, c, r->tail, m))
 			continue;
 		if (r->tail)
 			r->tail->next = m;
@@ -277,6 +291,38 @@ run_append(struct worker *w, struct conn *c, struct rxrun *r, struct rte_mbuf *m
 		r->segs++;
 		c->ofo_segs++;
 	}
+}
+
+/*
+ * Other pools' mbufs are copied when too many of them wait here, and the text has leave to stay or the trial of tcp_mem.c.
+ * @return 0 or the reason why not.
+ */
+static __rte_noinline int
+admit(struct worker *w, struct conn *c, struct seg *s, bool hole)
+{
+	const enum mem_verdict v = !mem_tight(w)	  ? MEM_KEEP :
+				   !hole		  ? mem_receive(w, c) :
+				   mem_hole(w, c) ? MEM_KEEP : MEM_REFUSE;
+	struct rte_mbuf *copy;
+
+	if (v == MEM_KEEP && s->m->pool != w->mp && w->mem.foreign >= w->mem.foreign_max) {
+		copy = w->mem.own < w->mem.budget ? rte_pktmbuf_copy(s->m, w->mp, s->data_off, s->len) : NULL;
+		if (!copy)
+			return STAT_DROP_RX_NOBUF;
+		rte_pktmbuf_free(s->m);
+		s->m = copy;
+		s->data_off = 0;
+	}
+	if (v == MEM_TRIAL)
+		c->flags |= C_TRIAL;
+	return v == MEM_REFUSE ? STAT_DROP_RX_NOBUF : 0;
+}
+
+/* Is there a question? */
+static inline bool
+must_ask(const struct worker *w)
+{
+	return unlikely((w->mem.own >= w->mem.half) | (w->mem.foreign >= w->mem.foreign_max));
 }
 
 /* Text beyond a hole. */
@@ -300,7 +346,7 @@ insert_text(struct worker *w, struct conn *c, struct seg *s)
 		len -= r->right - seq;
 	}
 	r->stamp = c->ofo_stamp;
-	run_append(w, c, r, payload_chain(s->m, off, len));
+	run_append(w, c, r, payload_chain(w, c, s->m, off, len));
 	run_join(w, c, r);
 	STAT_INC(w, OFO_QUEUE);
 	return SEG_TAKEN;
@@ -312,7 +358,7 @@ queue_ofo(struct worker *w, struct conn *c, struct seg *s)
 	tcp_mark(c, P_ACK); /* RFC 5681 4.2 */
 	tcp_quickack(c);
 	if ((c->ofo_segs >= OFO_SEGS_MIN && c->ofo_segs * OFO_SEG_MEAN >= c->rcv_buf) ||
-	    c->ofo_bytes + s->len > RTE_MAX(c->rcv_buf, c->rcv_adv - c->rcv_nxt)) {
+	    c->ofo_bytes + s->len > RTE_MAX(c->rcv_buf, c->rcv_adv - c->rcv_nxt) || (must_ask(w) && admit(w, c, s, true))) {
 		STAT_INC(w, OFO_DROP);
 		return STAT_DROP_RX_NOBUF;
 	}
@@ -364,17 +410,24 @@ schedule_ack(struct worker *w, struct conn *c, bool two)
 int
 tcp_data(struct worker *w, struct conn *c, struct seg *s)
 {
-	struct rte_mbuf *m = s->m;
+	struct rte_mbuf *m;
 
 	if (s->seq != c->rcv_nxt)
 		return queue_ofo(w, c, s);
+	if (must_ask(w) && admit(w, c, s, false)) {
+		tcp_mark(c, P_ACK); /* with the window of now */
+		STAT_INC(w, RCVQ_DROP);
+		return STAT_DROP_RX_NOBUF;
+	}
+	m = s->m;
 	c->rcv_mss = RTE_MAX(c->rcv_mss, s->mss);
 	if (likely(m->nb_segs == 1)) { /* has no next: its second cache line is left alone */
 		m->data_off += s->data_off;
 		m->data_len = s->len;
+		mem_charge(w, c, m);
 		append(w, c, m);
 	} else {
-		append_chain(w, c, payload_chain(m, s->data_off, s->len));
+		append_chain(w, c, payload_chain(w, c, m, s->data_off, s->len));
 	}
 	if (unlikely(c->ofo != NULL)) { /* a hole is filled: RFC 5681 4.2 wants the ACK now */
 		note_overlap(c, s->seq, c->rcv_nxt);
@@ -384,6 +437,21 @@ tcp_data(struct worker *w, struct conn *c, struct seg *s)
 	schedule_ack(w, c, s->len > s->mss);
 	tcp_mark(c, P_READABLE);
 	return SEG_TAKEN;
+}
+
+__rte_noinline void
+tcp_trial_end(struct worker *w, struct conn *c)
+{
+	const uint32_t unread = c->rcv_nxt - c->rcv_queued;
+
+	c->flags &= ~C_TRIAL;
+	if (!c->rcv_head || c->flags & C_FIN_RCVD || seq_gt(c->last_ack, unread) || !mem_tight(w))
+		return;
+	tcp_queue_free(w, c, c->rcv_head);
+	c->rcv_head = c->rcv_tail = NULL;
+	c->rcv_queued = 0;
+	c->rcv_nxt = unread;
+	STAT_INC(w, RCVQ_DROP);
 }
 
 int

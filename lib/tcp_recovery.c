@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <rte_mbuf.h>
 #include "tcp_loss.h"
+#include "tcp_mem.h"
 
 #define DUPACK_THRESH 3 /* RFC 5681 3.2 */
 
@@ -100,6 +101,8 @@ free_acked(struct conn *c, uint32_t n)
 			m->next = NULL;
 		}
 		m->nb_segs = 1;
+		if (likely(m->pool != c->w->small))
+			mem_uncharge(c->w, c, m);
 		worker_mbuf_free(c->w, m);
 	}
 }

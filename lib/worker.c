@@ -16,14 +16,13 @@
 #include <sodium.h>
 #include "pkt_plain.h"
 #include "tcp_loss.h"
+#include "tcp_mem.h"
 #include "trace.h"
 
 #define AHEAD 6u /* frames fetched ahead: 4 lines each, as many as a core has line fill buffers */
 #define BUCKET_AHEAD 6u /* frames parsed between asking for a bucket and looking into it */
 #define OBJECT_LINES 5u /* of a connection that an ACK or a request touches; of smaller objects what comes next, which does no harm */
-#define MBUF_RESERVE 16 /* this part of the mbufs is for packets: data to send can't take what its ACKs arrive in */
-#define MBUF_RESERVE_LAST 128 /* down to this a connection without any gets one: whoever holds the others may never give them back */
-#define SMALL_PART 4  /* for one small mbuf there are so many others */
+#define SMALL_PART 4  /* for one small mbuf there are so many others, and one for each connection */
 #define SMALL_CACHE 256u
 #define RXRUN_PART 4  /* for one run of out-of-order text there are so many mbufs */
 #define TIMER_BUDGET 4096 /* wheel nodes a poll may handle: bounds a poll when many expire in one tick */
@@ -101,7 +100,7 @@ int
 worker_mbufs_init(struct worker *w)
 {
 	const struct rte_pktmbuf_pool_private *priv = rte_mempool_get_priv(w->mp);
-	const uint32_t n = RTE_MAX(w->conf.n_mbufs / SMALL_PART, 8u);
+	const uint32_t n = RTE_MAX(RTE_MAX(w->conf.n_mbufs / SMALL_PART, 8u), RTE_MIN(w->conf.n_mbufs, w->conf.max_conns));
 	struct rte_mbuf t = {.data_off = RTE_PKTMBUF_HEADROOM, .refcnt = 1, .nb_segs = 1, .port = RTE_MBUF_PORT_INVALID};
 	char name[RTE_MEMPOOL_NAMESIZE];
 
@@ -175,6 +174,7 @@ worker_create(struct worker **out, const struct tern_conf *conf, unsigned int in
 	rc = rc ? rc : pool_init(&w->timewaits[1], conf->max_timewait, TW_SIZE6, node);
 	rc = rc ? rc : portset_init(w);
 	rc = rc ? rc : tcp_tfo_init(w);
+	rc = rc ? rc : mem_init(w);
 	w->cookie_epoch = now_us / COOKIE_PERIOD_US;
 	worker_set_time(w, now_us);
 	w->challenge_ms = w->now_ms - 1000; /* a second begins */
@@ -195,8 +195,8 @@ free_object(struct tobj *o, void *arg)
 	if (o->kind == TOBJ_CONN) {
 		struct conn *c = (struct conn *)o;
 
-		tcp_queue_free(c->snd_head);
-		tcp_queue_free(c->rcv_head);
+		tcp_queue_free(w, c, c->snd_head);
+		tcp_queue_free(w, c, c->rcv_head);
 		tcp_ofo_free(w, c);
 	}
 }
@@ -206,7 +206,7 @@ static void
 free_dead(struct conn *c)
 {
 	if (c->state == TERN_CLOSED) {
-		tcp_queue_free(c->rcv_head);
+		tcp_queue_free(c->w, c, c->rcv_head);
 		c->rcv_head = NULL;
 	}
 }
@@ -266,6 +266,7 @@ worker_destroy(struct worker *w)
 	}
 	portset_fini(w);
 	tcp_tfo_fini(w);
+	mem_fini(w);
 	pool_fini(&w->conns);
 	pool_fini(&w->rares);
 	pool_fini(&w->losses);
@@ -287,12 +288,8 @@ worker_set_time(struct worker *w, uint64_t now_us)
 	if (now_us < w->now_us)
 		return;
 	w->now_us = now_us;
-	if (ms != w->now_ms) { /* counting walks the caches of all lcores: not every poll */
-		const unsigned int avail = rte_mempool_avail_count(w->mp);
-
-		w->mbufs_short = avail < w->mp->size / MBUF_RESERVE;
-		w->mbufs_out = avail < w->mp->size / MBUF_RESERVE_LAST;
-	}
+	if (ms != w->now_ms) /* counting walks the caches of all lcores: not every poll */
+		mem_measure(w);
 	w->now_ms = ms;
 	if (unlikely(now_us / COOKIE_PERIOD_US != w->cookie_epoch))
 		tcp_cookie_rotate(w);
@@ -431,6 +428,8 @@ worker_run(struct worker *w)
 {
 	const unsigned int fired = wheel_advance(&w->wheel, w->now_us >> TICK_SHIFT, TIMER_BUDGET, timer_fired, w);
 
+	if (unlikely(w->mem.listed))
+		mem_relieve(w);
 	return tcp_run_pending(w) || fired;
 }
 

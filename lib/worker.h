@@ -25,6 +25,7 @@
 #include "table.h"
 #include "stats.h"
 #include "link.h"
+#include "mem.h"
 
 /* Wheel tick: 128 us, so 2^31 ticks are 76 hours and delayed ACK or RTO are exact to a tick. A power of two: no division. */
 #define TICK_SHIFT 7
@@ -49,8 +50,8 @@ struct path {
 struct worker {
 	/* read and written every poll */
 	uint64_t now_us;
-	bool mbufs_short, mbufs_out; /* new data has to wait: more than a connection's first; any */
 	uint32_t now_ms;	   /* now_us / 1000: the timestamp clock (RFC 7323 5.4) */
+	struct mem mem;
 	struct conn *pend_head, **pend_tail; /* connections that need the output pass */
 	struct table table;
 	struct pool conns, rares, losses, runs, rxruns, requests, timewaits[2]; /* timewaits: 64 bytes for IPv4, 96 for IPv6 */

@@ -673,6 +673,10 @@ check_empty(struct node *n)
 	CHECK_EQ(w->timewaits[1].avail, w->timewaits[1].total);
 	CHECK_EQ(w->portset_pool.avail, w->portset_pool.total);
 	CHECK_EQ(w->buf_granted, 0);
+	CHECK_EQ(w->mem.own + w->mem.foreign, 0);
+	for (uint32_t i = 0; i < w->mem.n_accounts; i++)
+		CHECK_EQ(w->mem.accounts[i].held + w->mem.accounts[i].users, 0);
+	CHECK(!w->mem.holes && !w->mem.starved);
 	CHECK_EQ(w->tfo_pending, 0);
 	CHECK_EQ(w->table.count, 0);
 	CHECK_EQ(w->accept_queued, 0);

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What the queues of a worker's connections hold of its mbufs, and may hold. Theory of operation: tcp_mem.c.
+ */
+#ifndef MEM_H
+#define MEM_H
+#include <stdint.h>
+
+struct conn;
+
+/** Who is charged beside the connection: a listener for all that it accepted; the first is for active opens. */
+struct mem_account {
+	uint32_t held;	/* mbufs */
+	uint32_t users; /* connections, and the listener */
+};
+
+/** Of a worker. All numbers are mbufs, that is, segments of packets. */
+struct mem {
+	uint32_t own, foreign; /* in queues, by whose pool they are of; those of worker.small are not counted */
+	uint32_t budget;       /* own is to stay below: what is left then is the reserve */
+	uint32_t half;	       /* of budget: from here on each connection and each listener has a limit */
+	uint32_t reserve;
+	uint32_t foreign_max; /* more of other pools are copied into mbufs of our own */
+	struct mem_account *accounts;
+	uint32_t n_accounts;
+	uint32_t listed; /* connections on the lists: */
+	struct conn *starved, **starved_tail; /* that found no mbuf to send, the oldest first */
+	struct conn *holes, **holes_tail;     /* that hold text out of order, the oldest hole first */
+};
+#endif
