@@ -1,0 +1,419 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Who holds the worker's mbufs (lib/tcp_mem.c): slow peers at empty, at the mark and full, beside a lively one that must not
+ * notice. That every charge comes back is the teardown's to check.
+ */
+#include "harness.h"
+
+#define SLOW 56u   /* peers; the harness has 64 sockets */
+#define FULL 1400u /* bytes of a segment */
+
+static struct sock *slow[SLOW];
+static struct peer slow_peer[SLOW], lively_peer;
+static struct sock *lively;
+static struct rte_mbuf *taken[8192];
+static unsigned int n_taken;
+
+/* Leave n mbufs in the worker's pool. */
+static void
+starve(unsigned int n)
+{
+	while (rte_mempool_avail_count(bed.n[0].mp) > n && n_taken < RTE_DIM(taken))
+		taken[n_taken++] = rte_pktmbuf_alloc(bed.n[0].mp);
+	advance_us(2 * MS);
+}
+
+static void
+feed(void)
+{
+	rte_pktmbuf_free_bulk(taken, n_taken);
+	n_taken = 0;
+	advance_us(2 * MS);
+}
+
+static void
+crowd(void)
+{
+	for (unsigned int i = 0; i < SLOW; i++) {
+		peer_new(1000 + i);
+		slow[i] = fx_established();
+		slow_peer[i] = peer;
+	}
+	peer_new(5000);
+	lively = fx_established();
+	lively->auto_read = true;
+	lively_peer = peer;
+	rx_flush();
+}
+
+/* n requests and answers of a peer that reads; nothing of it may be lost or late. */
+static void
+requests(unsigned int n, uint32_t answer)
+{
+	const struct frame *f;
+
+	rx_flush();
+	peer = lively_peer;
+	for (unsigned int i = 0; i < n; i++) {
+		uint32_t got = 0;
+
+		tx(ACK | PSH, peer.nxt, peer.tern_nxt, 100);
+		peer.nxt += 100;
+		CHECK_EQ(lively->rx_pos, peer.nxt);
+		for (unsigned int k = 0; k < 100 && got < answer; k++) {
+			const ssize_t sent = sock_send(lively, answer - got);
+
+			CHECK(sent > 0);
+			got += RTE_MAX(sent, 0);
+			run();
+			while ((f = rx()))
+				CHECK_EQ(f->dport, 5000);
+			peer.tern_nxt += RTE_MAX(sent, 0);
+			tx(ACK, peer.nxt, peer.tern_nxt, 0);
+			rx_flush();
+		}
+		CHECK_EQ(got, answer);
+	}
+	lively_peer = peer;
+}
+
+static void
+spare(void)
+{
+	CHECK(rte_mempool_avail_count(bed.n[0].mp) >= bed.n[0].mp->size / 9);
+}
+
+static void
+leave(void)
+{
+	for (unsigned int i = 0; i < SLOW; i++) {
+		peer = slow_peer[i];
+		tx(RST, slow[i]->c ? ((struct conn *)slow[i]->c)->rcv_nxt - peer.iss : 0, 0, 0);
+		CHECK_EQ(slow[i]->err, -ECONNRESET);
+	}
+	rx_flush();
+	peer = lively_peer;
+	CHECK_EQ(W->mem.own + W->mem.foreign, 0);
+}
+
+/* Text that nobody reads: as much as there is for all, the rest refused, no edge moved back, and never the reserve. */
+static void
+test_unread(void)
+{
+	uint32_t edge[SLOW] = {0}, most = 0;
+	const struct frame *f;
+
+	bed.conf.tcp.delack_ms = 1;
+	crowd();
+	for (unsigned int k = 0; k < 46; k++) {
+		for (unsigned int i = 0; i < SLOW; i++) {
+			peer = slow_peer[i];
+			tx(ACK, 1 + k * FULL, 1, FULL);
+		}
+		advance_us(2 * MS);
+		while ((f = rx())) {
+			const unsigned int i = f->dport - 1000;
+			const uint32_t e = f->ack + ((uint32_t)f->wnd << (slow_peer[i].ws >= 0 ? W->rcv_ws : 0));
+
+			CHECK(!edge[i] || seq_ge(e, edge[i]));
+			edge[i] = e;
+		}
+		most = RTE_MAX(most, W->mem.own);
+		CHECK(W->mem.own <= W->mem.budget);
+		spare();
+	}
+	CHECK(most >= W->mem.half); /* it was tight */
+	CHECK(STAT(RCVQ_DROP) > 0);
+	requests(50, 200);
+	requests(5, 5000);
+	spare();
+	/* what was acknowledged is there, in order: sock_recv() compares */
+	for (unsigned int i = 0; i < SLOW; i++)
+		CHECK(sock_recv_all(slow[i]) > 0);
+	run();
+	rx_flush();
+	leave();
+}
+
+/* Without a budget: text is kept for who reads it at once, else it is as if it had not come. */
+static void
+test_trial(void)
+{
+	struct sock *s = fx_established();
+
+	starve(bed.n[0].mp->size / 10);
+	CHECK_EQ(W->mem.budget, 0);
+	tx(ACK | PSH, 1, 1, 500);
+	CHECK_EQ(tern_recv_queued(s->c), 0);
+	CHECK_EQ(STAT(RCVQ_DROP), 1);
+	while (rx_peek())
+		CHECK_EQ(rx()->ack - peer.iss, 1); /* not acknowledged */
+	s->auto_read = true;
+	tx(ACK | PSH, 1, 1, 500);
+	CHECK_EQ(s->rx_pos, 501);
+	expect_at(ACK, 1, 501, 0, 0, 50 * MS);
+	s->auto_read = false;
+	tx(ACK | PSH, 501, 1, 500);
+	CHECK_EQ(tern_recv_queued(s->c), 0);
+	rx_flush();
+	feed();
+	tx(ACK | PSH, 501, 1, 500);
+	CHECK_EQ(sock_recv_all(s), 500);
+	expect_at(ACK, 1, 1001, 0, 0, 50 * MS);
+}
+
+/* A FIN waits for text that was on trial: both come again. */
+static void
+test_trial_fin(void)
+{
+	struct sock *s = fx_established();
+
+	starve(bed.n[0].mp->size / 10);
+	tx(FIN | ACK, 1, 1, 500);
+	CHECK_EQ(sock_state(s), TERN_ESTABLISHED);
+	CHECK_EQ(tern_recv_queued(s->c), 0);
+	rx_flush();
+	feed();
+	tx(FIN | ACK, 1, 1, 500);
+	CHECK_EQ(sock_state(s), TERN_CLOSE_WAIT);
+	CHECK_EQ(sock_recv_all(s), 500);
+	CHECK(tern_recv_eof(s->c));
+	rx_flush();
+}
+
+/* What an ACK has covered, here one that answers a bad segment of the same burst, is kept. */
+static void
+test_trial_acked(void)
+{
+	struct sock *s = fx_established();
+
+	starve(bed.n[0].mp->size / 10);
+	bed.corked = true;
+	tx(ACK | PSH, 1, 1, 500);
+	tx(SYN, 0, 0, 0); /* a challenge ACK goes out at once */
+	uncork();
+	if (rx_peek() && rx()->ack - peer.iss == 501)
+		CHECK_EQ(tern_recv_queued(s->c), 500);
+	else
+		CHECK_EQ(tern_recv_queued(s->c), 0);
+	feed();
+	rx_flush();
+	tx(ACK | PSH, 1 + tern_recv_queued(s->c), 1, 500 - tern_recv_queued(s->c));
+	CHECK_EQ(sock_recv_all(s), 500);
+	rx_flush();
+}
+
+/* Text behind holes: the oldest holes give theirs up, SACKed or not, and it can be sent again. */
+static void
+test_holes(void)
+{
+	bed.conf.tcp.delack_ms = 1;
+	crowd();
+	for (unsigned int k = 1; k < 46; k++) {
+		for (unsigned int i = 0; i < SLOW; i++) {
+			peer = slow_peer[i];
+			tx(ACK, 1 + k * FULL, 1, FULL);
+		}
+		rx_flush();
+		advance_us(1 * MS);
+		CHECK(W->mem.own <= W->mem.half + W->mem.half / 4 + BURST);
+		spare();
+	}
+	CHECK(STAT(OFO_DROP) + STAT(OFO_PRUNED) > 0);
+	requests(50, 200);
+	requests(5, 5000);
+	peer = slow_peer[0];
+	slow[0]->auto_read = true;
+	for (unsigned int k = 0; k < 46; k++)
+		tx(ACK, 1 + k * FULL, 1, FULL);
+	CHECK_EQ(slow[0]->rx_pos, 1 + 46 * FULL);
+	rx_flush();
+	leave();
+}
+
+/* The prune itself: full of holes, then the pool shrinks. */
+static void
+test_prune(void)
+{
+	struct sock *s = fx_established();
+
+	peer.sack = true;
+	for (unsigned int k = 1; k < 40; k++)
+		tx(ACK, 1 + k * FULL, 1, FULL);
+	CHECK_EQ(W->mem.own, 39);
+	rx_flush();
+	starve(bed.n[0].mp->size / 10);
+	run();
+	CHECK_EQ(STAT(OFO_PRUNED), 39);
+	CHECK_EQ(W->mem.own, 0);
+	feed();
+	for (unsigned int k = 0; k < 40; k++)
+		tx(ACK, 1 + k * FULL, 1, FULL);
+	CHECK_EQ(sock_recv_all(s), 40 * FULL);
+	run();
+	rx_flush();
+}
+
+/* Peers that acknowledge nothing: their queues stop growing; one that does gets on. */
+static void
+test_send(void)
+{
+	crowd();
+	for (unsigned int i = 0; i < SLOW; i++) {
+		ssize_t n;
+
+		for (unsigned int k = 0; k < 100 && (n = sock_send(slow[i], 10000)) > 0; k++)
+			;
+		CHECK(n == -EAGAIN || n == -ENOBUFS);
+		run();
+		rx_flush();
+		CHECK(W->mem.own <= W->mem.budget);
+	}
+	CHECK(W->mem.own > W->mem.half);
+	CHECK(STAT(MBUF_EMPTY) > 0);
+	spare();
+	requests(50, 200);
+	requests(5, 5000);
+	leave();
+}
+
+/* What one listener's connections can take leaves the others theirs. */
+static void
+test_listeners(void)
+{
+	unsigned int n = 0;
+	ssize_t k;
+
+	crowd();
+	for (unsigned int round = 0; round < 20; round++)
+		for (unsigned int i = 0; i < SLOW; i++)
+			if (sock_send(slow[i], 20000) > 0)
+				n++;
+	run();
+	rx_flush();
+	CHECK(W->mem.own > W->mem.half);
+	CHECK(W->mem.own <= W->mem.budget / 4 * 3 + SLOW + 64);
+	bed.n[0].l[1] = NULL;
+	CHECK_EQ(node_listen(&bed.n[0], SRV_PORT + 1, 16, &bed.n[0].l[1]), 0);
+	peer_new(6000);
+	peer.tern_port = SRV_PORT + 1;
+	tx(SYN, 0, 0, 0);
+	expect(SYN | ACK, 0, 1, 0);
+	tx(ACK, 1, 1, 0);
+	CHECK(((struct tern_listener *)bed.n[0].l[1])->account != ((struct tern_listener *)bed.n[0].l[0])->account);
+	CHECK_EQ(((struct tern_listener *)bed.n[0].l[1])->account->users, 2);
+	k = tern_send_space((struct tern_conn *)((struct tern_listener *)bed.n[0].l[1])->acc_head);
+	CHECK(k > 2048);
+	leave();
+}
+
+/* Not even a small mbuf: writable() comes when there is one, to the oldest first. */
+static void
+test_starved(void)
+{
+	struct sock *s[3];
+	struct rte_mbuf *small[8192];
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < 3; i++) {
+		peer_new(1000 + i);
+		s[i] = fx_established();
+	}
+	while (n < RTE_DIM(small) && (small[n] = rte_pktmbuf_alloc(W->small)))
+		n++;
+	starve(bed.n[0].mp->size / 10);
+	for (unsigned int i = 0; i < 3; i++)
+		CHECK_EQ(sock_send(s[i], 100), -ENOBUFS);
+	run();
+	for (unsigned int i = 0; i < 3; i++)
+		CHECK_EQ(s[i]->writable, 0);
+	rte_pktmbuf_free_bulk(small, n);
+	feed();
+	run();
+	for (unsigned int i = 0; i < 3; i++)
+		CHECK_EQ(s[i]->writable, 1);
+	CHECK(!W->mem.starved);
+}
+
+/* Mbufs of another pool: a few stay, the others are copied, so that their worker gets them back. */
+static void
+test_foreign(void)
+{
+	struct rte_mempool *other = rte_pktmbuf_pool_create("other", 2047, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
+	struct sock *s[10];
+	struct peer p[10];
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(other);
+	for (unsigned int i = 0; i < 10; i++) {
+		peer_new(1000 + i);
+		s[i] = fx_established();
+		p[i] = peer;
+	}
+	for (unsigned int k = 0; k < 40; k++) {
+		for (unsigned int i = 0; i < 10; i++) {
+			uint8_t b[1600];
+			struct rte_mbuf *m = rte_pktmbuf_alloc(other);
+			uint16_t n;
+
+			peer = p[i];
+			n = peer_build(b, ACK, 1 + k * FULL, 1, FULL);
+			memcpy(rte_pktmbuf_append(m, n), b, n);
+			worker_input(W, 0, &m, 1);
+			run();
+			rx_flush();
+		}
+	}
+	CHECK_EQ(W->mem.foreign, W->mem.foreign_max);
+	CHECK_EQ(W->mem.own, 400 - W->mem.foreign_max);
+	CHECK_EQ(rte_mempool_avail_count(other), 2047 - W->mem.foreign_max);
+	for (unsigned int i = 0; i < 10; i++)
+		CHECK_EQ(sock_recv_all(s[i]), 40 * FULL);
+	run();
+	rx_flush();
+	CHECK(rte_mempool_full(other));
+	bed_down();
+	rte_mempool_free(other);
+}
+
+/* What the application holds makes the budget smaller, at once; the reserve is not its to take. */
+static void
+test_application(void)
+{
+	struct rte_mbuf *m[8192];
+	unsigned int n = 0;
+	uint32_t budget;
+
+	fx_established();
+	budget = W->mem.budget;
+	while (n < RTE_DIM(m) && (m[n] = tern_mbuf_alloc((struct tern_worker *)W)))
+		n++;
+	CHECK_EQ(n, budget);
+	CHECK(STAT(MBUF_EMPTY) == 1);
+	CHECK_EQ(rte_mempool_avail_count(bed.n[0].mp), W->mem.reserve);
+	while (n)
+		tern_mbuf_free((struct tern_worker *)W, m[--n]);
+	CHECK_EQ(W->mem.budget, budget);
+	advance_us(2 * MS);
+	CHECK_EQ(W->mem.budget, budget);
+}
+
+int
+main(int argc, char **argv)
+{
+	static CU_TestInfo tests[] = {
+		{"unread text", test_unread},
+		{"trial", test_trial},
+		{"trial with FIN", test_trial_fin},
+		{"trial acknowledged", test_trial_acked},
+		{"holes", test_holes},
+		{"prune", test_prune},
+		{"send", test_send},
+		{"listeners", test_listeners},
+		{"starved", test_starved},
+		{"foreign mbufs", test_foreign},
+		{"application's mbufs", test_application},
+		CU_TEST_INFO_NULL,
+	};
+
+	return harness_main(argc, argv, "mem", tests);
+}
