@@ -502,6 +502,8 @@ static const struct opt opts[] = {
 	NUM("tcp", "rcv-buf-max", T_U32, conf.tcp.rcv_buf_max, 0, 1 << 30, NULL, "likewise; 0: 6291456"),
 	NUM("tcp", "buf-mem", T_U64, conf.tcp.buf_mem, 0, INT64_MAX, NULL,
 	    "bytes a worker may add to buffers that way; 0: a quarter of --mbufs"),
+	NUM("tcp", "max-orphans", T_U32, conf.tcp.max_orphans, 0, 1 << 30, NULL,
+	    "closed connections whose peer has not closed; 0: 7/8 of --max-conns"),
 	NUM("tcp", "somaxconn", T_U32, conf.tcp.somaxconn, 0, 1 << 20, NULL, "cap on the accept queue; 0: 4096"),
 	NUM("tcp", "max-syn-backlog", T_U32, conf.tcp.max_syn_backlog, 0, 1 << 20, NULL,
 	    "cap on the half-open queue; 0: 4096"),

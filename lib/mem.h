@@ -23,6 +23,7 @@ struct mem {
 	uint32_t foreign_max; /* more of other pools are copied into mbufs of our own */
 	struct mem_account *accounts;
 	uint32_t n_accounts;
+	uint32_t orphans; /* closed by the application, not by the peer yet */
 	uint32_t listed; /* connections on the lists: */
 	struct conn *starved, **starved_tail; /* that found no mbuf to send, the oldest first */
 	struct conn *holes, **holes_tail;     /* that hold text out of order, the oldest hole first */

@@ -550,7 +550,13 @@ tern_close(struct tern_conn *tc)
 		tern_abort(tc);
 		return;
 	}
-	c->flags |= C_ORPHAN;
+	if (unlikely(w->mem.orphans >= w->conf.tcp.max_orphans)) {
+		STAT_INC(w, ABORT_ON_MEMORY);
+		tern_abort(tc);
+		return;
+	}
+	w->mem.orphans++;
+	c->flags |= C_ORPHAN | C_COUNTED;
 	queue_fin(c);
 	if (c->state == TERN_FIN_WAIT_2) { /* after an earlier tern_shutdown() */
 		c->misc_at = w->now_us + (uint64_t)w->conf.tcp.fin_timeout_ms * 1000;

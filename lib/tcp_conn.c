@@ -152,6 +152,9 @@ release_resources(struct worker *w, struct conn *c)
 		tcp_tfo_confirmed(w, c);
 	if (unlikely(c->loss != NULL))
 		tcp_loss_free(w, c);
+	if (c->flags & C_COUNTED)
+		w->mem.orphans--;
+	c->flags &= ~C_COUNTED;
 	if (unlikely(c->rare != NULL)) {
 		tcp_buf_release(w, c);
 		if (c->rare->starved_pprev)

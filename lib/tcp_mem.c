@@ -20,6 +20,8 @@
  *   us): of the connections with the oldest holes those that hold most.
  * - A connection that holds nothing may queue what its peer's window takes now, which that peer will acknowledge; and always
  *   one small mbuf, of which there are as many as connections. So everybody goes on, if slowly, and who doesn't read holds nothing.
+ * - An orphan, which nobody waits for, is reset once two of its retransmissions were not answered. Of orphans there are at most
+ *   conf.tcp.max_orphans at any time: one more is reset (as Linux's tcp_max_orphans).
  * - New connections are the last to be refused: while there is a budget, SYNs are answered.
  * Text that stays in mbufs of other workers' pools (hand-over) or of another stack's (tern_ring_pair()) is copied into our own beyond
  * foreign_max, so that no worker can starve another.

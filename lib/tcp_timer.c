@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include "tcp_loss.h"
+#include "tcp_mem.h"
 
 #define BACKOFF_MAX 16
 #define PTO_SLACK_US 2000u /* the peer's and our own scheduling; as Linux's TCP_TIMEOUT_MIN */
@@ -107,6 +108,13 @@ give_up(struct worker *w, struct conn *c)
 	tcp_drop(w, c, tcp_soft_error(c));
 }
 
+/* Nobody waits for an orphan: its memory, when that is short, is worth more than its last bytes. As Linux. */
+static bool
+orphan_too_dear(const struct worker *w, const struct conn *c)
+{
+	return c->flags & C_ORPHAN && c->held && c->retries >= R1 - 1 && mem_tight(w);
+}
+
 static void
 keepalive_fired(struct worker *w, struct conn *c)
 {
@@ -183,6 +191,11 @@ rto_due(struct worker *w, struct conn *c)
 	if (unlikely(late_us > AWAY_US))
 		was_away(w, c, late_us);
 	if (past_r2(w, c)) {
+		give_up(w, c);
+		return;
+	}
+	if (unlikely(orphan_too_dear(w, c))) {
+		STAT_INC(w, ABORT_ON_MEMORY);
 		give_up(w, c);
 		return;
 	}

@@ -93,6 +93,8 @@ struct tern_tcp_conf {
 	uint32_t snd_buf_max, rcv_buf_max;
 	uint8_t fastopen_key[16];  /* of Fast Open cookies; servers behind one address share it [random] */
 	uint64_t buf_mem;	   /* bytes a worker may add to its connections' buffers [n_mbufs * 512] */
+	uint32_t max_orphans;	   /* connections that the application has closed and the peer has not, of a worker: one more is reset
+				    * [7/8 of max_conns] */
 	uint32_t somaxconn;	   /* cap on a listener's accept queue [4096] */
 	uint32_t max_syn_backlog;  /* cap on a listener's half-open queue [4096] */
 	uint16_t port_min, port_max; /* ephemeral ports, host order [1024, 65535] RFC 6056 3.2 */

@@ -66,6 +66,7 @@ worker_conf_defaults(struct tern_conf *conf)
 		randombytes_buf(t->fastopen_key, sizeof(t->fastopen_key));
 	if (!t->buf_mem)
 		t->buf_mem = (uint64_t)conf->n_mbufs * 512; /* a quarter of what they hold */
+	def32(&t->max_orphans, RTE_MAX(conf->max_conns - conf->max_conns / 8, 1u));
 	def32(&t->somaxconn, 4096);
 	def32(&t->max_syn_backlog, 4096);
 	if (!t->synack_retries)

@@ -397,6 +397,75 @@ test_application(void)
 	CHECK_EQ(W->mem.budget, budget);
 }
 
+/* One orphan more than may be is reset; their number follows the closes of the peers. */
+static void
+test_orphans(void)
+{
+	struct sock *s[4];
+	struct peer p[4];
+
+	bed.conf.tcp.max_orphans = 3;
+	for (unsigned int i = 0; i < 4; i++) {
+		peer_new(1000 + i);
+		s[i] = fx_established();
+		p[i] = peer;
+	}
+	for (unsigned int i = 0; i < 3; i++) {
+		peer = p[i];
+		sock_close(s[i]);
+		run();
+		expect(FIN | ACK, 1, 1, 0);
+	}
+	CHECK_EQ(W->mem.orphans, 3);
+	CHECK_EQ(STAT(ABORT_ON_MEMORY), 0);
+	peer = p[3];
+	sock_close(s[3]);
+	run();
+	expect_rst(1, 1);
+	CHECK_EQ(STAT(ABORT_ON_MEMORY), 1);
+	peer = p[0];
+	tx(FIN | ACK, 1, 2, 0);
+	expect(ACK, 2, 2, 0);
+	CHECK_EQ(W->mem.orphans, 2);
+	peer = p[1];
+	tx(RST, 1, 0, 0);
+	CHECK_EQ(W->mem.orphans, 1);
+	rx_flush();
+}
+
+/* While memory is short, an orphan that is not answered goes before R2; one that the application holds stays. */
+static void
+test_orphan_memory(void)
+{
+	struct sock *s[2];
+	struct peer p[2];
+
+	for (unsigned int i = 0; i < 2; i++) {
+		peer_new(1000 + i);
+		s[i] = fx_established();
+		p[i] = peer;
+	}
+	for (unsigned int i = 0; i < 2; i++)
+		CHECK_EQ(sock_send(s[i], 5000), 5000);
+	peer = p[0];
+	sock_close(s[0]);
+	run();
+	starve(bed.n[0].mp->size / 10);
+	advance_us(5 * SEC);
+	rx_flush();
+	CHECK_EQ(STAT(ABORT_ON_MEMORY), 1);
+	CHECK_EQ(W->mem.orphans, 0);
+	CHECK_EQ(W->conns.total - W->conns.avail, 1);
+	CHECK_EQ(sock_state(s[1]), TERN_ESTABLISHED);
+	feed();
+	peer = p[1];
+	advance_us(5 * SEC);
+	rx_flush();
+	tx(ACK, 1, 5001, 0);
+	CHECK_EQ(tern_send_queued(s[1]->c), 0);
+	rx_flush();
+}
+
 int
 main(int argc, char **argv)
 {
@@ -411,6 +480,8 @@ main(int argc, char **argv)
 		{"listeners", test_listeners},
 		{"starved", test_starved},
 		{"foreign mbufs", test_foreign},
+		{"orphans", test_orphans},
+		{"orphans' memory", test_orphan_memory},
 		{"application's mbufs", test_application},
 		CU_TEST_INFO_NULL,
 	};
