@@ -494,7 +494,7 @@ static const struct opt opts[] = {
 	    "FIN-WAIT-2 nobody holds; 0: 60000"),
 	NUM("tcp", "user-timeout-ms", T_U32, conf.tcp.user_timeout_ms, 0, INT32_MAX, NULL,
 	    "give up unacknowledged data; 0: 100000"),
-	NUM("tcp", "syn-timeout-ms", T_U32, conf.tcp.syn_timeout_ms, 0, INT32_MAX, NULL, "give up a SYN; 0: 180000"),
+	NUM("tcp", "syn-timeout-ms", T_U32, conf.tcp.syn_timeout_ms, 0, 86400000, NULL, "give up a SYN; 0: 180000"),
 	NUM("tcp", "synack-retries", T_U8, conf.tcp.synack_retries, 0, 20, NULL, "0: 5"),
 	NUM("tcp", "snd-buf", T_U32, conf.tcp.snd_buf, 0, 1 << 30, NULL, "bytes per connection; 0: 262144"),
 	NUM("tcp", "rcv-buf", T_U32, conf.tcp.rcv_buf, 0, 1 << 30, NULL, "bytes per connection; 0: 262144"),

@@ -196,7 +196,7 @@ struct conn {
 	uint32_t dsack[2];    /* received twice, to be reported (RFC 2883): valid with C_DSACK */
 	uint32_t ofo_fin;
 	uint32_t last_ack;    /* Last.ACK.sent (RFC 7323 4.3) */
-	uint32_t ts_recent, ts_recent_ms, ts_off;
+	uint32_t ts_recent, ts_recent_at, ts_off; /* at: of tcp_paws_clock() */
 	/* deadlines in us, 0: none */
 	uint64_t rto_at, delack_at, misc_at, keep_at;
 	uint64_t unacked_us; /* when the oldest unacknowledged data was first sent or last progress */
@@ -256,6 +256,13 @@ int tcp_text_and_fin(struct worker *w, struct conn *c, struct seg *s);
 bool tcp_answer_allowed(struct worker *w);
 /** RST in answer to a segment without connection (RFC 9293 3.10.7.1), rate limited. @return SEG_TAKEN or a reason. */
 int tcp_reset_reply(struct worker *w, struct seg *s, int reason);
+
+/** What conn.ts_recent's age is counted in, about a second: 32 bits of milliseconds would come round in 50 days. */
+static inline uint32_t
+tcp_paws_clock(const struct worker *w)
+{
+	return w->now_us >> 20;
+}
 
 /* tcp_conn.c */
 struct conn *tcp_conn_new(struct worker *w, const struct flow *f, uint32_t hash, uint8_t ifidx, uint32_t iss, uint32_t ts_off);
@@ -406,6 +413,8 @@ void tcp_snd_accepted(struct conn *c, uint32_t n);
 /** Congestion is told of without a loss (RFC 3168 6.1.2). */
 void tcp_congestion(struct conn *c, bool echo);
 void tcp_rtt_sample(struct worker *w, struct conn *c, uint32_t rtt_us);
+/** The same by the timestamp that is echoed, if it says no more than max_us. @return whether it was one. */
+bool tcp_rtt_echoed(struct worker *w, struct conn *c, const struct tcp_opts *o, uint64_t max_us);
 void tcp_cc_init(struct conn *c);
 /** Down to the initial window. */
 void tcp_cc_restart(struct conn *c);

@@ -12,7 +12,7 @@
 #define CHALLENGE_PERIOD_MS 5000u	   /* RFC 5961 7: no more than 10 in any 5 s */
 #define CHALLENGE_MAX 10u
 #define CHALLENGE_ALL 1000u /* a second, half to one and a half of it: as Linux's tcp_challenge_ack_limit */
-#define PAWS_IDLE_MS (24u * 24 * 3600 * 1000) /* RFC 7323 5.5: ts_recent is void after 24 days */
+#define PAWS_IDLE (24ull * 24 * 3600 * 1000000 >> 20) /* of tcp_paws_clock(): ts_recent is void after 24 days, RFC 7323 5.5 */
 
 enum { GO_ON = -2, PROCESS_ACK = -3 }; /* the next step; the part of the fourth that is common to all */
 
@@ -127,7 +127,7 @@ take_syn_options(struct worker *w, struct conn *c, const struct seg *s, const st
 	if (o->has_ts && !conf->no_timestamps) {
 		feat |= F_TS;
 		c->ts_recent = o->tsval;
-		c->ts_recent_ms = w->now_ms;
+		c->ts_recent_at = tcp_paws_clock(w);
 	}
 	if (o->sack_ok && !conf->no_sack)
 		feat |= F_SACK;
@@ -154,9 +154,7 @@ syn_acked(struct worker *w, struct conn *c, const struct tcp_opts *o)
 		c->snd_nxt = c->snd_una;
 	if (c->flags & C_RTT)
 		tcp_rtt_sample(w, c, (uint32_t)w->now_us - c->rtt_us);
-	else if (c->feat & F_TS && o->has_ts && o->tsecr)
-		tcp_rtt_sample(w, c, (w->now_ms + c->ts_off - o->tsecr) * 1000);
-	else if (lost)
+	else if (!tcp_rtt_echoed(w, c, o, w->now_us - c->unacked_us) && lost)
 		c->rto_us = 3000000;
 	c->flags &= ~C_RTT;
 	if (lost)
@@ -169,6 +167,12 @@ syn_acked(struct worker *w, struct conn *c, const struct tcp_opts *o)
 
 /* --- the other states: 3.10.7.4 ------------------------------------------------------------------------------------ */
 
+static bool
+ts_recent_void(const struct worker *w, const struct conn *c)
+{
+	return tcp_paws_clock(w) - c->ts_recent_at > PAWS_IDLE;
+}
+
 /* RFC 7323 5.3 R1, and 3.2: once negotiated, every segment but RST carries it. */
 static int
 check_timestamp(struct worker *w, struct conn *c, const struct seg *s, const struct tcp_opts *o)
@@ -177,7 +181,7 @@ check_timestamp(struct worker *w, struct conn *c, const struct seg *s, const str
 		return GO_ON;
 	if (!o->has_ts)
 		return STAT_DROP_PAWS;
-	if (seq_lt(o->tsval, c->ts_recent) && w->now_ms - c->ts_recent_ms < PAWS_IDLE_MS) {
+	if (seq_lt(o->tsval, c->ts_recent) && !ts_recent_void(w, c)) {
 		unacceptable_ack(w, c, STAT_ACK_SKIPPED_PAWS);
 		return STAT_DROP_PAWS;
 	}
@@ -299,9 +303,9 @@ fin_acked(struct worker *w, struct conn *c, struct seg *s)
 static void
 update_ts_recent(struct worker *w, struct conn *c, const struct seg *s, const struct tcp_opts *o)
 {
-	if (c->feat & F_TS && seq_le(s->seq, c->last_ack) && seq_ge(o->tsval, c->ts_recent)) {
+	if (c->feat & F_TS && seq_le(s->seq, c->last_ack) && (seq_ge(o->tsval, c->ts_recent) || ts_recent_void(w, c))) {
 		c->ts_recent = o->tsval;
-		c->ts_recent_ms = w->now_ms;
+		c->ts_recent_at = tcp_paws_clock(w);
 	}
 }
 

@@ -550,7 +550,7 @@ cookie_ack(struct worker *w, struct tern_listener *l, struct seg *s)
 	c->irs = s->seq - 1;
 	c->rcv_nxt = s->seq;
 	c->ts_recent = o.tsval;
-	c->ts_recent_ms = w->now_ms;
+	c->ts_recent_at = tcp_paws_clock(w);
 	c->rcv_mss = mss_offer(w, l, c->ifidx, c->af);
 	tcp_negotiate(w, c, mss, feat, rode.ws);
 	if (unlikely(ecn))
@@ -586,14 +586,15 @@ fastopen(struct worker *w, struct tern_listener *l, struct seg *s, const struct 
 	c->flags |= C_TFO | C_SYNACK | (agree_ecn(w, s) ? C_ECN : 0);
 	c->irs = s->seq;
 	c->ts_recent = o->tsval;
-	c->ts_recent_ms = c->last_rx_ms = w->now_ms;
+	c->ts_recent_at = tcp_paws_clock(w);
+	c->last_rx_ms = w->now_ms;
 	c->rcv_mss = mss_offer(w, l, c->ifidx, c->af);
 	tcp_negotiate(w, c, o->has_mss ? RTE_MAX(o->mss, 1u) : 0, common_features(w, o), o->ws);
 	c->rcv_nxt = c->last_ack = s->seq + 1;
 	c->rcv_adv = c->rcv_nxt + RTE_MIN(c->rcv_buf, 65535u);
 	c->snd_wl1 = s->seq;
 	c->snd_wnd = c->max_wnd = s->wnd; /* unscaled on a SYN */
-	c->misc_at = w->now_us + ((uint64_t)conf->rto_init_ms * 1000 << (conf->synack_retries + 1));
+	c->misc_at = w->now_us + RTE_MIN((uint64_t)conf->rto_init_ms << (conf->synack_retries + 1), TIMER_MAX_MS) * 1000;
 	acceptq_add(l, c);
 	tcp_mark(c, P_ACCEPTABLE | P_OUTPUT);
 	s->seq++;
@@ -714,8 +715,8 @@ request_complete(struct worker *w, struct request *r, struct seg *s, const struc
 	}
 	c->irs = r->rcv_nxt - 1;
 	c->rcv_nxt = r->rcv_nxt;
-	c->ts_recent = o->has_ts ? o->tsval : r->ts_recent;
-	c->ts_recent_ms = w->now_ms;
+	c->ts_recent = o->has_ts && s->seq == r->rcv_nxt ? o->tsval : r->ts_recent; /* RFC 7323 4.3 (2) */
+	c->ts_recent_at = tcp_paws_clock(w);
 	c->rcv_mss = mss_offer(w, l, c->ifidx, c->af);
 	tcp_negotiate(w, c, r->mss, r->feat, r->snd_ws);
 	if (unlikely(r->ecn))

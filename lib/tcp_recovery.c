@@ -11,6 +11,7 @@
 #include "tcp_mem.h"
 
 #define DUPACK_THRESH 3 /* RFC 5681 3.2 */
+#define ECHO_MAX_US 1000000000u /* an echo that is older is none */
 
 const struct cc *
 cc_get(unsigned int id)
@@ -55,6 +56,18 @@ tcp_rtt_sample(struct worker *w, struct conn *c, uint32_t rtt_us)
 	c->backoff = 0; /* 5.7, and Karn's: not before there is a sample of what was sent once */
 }
 
+/* Unambiguous also for a retransmission (RFC 7323 4.1), to a millisecond. */
+bool
+tcp_rtt_echoed(struct worker *w, struct conn *c, const struct tcp_opts *o, uint64_t max_us)
+{
+	const uint32_t ms = w->now_ms + c->ts_off - o->tsecr;
+
+	if (!(c->feat & F_TS) || !o->has_ts || !o->tsecr || ms * 1000ull > max_us + 1000)
+		return false;
+	tcp_rtt_sample(w, c, ms * 1000);
+	return true;
+}
+
 static void
 sample_rtt(struct worker *w, struct conn *c, const struct seg *s, const struct tcp_opts *o)
 {
@@ -63,12 +76,8 @@ sample_rtt(struct worker *w, struct conn *c, const struct seg *s, const struct t
 			c->flags &= ~C_RTT;
 			tcp_rtt_sample(w, c, (uint32_t)w->now_us - c->rtt_us);
 		}
-	} else if (c->feat & F_TS && o->has_ts && o->tsecr) {
-		/* Unambiguous also for a retransmission (RFC 7323 4.1), to a millisecond. */
-		const uint32_t ms = w->now_ms + c->ts_off - o->tsecr;
-
-		if (ms < 1u << 20)
-			tcp_rtt_sample(w, c, ms * 1000);
+	} else {
+		tcp_rtt_echoed(w, c, o, ECHO_MAX_US);
 	}
 }
 

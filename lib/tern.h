@@ -68,7 +68,8 @@ enum tern_ecn { TERN_ECN_PASSIVE, TERN_ECN_ON, TERN_ECN_OFF };
 enum tern_cc { TERN_CC_CUBIC, TERN_CC_NEWRENO, TERN_CC_DCTCP, TERN_CC_COUNT };
 enum tern_cookie_mode { TERN_COOKIE_AUTO, TERN_COOKIE_ALWAYS, TERN_COOKIE_NEVER };
 
-/** TCP defaults; per-connection values are set with tern_setopt(). Zero means the default in brackets. */
+/** TCP defaults; per-connection values are set with tern_setopt(). Zero means the default in brackets. Timeouts are a day at
+ *  most, those of retransmission an hour, but for user_timeout_ms; synack_retries 20. */
 struct tern_tcp_conf {
 	uint32_t time_wait_ms;	   /* 2 MSL [60000] RFC 9293 3.4.2 */
 	uint32_t rto_init_ms;	   /* [1000] RFC 6298 2.1 */

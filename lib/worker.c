@@ -25,6 +25,8 @@
 #define SMALL_PART 4  /* for one small mbuf there are so many others, and one for each connection */
 #define SMALL_CACHE 256u
 #define RXRUN_PART 4  /* for one run of out-of-order text there are so many mbufs */
+#define RTO_MAX_MS 3600000u
+#define SYNACK_RETRIES_MAX 20u
 #define TIMER_BUDGET 4096 /* wheel nodes a poll may handle: bounds a poll when many expire in one tick */
 
 static void
@@ -32,6 +34,21 @@ def32(uint32_t *v, uint32_t d)
 {
 	if (*v == 0)
 		*v = d;
+}
+
+/* Longer ones would be behind the wheel's horizon, or not fit 32 bits of microseconds. */
+static bool
+timers_fit(const struct tern_tcp_conf *t)
+{
+	const uint32_t longest = RTE_MAX(RTE_MAX(t->time_wait_ms, t->fin_timeout_ms), t->syn_timeout_ms);
+	const uint32_t rto = RTE_MAX(RTE_MAX(t->rto_init_ms, t->rto_min_ms), t->rto_max_ms);
+
+	if (longest <= TIMER_MAX_MS && rto <= RTO_MAX_MS && t->synack_retries <= SYNACK_RETRIES_MAX)
+		return true;
+	RTE_LOG(ERR, USER1, "tern: time_wait_ms %u, fin_timeout_ms %u, syn_timeout_ms %u: must be a day at most; rto_*_ms %u: "
+		"an hour; synack_retries %u: %u\n", t->time_wait_ms, t->fin_timeout_ms, t->syn_timeout_ms, rto,
+		t->synack_retries, SYNACK_RETRIES_MAX);
+	return false;
 }
 
 int
@@ -77,6 +94,8 @@ worker_conf_defaults(struct tern_conf *conf)
 		t->port_max = 65535;
 	if (!t->ttl)
 		t->ttl = 64;
+	if (!timers_fit(t))
+		return -EINVAL;
 	if (t->cc >= TERN_CC_COUNT) {
 		RTE_LOG(ERR, USER1, "tern: cc %u: there is no such congestion control\n", t->cc);
 		return -EINVAL;

@@ -30,6 +30,7 @@
 /* Wheel tick: 128 us, so 2^31 ticks are 76 hours and delayed ACK or RTO are exact to a tick. A power of two: no division. */
 #define TICK_SHIFT 7
 #define TICK_US (1u << TICK_SHIFT)
+#define TIMER_MAX_MS 86400000ull /* a day, well within what the wheel sees ahead */
 #define BURST 32
 #define MBUF_AHEAD 6u	/* a line from another core takes as long as making two or three packets */
 #define SMALL_ROOM 256u /* bytes: a request, an answer */

@@ -380,6 +380,120 @@ test_fin_after_backoff(void)
 	expect_silence_for(10 * SEC);
 }
 
+/* With timestamps a lost SYN's answer may be timed; an echo that is older than the first SYN is none (RFC 6298 5.7 then). */
+static void
+syn_echo(uint32_t back_ms, uint64_t srtt_us, uint64_t rto_us)
+{
+	struct sock *s;
+
+	peer.ts = true;
+	s = fx_syn_sent();
+	expect_after(SYN, 0, 0, 0, SEC);
+	advance_us(50 * MS);
+	peer.tsecr -= back_ms;
+	tx(SYN | ACK, 0, 1, 0);
+	expect(ACK, 1, 1, 0);
+	CHECK(conn(s)->srtt_us + 2 * MS >= srtt_us && conn(s)->srtt_us <= srtt_us + 2 * MS);
+	CHECK(conn(s)->rto_us + 6 * MS >= rto_us && conn(s)->rto_us <= rto_us + 6 * MS);
+}
+
+static void
+test_syn_echo(void)
+{
+	syn_echo(0, 50 * MS, 250 * MS);
+	bed_down();
+	bed_reset(bed.af);
+	syn_echo(1000, 1050 * MS, 3150 * MS); /* the first's */
+	bed_down();
+	bed_reset(bed.af);
+	syn_echo(1500, 0, 3 * SEC);
+	bed_down();
+	bed_reset(bed.af);
+	syn_echo(1557000, 0, 3 * SEC);
+	bed_down();
+	bed_reset(bed.af);
+	syn_echo(0x90000000, 0, 3 * SEC);
+}
+
+/* RFC 7323 5.5: after 24 days of silence what was heard last says nothing of what is old, and what is heard now does. */
+static void
+idle_days(unsigned int days)
+{
+	struct sock *s;
+
+	peer.ts = true;
+	s = up(false);
+	peer.tsval++;
+	tx(ACK, 1, 1, 10);
+	advance_us(SEC);
+	rx_flush();
+	for (unsigned int i = 0; i < days; i++)
+		away(24 * 3600 * SEC);
+	peer.tsval += days * 24 * 3600 * 1000;
+	tx(ACK, 11, 1, 10);
+	advance_us(SEC);
+	CHECK_EQ(rx_flush(), 1);
+	CHECK_EQ(s->c ? tern_recv_queued(s->c) : 0, 20);
+	CHECK_EQ(conn(s)->ts_recent, peer.tsval);
+	peer.tsval--; /* and this is old again */
+	tx(ACK, 21, 1, 10);
+	advance_us(SEC);
+	CHECK_EQ(STAT(DROP_PAWS), 1);
+	peer.tsval += 1000;
+	tx(ACK, 21, 1, 10);
+	CHECK_EQ(tern_recv_queued(s->c), 30);
+}
+
+static void
+test_idle_days(void)
+{
+	static const unsigned int days[] = {1, 24, 25, 40, 49, 50, 51, 60, 74, 75, 99, 100, 1000};
+
+	for (unsigned int i = 0; i < RTE_DIM(days); i++) {
+		idle_days(days[i]);
+		bed_down();
+		bed_reset(bed.af);
+	}
+}
+
+/* RFC 7323 4.3 (2): the segment that opens a connection may have overtaken the one before it. */
+static void
+test_handshake_reordered(void)
+{
+	struct sock *s;
+
+	peer.ts = true;
+	fx_half_open();
+	peer.tsval += 5;
+	tx(ACK, 11, 1, 10);
+	s = sock_accept(&bed.n[0]);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(s);
+	peer.tsval -= 2;
+	tx(ACK, 1, 1, 10);
+	CHECK_EQ(STAT(DROP_PAWS), 0);
+	CHECK_EQ(tern_recv_queued(s->c), 20);
+}
+
+/* What would lie beyond the wheel's horizon is refused. */
+static void
+test_conf(void)
+{
+	static const struct tern_conf none;
+	struct tern_conf conf = none;
+
+	CHECK_EQ(worker_conf_defaults(&conf), 0);
+	conf.tcp.fin_timeout_ms = 86400000;
+	CHECK_EQ(worker_conf_defaults(&conf), 0);
+	conf.tcp.fin_timeout_ms++;
+	CHECK_EQ(worker_conf_defaults(&conf), -EINVAL);
+	conf = none;
+	conf.tcp.rto_max_ms = 3600001;
+	CHECK_EQ(worker_conf_defaults(&conf), -EINVAL);
+	conf = none;
+	conf.tcp.synack_retries = 21;
+	CHECK_EQ(worker_conf_defaults(&conf), -EINVAL);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -400,6 +514,10 @@ main(int argc, char **argv)
 		{"a probe opens", test_probe_opens},
 		{"window of a late segment", test_window_of_late_segment},
 		{"FIN after a backoff", test_fin_after_backoff},
+		{"echo of a lost SYN", test_syn_echo},
+		{"idle for days", test_idle_days},
+		{"handshake reordered", test_handshake_reordered},
+		{"configuration", test_conf},
 		CU_TEST_INFO_NULL,
 	};
 
