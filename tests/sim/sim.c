@@ -20,6 +20,7 @@
 #include <arpa/inet.h>
 #include <rte_eal.h>
 #include <rte_mempool.h>
+#include "deadlines.h"
 #include "impair.h"
 #include "tcp.h"
 
@@ -542,6 +543,10 @@ step(uint64_t limit_us)
 
 	run();
 	for (i = 0; i < 2; i++) {
+		struct deadlines d;
+
+		if (deadlines_missed(s.n[i].w, &d))
+			fault("a deadline is behind its node: %s", d.what);
 		t = RTE_MIN(t, RTE_MAX(worker_next_us(s.n[i].w), s.now_us + TICK_US));
 		t = RTE_MIN(t, RTE_MAX(impair_next_us(s.wire[i]), s.now_us + 1));
 	}
