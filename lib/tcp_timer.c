@@ -54,11 +54,18 @@ r2_at(const struct conn *c)
 	return c->unacked_us + (uint64_t)c->user_timeout_ms * 1000;
 }
 
+/* What is due is a probe of a closed window, perhaps of one that was shut over data in flight. */
+static bool
+probing(const struct conn *c)
+{
+	return c->flags & C_PERSIST || (c->snd_wnd == 0 && c->snd_queued && synchronised(c));
+}
+
 /* R2 ends the wait (RFC 9293 3.10.8). A closed window's begins with a probe that was not answered: MUST-37. */
 static __rte_noinline void
 r2_ends_wait(struct conn *c)
 {
-	if (synchronised(c) && !(c->flags & C_PERSIST && !c->retries))
+	if (synchronised(c) && (c->retries || !probing(c)))
 		c->rto_at = r2_at(c);
 }
 
@@ -143,7 +150,7 @@ keepalive_fired(struct worker *w, struct conn *c)
 static bool
 past_r2(const struct worker *w, const struct conn *c)
 {
-	return synchronised(c) && w->now_us >= r2_at(c) && !(c->flags & C_PERSIST && !c->retries);
+	return synchronised(c) && w->now_us >= r2_at(c) && (c->retries || !probing(c));
 }
 
 /* The time the worker did not run is not the peer's: R2 comes so much later, and not before one more try. */
@@ -163,10 +170,10 @@ count_retry(struct worker *w, struct conn *c)
 {
 	if (c->backoff < BACKOFF_MAX)
 		c->backoff++;
-	if (c->retries == 0 && c->flags & C_PERSIST)
+	if (c->retries == 0 && probing(c))
 		c->unacked_us = w->now_us;
 	c->retries = c->retries < UINT8_MAX ? c->retries + 1 : R1 + 1;
-	if (c->flags & C_PERSIST)
+	if (probing(c))
 		return;
 	if (c->retries == R1) { /* MUST-20: IP looks at the path again; SHLD-9 */
 		STAT_INC(w, R1);
@@ -209,7 +216,7 @@ rto_due(struct worker *w, struct conn *c)
 	}
 	c->flags &= ~C_TLP;
 	count_retry(w, c);
-	if (c->flags & C_PERSIST || (c->snd_wnd == 0 && c->snd_queued && c->snd_una != c->iss && c->state != TERN_SYN_RECEIVED)) {
+	if (probing(c)) {
 		tcp_send_probe(w, c); /* one that finds no room is repeated like a lost one */
 		tcp_rto_start(w, c);
 		return;

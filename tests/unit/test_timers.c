@@ -187,6 +187,34 @@ test_persist_short_r2(void)
 	CHECK(t >= SEC && t <= SEC + SLACK_US);
 }
 
+/* The same when the window was shut over data in flight. */
+static void
+test_shut_short_r2(void)
+{
+	struct sock *s;
+	uint64_t t;
+
+	peer.wnd = 10000;
+	s = up(false);
+	CHECK_EQ(tern_setopt(s->c, TERN_OPT_USER_TIMEOUT_MS, 1000), 0);
+	CHECK_EQ(sock_send(s, 3000), 3000);
+	run();
+	CHECK_EQ(rx_flush(), 3);
+	peer.wnd = 0;
+	tx(ACK, 1, 1, 0);
+	for (unsigned int i = 0; i < 12; i++) {
+		CHECK(advance_to_frame(61 * SEC));
+		CHECK_EQ(rx_flush(), 1);
+		advance_us(10 * MS);
+		tx(ACK, 1, 1, 0);
+		expect_silence();
+	}
+	CHECK_EQ(s->closed, 0);
+	CHECK(advance_to_frame(61 * SEC));
+	t = time_to_end(s);
+	CHECK(t >= SEC && t <= SEC + SLACK_US);
+}
+
 /* A worker that was not scheduled resets nobody it did not ask again. */
 static void
 test_away(void)
@@ -505,6 +533,7 @@ main(int argc, char **argv)
 		{"R2 below the RTO", test_r2_short},
 		{"R2 made shorter", test_r2_moved},
 		{"R2 below the probe's interval", test_persist_short_r2},
+		{"R2 below the probe's interval, over lost data", test_shut_short_r2},
 		{"away", test_away},
 		{"away: SYN", test_away_syn},
 		{"away: keep-alive", test_away_keepalive},
