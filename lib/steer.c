@@ -82,8 +82,14 @@ steer_owner(const struct steer *s, const struct flow *f)
 	return s->reta[steer_hash(s, f) & (s->reta_size - 1)];
 }
 
-__rte_noinline uint16_t
+__rte_noinline uint32_t
+steer_hash_port(const struct steer *s, uint32_t base, uint8_t af, uint16_t lport)
+{
+	return base ^ hash_part(s, af == 4 ? 10 : 34, &lport, 2);
+}
+
+uint16_t
 steer_owner_port(const struct steer *s, uint32_t base, uint8_t af, uint16_t lport)
 {
-	return s->reta[(base ^ hash_part(s, af == 4 ? 10 : 34, &lport, 2)) & (s->reta_size - 1)];
+	return s->reta[steer_hash_port(s, base, af, lport) & (s->reta_size - 1)];
 }

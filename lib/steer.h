@@ -26,6 +26,8 @@ void steer_init(struct steer *s, uint16_t n_workers, uint16_t reta_size);
 uint32_t steer_hash(const struct steer *s, const struct flow *f);
 /** Worker index that owns f. */
 uint16_t steer_owner(const struct steer *s, const struct flow *f);
-/** The same for the flow whose hash is `base` with local port 0, with this one (network order): the hash is linear. */
+/** The hash of the flow whose hash is `base` with local port 0, with this one (network order): it is linear. */
+uint32_t steer_hash_port(const struct steer *s, uint32_t base, uint8_t af, uint16_t lport);
+/** The same for the flow whose hash is `base` with local port 0, with this one (network order). */
 uint16_t steer_owner_port(const struct steer *s, uint32_t base, uint8_t af, uint16_t lport);
 #endif

@@ -96,6 +96,7 @@ struct worker {
 	uint8_t rcv_ws;	      /* window scale that conf.tcp.rcv_buf_max needs */
 	uint32_t n_connects, local_next; /* which local address connect takes */
 	struct pool portset_pool;
+	struct homes *homes;
 	struct portset **portset_hash, *portset_last; /* last: the one used last, NULL after its end */
 	struct neigh *neighs; /* max_neighs, and one more: neigh.c */
 	uint32_t *neigh_hash;
