@@ -64,6 +64,7 @@
 	X(KEEPALIVES, "TcpExtTCPKeepAlive", "keep-alive probes sent")                                                  \
 	X(OFO_QUEUE, "TcpExtTCPOFOQueue", "segments queued out of order")                                              \
 	X(OFO_DROP, "TcpExtTCPOFODrop", "out-of-order segments dropped: queue limit")                                  \
+	X(OFO_RUN_LIMIT, "TernOfoRunLimit", "of those: too many holes, or the connection's share of them")             \
 	X(OFO_PRUNED, "TcpExtOfoPruned", "buffers of text out of order given up: the worker's memory was short")         \
 	X(RCVQ_DROP, "TcpExtTCPRcvQDrop", "text in order not kept: the worker's memory was short")                      \
 	X(TFO_ACTIVE, "TcpExtTCPFastOpenActive", "data of a SYN acknowledged by the SYN-ACK")                          \

@@ -144,10 +144,12 @@ struct conn_rare {
 /** [left, right) of out-of-order text, without a hole. */
 struct rxrun {
 	struct rxrun *next;
+	struct rxrun *skip; /* with lane: the next of the lane */
 	struct rte_mbuf *head, *tail;
 	uint32_t left, right;
-	uint32_t stamp; /* conn.ofo_stamp of its newest segment */
 	uint32_t segs;
+	uint32_t newer, older; /* by their newest segments: index in the pool + 1, 0: none */
+	bool lane;
 };
 
 /** Full connection. Grouped by cache line: 0 receive fast, 1-2 send fast, then queues, timers, recovery, rest. */
@@ -192,7 +194,7 @@ struct conn {
 	uint32_t ofo_bytes, ofo_segs;
 	uint16_t ofo_runs;
 	uint16_t challenge;   /* challenge ACKs sent since challenge_ms */
-	uint32_t ofo_stamp;   /* counts out-of-order segments: SACK blocks are reported newest first (RFC 2018 4) */
+	uint32_t ofo_newest;  /* run, as rxrun.older: SACK blocks are reported newest first (RFC 2018 4) */
 	uint32_t dsack[2];    /* received twice, to be reported (RFC 2883): valid with C_DSACK */
 	uint32_t ofo_fin;
 	uint32_t last_ack;    /* Last.ACK.sent (RFC 7323 4.3) */

@@ -3,7 +3,7 @@
  * Received data: the in-order queue the application reads, a chain of mbuf segments, and the out-of-order queue behind a hole
  * (SHLD-31), a list of runs without a hole, each a chain of its own. What overlaps is cut when it is put there, so every byte is
  * delivered once. Text is put beside the highest run or, after a walk over the runs, elsewhere: the cost is that of holes, not of
- * segments (CVE-2018-5390). Limits: what the window offered, HOLES_MAX runs and rcv_buf / OFO_SEG_MEAN segments out of order, and
+ * segments (CVE-2018-5390), and it is short: some runs, the lowest always, are on a lane, as in tcp_runs.c. Limits: what the window offered, HOLES_MAX runs, of the worker's a quarter of those free, and rcv_buf / OFO_SEG_MEAN segments out of order, and
  * small segments are copied together, so that one-byte segments can't pin a buffer each.
  *
  * SACK blocks (RFC 2018) are the runs, those with the newest segments first. Of what was received twice only the first run of a
@@ -17,7 +17,9 @@
 #define OFO_SEG_MEAN 512u /* the out-of-order queue may hold a buffer full of 512-byte segments */
 #define OFO_SEGS_MIN 64u  /* and this many of any size */
 #define COALESCE_MAX 256u /* copying this costs less than holding a 2 KiB buffer for it */
-#define HOLES_MAX 512u    /* holes of a connection's out-of-order queue: what a walk may cost */
+#define HOLES_MAX 512u    /* holes of a connection's out-of-order queue */
+#define HOLES_SHARE 4u
+#define LANE_GAP 16u
 
 /* One mbuf that was charged to c. */
 static inline void
@@ -121,9 +123,67 @@ append_chain(struct worker *w, struct conn *c, struct rte_mbuf *m)
 
 /* --- out of order: c->ofo is the highest run of a ring, its next the lowest ----------------------------------------------- */
 
+static struct rxrun *
+run_at(const struct worker *w, uint32_t index)
+{
+	return index ? (struct rxrun *)((char *)w->rxruns.base + (size_t)(index - 1) * w->rxruns.size) : NULL;
+}
+
+static void
+recent_remove(const struct worker *w, struct conn *c, struct rxrun *r)
+{
+	if (r->newer)
+		run_at(w, r->newer)->older = r->older;
+	else
+		c->ofo_newest = r->older;
+	if (r->older)
+		run_at(w, r->older)->newer = r->newer;
+}
+
+static void
+recent_add(const struct worker *w, struct conn *c, struct rxrun *r)
+{
+	const uint32_t index = ((char *)r - (char *)w->rxruns.base) / w->rxruns.size + 1;
+
+	r->newer = 0;
+	r->older = c->ofo_newest;
+	if (r->older)
+		run_at(w, r->older)->newer = index;
+	c->ofo_newest = index;
+}
+
+/* r has the newest segment. */
+static void
+recent(const struct worker *w, struct conn *c, struct rxrun *r)
+{
+	if (!r->newer)
+		return;
+	recent_remove(w, c, r);
+	recent_add(w, c, r);
+}
+
+/* r goes: the next one is the lowest, or who comes before r takes its place in the lane. */
+static void
+lane_leave(const struct conn *c, struct rxrun *prev, struct rxrun *r)
+{
+	struct rxrun *t = c->ofo->next, *heir = t == r ? r->next : prev;
+
+	if (heir == r || !r->lane || (t == r && heir->lane))
+		return;
+	if (!heir->lane && t != r) {
+		while (t->skip != r)
+			t = t->skip;
+		t->skip = heir;
+	}
+	heir->skip = r->skip;
+	heir->lane = true;
+}
+
 static void
 run_unlink(struct worker *w, struct conn *c, struct rxrun *prev, struct rxrun *r)
 {
+	lane_leave(c, prev, r);
+	recent_remove(w, c, r);
 	c->ofo_runs--;
 	if (prev == r) {
 		c->ofo = NULL;
@@ -195,12 +255,23 @@ pull_ofo(struct worker *w, struct conn *c)
 static struct rxrun *
 run_before(const struct conn *c, uint32_t seq)
 {
-	struct rxrun *r = c->ofo;
+	struct rxrun *r = c->ofo, *t;
+	unsigned int n = 0;
 
 	if (!r || seq_ge(seq, r->left) || seq_lt(seq, r->next->left))
 		return r;
-	for (r = r->next; seq_le(r->next->left, seq); r = r->next)
+	for (t = r->next; t->skip && seq_le(t->skip->left, seq); t = t->skip)
 		;
+	for (r = t; seq_le(r->next->left, seq);) {
+		r = r->next;
+		if (++n < LANE_GAP || r->lane)
+			continue;
+		r->skip = t->skip;
+		r->lane = true;
+		t->skip = r;
+		t = r;
+		n = 0;
+	}
 	return r;
 }
 
@@ -208,15 +279,27 @@ run_before(const struct conn *c, uint32_t seq)
 static struct rxrun *
 run_new(struct worker *w, struct conn *c, struct rxrun *prev, uint32_t seq)
 {
-	struct rxrun *r = c->ofo_runs < HOLES_MAX ? pool_get(&w->rxruns) : NULL;
+	struct rxrun *r, *low;
 
-	if (unlikely(!r))
+	if (unlikely(c->ofo_runs >= RTE_MIN(HOLES_MAX, (w->rxruns.avail + HOLES_SHARE - 1) / HOLES_SHARE))) {
+		STAT_INC(w, OFO_RUN_LIMIT);
 		return NULL;
-	*r = (struct rxrun){.next = prev ? prev->next : r, .left = seq, .right = seq};
-	if (prev)
+	}
+	r = pool_get(&w->rxruns);
+	*r = (struct rxrun){.next = prev ? prev->next : r, .left = seq, .right = seq, .lane = !prev};
+	recent_add(w, c, r);
+	if (prev) {
+		low = c->ofo->next;
 		prev->next = r;
-	else
+		if (prev == c->ofo && seq_lt(seq, low->left)) { /* the lowest now: it has the lane's beginning */
+			r->skip = low->skip;
+			r->lane = true;
+			low->skip = NULL;
+			low->lane = false;
+		}
+	} else {
 		mem_holes_add(w, c);
+	}
 	if (!prev || seq_gt(seq, c->ofo->left))
 		c->ofo = r;
 	c->ofo_runs++;
@@ -259,13 +342,12 @@ tcp_dsack(struct conn *c, uint32_t left, uint32_t right)
 static void
 note_overlap(struct conn *c, uint32_t left, uint32_t right)
 {
-	const struct rxrun *r = c->ofo;
+	const struct rxrun *r = run_before(c, left);
 
-	if (!r || seq_ge(left, r->right))
+	if (!r || seq_ge(left, c->ofo->right))
 		return;
-	if (seq_lt(left, r->left))
-		for (r = r->next; seq_le(r->right, left); r = r->next)
-			;
+	if (seq_lt(left, r->left) || seq_ge(left, r->right)) /* all start later, or the next one does */
+		r = r->next;
 	if (seq_lt(r->left, right))
 		tcp_dsack(c, seq_gt(r->left, left) ? r->left : left, seq_lt(r->right, right) ? r->right : right);
 }
@@ -339,13 +421,13 @@ insert_text(struct worker *w, struct conn *c, struct seg *s)
 			return STAT_DROP_RX_NOBUF;
 		}
 	} else if (seq_ge(r->right, seq + len)) { /* nothing new */
-		r->stamp = c->ofo_stamp;
+		recent(w, c, r);
 		return SEG_DONE;
 	} else {
 		off += r->right - seq;
 		len -= r->right - seq;
 	}
-	r->stamp = c->ofo_stamp;
+	recent(w, c, r);
 	run_append(w, c, r, payload_chain(w, c, s->m, off, len));
 	run_join(w, c, r);
 	STAT_INC(w, OFO_QUEUE);
@@ -362,7 +444,6 @@ queue_ofo(struct worker *w, struct conn *c, struct seg *s)
 		STAT_INC(w, OFO_DROP);
 		return STAT_DROP_RX_NOBUF;
 	}
-	c->ofo_stamp++;
 	if (c->feat & F_SACK) {
 		c->flags |= C_SACK;
 		note_overlap(c, s->seq, s->seq + s->len);
@@ -479,27 +560,13 @@ tcp_data_held(struct worker *w, struct conn *c)
 static unsigned int
 newest_blocks(const struct conn *c, uint32_t block[][2], unsigned int max)
 {
-	const struct rxrun *r = c->ofo;
-	unsigned int n = 0, i;
-	uint32_t stamps[4];
+	const struct rxrun *r = run_at(c->w, c->ofo_newest);
+	unsigned int n;
 
-	if (!r)
-		return 0;
-	do {
-		r = r->next;
-		if (n < max)
-			n++;
-		else if (max == 0 || seq_le(r->stamp, stamps[n - 1]))
-			continue;
-		for (i = n - 1; i && seq_gt(r->stamp, stamps[i - 1]); i--) {
-			stamps[i] = stamps[i - 1];
-			block[i][0] = block[i - 1][0];
-			block[i][1] = block[i - 1][1];
-		}
-		stamps[i] = r->stamp;
-		block[i][0] = r->left;
-		block[i][1] = r->right;
-	} while (r != c->ofo);
+	for (n = 0; n < max && r; n++, r = run_at(c->w, r->older)) {
+		block[n][0] = r->left;
+		block[n][1] = r->right;
+	}
 	return n;
 }
 

@@ -110,6 +110,7 @@ test_model(void)
 	for (unsigned int i = 0; i < 12; i++) {
 		bed_down();
 		bed_reset(bed.af);
+		bed.conf.n_mbufs = 16384; /* enough runs for one connection */
 		rng = harness_rand();
 		one_stream(longest[i % RTE_DIM(longest)]);
 	}
@@ -123,6 +124,7 @@ test_holes(void)
 	unsigned int n;
 
 	bed.conf.tcp.rcv_buf = 1 << 20;
+	bed.conf.n_mbufs = 16384;
 	s = sack_peer();
 	CU_ASSERT_PTR_NOT_NULL_FATAL(s);
 	for (n = 0; n < 5000 && !STAT(OFO_DROP); n++) {
@@ -135,6 +137,73 @@ test_holes(void)
 	CHECK_EQ(STAT(OFO_DROP), 1);
 	tx(ACK, 1, 1, 1200);
 	CHECK_EQ(sock_recv_all(s), 1200);
+	CHECK_EQ(W->rxruns.avail, W->rxruns.total);
+	rx_flush();
+}
+
+/* Holes in random order: the runs are those of the map, the walk to each is short, and one connection has its share only. */
+static void
+test_lane(void)
+{
+	static uint16_t order[400];
+	const struct rxrun *r;
+	unsigned int gap = 0, n = 0;
+	struct sock *s;
+	struct conn *c;
+
+	bed.conf.n_mbufs = 8192; /* 2048 runs: a fifth is 410 */
+	s = sack_peer();
+	CU_ASSERT_PTR_NOT_NULL_FATAL(s);
+	c = (struct conn *)s->c;
+	for (unsigned int i = 0; i < RTE_DIM(order); i++) {
+		const unsigned int k = harness_rand() % (i + 1);
+
+		order[i] = order[k];
+		order[k] = i;
+	}
+	for (unsigned int i = 0; i < RTE_DIM(order); i++) {
+		const struct frame *f;
+
+		tx(ACK, 101 + 100 * order[i], 1, 50);
+		f = rx();
+		if (!f || !CHECK(f->n_sack >= 1))
+			return;
+		CHECK_EQ(f->sack[0] - peer.iss, 101 + 100 * order[i]);
+		for (unsigned int k = 1; k < f->n_sack; k++)
+			CHECK_EQ(f->sack[2 * k] - peer.iss, 101 + 100 * order[i - k]);
+	}
+	CHECK_EQ(c->ofo_runs, RTE_DIM(order));
+	r = c->ofo;
+	do {
+		r = r->next;
+		n += r->lane;
+		gap = r->lane ? 0 : gap + 1;
+		CHECK(gap < 4 * 16);
+		CHECK(r == c->ofo || seq_gt(r->next->left, r->right));
+	} while (r != c->ofo);
+	CHECK(n <= RTE_DIM(order) / 4);
+	for (r = c->ofo->next; r; r = r->skip, n--)
+		CHECK(r->lane && (!r->skip || seq_gt(r->skip->left, r->left)));
+	CHECK_EQ(n, 0);
+	for (unsigned int i = 0; i < 200; i++) /* the share */
+		tx(ACK, 101 + 100 * (400 + i), 1, 50);
+	CHECK(W->rxruns.avail >= W->rxruns.total * 4 / 5 - 1);
+	CHECK(STAT(OFO_RUN_LIMIT) > 0);
+	rx_flush();
+	for (unsigned int i = 0; i < RTE_DIM(order); i++) { /* filled in another order: joined, and the lane with them */
+		const unsigned int at = order[(7 * i + 3) % RTE_DIM(order)];
+
+		tx(ACK, 101 + 100 * at + 50, 1, 50);
+		rx_flush();
+	}
+	tx(ACK, 1, 1, 100);
+	CHECK(sock_recv_all(s) >= 40100);
+	CHECK(c->ofo_runs < 12);
+	for (uint32_t q = 40101; q < 60101; q += 100)
+		tx(ACK, q, 1, 100);
+	sock_recv_all(s);
+	CHECK_EQ(c->ofo_runs, 0);
+	CHECK_EQ(c->ofo_newest, 0);
 	CHECK_EQ(W->rxruns.avail, W->rxruns.total);
 	rx_flush();
 }
@@ -191,6 +260,7 @@ main(int argc, char **argv)
 	static CU_TestInfo tests[] = {
 		{"against a map", test_model},
 		{"holes", test_holes},
+		{"lane", test_lane},
 		{"no runs", test_no_runs},
 		{"smaller buffer", test_smaller_buffer},
 		CU_TEST_INFO_NULL,
