@@ -40,6 +40,7 @@
 	X(TW_RECYCLED, "TcpExtTWRecycled", "TIME-WAIT ended early by a newer SYN (RFC 6191)")                          \
 	X(TW_OVERFLOW, "TcpExtTCPTimeWaitOverflow", "no TIME-WAIT record free: closed at once")                        \
 	X(TW_REACK, "TcpExtTernTWReAck", "ACKs repeated from TIME-WAIT")                                               \
+	X(TW_RST, "TcpExtTernTWRst", "TIME-WAIT ended by the RST that answered our ACK of a SYN")                      \
 	X(TW_RST_IGNORED, "TcpExtTernTWRstIgnored", "RST ignored in TIME-WAIT (RFC 1337)")                             \
 	X(DELAYED_ACKS, "TcpExtDelayedACKs", "delayed ACKs sent by timer")                                             \
 	X(TIMEOUTS, "TcpExtTCPTimeouts", "retransmission timeouts")                                                    \
@@ -86,6 +87,7 @@
 	X(SYN_CHALLENGE, "TcpExtTCPSYNChallenge", "SYNs in synchronised states")                                       \
 	X(ACK_SKIPPED_CHALLENGE, "TcpExtTCPACKSkippedChallenge", "challenge ACKs not sent: limits")                    \
 	X(ACK_SKIPPED_SEQ, "TcpExtTCPACKSkippedSeq", "ACKs of segments outside the window not sent: limit")            \
+	X(TS_MISSING, "TernTimestampMissing", "segments taken without the timestamp that was agreed on")               \
 	X(ACK_SKIPPED_PAWS, "TcpExtTCPACKSkippedPAWS", "ACKs of old timestamps not sent: limit")                       \
 	X(ABORT_ON_DATA, "TcpExtTCPAbortOnData", "closed with unread or late data: RST")                               \
 	X(ABORT_ON_CLOSE, "TcpExtTCPAbortOnClose", "aborted by the application")                                       \

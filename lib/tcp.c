@@ -593,6 +593,8 @@ tern_setopt(struct tern_conn *tc, enum tern_opt opt, uint32_t v)
 		if (v < TCP_MSS_MIN || v > 65535)
 			return -EINVAL;
 		c->mss = RTE_MIN(c->mss, v);
+		if (c->rare && c->rare->mss_full) /* lowered by the path: what it is raised to again */
+			c->rare->mss_full = RTE_MIN(c->rare->mss_full, v);
 		if (c->state == TERN_SYN_SENT)
 			c->rcv_mss = RTE_MIN(c->rcv_mss, v);
 		return 0;
@@ -662,7 +664,7 @@ tern_setopt(struct tern_conn *tc, enum tern_opt opt, uint32_t v)
 	case TERN_OPT_TOS:
 		if (v > 255)
 			return -EINVAL;
-		c->tos = v;
+		c->tos = v & ~TCP_ECN_MASK; /* as Linux: those bits are agreed on with the peer */
 		return 0;
 	}
 	return -ENOPROTOOPT;

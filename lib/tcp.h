@@ -19,6 +19,7 @@ static inline bool seq_ge(uint32_t a, uint32_t b) { return (int32_t)(a - b) >= 0
 #define TCP_MSS_DEFAULT6 1220u
 #define TCP_MSS_MIN 64u /* below: the peer wants us to drown in headers (CVE-2019-11479) */
 #define TCP_WS_MAX 14u	/* RFC 7323 2.3 */
+#define BACKOFF_MAX 16	/* doublings of a timeout: more shift nothing into a deadline but zeros */
 #define TCP_OPT_TS_LEN 12u
 #define TCP_OPT_SYN_LEN 20u /* MSS, SACK-permitted and timestamps, window scale: what everyone offers */
 
@@ -370,6 +371,7 @@ void tcp_tfo_answer(struct worker *w, struct conn *c, const struct seg *s, const
 void tcp_tfo_hole(struct worker *w, struct conn *c);
 
 /* tcp_ecn.c: of connections with C_ECN */
+#define TCP_ECN_MASK 3u /* of TOS: RFC 3168 5; set by tcp_ecn.c alone */
 #define TCP_ECN_FLAGS (TCP_ECE | TCP_CWR)
 /** Does the SYN of this active open ask? */
 bool tcp_ecn_asks(const struct conn *c);

@@ -11,7 +11,6 @@
 #include "cc.h"
 #include "tcp_loss.h"
 
-#define ECN_MASK 3u
 #define ECN_ECT0 2u
 #define ECN_CE 3u
 
@@ -28,7 +27,7 @@ tcp_ecn_agree(unsigned int cc, struct tcp_reply *h)
 {
 	h->flags |= TCP_ECE;
 	if (cc_get(cc)->marks)
-		h->tos = (h->tos & ~ECN_MASK) | ECN_ECT0;
+		h->tos = (h->tos & ~TCP_ECN_MASK) | ECN_ECT0;
 }
 
 /* RFC 8257 3.2: when the state changes, what came before is acknowledged with the old one, and this at once with the new. */
@@ -58,7 +57,7 @@ echo_until_cwr(struct conn *c, const struct seg *s, bool ce)
 void
 tcp_ecn_input(struct worker *w, struct conn *c, const struct seg *s)
 {
-	const bool ce = (s->tos & ECN_MASK) == ECN_CE, ece = s->flags & TCP_ECE;
+	const bool ce = (s->tos & TCP_ECN_MASK) == ECN_CE, ece = s->flags & TCP_ECE;
 	const struct cc *cc = cc_get(c->cc);
 
 	if (c->state == TERN_CLOSED)
@@ -84,7 +83,7 @@ tcp_ecn_input(struct worker *w, struct conn *c, const struct seg *s)
 void
 tcp_ecn_output(struct conn *c, struct tcp_reply *h, uint32_t len)
 {
-	h->tos &= ~ECN_MASK;
+	h->tos &= ~TCP_ECN_MASK;
 	if (c->flags & C_ECE && h->flags & TCP_ACK)
 		h->flags |= TCP_ECE;
 	if (h->flags & TCP_RST && cc_get(c->cc)->marks)

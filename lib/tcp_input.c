@@ -173,14 +173,20 @@ ts_recent_void(const struct worker *w, const struct conn *c)
 	return tcp_paws_clock(w) - c->ts_recent_at > PAWS_IDLE;
 }
 
-/* RFC 7323 5.3 R1, and 3.2: once negotiated, every segment but RST carries it. */
+/*
+ * RFC 7323 5.3 R1. Once negotiated every segment but RST should carry one, and what lacks it SHOULD be dropped silently (3.2).
+ * As Linux it is taken here, by its numbers alone: middleboxes take the option away, and keep-alives of several systems
+ * come without; a silent drop would end such connections by timeout. It tells no round trip and moves no TS.Recent.
+ */
 static int
 check_timestamp(struct worker *w, struct conn *c, const struct seg *s, const struct tcp_opts *o)
 {
 	if (s->flags & TCP_RST)
 		return GO_ON;
-	if (!o->has_ts)
-		return STAT_DROP_PAWS;
+	if (!o->has_ts) {
+		STAT_INC(w, TS_MISSING);
+		return GO_ON;
+	}
 	if (seq_lt(o->tsval, c->ts_recent) && !ts_recent_void(w, c)) {
 		unacceptable_ack(w, c, STAT_ACK_SKIPPED_PAWS);
 		return STAT_DROP_PAWS;
@@ -195,30 +201,59 @@ at_fin(const struct conn *c, const struct seg *s)
 	return c->flags & C_FIN_RCVD && s->seq == c->rcv_nxt - 1;
 }
 
+/* Left of the window: cut what we have. @return false: nothing is left. */
+static bool
+cut_old(struct conn *c, struct seg *s)
+{
+	const uint32_t old = c->rcv_nxt - s->seq, cut = RTE_MIN(old, s->len);
+	const bool all = old >= s->len + !!(s->flags & TCP_FIN);
+
+	s->seq = c->rcv_nxt;
+	s->data_off += cut;
+	s->len -= cut;
+	if (s->flags & TCP_URG)
+		s->urp -= RTE_MIN(cut, s->urp);
+	if (all)
+		s->flags &= ~TCP_FIN;
+	return !all;
+}
+
+/*
+ * Text or a FIN outside the window. What comes again is acknowledged each time (RFC 2883 4): our ACK may have been lost. So is what
+ * probes a closed window. Nothing else is sent by a peer that keeps to the window: that has the connection's budget.
+ */
+static int
+outside(struct worker *w, struct conn *c, bool honest)
+{
+	if (honest)
+		tcp_mark(c, P_ACK);
+	else
+		unacceptable_ack(w, c, STAT_ACK_SKIPPED_SEQ);
+	return STAT_DROP_SEQ;
+}
+
 /* First: sequence number. Trims the segment to the window. */
 static int
 check_sequence(struct worker *w, struct conn *c, struct seg *s)
 {
 	const uint32_t wnd = seq_gt(c->rcv_adv, c->rcv_nxt) ? c->rcv_adv - c->rcv_nxt : 0, right = c->rcv_nxt + wnd;
 	const uint32_t seqlen = seg_seqlen(s);
-	uint32_t cut;
+	uint32_t old;
 
 	if (likely(s->seq == c->rcv_nxt && seqlen <= wnd && !(s->flags & (TCP_SYN | TCP_RST))))
 		return GO_ON;
 	if (s->flags & TCP_RST) /* whatever it carries (SHLD-2): only where it stands matters, check_rst() */
 		return (seq_ge(s->seq, c->rcv_nxt) && seq_le(s->seq, right)) || at_fin(c, s) ? GO_ON : STAT_DROP_SEQ;
-	/* The SYN of a simultaneous open comes again on their SYN-ACK: only its ACK is news. */
-	if (c->state == TERN_SYN_RECEIVED && s->flags & TCP_SYN && s->seq == c->irs) {
-		if (c->flags & C_TFO && !(s->flags & TCP_ACK)) { /* our SYN-ACK was lost */
-			c->flags |= C_SYNACK;
-			c->backoff |= 1;
-			tcp_mark(c, P_OUTPUT);
-			return SEG_DONE;
-		}
-		s->flags &= ~TCP_SYN;
-		s->seq++;
+	if (c->state == TERN_SYN_RECEIVED && (s->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN && s->seq == c->irs && c->flags & C_TFO) {
+		c->flags |= C_SYNACK; /* it was lost */
+		c->backoff |= 1;
+		tcp_mark(c, P_OUTPUT);
+		return SEG_DONE;
 	}
-	if (s->flags & TCP_SYN) { /* RFC 5961 4.2: whatever its sequence number */
+	/* The SYN of a simultaneous open comes again on their SYN-ACK: its ACK and its window are news. */
+	if (c->state == TERN_SYN_RECEIVED && s->flags & TCP_SYN && s->seq == c->irs && !(c->flags & C_TFO)) {
+		s->seq++;
+	} else if (s->flags & TCP_SYN) { /* RFC 5961 4.2: whatever its sequence number */
 		STAT_INC(w, SYN_CHALLENGE);
 		challenge_ack(w, c);
 		return STAT_DROP_SEQ;
@@ -233,24 +268,18 @@ check_sequence(struct worker *w, struct conn *c, struct seg *s)
 		unacceptable_ack(w, c, STAT_ACK_SKIPPED_SEQ);
 		return STAT_DROP_SEQ;
 	}
-	if (seq_lt(s->seq, c->rcv_nxt)) { /* left of the window: cut what we have */
-		cut = c->rcv_nxt - s->seq;
-		tcp_dsack(c, s->seq, s->seq + RTE_MIN(cut, s->len));
-		tcp_mark(c, P_ACK); /* a duplicate is acknowledged at once: RFC 2883 4 */
-		if (cut >= s->len + !!(s->flags & TCP_FIN))
-			return STAT_DROP_SEQ;
-		cut = RTE_MIN(cut, s->len);
-		s->seq = c->rcv_nxt;
-		s->data_off += cut;
-		s->len -= cut;
-		if (s->flags & TCP_URG)
-			s->urp -= RTE_MIN(cut, s->urp);
+	if (seq_lt(s->seq, c->rcv_nxt)) {
+		old = c->rcv_nxt - s->seq;
+		if (old > RTE_MAX(c->rcv_buf, 65535u) + seqlen) /* sent before the window that it would be of */
+			return outside(w, c, false);
+		tcp_dsack(c, s->seq, s->seq + RTE_MIN(old, s->len));
+		if (!cut_old(c, s))
+			return outside(w, c, true);
+		tcp_mark(c, P_ACK);
 	}
 	if (seq_gt(s->seq + s->len + !!(s->flags & TCP_FIN), right)) {
-		if (seq_ge(s->seq, right) && !(s->seq == c->rcv_nxt && wnd == 0)) {
-			tcp_mark(c, P_ACK);
-			return STAT_DROP_SEQ;
-		}
+		if (seq_ge(s->seq, right) && !(s->seq == c->rcv_nxt && wnd == 0))
+			return outside(w, c, s->seq == right); /* a probe that knows of no window less than this */
 		/* A closed window still takes ACK and RST (MUST-66); the data is refused with an ACK. */
 		s->flags &= ~TCP_FIN;
 		if (seq_gt(s->seq + s->len, right))
@@ -303,10 +332,39 @@ fin_acked(struct worker *w, struct conn *c, struct seg *s)
 static void
 update_ts_recent(struct worker *w, struct conn *c, const struct seg *s, const struct tcp_opts *o)
 {
-	if (c->feat & F_TS && seq_le(s->seq, c->last_ack) && (seq_ge(o->tsval, c->ts_recent) || ts_recent_void(w, c))) {
+	if (c->feat & F_TS && o->has_ts && seq_le(s->seq, c->last_ack) &&
+	    (seq_ge(o->tsval, c->ts_recent) || ts_recent_void(w, c))) {
 		c->ts_recent = o->tsval;
 		c->ts_recent_at = tcp_paws_clock(w);
 	}
+}
+
+/* SYN-RECEIVED of a connection: their ACK. @return GO_ON, or PROCESS_ACK: it may say more than that our SYN is acknowledged. */
+static int
+opened(struct worker *w, struct conn *c, struct seg *s, const struct tcp_opts *o)
+{
+	const bool tfo = c->flags & C_TFO, syn = s->flags & TCP_SYN; /* tfo: its SYN is not counted in SND.UNA */
+
+	if (seq_lt(s->ack, c->snd_una + !tfo) || seq_gt(s->ack, c->snd_max))
+		return tcp_reset_reply(w, s, STAT_DROP_ACK);
+	c->snd_wnd = c->max_wnd = (uint32_t)s->wnd << (syn ? 0 : c->snd_ws); /* RFC 7323 2.2 */
+	c->snd_wl1 = s->seq;
+	syn_acked(w, c, o);
+	if (unlikely(c->ofo != NULL)) {
+		tcp_data_held(w, c);
+		if (seq_lt(s->seq, c->rcv_nxt))
+			cut_old(c, s); /* the same text again */
+	}
+	if (unlikely(tfo)) {
+		tcp_tfo_confirmed(w, c);
+		if (c->snd_max != c->snd_una)
+			tcp_rto_start(w, c);
+	}
+	if (!syn)
+		return PROCESS_ACK;
+	s->flags &= ~TCP_SYN;
+	update_ts_recent(w, c, s, o);
+	return GO_ON;
 }
 
 /* Fourth: ACK. */
@@ -315,22 +373,8 @@ check_ack(struct worker *w, struct conn *c, struct seg *s, const struct tcp_opts
 {
 	if (!(s->flags & TCP_ACK))
 		return STAT_DROP_TCP_FLAGS;
-	if (c->state == TERN_SYN_RECEIVED) {
-		const bool tfo = c->flags & C_TFO; /* its SYN is not counted in SND.UNA */
-
-		if (seq_lt(s->ack, c->snd_una + !tfo) || seq_gt(s->ack, c->snd_max))
-			return tcp_reset_reply(w, s, STAT_DROP_ACK);
-		c->snd_wnd = c->max_wnd = (uint32_t)s->wnd << c->snd_ws;
-		c->snd_wl1 = s->seq;
-		syn_acked(w, c, o);
-		if (unlikely(c->ofo != NULL))
-			tcp_data_held(w, c);
-		if (unlikely(tfo)) {
-			tcp_tfo_confirmed(w, c);
-			if (c->snd_max != c->snd_una)
-				tcp_rto_start(w, c);
-		}
-	}
+	if (c->state == TERN_SYN_RECEIVED)
+		return opened(w, c, s, o);
 	if (seq_gt(s->ack, c->snd_max)) {
 		challenge_ack(w, c);
 		return STAT_DROP_ACK;
@@ -387,6 +431,8 @@ take_fin(struct worker *w, struct conn *c, struct seg *s)
 	c->rcv_nxt++;
 	c->flags |= C_FIN_RCVD;
 	c->flags &= ~C_OFO_FIN;
+	if (unlikely(c->ofo != NULL)) /* beyond the FIN: none of the stream */
+		tcp_ofo_free(w, c);
 	tcp_mark(c, P_ACK | P_READABLE);
 	switch (c->state) {
 	case TERN_ESTABLISHED:

@@ -350,7 +350,7 @@ request_ack(struct worker *w, struct request *r, struct seg *s, int reason)
 static void
 request_arm(struct worker *w, struct request *r)
 {
-	const uint64_t rto = (uint64_t)w->conf.tcp.rto_init_ms * 1000 << r->retries;
+	const uint64_t rto = (uint64_t)w->conf.tcp.rto_init_ms * 1000 << RTE_MIN(r->retries, BACKOFF_MAX);
 
 	wheel_arm(&w->wheel, &r->timer, us_to_tick(w->now_us + RTE_MIN(rto, w->conf.tcp.rto_max_ms * 1000ull)));
 }
@@ -594,7 +594,8 @@ fastopen(struct worker *w, struct tern_listener *l, struct seg *s, const struct 
 	c->rcv_adv = c->rcv_nxt + RTE_MIN(c->rcv_buf, 65535u);
 	c->snd_wl1 = s->seq;
 	c->snd_wnd = c->max_wnd = s->wnd; /* unscaled on a SYN */
-	c->misc_at = w->now_us + RTE_MIN((uint64_t)conf->rto_init_ms << (conf->synack_retries + 1), TIMER_MAX_MS) * 1000;
+	c->misc_at = w->now_us + RTE_MIN((uint64_t)conf->rto_init_ms << RTE_MIN(conf->synack_retries + 1, BACKOFF_MAX),
+					 (uint64_t)conf->rto_max_ms * (conf->synack_retries + 1)) * 1000;
 	acceptq_add(l, c);
 	tcp_mark(c, P_ACCEPTABLE | P_OUTPUT);
 	s->seq++;
@@ -765,7 +766,9 @@ tcp_request_input(struct worker *w, struct request *r, struct seg *s)
 		return tcp_reset_reply(w, s, STAT_DROP_ACK);
 	if (unlikely(!tcp_opt_usual(s->opt, s->optlen, &o)))
 		tcp_opt_parse(s->opt, s->optlen, false, &o);
-	if (r->feat & F_TS && (!o.has_ts || seq_lt(o.tsval, r->ts_recent)))
-		return STAT_DROP_PAWS;
+	if (r->feat & F_TS && !o.has_ts)
+		STAT_INC(w, TS_MISSING); /* and taken: check_timestamp() says why */
+	else if (r->feat & F_TS && seq_lt(o.tsval, r->ts_recent))
+		return request_ack(w, r, s, STAT_DROP_PAWS);
 	return request_complete(w, r, s, &o);
 }

@@ -9,7 +9,6 @@
 #include "tcp_loss.h"
 #include "tcp_mem.h"
 
-#define BACKOFF_MAX 16
 #define PTO_SLACK_US 2000u /* the peer's and our own scheduling; as Linux's TCP_TIMEOUT_MIN */
 #define R1 3 /* retransmissions: SHLD-10 */
 #define AWAY_US 1000000u /* a timer is so late: the worker did not run, and what came meanwhile may not be read yet */

@@ -1,14 +1,20 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * TIME-WAIT: a 64-byte record (96 for IPv6) in place of the connection, for 2 MSL (RFC 9293 3.6.1). It repeats the last ACK
- * for a retransmitted FIN and starts 2 MSL again, answers old data with an ACK, ignores RST (RFC 1337), and gives way to a
- * SYN that is newer by timestamp or sequence number (RFC 6191, MAY-2). When no record is free the connection is
- * closed at once and counted, as Linux does at tcp_max_tw_buckets.
+ * for a retransmitted FIN and starts 2 MSL again, answers old data with an ACK, and gives way to a SYN that is newer by timestamp
+ * or sequence number (RFC 6191, MAY-2). When no record is free the connection is closed at once and counted, as Linux does at
+ * tcp_max_tw_buckets.
+ *
+ * RST is ignored (RFC 1337), but for one: a SYN that is not newer gets our ACK, and who sent it, another host behind the same
+ * NAT perhaps, answers that with <SEQ=SEG.ACK><CTL=RST> (RFC 9293 3.10.7.3). At RCV.NXT, without ACK, and with nothing of the old
+ * connection heard since, it ends the record; the SYN comes again a second later and gets in. Linux lets any RST at RCV.NXT do so.
+ * What RFC 1337 fears needs an old duplicate of a SYN, and of nothing after it.
  */
 #include <string.h>
 #include "tcp_hdr.h"
 
 enum { TW_TS_RECENT, TW_ORIGIN, TW_WND_FEAT }; /* kind_data */
+#define TW_SYN 0x100u /* in TW_WND_FEAT: the last answer was to a SYN */
 
 static void
 arm(struct worker *w, struct timewait *tw)
@@ -79,9 +85,9 @@ tcp_timewait_timer(struct worker *w, struct timewait *tw)
 	tcp_timewait_free(w, tw);
 }
 
-/* <SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK> in the received packet. */
+/* <SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK> in the received packet, which counts as dropped for reason. */
 static int
-reack(struct worker *w, const struct timewait *tw, struct seg *s)
+reack(struct worker *w, const struct timewait *tw, struct seg *s, int reason)
 {
 	struct tcp_reply r = {.seq = tw->snd_nxt, .ack = tw->rcv_nxt, .flags = TCP_ACK, .ttl = w->conf.tcp.ttl,
 			      .wnd = tw->kind_data[TW_WND_FEAT] >> 16};
@@ -97,8 +103,32 @@ reack(struct worker *w, const struct timewait *tw, struct seg *s)
 		r.tsecr = tw->kind_data[TW_TS_RECENT];
 		r.optlen = TCP_OPT_TS_LEN;
 	}
+	if (tcp_reply(w, s, &r) != SEG_TAKEN)
+		return reason;
+	w->stats[reason]++;
 	STAT_INC(w, TW_REACK);
-	return tcp_reply(w, s, &r);
+	return SEG_TAKEN;
+}
+
+/* The same of anything but their FIN: limited, as two ends may disagree, or somebody counts on an answer to each segment. */
+static int
+answer(struct worker *w, const struct timewait *tw, struct seg *s, int reason)
+{
+	return tcp_answer_allowed(w) ? reack(w, tw, s, reason) : reason;
+}
+
+static int
+reset(struct worker *w, struct timewait *tw, const struct seg *s)
+{
+	if (s->flags & TCP_ACK || s->seq != tw->rcv_nxt || !(tw->kind_data[TW_WND_FEAT] & TW_SYN)) {
+		STAT_INC(w, TW_RST_IGNORED);
+		return STAT_DROP_TW;
+	}
+	if (unlikely(w->trace_state != NULL))
+		w->trace_state(w, &tw->o, TERN_TIME_WAIT, TERN_CLOSED);
+	STAT_INC(w, TW_RST);
+	tcp_timewait_free(w, tw);
+	return SEG_DONE;
 }
 
 /* RFC 6191 2, RFC 9293 3.6.1 MAY-2: is this SYN surely newer than the old incarnation? */
@@ -119,14 +149,11 @@ tcp_timewait_input(struct worker *w, struct timewait *tw, struct seg *s)
 {
 	const uint8_t feat = tw->kind_data[TW_WND_FEAT];
 	struct tcp_opts o = {0};
-	int rc;
 
+	if (s->flags & TCP_RST)
+		return reset(w, tw, s);
 	if (s->optlen)
 		tcp_opt_parse(s->opt, s->optlen, s->flags & TCP_SYN, &o);
-	if (s->flags & TCP_RST) {
-		STAT_INC(w, TW_RST_IGNORED);
-		return STAT_DROP_TW;
-	}
 	if ((s->flags & (TCP_SYN | TCP_ACK | TCP_FIN)) == TCP_SYN && newer_syn(tw, s, &o)) {
 		struct tern_listener *l = tcp_listener_find(w, s);
 
@@ -135,20 +162,17 @@ tcp_timewait_input(struct worker *w, struct timewait *tw, struct seg *s)
 	}
 	if (!(s->flags & (TCP_SYN | TCP_ACK))) /* no segment of a synchronised peer: RFC 9293 3.10.7.4, fifth */
 		return STAT_DROP_TW;
-	if (feat & F_TS && !(s->flags & TCP_SYN)) { /* PAWS */
-		if (o.has_ts && seq_lt(o.tsval, tw->kind_data[TW_TS_RECENT]) && !(s->flags & TCP_FIN)) {
-			w->stats[STAT_DROP_PAWS]++;
-			rc = reack(w, tw, s);
-			return rc == SEG_TAKEN ? rc : SEG_DONE;
-		}
-	}
-	if (s->flags & TCP_FIN && s->seq + s->len + 1 == tw->rcv_nxt) /* their FIN again: our ACK was lost */
+	if ((s->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN)
+		tw->kind_data[TW_WND_FEAT] |= TW_SYN;
+	else
+		tw->kind_data[TW_WND_FEAT] &= ~TW_SYN;
+	if (feat & F_TS && o.has_ts && seq_lt(o.tsval, tw->kind_data[TW_TS_RECENT]) && !(s->flags & (TCP_SYN | TCP_FIN)))
+		return answer(w, tw, s, STAT_DROP_PAWS);
+	if (s->flags & TCP_FIN && s->seq + s->len + 1 == tw->rcv_nxt) { /* their FIN again: our ACK was lost */
 		arm(w, tw);
-	else if (s->len == 0 && !(s->flags & (TCP_SYN | TCP_FIN)) && s->seq == tw->rcv_nxt)
+		return reack(w, tw, s, STAT_DROP_TW);
+	}
+	if (s->len == 0 && !(s->flags & (TCP_SYN | TCP_FIN)) && s->seq == tw->rcv_nxt)
 		return STAT_DROP_TW; /* a plain duplicate ACK needs no answer */
-	else if (s->len == 0 && !(s->flags & (TCP_SYN | TCP_FIN)) && !tcp_answer_allowed(w))
-		return STAT_DROP_TW; /* two ends that disagree: no endless exchange of ACKs */
-	w->stats[STAT_DROP_TW]++;
-	rc = reack(w, tw, s);
-	return rc == SEG_TAKEN ? rc : SEG_DONE;
+	return answer(w, tw, s, STAT_DROP_TW);
 }

@@ -296,7 +296,7 @@ enum tern_opt {
 	TERN_OPT_SNDBUF,	  /* bytes; sets an end to adapting either buffer to the path */
 	TERN_OPT_RCVBUF,	  /* bytes, likewise; never shrinks an advertised window */
 	TERN_OPT_TTL,
-	TERN_OPT_TOS,
+	TERN_OPT_TOS, /* the two bits of ECN are not taken */
 	TERN_OPT_MAXSEG,	  /* bytes, 64 to 65535: cap on the segments sent, and on the MSS offered if the SYN is not out */
 	TERN_OPT_CORK, /* 1: hold what is less than a full segment back, for 200 ms at most; 0 sends it */
 	TERN_OPT_CC,   /* enum tern_cc; of a connect before its SYN went out, ECN with it */

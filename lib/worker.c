@@ -96,6 +96,7 @@ worker_conf_defaults(struct tern_conf *conf)
 		t->ttl = 64;
 	if (!timers_fit(t))
 		return -EINVAL;
+	t->tos &= ~TCP_ECN_MASK;
 	if (t->cc >= TERN_CC_COUNT) {
 		RTE_LOG(ERR, USER1, "tern: cc %u: there is no such congestion control\n", t->cc);
 		return -EINVAL;

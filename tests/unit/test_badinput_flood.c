@@ -329,6 +329,21 @@ test_b37(void)
 	}
 	CHECK(n >= 1 && n <= 10);
 	CHECK_EQ(STAT(ACK_SKIPPED_SEQ), 2000 - n);
+	for (unsigned int k = 0; k < 2; k++) { /* nor is text answered that no peer of ours sends: beyond the window, or long gone */
+		advance_us(6 * SEC);
+		n = 0;
+		for (unsigned int i = 0; i < 2000; i++) {
+			tx(ACK, k ? 0x40000000 : 0x80000010, 1, 10);
+			n += rx_flush();
+		}
+		CHECK(n >= 1 && n <= 10);
+	}
+	tx(ACK, 1, 1, 10);
+	rx_flush();
+	for (n = 0; n < 20; n++) { /* but what comes again is: the ACK may have been lost */
+		tx(ACK, 1, 1, 10);
+		CHECK_EQ(rx_flush(), 1);
+	}
 	peer_new(40009);
 	fx_half_open();
 	n = 0;

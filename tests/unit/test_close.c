@@ -318,6 +318,30 @@ test_fin_first(void)
 	CHECK_EQ(sock_recv_all(s), 200);
 }
 
+/* Text beyond the FIN, which is none of the stream, goes with it. */
+static void
+test_text_beyond_fin(void)
+{
+	const struct frame *f;
+	struct sock *s;
+
+	peer.sack = true;
+	s = fx_established();
+	tx(ACK, 201, 1, 100);
+	f = expect(ACK, 1, 1, 0);
+	CHECK_EQ(f->n_sack, 1);
+	tx(FIN | ACK, 1, 1, 100);
+	f = expect(ACK, 1, 102, 0);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(f);
+	CHECK_EQ(f->n_sack, 0);
+	CHECK_EQ(sock_state(s), TERN_CLOSE_WAIT);
+	CHECK_EQ(sock_recv_all(s), 100);
+	CHECK_EQ(rte_mempool_avail_count(bed.n[0].mp), bed.n[0].mbufs);
+	tx(FIN | ACK, 1, 1, 100);
+	f = expect(ACK, 1, 102, 0);
+	CHECK_EQ(f->n_sack, 1); /* D-SACK */
+}
+
 static void
 test_shutdown_twice(void)
 {
@@ -478,6 +502,7 @@ main(int argc, char **argv)
 		{"linger 0", test_linger_0},
 		{"FIN with data out of order", test_fin_out_of_order},
 		{"FIN before data", test_fin_first},
+		{"text beyond the FIN", test_text_beyond_fin},
 		{"shutdown twice", test_shutdown_twice},
 		{"fifty connections of two terns", test_pair_auto},
 		{"keep-alive is off", test_keepalive_off},

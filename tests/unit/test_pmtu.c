@@ -235,6 +235,22 @@ test_raise(void)
 	rx_flush();
 }
 
+/* What the application asked for meanwhile outlives the raise. */
+static void
+test_raise_maxseg(void)
+{
+	struct sock *s = in_flight(1);
+
+	tx_too_big(1, 1500, PMTU_MIN);
+	rx_flush();
+	tx(ACK, 1, 1 + FULL, 0);
+	CHECK_EQ(tern_setopt(s->c, TERN_OPT_MAXSEG, 1300), 0);
+	CHECK_EQ(mss_of(s), RTE_MIN(PMTU_MIN - HDRS, 1300u));
+	advance_us(601 * SEC);
+	CHECK_EQ(STAT(PMTU_UP), 1);
+	CHECK_EQ(mss_of(s), 1300);
+}
+
 /* The raise shares a deadline with the limit of FIN-WAIT-2: it ends neither early nor never. */
 static void
 test_raise_fin_wait_2(void)
@@ -488,6 +504,7 @@ main(int argc, char **argv)
 		{"too big, not believed", test_too_big_refused},
 		{"too big, to the floor", test_too_big_floor},
 		{"raised after ten minutes", test_raise},
+		{"raised to MAXSEG", test_raise_maxseg},
 		{"raised, in FIN-WAIT-2", test_raise_fin_wait_2},
 		{"black hole", test_black_hole},
 		{"black hole, second step", test_black_hole_deeper},

@@ -65,6 +65,67 @@ test_rst_ignored(void)
 	CHECK_EQ(W->table.count, 0);
 }
 
+/*
+ * A host that comes through the same NAT with a SYN that is not newer gets our ACK, and answers it with a RST: that one
+ * ends the record, so that its next SYN gets in. Only in the form of such an answer, and only while nothing else was said.
+ */
+static void
+test_rst_answers_ack(void)
+{
+	static const struct {
+		uint8_t flags, before; /* before: what came between SYN and RST */
+		uint32_t seq;
+		bool ends;
+	} t[] = {
+		{RST, 0, 2, true},
+		{RST, RST, 2, true},
+		{RST | ACK, 0, 2, false},
+		{RST, 0, 1, false},
+		{RST, 0, 3, false},
+		{RST, FIN | ACK, 2, false},
+		{RST, ACK, 2, false},
+	};
+
+	for (unsigned int i = 0; i < RTE_DIM(t); i++) {
+		bed_down();
+		bed_reset(bed.af);
+		fx_time_wait();
+		tx(SYN, (uint32_t)-1000, 0, 0);
+		expect(ACK, 2, 2, 0);
+		if (t[i].before)
+			tx(t[i].before, t[i].before & RST ? 77 : 1, 2, 0);
+		rx_flush();
+		tx(t[i].flags, t[i].seq, 2, 0);
+		check_at(W->table.count == !t[i].ends && STAT(TW_RST) == t[i].ends, __FILE__, __LINE__, "row %u", i);
+		if (t[i].ends) {
+			peer.irs_known = false;
+			peer.iss -= 1000;
+			tx(SYN, 0, 0, 0);
+			expect(SYN | ACK, 0, 1, 0);
+		}
+		expect_silence();
+	}
+}
+
+/* Whatever is answered but the peer's own FIN comes from the budget of answers to nobody. */
+static void
+test_budget(void)
+{
+	static const uint8_t flags[] = {ACK, SYN, SYN | ACK, FIN | ACK};
+	unsigned int n;
+
+	for (unsigned int k = 0; k < RTE_DIM(flags); k++) {
+		bed_down();
+		bed_reset(bed.af);
+		fx_time_wait();
+		for (n = 0; n < 1000; n++)
+			tx(flags[k], (uint32_t)-1000, 2, 10);
+		check_at(rx_flush() < 300, __FILE__, __LINE__, "row %u", k);
+		tx(FIN | ACK, 1, 2, 0);
+		expect(ACK, 2, 2, 0);
+	}
+}
+
 /* Old duplicates are acknowledged, never delivered; they can't keep the record alive. */
 static void
 test_old_data(void)
@@ -281,6 +342,8 @@ main(int argc, char **argv)
 		{"configured 2 MSL", test_conf},
 		{"FIN restarts 2 MSL", test_fin_restarts},
 		{"RST is ignored", test_rst_ignored},
+		{"RST that answers an ACK", test_rst_answers_ack},
+		{"budget of ACKs", test_budget},
 		{"old data", test_old_data},
 		{"reopened by sequence number", test_reopen_by_seq},
 		{"reopened by timestamp", test_reopen_by_timestamp},
