@@ -194,6 +194,10 @@ role_listen(struct stack *s, struct tern_worker *w, const struct tern_ops *ops, 
 			return rc;
 		}
 		tern_listener_fastopen(l[i], o->fastopen);
+		if (o->keepalive_s) {
+			tern_listen_setopt(l[i], TERN_OPT_KEEPIDLE_S, o->keepalive_s);
+			tern_listen_setopt(l[i], TERN_OPT_KEEPALIVE, 1);
+		}
 	}
 	return 0;
 }

@@ -77,10 +77,6 @@ on_acceptable(struct tern_listener *l, void *user)
 		((struct echo_conn *)it)->held = NULL;
 		e->n[N_CONNS]++;
 		tern_conn_set_user(c, &conn_ops, it);
-		if (e->s->o->keepalive_s) {
-			tern_setopt(c, TERN_OPT_KEEPIDLE_S, e->s->o->keepalive_s);
-			tern_setopt(c, TERN_OPT_KEEPALIVE, 1);
-		}
 		pump(it);
 	}
 }

@@ -349,11 +349,6 @@ on_acceptable(struct tern_listener *l, void *user)
 		hc->close = hc->dropping = hc->refused = false;
 		h->n[N_CONNS]++;
 		tern_conn_set_user(c, &conn_ops, hc);
-		tern_setopt(c, TERN_OPT_NODELAY, 1); /* an answer's last segment must not wait for an ACK */
-		if (h->s->o->keepalive_s) {
-			tern_setopt(c, TERN_OPT_KEEPIDLE_S, h->s->o->keepalive_s);
-			tern_setopt(c, TERN_OPT_KEEPALIVE, 1);
-		}
 		pump(&hc->i);
 	}
 }
@@ -363,13 +358,19 @@ start(struct stack *s, struct tern_worker *w)
 {
 	static const struct tern_ops listen_ops = {.acceptable = on_acceptable};
 	struct http *h = role_state(s, w, sizeof(*h));
+	unsigned int i;
 	int rc;
 
 	if (!h)
 		return -ENOMEM;
 	h->s = s;
 	rc = slab_init(&h->slab, s, w, s->o->conf.max_conns, sizeof(struct http_conn), h);
-	return rc ? rc : role_listen(s, w, &listen_ops, h, h->l);
+	if (!rc)
+		rc = role_listen(s, w, &listen_ops, h, h->l);
+	for (i = 0; i < 2 && !rc; i++)
+		if (h->l[i]) /* an answer's last segment must not wait for an ACK */
+			tern_listen_setopt(h->l[i], TERN_OPT_NODELAY, 1);
+	return rc;
 }
 
 /* Once a second: the Date line, and connections that nothing moved on. */

@@ -127,7 +127,7 @@ tern_connect(struct tern_worker *tw, const struct tern_endpoint *local, const st
 		return rc;
 	}
 	tcp_isn(w, &f, &iss, &ts_off);
-	c = tcp_conn_new(w, &f, hash, ifidx, iss, ts_off);
+	c = tcp_conn_new(w, &w->sockopts, &f, hash, ifidx, iss, ts_off);
 	c->portset = portset + 1;
 	c->ops = ops;
 	c->user = user;
@@ -143,7 +143,6 @@ tern_connect(struct tern_worker *tw, const struct tern_endpoint *local, const st
 		return -ENOMEM;
 	}
 	c->mss = c->rcv_mss = tcp_mss_offer(&w->ifs[ifidx], f.af);
-	c->rcv_ws = w->conf.tcp.no_wscale ? 0 : w->rcv_ws;
 	tcp_set_state(w, &c->o, TERN_SYN_SENT);
 	STAT_INC(w, ACTIVE_OPENS);
 	c->misc_at = w->now_us + (uint64_t)w->conf.tcp.syn_timeout_ms * 1000; /* MUST-23 */
@@ -562,112 +561,6 @@ tern_close(struct tern_conn *tc)
 		c->misc_at = w->now_us + (uint64_t)w->conf.tcp.fin_timeout_ms * 1000;
 		tcp_timer_sync(w, c);
 	}
-}
-
-static void
-set_feat(struct conn *c, uint8_t bit, uint32_t on)
-{
-	c->feat = on ? c->feat | bit : c->feat & ~bit;
-}
-
-int
-tern_setopt(struct tern_conn *tc, enum tern_opt opt, uint32_t v)
-{
-	struct conn *c = (struct conn *)tc;
-
-	switch (opt) {
-	case TERN_OPT_NODELAY:
-		set_feat(c, F_NODELAY, v);
-		if (v)
-			tcp_mark(c, P_OUTPUT);
-		return 0;
-	case TERN_OPT_QUICKACK:
-		if (v > TERN_QUICKACK_AUTO)
-			return -EINVAL;
-		set_feat(c, F_QUICKACK, v == TERN_QUICKACK_ON);
-		c->quickack = v == TERN_QUICKACK_OFF ? QUICKACK_OFF : QUICKACK_MAX;
-		if (v && c->delack_at) /* as Linux: also what waits now */
-			tcp_mark(c, P_ACK);
-		return 0;
-	case TERN_OPT_MAXSEG:
-		if (v < TCP_MSS_MIN || v > 65535)
-			return -EINVAL;
-		c->mss = RTE_MIN(c->mss, v);
-		if (c->rare && c->rare->mss_full) /* lowered by the path: what it is raised to again */
-			c->rare->mss_full = RTE_MIN(c->rare->mss_full, v);
-		if (c->state == TERN_SYN_SENT)
-			c->rcv_mss = RTE_MIN(c->rcv_mss, v);
-		return 0;
-	case TERN_OPT_CC:
-		if (v >= TERN_CC_COUNT)
-			return -EINVAL;
-		c->cc = v;
-		if (c->loss) {
-			c->loss->cc = cc_get(v);
-			memset(&c->loss->cc_state, 0, sizeof(c->loss->cc_state));
-			c->loss->undo = false; /* what was kept is another's */
-		}
-		return 0;
-	case TERN_OPT_CORK:
-		c->flags = v ? c->flags | C_CORK : c->flags & ~(C_CORK | C_MORE);
-		if (!v)
-			tcp_mark(c, P_OUTPUT | P_PUSH);
-		return 0;
-	case TERN_OPT_LINGER0:
-		set_feat(c, F_LINGER0, v);
-		return 0;
-	case TERN_OPT_KEEPALIVE:
-		set_feat(c, F_KEEPALIVE, v);
-		if (!v)
-			c->keep_at = 0;
-		else if (c->state != TERN_CLOSED && c->state != TERN_SYN_SENT && c->state != TERN_SYN_RECEIVED)
-			tcp_keepalive_start(c->w, c);
-		return 0;
-	case TERN_OPT_KEEPIDLE_S:
-	case TERN_OPT_KEEPINTVL_S:
-		if (v < 1 || v > 32767)
-			return -EINVAL;
-		*(opt == TERN_OPT_KEEPIDLE_S ? &c->keep_idle_s : &c->keep_intvl_s) = v;
-		if (c->keep_at)
-			tcp_keepalive_start(c->w, c);
-		return 0;
-	case TERN_OPT_KEEPCNT:
-		if (v < 2 || v > 127) /* MUST-29: one unanswered probe does not kill */
-			return -EINVAL;
-		c->keep_cnt = v;
-		return 0;
-	case TERN_OPT_USER_TIMEOUT_MS:
-		if (v < 1)
-			return -EINVAL;
-		c->user_timeout_ms = v;
-		tcp_r2_moved(c->w, c);
-		return 0;
-	case TERN_OPT_SNDBUF:
-	case TERN_OPT_RCVBUF:
-		if (v < 2048 || v > 1u << 30)
-			return -EINVAL;
-		if (c->rare && c->rare->buf_grant) {
-			tcp_buf_release(c->w, c);
-			c->snd_buf = c->w->conf.tcp.snd_buf;
-			c->rcv_buf = c->w->conf.tcp.rcv_buf;
-		}
-		c->flags |= C_BUF_SET;
-		*(opt == TERN_OPT_SNDBUF ? &c->snd_buf : &c->rcv_buf) = v;
-		if (c->state == TERN_SYN_SENT && c->snd_max == c->iss && !c->w->conf.tcp.no_wscale) /* not offered yet */
-			c->rcv_ws = RTE_MAX(c->rcv_ws, tcp_ws_offer(c->rcv_buf));
-		return 0;
-	case TERN_OPT_TTL:
-		if (v < 1 || v > 255)
-			return -EINVAL;
-		c->ttl = v;
-		return 0;
-	case TERN_OPT_TOS:
-		if (v > 255)
-			return -EINVAL;
-		c->tos = v & ~TCP_ECN_MASK; /* as Linux: those bits are agreed on with the peer */
-		return 0;
-	}
-	return -ENOPROTOOPT;
 }
 
 void

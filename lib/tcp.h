@@ -39,22 +39,23 @@ struct request {
 	union {
 		struct tobj o;
 		struct {
-			TOBJ_FIELDS
+			TOBJ_HEAD /* rcv_nxt = IRS + 1, snd_nxt = ISS + 1 */
+			uint32_t ts_recent, ts_off;
+			uint16_t mss; /* the peer's, clamped */
+			uint16_t wnd; /* what the SYN-ACK says */
+			union flow_addr addr;
 		};
 	};
-	/* o: rcv_nxt = IRS + 1, snd_nxt = ISS + 1 */
 	struct tern_listener *lst;
 	struct request *next, **pprev; /* the listener's list */
-	uint32_t ts_recent;
-	uint32_t ts_off;
-	uint16_t mss; /* the peer's, clamped */
 	uint8_t feat;
-	uint8_t snd_ws;
+	uint8_t snd_ws, rcv_ws;
 	uint8_t retries;  /* SYN-ACKs sent again */
 	uint8_t deferred; /* the final ACK came when the accept queue was full */
 	uint8_t acks;	  /* sent because of segments outside the window */
 	bool ecn;
 };
+_Static_assert(offsetof(struct request, addr) == offsetof(struct tobj, addr), "request starts as a tobj");
 _Static_assert(sizeof(struct request) <= 128, "a half-open request is at most 128 bytes");
 
 /** TIME-WAIT record: 64 bytes for IPv4 (addr is cut), 96 for IPv6. kind_data: [0] ts_recent, [1] portset index + 1 or 0, of a
@@ -236,8 +237,7 @@ struct tern_listener {
 	void *user;
 	bool wildcard;
 	uint8_t cookie_mode;
-	uint8_t cc; /* enum tern_cc */
-	uint16_t maxseg; /* cap on the MSS, 0: none */
+	struct tcp_sockopts sockopts;
 	struct mem_account *account; /* for the connections it accepts */
 	uint32_t accept_max, accept_n;
 	uint32_t half_max, half_n;
@@ -268,7 +268,8 @@ tcp_paws_clock(const struct worker *w)
 }
 
 /* tcp_conn.c */
-struct conn *tcp_conn_new(struct worker *w, const struct flow *f, uint32_t hash, uint8_t ifidx, uint32_t iss, uint32_t ts_off);
+struct conn *tcp_conn_new(struct worker *w, const struct tcp_sockopts *o, const struct flow *f, uint32_t hash, uint8_t ifidx,
+			  uint32_t iss, uint32_t ts_off);
 static inline void
 tcp_set_state(struct worker *w, struct tobj *o, unsigned int state)
 {
@@ -303,6 +304,9 @@ uint16_t tcp_mss_offer(const struct iface *ifc, uint8_t af);
 uint8_t tcp_ws_offer(uint32_t rcv_buf);
 /** Events and output of pending connections. @return true if any. */
 bool tcp_run_pending(struct worker *w);
+
+/* tcp_sockopt.c */
+void tcp_sockopts_init(struct tcp_sockopts *o, const struct tern_tcp_conf *conf);
 
 /* tcp_output.c */
 /** Send what may be sent. @return false when the device ring or mbufs ran out: try again. */

@@ -44,9 +44,9 @@ tcp_ws_offer(uint32_t rcv_buf)
 }
 
 struct conn *
-tcp_conn_new(struct worker *w, const struct flow *f, uint32_t hash, uint8_t ifidx, uint32_t iss, uint32_t ts_off)
+tcp_conn_new(struct worker *w, const struct tcp_sockopts *o, const struct flow *f, uint32_t hash, uint8_t ifidx, uint32_t iss,
+	     uint32_t ts_off)
 {
-	const struct tern_tcp_conf *conf = &w->conf.tcp;
 	struct conn *c = pool_get(&w->conns);
 	unsigned int i;
 
@@ -73,22 +73,21 @@ tcp_conn_new(struct worker *w, const struct flow *f, uint32_t hash, uint8_t ifid
 	c->snd_una = c->snd_nxt = c->snd_max = c->snd_sml = iss;
 	c->ts_off = ts_off;
 	c->neigh = NEIGH_NONE;
-	c->snd_buf = conf->snd_buf;
-	c->rcv_buf = conf->rcv_buf;
-	c->rto_us = conf->rto_init_ms * 1000;
-	c->user_timeout_ms = conf->user_timeout_ms;
-	c->cc = conf->cc;
-	c->ttl = conf->ttl;
-	c->tos = conf->tos;
-	c->keep_idle_s = 7200; /* MUST-28 */
-	c->keep_intvl_s = 75;
-	c->keep_cnt = 9;
-	c->last_data_ms = w->now_ms - conf->delack_ms; /* no pause before the first data, and none just came */
-	c->quickack = conf->no_quickack ? QUICKACK_OFF : QUICKACK_MAX;
-	if (conf->no_nagle)
-		c->feat |= F_NODELAY;
-	if (conf->no_delack)
-		c->feat |= F_QUICKACK;
+	c->snd_buf = o->snd_buf;
+	c->rcv_buf = o->rcv_buf;
+	c->rcv_ws = o->rcv_ws;
+	c->rto_us = w->conf.tcp.rto_init_ms * 1000;
+	c->user_timeout_ms = o->user_timeout_ms;
+	c->cc = o->cc;
+	c->ttl = o->ttl;
+	c->tos = o->tos;
+	c->keep_idle_s = o->keep_idle_s;
+	c->keep_intvl_s = o->keep_intvl_s;
+	c->keep_cnt = o->keep_cnt;
+	c->last_data_ms = w->now_ms - w->conf.tcp.delack_ms; /* no pause before the first data, and none just came */
+	c->quickack = o->quickack;
+	c->feat = o->feat;
+	c->flags = o->flags;
 	return c;
 }
 
@@ -103,7 +102,7 @@ tcp_negotiate(struct worker *w, struct conn *c, uint16_t peer_mss, uint8_t feat,
 	if (c->af == 4 && !w->ifs[c->ifidx].tx_tcp_cksum)
 		c->flags |= C_PLAIN;
 	c->snd_ws = feat & F_WS ? snd_ws : 0;
-	c->rcv_ws = feat & F_WS ? RTE_MAX(c->rcv_ws, w->rcv_ws) : 0; /* an active open has offered its own */
+	c->rcv_ws = feat & F_WS ? c->rcv_ws : 0; /* what was offered */
 	tcp_cc_init(c);
 }
 

@@ -108,7 +108,7 @@ tern_listen(struct tern_worker *tw, const struct tern_endpoint *local, int backl
 	l->ops = ops;
 	l->user = user;
 	l->cookie_mode = conf->cookie_mode;
-	l->cc = conf->cc;
+	l->sockopts = w->sockopts;
 	l->accept_max = RTE_MIN((uint32_t)RTE_MAX(backlog, 1), conf->somaxconn);
 	l->half_max = half;
 	l->acc_tail = &l->acc_head;
@@ -125,24 +125,6 @@ void
 tern_listener_cookies(struct tern_listener *l, enum tern_cookie_mode mode)
 {
 	l->cookie_mode = mode;
-}
-
-int
-tern_listener_cc(struct tern_listener *l, enum tern_cc cc)
-{
-	if (cc >= TERN_CC_COUNT)
-		return -EINVAL;
-	l->cc = cc;
-	return 0;
-}
-
-int
-tern_listener_maxseg(struct tern_listener *l, uint16_t mss)
-{
-	if (mss && mss < TCP_MSS_MIN)
-		return -EINVAL;
-	l->maxseg = mss;
-	return 0;
 }
 
 struct tern_worker *
@@ -292,7 +274,7 @@ mss_offer(const struct worker *w, const struct tern_listener *l, uint8_t ifidx, 
 {
 	const uint16_t mss = tcp_mss_offer(&w->ifs[ifidx], af);
 
-	return l->maxseg && l->maxseg < mss ? l->maxseg : mss;
+	return l->sockopts.maxseg && l->sockopts.maxseg < mss ? l->sockopts.maxseg : mss;
 }
 
 static unsigned int
@@ -304,7 +286,7 @@ synack_options(const struct worker *w, const struct request *r, uint8_t *opt)
 		.has_ts = r->feat & F_TS,
 		.sack_ok = r->feat & F_SACK,
 		.has_ws = r->feat & F_WS,
-		.ws = w->rcv_ws,
+		.ws = r->rcv_ws,
 		.tsval = w->now_ms + r->ts_off,
 		.tsecr = r->ts_recent,
 	};
@@ -312,14 +294,22 @@ synack_options(const struct worker *w, const struct request *r, uint8_t *opt)
 	return tcp_opt_emit_syn(opt, &o);
 }
 
+/* Of a SYN-ACK: never scaled. */
+static uint16_t
+synack_wnd(const struct tern_listener *l)
+{
+	return RTE_MIN(l->sockopts.rcv_buf, 65535u);
+}
+
 static void
 synack_hdr(const struct worker *w, const struct request *r, struct tcp_reply *p, uint8_t *opt)
 {
-	*p = (struct tcp_reply){.seq = r->snd_nxt - 1, .ack = r->rcv_nxt, .flags = TCP_SYN | TCP_ACK,
-				.wnd = RTE_MIN(w->conf.tcp.rcv_buf, 65535u), .ttl = w->conf.tcp.ttl,
-				.tos = w->conf.tcp.tos, .opt = opt};
+	const struct tcp_sockopts *so = &r->lst->sockopts;
+
+	*p = (struct tcp_reply){.seq = r->snd_nxt - 1, .ack = r->rcv_nxt, .flags = TCP_SYN | TCP_ACK, .wnd = r->wnd,
+				.ttl = so->ttl, .tos = so->tos, .opt = opt};
 	if (unlikely(r->ecn))
-		tcp_ecn_agree(r->lst->cc, p);
+		tcp_ecn_agree(so->cc, p);
 	p->optlen = synack_options(w, r, opt);
 }
 
@@ -327,8 +317,9 @@ synack_hdr(const struct worker *w, const struct request *r, struct tcp_reply *p,
 static int
 request_ack(struct worker *w, struct request *r, struct seg *s, int reason)
 {
-	struct tcp_reply p = {.seq = r->snd_nxt, .ack = r->rcv_nxt, .flags = TCP_ACK, .ttl = w->conf.tcp.ttl,
-			      .wnd = RTE_MIN(w->conf.tcp.rcv_buf, 65535u) >> (r->feat & F_WS ? w->rcv_ws : 0)};
+	const struct tcp_sockopts *so = &r->lst->sockopts;
+	struct tcp_reply p = {.seq = r->snd_nxt, .ack = r->rcv_nxt, .flags = TCP_ACK, .ttl = so->ttl, .tos = so->tos,
+			      .wnd = r->wnd >> (r->feat & F_WS ? r->rcv_ws : 0)};
 
 	if (r->acks == REQUEST_ACKS) {
 		STAT_INC(w, ACK_SKIPPED_SEQ);
@@ -409,8 +400,8 @@ send_cookie(struct worker *w, struct tern_listener *l, struct seg *s, struct tcp
 {
 	const uint8_t feat = common_features(w, peer);
 	struct tcp_opts o = {.has_mss = true, .mss = mss_offer(w, l, s->ifidx, s->flow.af)};
-	struct tcp_reply p = {.ack = s->seq + 1, .flags = TCP_SYN | TCP_ACK, .wnd = RTE_MIN(w->conf.tcp.rcv_buf, 65535u),
-			      .ttl = w->conf.tcp.ttl, .tos = w->conf.tcp.tos};
+	struct tcp_reply p = {.ack = s->seq + 1, .flags = TCP_SYN | TCP_ACK, .wnd = synack_wnd(l), .ttl = l->sockopts.ttl,
+			      .tos = l->sockopts.tos};
 	uint16_t mss = peer->has_mss ? RTE_MAX(peer->mss, TCP_MSS_MIN) :
 				       s->flow.af == 4 ? TCP_MSS_DEFAULT4 : TCP_MSS_DEFAULT6;
 	uint8_t opt[40];
@@ -423,12 +414,12 @@ send_cookie(struct worker *w, struct tern_listener *l, struct seg *s, struct tcp
 		peer->has_ws = feat & F_WS;
 		o.has_ts = true;
 		if (agree_ecn(w, s))
-			tcp_ecn_agree(l->cc, &p);
+			tcp_ecn_agree(l->sockopts.cc, &p);
 		o.tsval = tcp_cookie_ts(w->now_ms, peer, p.flags & TCP_ECE) + ts_off;
 		o.tsecr = peer->tsval;
 		o.sack_ok = peer->sack_ok;
 		o.has_ws = peer->has_ws;
-		o.ws = w->rcv_ws;
+		o.ws = l->sockopts.rcv_ws;
 	}
 	p.optlen = tcp_opt_emit_syn(opt, &o);
 	p.opt = opt;
@@ -447,7 +438,7 @@ static struct conn *
 passive_conn(struct worker *w, const struct tern_listener *l, const struct seg *s, uint32_t iss, uint32_t ts_off)
 {
 	const struct rte_ether_hdr *eth = rte_pktmbuf_mtod(s->m, const struct rte_ether_hdr *);
-	struct conn *c = tcp_conn_new(w, &s->flow, s->hash, s->ifidx, iss, ts_off);
+	struct conn *c = tcp_conn_new(w, &l->sockopts, &s->flow, s->hash, s->ifidx, iss, ts_off);
 
 	if (!c)
 		return NULL;
@@ -457,7 +448,6 @@ passive_conn(struct worker *w, const struct tern_listener *l, const struct seg *
 	}
 	c->state = TERN_SYN_RECEIVED;
 	c->feat |= F_PASSIVE;
-	c->cc = l->cc;
 	c->snd_una = c->snd_nxt = c->snd_max = iss + 1;
 	c->unacked_us = w->now_us; /* the SYN-ACK's: the first data finds a window that is not old */
 	return c;
@@ -480,12 +470,12 @@ passive_insert(struct worker *w, const struct tern_listener *l, const struct seg
 	return NULL;
 }
 
-/* c has all it negotiated: ESTABLISHED, queued, and the segment is its first. */
+/* c has all it negotiated: ESTABLISHED, queued, and the segment is its first. wnd: what the SYN-ACK said. */
 static int
-promote(struct worker *w, struct tern_listener *l, struct conn *c, struct seg *s)
+promote(struct worker *w, struct tern_listener *l, struct conn *c, uint16_t wnd, struct seg *s)
 {
 	c->last_ack = c->rcv_nxt;
-	c->rcv_adv = c->rcv_nxt + RTE_MIN(c->rcv_buf, 65535u); /* what the SYN-ACK said */
+	c->rcv_adv = c->rcv_nxt + wnd;
 	c->snd_wl1 = s->seq;
 	c->snd_wnd = c->max_wnd = (uint32_t)s->wnd << c->snd_ws;
 	STAT_INC(w, PASSIVE_OPENS);
@@ -555,7 +545,7 @@ cookie_ack(struct worker *w, struct tern_listener *l, struct seg *s)
 	tcp_negotiate(w, c, mss, feat, rode.ws);
 	if (unlikely(ecn))
 		c->flags |= C_ECN;
-	return promote(w, l, c, s);
+	return promote(w, l, c, synack_wnd(l), s);
 }
 
 /* reuse: the SYN takes a TIME-WAIT's place. */
@@ -659,6 +649,8 @@ listen_syn(struct worker *w, struct tern_listener *l, struct seg *s, struct time
 	r->feat = common_features(w, &o);
 	r->snd_ws = o.ws;
 	r->ecn = agree_ecn(w, s);
+	r->wnd = synack_wnd(l);
+	r->rcv_ws = l->sockopts.rcv_ws;
 	r->mss = o.has_mss ? RTE_MAX(o.mss, 1u) : 0;
 	tcp_set_state(w, &r->o, TERN_SYN_RECEIVED);
 	request_arm(w, r);
@@ -699,6 +691,7 @@ request_complete(struct worker *w, struct request *r, struct seg *s, const struc
 {
 	struct tern_listener *l = r->lst;
 	const bool again = r->retries != 0;
+	const uint16_t wnd = r->wnd;
 	struct conn *c;
 	int rc = accept_full(w, l);
 
@@ -719,6 +712,7 @@ request_complete(struct worker *w, struct request *r, struct seg *s, const struc
 	c->ts_recent = o->has_ts && s->seq == r->rcv_nxt ? o->tsval : r->ts_recent; /* RFC 7323 4.3 (2) */
 	c->ts_recent_at = tcp_paws_clock(w);
 	c->rcv_mss = mss_offer(w, l, c->ifidx, c->af);
+	c->rcv_ws = r->rcv_ws;
 	tcp_negotiate(w, c, r->mss, r->feat, r->snd_ws);
 	if (unlikely(r->ecn))
 		c->flags |= C_ECN;
@@ -728,14 +722,13 @@ request_complete(struct worker *w, struct request *r, struct seg *s, const struc
 		c->cwnd = c->mss; /* RFC 5681 3.1: the SYN-ACK was lost */
 	table_replace(&w->table, &r->o, &c->o);
 	request_release(w, r);
-	return promote(w, l, c, s);
+	return promote(w, l, c, wnd, s);
 }
 
 int
 tcp_request_input(struct worker *w, struct request *r, struct seg *s)
 {
-	const uint32_t wnd = RTE_MIN(w->conf.tcp.rcv_buf, 65535u);
-	const bool in_window = seq_ge(s->seq, r->rcv_nxt) && seq_lt(s->seq, r->rcv_nxt + wnd);
+	const bool in_window = seq_ge(s->seq, r->rcv_nxt) && seq_lt(s->seq, r->rcv_nxt + r->wnd);
 	struct tcp_opts o;
 	struct tcp_reply p;
 	uint8_t opt[40];

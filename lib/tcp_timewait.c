@@ -14,7 +14,7 @@
 #include "tcp_hdr.h"
 
 enum { TW_TS_RECENT, TW_ORIGIN, TW_WND_FEAT }; /* kind_data */
-#define TW_SYN 0x100u /* in TW_WND_FEAT: the last answer was to a SYN */
+#define TW_SYN 0x100u /* in TW_WND_FEAT, where TOS has the bits of ECN: the last answer was to a SYN */
 
 static void
 arm(struct worker *w, struct timewait *tw)
@@ -58,7 +58,7 @@ tcp_timewait_enter(struct worker *w, struct conn *c, struct seg *s)
 	tw->snd_nxt = c->snd_max;
 	tw->kind_data[TW_TS_RECENT] = c->ts_recent;
 	tw->kind_data[TW_ORIGIN] = c->feat & F_PASSIVE ? c->ts_off : c->portset;
-	tw->kind_data[TW_WND_FEAT] = RTE_MIN(wnd >> c->rcv_ws, 65535u) << 16 | c->feat;
+	tw->kind_data[TW_WND_FEAT] = RTE_MIN(wnd >> c->rcv_ws, 65535u) << 16 | (uint32_t)c->tos << 8 | c->feat;
 	table_replace(&w->table, &c->o, &tw->o);
 	STAT_INC(w, TW);
 	tcp_conn_retire(w, c);
@@ -90,7 +90,8 @@ static int
 reack(struct worker *w, const struct timewait *tw, struct seg *s, int reason)
 {
 	struct tcp_reply r = {.seq = tw->snd_nxt, .ack = tw->rcv_nxt, .flags = TCP_ACK, .ttl = w->conf.tcp.ttl,
-			      .wnd = tw->kind_data[TW_WND_FEAT] >> 16};
+			      .wnd = tw->kind_data[TW_WND_FEAT] >> 16,
+			      .tos = (uint8_t)(tw->kind_data[TW_WND_FEAT] >> 8) & ~TCP_ECN_MASK};
 	uint32_t iss, ts_off;
 
 	if (tw->kind_data[TW_WND_FEAT] & F_TS) {

@@ -68,8 +68,8 @@ enum tern_ecn { TERN_ECN_PASSIVE, TERN_ECN_ON, TERN_ECN_OFF };
 enum tern_cc { TERN_CC_CUBIC, TERN_CC_NEWRENO, TERN_CC_DCTCP, TERN_CC_COUNT };
 enum tern_cookie_mode { TERN_COOKIE_AUTO, TERN_COOKIE_ALWAYS, TERN_COOKIE_NEVER };
 
-/** TCP defaults; per-connection values are set with tern_setopt(). Zero means the default in brackets. Timeouts are a day at
- *  most, those of retransmission an hour, but for user_timeout_ms; synack_retries 20. */
+/** TCP defaults; a connection's and a listener's own are set with tern_setopt() and tern_listen_setopt(). Zero means the default in
+ *  brackets. Timeouts are a day at most, those of retransmission an hour, but for user_timeout_ms; synack_retries 20. */
 struct tern_tcp_conf {
 	uint32_t time_wait_ms;	   /* 2 MSL [60000] RFC 9293 3.4.2 */
 	uint32_t rto_init_ms;	   /* [1000] RFC 6298 2.1 */
@@ -208,10 +208,6 @@ struct tern_conn *tern_accept(struct tern_listener *l, const struct tern_ops *op
 void tern_listener_close(struct tern_listener *l);
 /** Override the cookie mode of one listener. */
 void tern_listener_cookies(struct tern_listener *l, enum tern_cookie_mode mode);
-/** Congestion control (enum tern_cc) of the connections that l will accept; at first tern_tcp_conf.cc. @return 0, -EINVAL. */
-int tern_listener_cc(struct tern_listener *l, enum tern_cc cc);
-/** Cap the MSS a listener offers and its connections send; 0: the interface's. @return 0 or -EINVAL (below 64). */
-int tern_listener_maxseg(struct tern_listener *l, uint16_t mss);
 /** Take data that comes with a SYN (RFC 7413), of at most max_pending connections of this worker that have not completed
  *  the handshake; 0 [default]: none. The data may come twice over two connections: only for requests that may. */
 void tern_listener_fastopen(struct tern_listener *l, unsigned int max_pending);
@@ -303,6 +299,10 @@ enum tern_opt {
 };
 /** @return 0, -EINVAL (value out of range) or -ENOPROTOOPT. */
 int tern_setopt(struct tern_conn *c, enum tern_opt opt, uint32_t value);
+/** The same for the connections that l will accept: they have it when tern_accept() hands them out, and what shows on the wire counts
+ *  for l's SYN-ACKs (RCVBUF: window and scale; MAXSEG, TTL, TOS, CC). At first all is as tern_tcp_conf says. Of a handshake
+ *  under way the window stays what the SYN-ACK said. @return as tern_setopt(). */
+int tern_listen_setopt(struct tern_listener *l, enum tern_opt opt, uint32_t value);
 
 /** RFC 9293 3.3.2 states, with Linux's numbers (tcp_states.h). */
 enum tern_state {

@@ -173,7 +173,7 @@ worker_create(struct worker **out, const struct tern_conf *conf, unsigned int in
 	w->node = node;
 	w->mp = mp;
 	w->pend_tail = &w->pend_head;
-	w->rcv_ws = tcp_ws_offer(conf->tcp.rcv_buf_max);
+	tcp_sockopts_init(&w->sockopts, &conf->tcp);
 	if (conf->app.trace) {
 		w->trace_pkt = trace_pkt_hook;
 		w->trace_state = trace_state_hook;

@@ -48,6 +48,16 @@ struct path {
 	uint8_t via; /* what was asked for */
 };
 
+/** What options say of a connection before there is one: the worker's, and each listener's for those that it accepts. */
+struct tcp_sockopts {
+	uint32_t flags; /* C_CORK, C_BUF_SET */
+	uint32_t snd_buf, rcv_buf, user_timeout_ms;
+	uint16_t keep_idle_s, keep_intvl_s;
+	uint16_t maxseg; /* cap on the MSS, 0: none */
+	uint8_t keep_cnt, feat, quickack, cc, ttl, tos;
+	uint8_t rcv_ws; /* window scale to offer: what rcv_buf or conf.tcp.rcv_buf_max needs */
+};
+
 struct worker {
 	/* read and written every poll */
 	uint64_t now_us;
@@ -93,7 +103,7 @@ struct worker {
 	uint32_t tfo_pending; /* Fast Open connections without the final ACK */
 	struct tfo_peer *tfo_peers;
 	uint64_t buf_granted; /* sum of conn_rare.buf_grant */
-	uint8_t rcv_ws;	      /* window scale that conf.tcp.rcv_buf_max needs */
+	struct tcp_sockopts sockopts; /* by conf */
 	uint32_t n_connects, local_next; /* which local address connect takes */
 	struct pool portset_pool;
 	struct homes *homes;

@@ -506,17 +506,7 @@ be_bind(int h, const struct sockaddr *a, socklen_t l)
 	return 0;
 }
 
-static void
-apply_listener_options(struct sock *s)
-{
-	for (unsigned int i = 0; i < 2; i++)
-		if (s->l[i]) {
-			tern_listener_maxseg(s->l[i], s->opt[O_MAXSEG]);
-			tern_listener_fastopen(s->l[i], s->opt[O_FASTOPEN]);
-			if (s->set & 1u << O_CC)
-				tern_listener_cc(s->l[i], s->opt[O_CC]);
-		}
-}
+static void apply_options(struct sock *s);
 
 static int
 be_listen(int h, int backlog)
@@ -539,18 +529,16 @@ be_listen(int h, int backlog)
 	for (unsigned int tries = 0; s->local.port == 0 && tries < 1; tries++)
 		s->local.port = htons(32768 + worker_rand(w) % 28000);
 	rc = tern_listen((struct tern_worker *)w, &s->local, backlog, &listen_ops, s, &s->l[0]);
-	apply_listener_options(s);
+	apply_options(s);
 	if (rc || s->local.af == 4 || s->opt[O_V6ONLY])
 		return rc;
 	e4 = (struct tern_endpoint){.af = 4, .port = s->local.port};
 	if (memcmp(s->local.addr, (uint8_t[16]){0}, 16) == 0 &&
 	    tern_listen((struct tern_worker *)w, &e4, backlog, &listen_ops, s, &s->l[1]))
 		s->l[1] = NULL; /* someone else has it */
-	apply_listener_options(s);
+	apply_options(s);
 	return 0;
 }
-
-static void apply_options(struct sock *s);
 
 static int
 be_accept(int h, struct sockaddr *a, socklen_t *l)
@@ -875,12 +863,24 @@ find_option(int lvl, int opt)
 }
 
 static void
+set_tern(struct sock *s, enum tern_opt opt, uint32_t v)
+{
+	for (unsigned int i = 0; i < 2; i++)
+		if (s->l[i])
+			tern_listen_setopt(s->l[i], opt, v);
+	if (s->c)
+		tern_setopt(s->c, opt, v);
+}
+
+static void
 apply_one(struct sock *s, const struct optmap *o)
 {
 	uint32_t v = s->opt[o->kept];
 
-	apply_listener_options(s);
-	if (!s->c || o->tern == TERN_NONE)
+	for (unsigned int i = 0; i < 2; i++)
+		if (s->l[i] && o->kept == O_FASTOPEN)
+			tern_listener_fastopen(s->l[i], v);
+	if (o->tern == TERN_NONE)
 		return;
 	if (o->tern == TERN_OPT_SNDBUF || o->tern == TERN_OPT_RCVBUF)
 		v = RTE_MAX(v, 2048u);
@@ -890,7 +890,7 @@ apply_one(struct sock *s, const struct optmap *o)
 		v = RTE_MAX(v, 2u); /* MUST-29 */
 	if (o->tern == TERN_OPT_USER_TIMEOUT_MS && v == 0)
 		v = w->conf.tcp.user_timeout_ms;
-	tern_setopt(s->c, o->tern, v);
+	set_tern(s, o->tern, v);
 }
 
 static void
@@ -900,9 +900,9 @@ apply_options(struct sock *s)
 		if (s->set & 1u << optmap[i].kept)
 			apply_one(s, &optmap[i]);
 	if (s->linger.l_onoff && s->linger.l_linger == 0)
-		tern_setopt(s->c, TERN_OPT_LINGER0, 1);
-	if (s->set & 1u << O_CC && s->connecting) /* an accepted one has its listener's */
-		tern_setopt(s->c, TERN_OPT_CC, s->opt[O_CC]);
+		set_tern(s, TERN_OPT_LINGER0, 1);
+	if (s->set & 1u << O_CC)
+		set_tern(s, TERN_OPT_CC, s->opt[O_CC]);
 }
 
 /* TCP_CONGESTION: the number and the name of it. Linux's name for NewReno is reno. */
@@ -916,9 +916,7 @@ set_congestion(struct sock *s, const char *name, socklen_t l)
 			continue;
 		s->opt[O_CC] = i;
 		s->set |= 1u << O_CC;
-		if (s->c)
-			tern_setopt(s->c, TERN_OPT_CC, i);
-		apply_listener_options(s);
+		set_tern(s, TERN_OPT_CC, i);
 		return 0;
 	}
 	return -ENOENT;
@@ -946,8 +944,7 @@ be_setsockopt(int h, int lvl, int opt, const void *v, socklen_t l)
 		if (l < sizeof(s->linger))
 			return -EINVAL;
 		memcpy(&s->linger, v, sizeof(s->linger));
-		if (s->c)
-			tern_setopt(s->c, TERN_OPT_LINGER0, s->linger.l_onoff && s->linger.l_linger == 0);
+		set_tern(s, TERN_OPT_LINGER0, s->linger.l_onoff && s->linger.l_linger == 0);
 		return 0;
 	}
 	if (lvl == IPPROTO_TCP && opt == TCP_CONGESTION)

@@ -366,12 +366,12 @@ test_choice(void)
 	struct sock *s;
 
 	fx_listen();
-	CHECK_EQ(tern_listener_cc(bed.n[0].l[0], TERN_CC_COUNT), -EINVAL);
+	CHECK_EQ(tern_listen_setopt(bed.n[0].l[0], TERN_OPT_CC, TERN_CC_COUNT), -EINVAL);
 	for (unsigned int i = 0; i < RTE_DIM(want); i++) {
 		static const uint8_t cc[] = {TERN_CC_CUBIC, TERN_CC_DCTCP, TERN_CC_NEWRENO, TERN_CC_DCTCP};
 
 		if (i)
-			CHECK_EQ(tern_listener_cc(bed.n[0].l[0], cc[i]), 0);
+			CHECK_EQ(tern_listen_setopt(bed.n[0].l[0], TERN_OPT_CC, cc[i]), 0);
 		tern_listener_cookies(bed.n[0].l[0], i == 3 ? TERN_COOKIE_ALWAYS : TERN_COOKIE_AUTO);
 		peer_new(42000 + i);
 		tx(SYN, 0, 0, 0);

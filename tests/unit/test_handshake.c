@@ -113,6 +113,132 @@ test_synack_retries(void)
 	CHECK_EQ(W->half_open, 0);
 }
 
+/* --- a listener's options ------------------------------------------------------------------------------------------- */
+
+static void
+set_all(struct tern_listener *l)
+{
+	CHECK_EQ(tern_listen_setopt(l, TERN_OPT_RCVBUF, 1 << 20), 0);
+	CHECK_EQ(tern_listen_setopt(l, TERN_OPT_TTL, 255), 0);
+	CHECK_EQ(tern_listen_setopt(l, TERN_OPT_TOS, 0xbb), 0); /* and never ECN's bits */
+	CHECK_EQ(tern_listen_setopt(l, TERN_OPT_MAXSEG, 500), 0);
+	CHECK_EQ(tern_listen_setopt(l, TERN_OPT_CC, TERN_CC_NEWRENO), 0);
+	CHECK_EQ(tern_listen_setopt(l, TERN_OPT_NODELAY, 1), 0);
+	CHECK_EQ(tern_listen_setopt(l, TERN_OPT_SNDBUF, 5000), 0);
+	CHECK_EQ(tern_listen_setopt(l, TERN_OPT_USER_TIMEOUT_MS, 5000), 0);
+	CHECK_EQ(tern_listen_setopt(l, TERN_OPT_KEEPIDLE_S, 50), 0);
+	CHECK_EQ(tern_listen_setopt(l, TERN_OPT_KEEPINTVL_S, 5), 0);
+	CHECK_EQ(tern_listen_setopt(l, TERN_OPT_KEEPCNT, 2), 0);
+	CHECK_EQ(tern_listen_setopt(l, TERN_OPT_KEEPALIVE, 1), 0);
+	CHECK_EQ(tern_listen_setopt(l, TERN_OPT_QUICKACK, TERN_QUICKACK_ON), 0);
+	CHECK_EQ(tern_listen_setopt(l, TERN_OPT_CORK, 1), 0);
+	CHECK_EQ(tern_listen_setopt(l, TERN_OPT_CORK, 0), 0);
+}
+
+static void
+synack_right(const struct frame *f)
+{
+	CU_ASSERT_PTR_NOT_NULL_FATAL(f);
+	CHECK_EQ(f->ttl, 255);
+	CHECK_EQ(f->tos, 0xb8);
+	CHECK_EQ(f->mss, 500);
+	CHECK_EQ(f->wnd, 65535);
+	CHECK_EQ(f->ws, 5); /* 1 MiB */
+}
+
+static void
+ack_right(const struct frame *f)
+{
+	CU_ASSERT_PTR_NOT_NULL_FATAL(f);
+	CHECK_EQ(f->ttl, 255);
+	CHECK_EQ(f->tos, 0xb8);
+}
+
+/* From the SYN on: SYN-ACKs first and again, cookies, what a half-open request says; then the connection; its TIME-WAIT has TOS. */
+static void
+test_listener_options(void)
+{
+	for (unsigned int cookie = 0; cookie < 2; cookie++) {
+		const struct frame *f;
+		const struct conn *c;
+		struct sock *s;
+
+		bed_down();
+		bed_reset(bed.af);
+		bed.conf.tcp.cookie_mode = cookie ? TERN_COOKIE_ALWAYS : TERN_COOKIE_NEVER;
+		fx_listen();
+		set_all(bed.n[0].l[0]);
+		peer.ts = true;
+		peer.ws = 3;
+		tx(SYN, 0, 0, 0);
+		synack_right(expect(SYN | ACK, 0, 1, 0));
+		if (!cookie) {
+			synack_right(expect_after(SYN | ACK, 0, 1, 0, SEC));
+			tx(ACK, 70000, 1, 0);
+			ack_right(f = expect(ACK, 1, 1, 0));
+			CHECK_EQ(f->wnd, 65535 >> 5);
+		}
+		tx(ACK, 1, 1, 100);
+		ack_right(f = expect(ACK, 1, 101, 0)); /* at once: QUICKACK */
+		CHECK_EQ(f->wnd, ((1 << 20) - 100 + 31) / 32);
+		s = sock_accept(&bed.n[0]);
+		CU_ASSERT_PTR_NOT_NULL_FATAL(s);
+		CHECK_EQ(sock_recv_all(s), 100);
+		c = (const struct conn *)s->c;
+		CHECK_EQ(c->cc, TERN_CC_NEWRENO);
+		CHECK_EQ(c->mss, 500 - 12);
+		CHECK(c->feat & F_NODELAY);
+		CHECK(c->flags & C_BUF_SET);
+		CHECK(!(c->flags & C_CORK));
+		CHECK_EQ(tern_send_space(s->c), 5000);
+		expect_silence();
+		ack_right(expect_after(ACK, 0, 101, 0, 50 * SEC)); /* keep-alive */
+		tx(ACK, 101, 1, 0);
+		sock_close(s);
+		ack_right(expect(FIN | ACK, 1, 101, 0));
+		tx(FIN | ACK, 101, 2, 0);
+		ack_right(expect(ACK, 2, 102, 0));
+		tx(FIN | ACK, 101, 2, 0);
+		f = expect(ACK, 2, 102, 0);
+		CHECK_EQ(f->tos, 0xb8);
+	}
+}
+
+/* What a SYN-ACK promised stays, whatever is set before it is answered; a smaller buffer says less with its next window. */
+static void
+test_listener_options_changed(void)
+{
+	const struct frame *f;
+	struct sock *s;
+
+	peer.ws = 3;
+	fx_half_open();
+	CHECK_EQ(tern_listen_setopt(bed.n[0].l[0], TERN_OPT_RCVBUF, 4096), 0);
+	tx(ACK, 1, 1, 1000);
+	tx(ACK, 1001, 1, 1000);
+	s = sock_accept(&bed.n[0]);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(s);
+	CHECK(((struct conn *)s->c)->rcv_adv - peer.iss >= 1 + 65535);
+	rx_flush();
+	CHECK_EQ(sock_recv_all(s), 2000);
+	peer_new(40001);
+	tx(SYN, 0, 0, 0);
+	f = expect(SYN | ACK, 0, 1, 0);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(f);
+	CHECK_EQ(f->wnd, 4096);
+}
+
+static void
+test_listener_options_refused(void)
+{
+	fx_listen();
+	CHECK_EQ(tern_listen_setopt(bed.n[0].l[0], TERN_OPT_TTL, 0), -EINVAL);
+	CHECK_EQ(tern_listen_setopt(bed.n[0].l[0], TERN_OPT_MAXSEG, 63), -EINVAL);
+	CHECK_EQ(tern_listen_setopt(bed.n[0].l[0], TERN_OPT_RCVBUF, 100), -EINVAL);
+	CHECK_EQ(tern_listen_setopt(bed.n[0].l[0], TERN_OPT_KEEPCNT, 1), -EINVAL);
+	CHECK_EQ(tern_listen_setopt(bed.n[0].l[0], (enum tern_opt)1000, 1), -ENOPROTOOPT);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -121,6 +247,9 @@ main(int argc, char **argv)
 		{"text on both SYNs", test_text_on_both},
 		{"timestamp of the final ACK", test_final_ack_timestamp},
 		{"eighty SYN-ACKs", test_synack_retries},
+		{"a listener's options", test_listener_options},
+		{"a listener's options, changed", test_listener_options_changed},
+		{"a listener's options, refused", test_listener_options_refused},
 		CU_TEST_INFO_NULL,
 	};
 
