@@ -254,7 +254,7 @@ link_output(struct worker *w, uint8_t ifidx, uint16_t idx, struct rte_mbuf *m)
 	void *eth;
 
 	if (unlikely(idx == NEIGH_NONE)) {
-		link_drop(w, m, STAT_DROP_NEIGH);
+		link_drop(w, m, STAT_DROP_NEIGH_FULL);
 		return;
 	}
 	n = &w->neighs[idx];

@@ -40,7 +40,7 @@ struct iface {
 
 enum { NEIGH_FREE, NEIGH_INCOMPLETE, NEIGH_STALE, NEIGH_REACHABLE, NEIGH_FAILED };
 /* Packets kept while resolving, more are dropped and counted: a burst of SYNs, as Linux's 208 KiB of unres_qlen_bytes hold. All
- * neighbours together keep at most an eighth of the worker's mbufs: who does not answer must not stop who does. */
+ * neighbours together keep at most a 64th of the worker's mbufs: who does not answer must not stop who does. */
 #define NEIGH_QUEUE 256
 
 struct neigh {

@@ -11,6 +11,9 @@
  *	REACHABLE	confirmed less than REACHABLE_US ago
  *	FAILED		nobody answered: the next packet starts again
  *
+ * When the last question is not answered, the connections whose packets waited are told, as Linux does it: an open ends with
+ * -EHOSTUNREACH three seconds after its SYN, the others remember it.
+ *
  * Whose word counts: only an answer to a question that is open replaces a MAC. Any other claim (gratuitous ARP, unasked
  * advertisement, a request from a new MAC) makes us ask, at most once a VERIFY_US: a real move is followed within a
  * round trip, junk is not. Claims of our own addresses are ignored and counted.
@@ -29,6 +32,7 @@
 #define RETRANS_US 1000000ull    /* RetransTimer: RFC 4861 10; at most one ARP a second: RFC 1122 2.3.2.1 */
 #define REACHABLE_US 30000000ull /* REACHABLE_TIME: RFC 4861 10 */
 #define VERIFY_US 1000000ull     /* as RETRANS_US: a contradiction costs one question a second */
+#define QUEUED_PART 64u          /* this part of the worker's mbufs may wait for neighbours, in segments */
 #define KEEP_FLAGS (RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL)
 
 static uint32_t
@@ -70,9 +74,12 @@ lru_append(struct worker *w, struct neigh *n)
 static void
 queue_put(struct worker *w, struct neigh *n, struct rte_mbuf *m)
 {
-	if (n->n_queued == NEIGH_QUEUE || w->neigh_queued == w->max_neigh_queued || !RTE_MBUF_DIRECT(m) ||
-	    m->data_off < sizeof(m)) {
-		link_drop(w, m, STAT_DROP_NEIGH);
+	if (n->n_queued == NEIGH_QUEUE || !RTE_MBUF_DIRECT(m) || m->data_off < sizeof(m)) {
+		link_drop(w, m, STAT_DROP_NEIGH_QUEUE);
+		return;
+	}
+	if (w->neigh_queued + m->nb_segs > w->max_neigh_queued) {
+		link_drop(w, m, STAT_DROP_NEIGH_SHARE);
 		return;
 	}
 	if (n->n_queued++ == 0)
@@ -80,7 +87,7 @@ queue_put(struct worker *w, struct neigh *n, struct rte_mbuf *m)
 	else
 		memcpy(n->queue_tail->buf_addr, &m, sizeof(m));
 	n->queue_tail = m;
-	w->neigh_queued++;
+	w->neigh_queued += m->nb_segs;
 }
 
 /* The oldest, or NULL. */
@@ -93,17 +100,21 @@ queue_get(struct worker *w, struct neigh *n)
 		return NULL;
 	memcpy(&n->queue, m->buf_addr, sizeof(m));
 	n->n_queued--;
-	w->neigh_queued--;
+	w->neigh_queued -= m->nb_segs;
 	return m;
 }
 
+/* asked: nobody is there; else the entry is needed for another. */
 static void
-queue_free(struct worker *w, struct neigh *n)
+queue_free(struct worker *w, struct neigh *n, bool asked)
 {
 	struct rte_mbuf *m;
 
-	while ((m = queue_get(w, n)) != NULL)
-		link_drop(w, m, STAT_DROP_NEIGH);
+	while ((m = queue_get(w, n)) != NULL) {
+		if (asked)
+			tcp_unreachable(w, m);
+		link_drop(w, m, STAT_DROP_NEIGH_FAILED);
+	}
 }
 
 static void
@@ -127,7 +138,7 @@ neigh_evict(struct worker *w, struct neigh *n)
 		p = &w->neighs[*p - 1].next;
 	*p = n->next;
 	wheel_cancel(&w->wheel, &n->timer);
-	queue_free(w, n);
+	queue_free(w, n, false);
 	n->state = NEIGH_FREE;
 	w->path.af = 0;
 	w->n_neighs--;
@@ -333,7 +344,7 @@ neigh_timer(struct worker *w, struct neigh *n)
 	} else {
 		n->state = NEIGH_FAILED;
 		n->tries = 0;
-		queue_free(w, n);
+		queue_free(w, n, true);
 	}
 }
 
@@ -443,7 +454,7 @@ neigh_init(struct worker *w, uint32_t max_neighbours)
 	slots = rte_align32pow2(w->max_neighs);
 	w->neigh_mask = slots - 1;
 	w->n_neighs = 0;
-	w->max_neigh_queued = RTE_MAX(w->conf.n_mbufs / 8, (uint32_t)NEIGH_QUEUE);
+	w->max_neigh_queued = RTE_MAX(w->mp->size / RTE_MAX(w->conf.mbuf_pool ? w->conf.n_workers : 1, 1u) / QUEUED_PART, 1u);
 	w->neighs = node_alloc((w->max_neighs + 1) * sizeof(*w->neighs), w->node);
 	w->neigh_hash = node_alloc(slots * sizeof(*w->neigh_hash), w->node);
 	if (!w->neighs || !w->neigh_hash)

@@ -107,6 +107,7 @@
 	X(REASM_OK, "IpReasmOKs", "datagrams reassembled")                                                             \
 	X(ICMP_SOFT, "TernIcmpSoft", "ICMP errors remembered for a connection (RFC 1122 4.2.3.9)")                     \
 	X(ICMP_ABORT, "TernIcmpAbort", "opens ended by an ICMP error")                                                 \
+	X(NEIGH_ABORT, "TernNeighAbort", "opens ended: the next hop does not answer")                           \
 	X(PMTU_DOWN, "TernPmtuLowered", "segments made smaller by ICMP (RFC 1191, RFC 8201)")                          \
 	X(PMTU_BLACKHOLE, "TernPmtuBlackHole", "segments made smaller: full-sized ones time out (RFC 4821)")           \
 	X(PMTU_UP, "TernPmtuRaised", "full-sized segments tried again")                                                \
@@ -129,7 +130,10 @@
 	X(DROP_ARP, "DropArp", "malformed or foreign ARP")                                                             \
 	X(DROP_ICMP, "DropIcmp", "malformed or unhandled ICMP")                                                        \
 	X(DROP_ICMP_SEQ, "DropIcmpSeq", "ICMP error that quotes no segment of ours in flight (RFC 5927)")              \
-	X(DROP_NEIGH, "DropNeighFull", "no neighbour entry, queue full or resolution failed")                          \
+	X(DROP_NEIGH_FULL, "DropNeighFull", "every neighbour entry is in use")                                  \
+	X(DROP_NEIGH_QUEUE, "DropNeighQueueFull", "too many packets wait for this neighbour already")           \
+	X(DROP_NEIGH_SHARE, "DropNeighShare", "too many of the worker's mbufs wait for neighbours already")     \
+	X(DROP_NEIGH_FAILED, "DropNeighFailed", "waited for a neighbour that did not answer")                   \
 	X(DROP_TCP_HDR, "DropTcpHdr", "TCP header too short or data offset out of range")                              \
 	X(DROP_TCP_CSUM, "DropTcpCsum", "bad TCP checksum")                                                            \
 	X(DROP_TCP_FLAGS, "DropTcpFlags", "impossible flags for the state")                                            \

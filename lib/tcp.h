@@ -456,6 +456,8 @@ struct tcp_icmp {
 	uint8_t kind;	      /* enum icmp_kind */
 };
 int tcp_icmp_input(struct worker *w, const struct seg *s, const struct tcp_icmp *e);
+/** m, a frame of ours, was not sent: its next hop does not answer. */
+void tcp_unreachable(struct worker *w, const struct rte_mbuf *m);
 /** Full-sized segments may be what does not get through: make them smaller, and smaller again. */
 void tcp_pmtu_suspect(struct worker *w, struct conn *c, bool again);
 /** misc_at has come. @return false: it was not the path MTU's. */

@@ -133,6 +133,13 @@ too_big(struct worker *w, struct conn *c, const struct tcp_icmp *e)
 	return SEG_DONE;
 }
 
+static void
+soft_error(struct worker *w, struct conn *c, int err)
+{
+	tcp_rare(c)->soft_err = err;
+	c->rare->soft_us = w->now_us;
+}
+
 static int
 conn_icmp(struct worker *w, struct conn *c, const struct tcp_icmp *e)
 {
@@ -146,8 +153,7 @@ conn_icmp(struct worker *w, struct conn *c, const struct tcp_icmp *e)
 		return SEG_DONE;
 	}
 	STAT_INC(w, ICMP_SOFT);
-	tcp_rare(c)->soft_err = e->err;
-	c->rare->soft_us = w->now_us;
+	soft_error(w, c, e->err);
 	return SEG_DONE;
 }
 
@@ -178,4 +184,35 @@ tcp_icmp_input(struct worker *w, const struct seg *s, const struct tcp_icmp *e)
 	if (o->kind == TOBJ_CONN)
 		return conn_icmp(w, (struct conn *)o, e);
 	return o->kind == TOBJ_REQ ? request_icmp(w, (struct request *)o, e) : STAT_DROP_ICMP_SEQ;
+}
+
+/* No need to compare sequence numbers: nobody else can say this. Half-open requests send their SYN-ACK again. */
+void
+tcp_unreachable(struct worker *w, const struct rte_mbuf *m)
+{
+	const struct rte_ipv4_hdr *ip4 = rte_pktmbuf_mtod_offset(m, const struct rte_ipv4_hdr *, RTE_ETHER_HDR_LEN);
+	const struct rte_ipv6_hdr *ip6 = (const struct rte_ipv6_hdr *)ip4;
+	const uint8_t *ports = (const uint8_t *)(ip4 + 1);
+	struct flow f = {.af = ip4->version_ihl >> 4};
+	struct conn *c;
+
+	if (f.af == 4) {
+		f.addr.laddr4 = ip4->src_addr;
+		f.addr.raddr4 = ip4->dst_addr;
+	} else {
+		ports = (const uint8_t *)(ip6 + 1);
+		memcpy(f.addr.laddr6, ip6->src_addr, 16);
+		memcpy(f.addr.raddr6, ip6->dst_addr, 16);
+	}
+	memcpy(&f.lport, ports, 2);
+	memcpy(&f.rport, ports + 2, 2);
+	c = (struct conn *)table_lookup(&w->table, &f, table_hash(&w->table, &f));
+	if (!c || c->kind != TOBJ_CONN)
+		return;
+	if (c->state == TERN_SYN_SENT) {
+		STAT_INC(w, NEIGH_ABORT);
+		tcp_drop(w, c, -EHOSTUNREACH);
+	} else {
+		soft_error(w, c, -EHOSTUNREACH);
+	}
 }

@@ -111,7 +111,7 @@ struct worker {
 	struct neigh *neighs; /* max_neighs, and one more: neigh.c */
 	uint32_t *neigh_hash;
 	uint32_t n_neighs, max_neighs, neigh_mask;
-	uint32_t neigh_queued, max_neigh_queued; /* packets of all neighbours */
+	uint32_t neigh_queued, max_neigh_queued; /* mbufs that wait for a neighbour */
 	struct path path;
 	struct frag *frag;
 	uint64_t polls, busy_cycles, total_cycles; /* the engine's */

@@ -38,6 +38,7 @@ up(uint32_t max_neighs)
 	w->rng[0] = w->secret[0] = frames_rand();
 	w->secret[1] = frames_rand();
 	wheel_init(&w->wheel, w->now_us >> TICK_SHIFT);
+	CU_ASSERT_EQUAL_FATAL(table_init(&w->table, 64, (const uint8_t[32]){7}, -1), 0);
 	memcpy(conf.addr4, our4, 4);
 	memcpy(conf.addr6, our6, 16);
 	memcpy(&mac, our_mac, 6);
@@ -59,6 +60,7 @@ down(void)
 {
 	tx_clear();
 	link_fini(w);
+	table_fini(&w->table);
 	CU_ASSERT_EQUAL(w->wheel.armed, 0);
 	rte_mempool_free(w->small);
 	free(w);

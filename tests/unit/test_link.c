@@ -197,6 +197,7 @@ test_resolve(void)
 	for (af = 4; af <= 6; af += 2) {
 		for (i = 0; i < RTE_DIM(sizes); i++) {
 			up(4);
+			w->max_neigh_queued = N_MBUFS;
 			n = get_peer(af, NULL);
 			CU_ASSERT_EQUAL(ifc->n_tx, 0); /* nothing to send, nothing to ask */
 			for (k = 0; k < sizes[i]; k++)
@@ -205,12 +206,12 @@ test_resolve(void)
 			check_ask(0, af, NULL);
 			tx_clear();
 			kept = RTE_MIN(sizes[i], (unsigned int)NEIGH_QUEUE);
-			CU_ASSERT_EQUAL(w->stats[STAT_DROP_NEIGH], sizes[i] - kept);
+			CU_ASSERT_EQUAL(w->stats[STAT_DROP_NEIGH_QUEUE], sizes[i] - kept);
 			answer(af, peer_mac);
 			CU_ASSERT_EQUAL(ifc->n_tx, kept);
 			for (k = 0; k < kept; k++)
 				check_output(k, af, k, peer_mac);
-			CU_ASSERT_EQUAL(w->stats[STAT_DROP_NEIGH], sizes[i] - kept);
+			CU_ASSERT_EQUAL(w->stats[STAT_DROP_NEIGH_QUEUE], sizes[i] - kept);
 			tx_clear();
 			sleep_us(29 * SEC);
 			output(n, af, 77);
@@ -230,6 +231,7 @@ test_queue_of_all(void)
 	uint16_t a, b;
 
 	up(4);
+	CU_ASSERT_EQUAL(w->max_neigh_queued, N_MBUFS / 64);
 	w->max_neigh_queued = 20;
 	a = get_peer(4, NULL);
 	b = link_neigh_get(w, 0, 4, hop, NULL);
@@ -237,7 +239,7 @@ test_queue_of_all(void)
 		output(b, 4, k);
 	for (k = 0; k < 15; k++)
 		output(a, 4, k);
-	CU_ASSERT_EQUAL(w->stats[STAT_DROP_NEIGH], 10);
+	CU_ASSERT_EQUAL(w->stats[STAT_DROP_NEIGH_SHARE], 10);
 	CU_ASSERT_EQUAL(w->neigh_queued, 20);
 	tx_clear();
 	answer(4, peer_mac);
@@ -246,7 +248,37 @@ test_queue_of_all(void)
 	tx_clear();
 	sleep_us(4 * SEC); /* the other one never answers */
 	CU_ASSERT_EQUAL(w->neigh_queued, 0);
-	CU_ASSERT_EQUAL(w->stats[STAT_DROP_NEIGH], 25);
+	CU_ASSERT_EQUAL(w->stats[STAT_DROP_NEIGH_FAILED], 15);
+	down();
+}
+
+/* Charged as what it holds: a packet of five mbufs is five. */
+static void
+test_queue_in_mbufs(void)
+{
+	struct rte_mbuf *m, *tail;
+	unsigned int k, i;
+	uint16_t n;
+
+	up(4);
+	n = get_peer(4, NULL);
+	for (k = 0; k < 4; k++) {
+		m = to_mbuf((const uint8_t[64]){0x45}, 64);
+		for (i = 0; i < 4; i++) {
+			tail = rte_pktmbuf_alloc(frames_pool);
+			rte_pktmbuf_append(tail, 100);
+			rte_pktmbuf_chain(m, tail);
+		}
+		ifc->tx_multi_seg = true;
+		link_output(w, 0, n, m);
+	}
+	CU_ASSERT_EQUAL(w->max_neigh_queued, 15);
+	CU_ASSERT_EQUAL(w->neigh_queued, 15);
+	CU_ASSERT_EQUAL(w->stats[STAT_DROP_NEIGH_SHARE], 1);
+	tx_clear();
+	answer(4, peer_mac);
+	CU_ASSERT_EQUAL(w->neigh_queued, 0);
+	CU_ASSERT_EQUAL(ifc->n_tx, 3);
 	down();
 }
 
@@ -266,11 +298,11 @@ test_failure(void)
 			check_ask(k - 1, af, NULL);
 			sleep_us(SEC - 8 * TICK_US);
 			CU_ASSERT_EQUAL(ifc->n_tx, k);
-			CU_ASSERT_EQUAL(w->stats[STAT_DROP_NEIGH], 0);
+			CU_ASSERT_EQUAL(w->stats[STAT_DROP_NEIGH_FAILED], 0);
 			sleep_us(9 * TICK_US);
 		}
 		CU_ASSERT_EQUAL(ifc->n_tx, 3);
-		CU_ASSERT_EQUAL(w->stats[STAT_DROP_NEIGH], 2);
+		CU_ASSERT_EQUAL(w->stats[STAT_DROP_NEIGH_FAILED], 2);
 		CU_ASSERT_EQUAL(w->neighs[n].state, NEIGH_FAILED);
 		tx_clear();
 		ASSERT_POOL_FULL();
@@ -327,7 +359,7 @@ test_stale(void)
 		for (i = 0; i < 5; i++)
 			check_ask(i, af, NULL);
 		CU_ASSERT_EQUAL(w->neighs[n].state, NEIGH_FAILED);
-		CU_ASSERT_EQUAL(w->stats[STAT_DROP_NEIGH], 0);
+		CU_ASSERT_EQUAL(w->stats[STAT_DROP_NEIGH_FAILED], 0);
 		down();
 	}
 }
@@ -405,7 +437,7 @@ test_eviction(void)
 	CU_ASSERT_EQUAL(get_host(20), NEIGH_NONE);
 	CU_ASSERT_EQUAL(w->stats[STAT_NEIGH_FULL], 1);
 	output(NEIGH_NONE, 4, 1);
-	CU_ASSERT_EQUAL(w->stats[STAT_DROP_NEIGH], 1);
+	CU_ASSERT_EQUAL(w->stats[STAT_DROP_NEIGH_FULL], 1);
 	tx_clear();
 	for (i = 0; i < 1000; i++) { /* strangers ask for us: answered, and nobody forgotten */
 		sip[3] = 30 + i % 200;
@@ -424,7 +456,7 @@ test_eviction(void)
 	link_neigh_put(w, n[0]);
 	x = get_host(20);
 	CU_ASSERT_EQUAL(x, n[2]); /* the longest unused, its packet dropped */
-	CU_ASSERT_EQUAL(w->stats[STAT_DROP_NEIGH], 2);
+	CU_ASSERT_EQUAL(w->stats[STAT_DROP_NEIGH_FAILED], 1);
 	CU_ASSERT_EQUAL(get_host(21), n[0]);
 	CU_ASSERT_EQUAL(get_host(12), NEIGH_NONE);
 	CU_ASSERT_EQUAL(get_host(20), x);
@@ -802,6 +834,7 @@ main(void)
 	CU_ADD_TEST(suite, test_local_and_route);
 	CU_ADD_TEST(suite, test_resolve);
 	CU_ADD_TEST(suite, test_queue_of_all);
+	CU_ADD_TEST(suite, test_queue_in_mbufs);
 	CU_ADD_TEST(suite, test_failure);
 	CU_ADD_TEST(suite, test_stale);
 	CU_ADD_TEST(suite, test_overwrite);
