@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Reassembly over rte_ip_frag. TCP avoids fragments, so this is small on purpose: FRAG_DATAGRAMS_MAX in progress per worker
- * of at most RTE_LIBRTE_IP_FRAG_MAX_FRAG fragments each, that is a fixed bound on mbufs held, for FRAG_TIMEOUT_US. A
- * datagram with overlapping or too many fragments is dropped whole (RFC 5722), and so is what no room is left for.
+ * of at most RTE_LIBRTE_IP_FRAG_MAX_FRAG fragments each, for FRAG_TIMEOUT_US, and a 32nd of the worker's mbufs in all. A
+ * datagram with overlapping or too many fragments is dropped whole (RFC 5722); a fragment that no room is left for alone.
  *
  * Refused before anything is stored: a first fragment without the whole transport header and the offset that could
  * overwrite it (RFC 1858, RFC 7112), lengths that are no multiple of eight, ends beyond 65535, IPv6 fragments behind
@@ -15,6 +15,7 @@
 #include "worker.h"
 
 #define EXPIRE_US 1000000ull /* how late, at most, a fragment is dropped */
+#define HELD_PART 32u /* this part of the worker's mbufs may be fragments of what is not whole */
 #define BUCKETS 32
 #define BUCKET_ENTRIES 4
 #define L3_OFF RTE_ETHER_HDR_LEN
@@ -53,15 +54,16 @@ frag_destroy(struct frag *f)
 	node_free(f, sizeof(*f));
 }
 
+/* Free what the library gave up, for this reason. */
 static void
-bury(struct worker *w)
+bury(struct worker *w, enum stat reason)
 {
 	struct frag *f = w->frag;
 	uint32_t i;
 
 	for (i = 0; i < f->dead.cnt; i++)
 		f->held -= f->dead.row[i]->nb_segs;
-	w->stats[STAT_DROP_FRAG] += f->dead.cnt;
+	w->stats[reason] += f->dead.cnt;
 	rte_ip_frag_free_death_row(&f->dead, 0);
 }
 
@@ -79,7 +81,7 @@ fragment_ok(uint32_t off, uint32_t len, uint32_t hlen, bool more, uint8_t proto)
 }
 
 static struct rte_mbuf *
-input4(struct worker *w, struct seg *s)
+input4(struct worker *w, struct seg *s, bool *ok)
 {
 	struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod_offset(s->m, struct rte_ipv4_hdr *, L3_OFF);
 	const uint16_t fo = rte_be_to_cpu_16(ip->fragment_offset);
@@ -90,12 +92,13 @@ input4(struct worker *w, struct seg *s)
 		w->frag->dead.row[w->frag->dead.cnt++] = s->m;
 		return NULL;
 	}
+	*ok = true;
 	s->m->l3_len = hlen;
 	return rte_ipv4_frag_reassemble_packet(w->frag->tbl, &w->frag->dead, s->m, w->now_us, ip);
 }
 
 static struct rte_mbuf *
-input6(struct worker *w, struct seg *s)
+input6(struct worker *w, struct seg *s, bool *ok)
 {
 	struct rte_ipv6_hdr *ip = rte_pktmbuf_mtod_offset(s->m, struct rte_ipv6_hdr *, L3_OFF);
 	struct rte_ipv6_fragment_ext *fh = pkt_at(s->m, L3_OFF + sizeof(*ip), sizeof(*fh));
@@ -106,19 +109,39 @@ input6(struct worker *w, struct seg *s)
 		w->frag->dead.row[w->frag->dead.cnt++] = s->m;
 		return NULL;
 	}
+	*ok = true;
 	s->m->l3_len = sizeof(*ip) + sizeof(*fh);
 	return rte_ipv6_frag_reassemble_packet(w->frag->tbl, &w->frag->dead, s->m, w->now_us, ip, fh);
+}
+
+/* ok: the fragment m was given to the library, which says by what it gives up why: another datagram that it found too old,
+ * m alone when no datagram can be begun, m and all that came before it else. */
+static enum stat
+why_dead(const struct rte_ip_frag_death_row *dead, const struct rte_mbuf *m, bool ok)
+{
+	uint32_t i;
+
+	for (i = 0; i < dead->cnt; i++)
+		if (dead->row[i] == m)
+			return ok && dead->cnt == 1 ? STAT_DROP_FRAG_FULL : STAT_DROP_FRAG;
+	return STAT_DROP_FRAG_TIMEOUT;
 }
 
 struct rte_mbuf *
 frag_input(struct worker *w, struct seg *s)
 {
 	struct rte_mbuf *m;
+	bool ok = false;
 
 	s->m->l2_len = L3_OFF;
+	if (w->frag->held + s->m->nb_segs > frag_max(w)) {
+		STAT_INC(w, DROP_FRAG_SHARE);
+		rte_pktmbuf_free(s->m);
+		return NULL;
+	}
 	w->frag->held += s->m->nb_segs;
-	m = s->flow.af == 4 ? input4(w, s) : input6(w, s);
-	bury(w);
+	m = s->flow.af == 4 ? input4(w, s, &ok) : input6(w, s, &ok);
+	bury(w, why_dead(&w->frag->dead, s->m, ok));
 	if (!m) {
 		w->frag->last_us = w->now_us;
 		return NULL;
@@ -128,6 +151,12 @@ frag_input(struct worker *w, struct seg *s)
 	/* Each fragment's IP header was right; nobody has seen the transport's checksum. */
 	m->ol_flags = (m->ol_flags & KEEP_FLAGS) | RTE_MBUF_F_RX_IP_CKSUM_GOOD;
 	return m;
+}
+
+uint32_t
+frag_max(const struct worker *w)
+{
+	return w->mp->size / RTE_MAX(w->conf.mbuf_pool ? w->conf.n_workers : 1, 1u) / HELD_PART;
 }
 
 uint32_t
@@ -145,7 +174,7 @@ frag_expire(struct worker *w)
 	if (f->last_us == 0)
 		return 0;
 	rte_ip_frag_table_del_expired_entries(f->tbl, &f->dead, w->now_us);
-	bury(w);
+	bury(w, STAT_DROP_FRAG_TIMEOUT);
 	if (w->now_us < end_us)
 		return w->now_us + EXPIRE_US;
 	f->last_us = 0;

@@ -15,6 +15,7 @@ void frag_destroy(struct frag *f);
 struct rte_mbuf *frag_input(struct worker *w, struct seg *s);
 /** mbufs of datagrams that are not whole yet; a datagram has RTE_LIBRTE_IP_FRAG_MAX_FRAG at most. */
 #define FRAG_DATAGRAMS_MAX 64u
+uint32_t frag_max(const struct worker *w);
 uint32_t frag_held(const struct worker *w);
 /** Drop what waited too long. @return when to be called again (now_us), 0: nothing can be waiting. */
 uint64_t frag_expire(struct worker *w);

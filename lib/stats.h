@@ -126,7 +126,10 @@
 	X(DROP_MARTIAN, "DropMartian", "impossible source or destination address")                                     \
 	X(DROP_NO_ROUTE, "DropNoRoute", "no way back to the source by the interface it came in")                       \
 	X(DROP_IP_PROTO, "DropIpProto", "not TCP or ICMP")                                                             \
-	X(DROP_FRAG, "DropFrag", "bad, overlapping or unfinished fragment, or no room to reassemble")                  \
+	X(DROP_FRAG, "DropFrag", "bad or overlapping fragment, with what came of its datagram")                 \
+	X(DROP_FRAG_FULL, "DropFragFull", "fragment of one datagram too many")                                  \
+	X(DROP_FRAG_SHARE, "DropFragShare", "fragments hold too many of the worker's mbufs already")            \
+	X(DROP_FRAG_TIMEOUT, "DropFragTimeout", "fragment whose datagram was not whole in time")                \
 	X(DROP_ARP, "DropArp", "malformed or foreign ARP")                                                             \
 	X(DROP_ICMP, "DropIcmp", "malformed or unhandled ICMP")                                                        \
 	X(DROP_ICMP_SEQ, "DropIcmpSeq", "ICMP error that quotes no segment of ours in flight (RFC 5927)")              \

@@ -568,7 +568,7 @@ pool_add(const struct worker *w, unsigned int i, struct tern_pool *p)
 		p->max += mp->size;
 	} else if (i == POOL_FRAGS) {
 		p->used += frag_held(w);
-		p->max += FRAG_DATAGRAMS_MAX * RTE_LIBRTE_IP_FRAG_MAX_FRAG;
+		p->max += frag_max(w);
 	} else {
 		p->used += i == POOL_NEIGHS ? w->n_neighs : w->neigh_queued;
 		p->max += i == POOL_NEIGHS ? w->max_neighs : w->max_neigh_queued;

@@ -3,6 +3,7 @@
  * icmp.c and frag.c: neighbour discovery's questions to us, echo, errors that are never answered, reassembly and its
  * bounds.
  */
+#include "frag.h"
 #include "linkbed.h"
 
 /* --- neighbour discovery ------------------------------------------------------------------------------------ */
@@ -340,17 +341,67 @@ test_fragment_flood(void)
 		avail = rte_mempool_avail_count(frames_pool);
 		least = RTE_MIN(least, avail);
 	}
-	CU_ASSERT(least >= N_MBUFS - 64 && least < N_MBUFS);
-	CU_ASSERT_EQUAL(w->stats[STAT_DROP_FRAG] + N_MBUFS - rte_mempool_avail_count(frames_pool), 100000);
+	CU_ASSERT_EQUAL(least, N_MBUFS - N_MBUFS / 32);
+	CU_ASSERT_EQUAL(w->stats[STAT_DROP_FRAG_SHARE] + w->stats[STAT_DROP_FRAG_FULL] + N_MBUFS / 32, 100000);
+	CU_ASSERT(w->stats[STAT_DROP_FRAG_SHARE] > 0);
 	sleep_us(29 * SEC);
 	CU_ASSERT(rte_mempool_avail_count(frames_pool) < N_MBUFS);
 	sleep_us(2 * SEC);
-	CU_ASSERT_EQUAL(w->stats[STAT_DROP_FRAG], 100000);
+	CU_ASSERT_EQUAL(w->stats[STAT_DROP_FRAG_TIMEOUT], N_MBUFS / 32);
+	CU_ASSERT_EQUAL(drops(), 100000);
 	ASSERT_POOL_FULL();
 	CU_ASSERT_EQUAL(w->wheel.armed, 0);
 	put_syn(f, 4, 1000); /* and it works again */
 	frag_id++;
 	taken(g, put_frag(g, f, 4, 0, 512, true));
+	down();
+}
+
+/* Charged as what they hold; what is whole is given back. A datagram too many is told from mbufs too many. */
+static void
+test_fragment_room(void)
+{
+	uint8_t f[FRAME_MAX], g[FRAME_MAX];
+	struct rte_mbuf *m, *tail;
+	unsigned int i, k;
+	struct seg s;
+	uint32_t len;
+
+	up(4);
+	put_syn(f, 4, 1000);
+	for (i = 0; i < 8; i++) { /* of four mbufs each: seven fit a 32nd of 1023 */
+		frag_id++;
+		len = put_frag(g, f, 4, 0, 512, true);
+		m = to_mbuf(g, len - 300);
+		for (k = 0; k < 3; k++) {
+			tail = rte_pktmbuf_alloc(frames_pool);
+			memcpy(rte_pktmbuf_append(tail, 100), g + len - 300 + 100 * k, 100);
+			rte_pktmbuf_chain(m, tail);
+		}
+		CU_ASSERT_EQUAL_FATAL(pkt_parse(ifc, m, &s), 0);
+		CU_ASSERT_PTR_NULL(link_input(w, &s));
+	}
+	CU_ASSERT_EQUAL(frag_max(w), N_MBUFS / 32);
+	CU_ASSERT_EQUAL(frag_held(w), 28);
+	CU_ASSERT_EQUAL(w->stats[STAT_DROP_FRAG_SHARE], 1);
+	frag_id--;
+	m = input_seg(g, put_frag(g, f, 4, 512, 1040, false), &s);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(m);
+	rte_pktmbuf_free(m);
+	CU_ASSERT_EQUAL(frag_held(w), 24);
+	CU_ASSERT_EQUAL(drops(), 1);
+	down();
+	up(4);
+	w->conf.n_workers = 1;
+	w->mp->size *= 16; /* as if: room for more mbufs than datagrams */
+	for (i = 0; i < FRAG_DATAGRAMS_MAX + 8; i++) {
+		frag_id++;
+		input(g, put_frag(g, f, 4, 0, 512, true));
+	}
+	w->mp->size /= 16;
+	CU_ASSERT(w->stats[STAT_DROP_FRAG_FULL] >= 8);
+	CU_ASSERT_EQUAL(drops(), w->stats[STAT_DROP_FRAG_FULL]);
+	sleep_us(31 * SEC);
 	down();
 }
 
@@ -374,7 +425,7 @@ test_fragment_expiry(void)
 		sleep_us(10 * SEC + 10 * TICK_US); /* checked each second */
 	}
 	ASSERT_POOL_FULL();
-	CU_ASSERT_EQUAL(w->stats[STAT_DROP_FRAG], 3);
+	CU_ASSERT_EQUAL(w->stats[STAT_DROP_FRAG_TIMEOUT], 3);
 	CU_ASSERT_EQUAL(w->wheel.armed, 0);
 	down();
 }
@@ -393,6 +444,7 @@ main(void)
 	CU_ADD_TEST(suite, test_reassembly);
 	CU_ADD_TEST(suite, test_fragments_bad);
 	CU_ADD_TEST(suite, test_fragment_flood);
+	CU_ADD_TEST(suite, test_fragment_room);
 	CU_ADD_TEST(suite, test_fragment_expiry);
 	CU_basic_set_mode(CU_BRM_VERBOSE);
 	CU_basic_run_tests();
