@@ -11,7 +11,9 @@
 #define ALLOW_EXPERIMENTAL_API /* rte_ip_frag_table_del_expired_entries() */
 #include <netinet/in.h>
 #include <rte_ip_frag.h>
+#include "cksum.h"
 #include "frag.h"
+#include "icmp.h"
 #include "worker.h"
 
 #define EXPIRE_US 1000000ull /* how late, at most, a fragment is dropped */
@@ -179,4 +181,77 @@ frag_expire(struct worker *w)
 		return w->now_us + EXPIRE_US;
 	f->last_us = 0;
 	return 0;
+}
+
+/* --- output: echo replies only ------------------------------------------------------------------------------- */
+
+#define FRAGS_MAX 64 /* more than a datagram can have that was whole here */
+
+/* n bytes at off of the payload of m, hlen bytes of headers before it, as a fragment. @return NULL: no mbuf. */
+static struct rte_mbuf *
+fragment(struct worker *w, const struct rte_mbuf *m, uint32_t hlen, uint32_t off, uint32_t n, uint32_t id, bool more)
+{
+	const bool v4 = hlen == L3_OFF + sizeof(struct rte_ipv4_hdr);
+	const uint32_t ext = v4 ? 0 : sizeof(struct rte_ipv6_fragment_ext);
+	struct rte_mbuf *f = rte_pktmbuf_alloc(w->mp);
+	struct rte_ipv6_fragment_ext *fh;
+	struct rte_ipv4_hdr *ip4;
+	struct rte_ipv6_hdr *ip6;
+	const void *data;
+	uint8_t *p;
+
+	p = f ? (uint8_t *)rte_pktmbuf_append(f, hlen + ext + n) : NULL;
+	if (!p) {
+		rte_pktmbuf_free(f);
+		return NULL;
+	}
+	memcpy(p, rte_pktmbuf_mtod(m, const void *), hlen);
+	ip4 = (struct rte_ipv4_hdr *)(p + L3_OFF);
+	ip6 = (struct rte_ipv6_hdr *)(p + L3_OFF);
+	fh = (struct rte_ipv6_fragment_ext *)(ip6 + 1);
+	if (v4) {
+		ip4->total_length = rte_cpu_to_be_16(sizeof(*ip4) + n);
+		ip4->fragment_offset = rte_cpu_to_be_16(off / 8 | (more ? RTE_IPV4_HDR_MF_FLAG : 0));
+		ip4->hdr_checksum = 0;
+		ip4->hdr_checksum = (uint16_t)~cksum_fold(cksum_bytes(ip4, sizeof(*ip4)));
+	} else {
+		*fh = (struct rte_ipv6_fragment_ext){ip6->proto, 0, rte_cpu_to_be_16(off | more), rte_cpu_to_be_32(id)};
+		ip6->proto = IPPROTO_FRAGMENT;
+		ip6->payload_len = rte_cpu_to_be_16(sizeof(*fh) + n);
+	}
+	data = rte_pktmbuf_read(m, hlen + off, n, p + hlen + ext);
+	if (data != p + hlen + ext)
+		memcpy(p + hlen + ext, data, n);
+	return f;
+}
+
+/* All of them or none (RFC 1122 3.2.2.6). */
+void
+frag_output(struct worker *w, struct iface *ifc, struct rte_mbuf *m)
+{
+	const uint8_t *ip = rte_pktmbuf_mtod_offset(m, const uint8_t *, L3_OFF);
+	const bool v4 = ip[0] >> 4 == 4;
+	const uint32_t hlen = L3_OFF + m->l3_len, len = m->pkt_len - hlen;
+	const uint32_t step = RTE_ALIGN_FLOOR(ifc->mtu - m->l3_len - (v4 ? 0 : sizeof(struct rte_ipv6_fragment_ext)), 8u);
+	const uint32_t n = (len + step - 1) / step, id = v4 ? 0 : link_ip_id(w, 6, ip + 24); /* IPv4's has one */
+	struct rte_mbuf *f[FRAGS_MAX];
+	uint32_t i;
+
+	if (n > FRAGS_MAX || !link_tx_room(ifc, n)) {
+		link_drop(w, m, STAT_DROP_TX_FULL);
+		return;
+	}
+	for (i = 0; i < n; i++) {
+		f[i] = fragment(w, m, hlen, i * step, RTE_MIN(step, len - i * step), id, i + 1 < n);
+		if (!f[i]) {
+			STAT_INC(w, MBUF_EMPTY);
+			rte_pktmbuf_free_bulk(f, i);
+			link_drop(w, m, STAT_DROP_TX_FULL);
+			return;
+		}
+	}
+	for (i = 0; i < n; i++)
+		link_transmit(w, ifc, f[i]);
+	w->stats[STAT_FRAG_OUT] += n;
+	rte_pktmbuf_free(m);
 }

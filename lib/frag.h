@@ -17,6 +17,8 @@ struct rte_mbuf *frag_input(struct worker *w, struct seg *s);
 #define FRAG_DATAGRAMS_MAX 64u
 uint32_t frag_max(const struct worker *w);
 uint32_t frag_held(const struct worker *w);
+/** Send an ICMP frame, complete but longer than ifc's MTU, in fragments. Consumes m. */
+void frag_output(struct worker *w, struct iface *ifc, struct rte_mbuf *m);
 /** Drop what waited too long. @return when to be called again (now_us), 0: nothing can be waiting. */
 uint64_t frag_expire(struct worker *w);
 #define FRAG_TIMEOUT_US 30000000ull /* as Linux; RFC 8200 4.5 allows 60 s, RFC 791 suggests 15 s */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * ICMP and ICMPv6: echo replies, neighbour discovery, errors (for TCP: tcp_icmp.c). One answer at most per packet received,
- * only to unicast, never to an error (RFC 1122 3.2.2, RFC 4443 2.4), so there is nothing to rate-limit. Checksums are
- * always verified.
+ * only to unicast, never to an error (RFC 1122 3.2.2, RFC 4443 2.4). An echo reply is as long as its request, in fragments if
+ * that came in some, so there is nothing to rate-limit; port unreachable, the answer to UDP, is (RFC 4443 2.4 f). Other
+ * protocols are dropped in silence. Checksums are always verified.
  *
  * Neighbour discovery (RFC 4861) of a host with fixed addresses: solicitations sent and answered, advertisements taken.
  * Not done: duplicate address detection, router discovery, redirects, multicast listener reports.
@@ -151,16 +152,16 @@ icmp_error(struct worker *w, const struct seg *s)
 
 /*
  * Turn an echo request into its reply: l3_len bytes of plain IP header, options and extension headers left out.
- * @return the IP header, or NULL when the packet can't be rewritten or would not fit the MTU.
+ * @return the IP header, or NULL when the packet can't be rewritten.
  */
 static void *
-echo_start(const struct iface *ifc, struct seg *s, uint16_t l3_len, uint8_t type)
+echo_start(struct seg *s, uint16_t l3_len, uint8_t type)
 {
 	struct rte_mbuf *m = s->m;
 	const uint16_t cut = s->l4_off - L2_LEN - l3_len;
 	uint8_t *start = rte_pktmbuf_mtod(m, uint8_t *);
 
-	if (!RTE_MBUF_DIRECT(m) || rte_mbuf_refcnt_read(m) != 1 || m->pkt_len - cut - L2_LEN > ifc->mtu)
+	if (!RTE_MBUF_DIRECT(m) || rte_mbuf_refcnt_read(m) != 1)
 		return NULL;
 	if (cut) {
 		memmove(start + cut, start, L2_LEN + l3_len);
@@ -179,12 +180,12 @@ echo4(struct worker *w, struct seg *s)
 
 	if (!link_way_back(&w->ifs[s->ifidx], s))
 		return STAT_DROP_NO_ROUTE;
-	ip = echo_start(&w->ifs[s->ifidx], s, sizeof(*ip), ICMP4_ECHO_REPLY);
+	ip = echo_start(s, sizeof(*ip), ICMP4_ECHO_REPLY);
 	if (!ip)
 		return STAT_DROP_ICMP;
 	ip->version_ihl = RTE_IPV4_VHL_DEF;
 	ip->total_length = rte_cpu_to_be_16(sizeof(*ip) + s->len);
-	ip->packet_id = worker_rand(w);
+	ip->packet_id = rte_cpu_to_be_16(link_ip_id(w, 4, &s->flow.addr.raddr4));
 	ip->fragment_offset = 0;
 	ip->time_to_live = TTL;
 	ip->src_addr = s->flow.addr.laddr4;
@@ -202,7 +203,7 @@ echo6(struct worker *w, struct seg *s)
 
 	if (!link_way_back(&w->ifs[s->ifidx], s))
 		return STAT_DROP_NO_ROUTE;
-	ip = echo_start(&w->ifs[s->ifidx], s, sizeof(*ip), ICMP6_ECHO_REPLY);
+	ip = echo_start(s, sizeof(*ip), ICMP6_ECHO_REPLY);
 	if (!ip)
 		return STAT_DROP_ICMP;
 	ip->proto = IPPROTO_ICMPV6;
@@ -214,6 +215,76 @@ echo6(struct worker *w, struct seg *s)
 	link_turn(&w->ifs[s->ifidx], s->m);
 	link_send_frame(w, &w->ifs[s->ifidx], s->m);
 	return SEG_TAKEN;
+}
+
+/* ICMP header and type, at most so much of the datagram behind it: RFC 1812 4.3.2.3, RFC 4443 2.4 c. */
+#define QUOTE4 (576u - sizeof(struct rte_ipv4_hdr) - HDR_LEN)
+#define QUOTE6 (1280u - sizeof(struct rte_ipv6_hdr) - HDR_LEN)
+#define UNREACH_BURST 50u	   /* as Linux's icmp_msgs_burst ... */
+#define UNREACH_INTERVAL_US 1000u /* ... and icmp_msgs_per_sec */
+
+/* The frame of a port unreachable about s. @return NULL: no mbuf, or none as large. */
+static struct rte_mbuf *
+unreach_build(struct worker *w, const struct seg *s)
+{
+	const bool v4 = s->flow.af == 4;
+	const uint32_t l3 = v4 ? sizeof(struct rte_ipv4_hdr) : sizeof(struct rte_ipv6_hdr);
+	const uint32_t n = RTE_MIN(s->m->pkt_len - L2_LEN, v4 ? QUOTE4 : QUOTE6);
+	struct rte_mbuf *m = rte_pktmbuf_alloc(w->mp);
+	struct rte_ipv4_hdr *ip4;
+	struct rte_ipv6_hdr *ip6;
+	const void *quote;
+	uint8_t *p = m ? (uint8_t *)rte_pktmbuf_append(m, L2_LEN + l3 + HDR_LEN + n) : NULL;
+
+	if (!p) {
+		STAT_INC(w, MBUF_EMPTY);
+		rte_pktmbuf_free(m);
+		return NULL;
+	}
+	m->l3_len = l3;
+	memcpy(p, rte_pktmbuf_mtod(s->m, const void *), L2_LEN);
+	ip4 = (struct rte_ipv4_hdr *)(p + L2_LEN);
+	ip6 = (struct rte_ipv6_hdr *)(p + L2_LEN);
+	if (v4) {
+		*ip4 = (struct rte_ipv4_hdr){.version_ihl = RTE_IPV4_VHL_DEF, .total_length = rte_cpu_to_be_16(l3 + HDR_LEN + n),
+					     .packet_id = rte_cpu_to_be_16(link_ip_id(w, 4, &s->flow.addr.raddr4)),
+					     .time_to_live = TTL, .next_proto_id = IPPROTO_ICMP,
+					     .src_addr = s->flow.addr.laddr4, .dst_addr = s->flow.addr.raddr4};
+	} else {
+		*ip6 = (struct rte_ipv6_hdr){.vtc_flow = RTE_BE32(6u << 28), .payload_len = rte_cpu_to_be_16(HDR_LEN + n),
+					     .proto = IPPROTO_ICMPV6, .hop_limits = TTL};
+		memcpy(ip6->src_addr, s->flow.addr.laddr6, 16);
+		memcpy(ip6->dst_addr, s->flow.addr.raddr6, 16);
+	}
+	p += L2_LEN + l3;
+	memset(p, 0, HDR_LEN);
+	p[0] = v4 ? ICMP4_UNREACH : ICMP6_UNREACH;
+	p[1] = v4 ? 3 : 4; /* port */
+	quote = rte_pktmbuf_read(s->m, L2_LEN, n, p + HDR_LEN);
+	if (quote != p + HDR_LEN)
+		memcpy(p + HDR_LEN, quote, n);
+	return m;
+}
+
+int
+icmp_udp_input(struct worker *w, struct seg *s)
+{
+	struct iface *ifc = &w->ifs[s->ifidx];
+	struct rte_mbuf *m;
+
+	if (!link_way_back(ifc, s))
+		return STAT_DROP_NO_ROUTE;
+	if (!token_take(&w->icmp_tokens_us, w->now_us, UNREACH_BURST, UNREACH_INTERVAL_US)) {
+		STAT_INC(w, ICMP_RATELIMIT);
+		return STAT_DROP_IP_PROTO;
+	}
+	m = unreach_build(w, s);
+	if (m) {
+		STAT_INC(w, PORT_UNREACH);
+		link_turn(ifc, m);
+		link_send_frame(w, ifc, m);
+	}
+	return STAT_DROP_IP_PROTO;
 }
 
 int

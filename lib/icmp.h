@@ -57,13 +57,15 @@ link_transmit(struct worker *w, struct iface *ifc, struct rte_mbuf *m)
 		w->trace_pkt(w, m, true);
 	ifc->tx[ifc->n_tx++] = m;
 }
-/** Send a whole ICMP frame, l3_len set, checksums filled in here. Consumes m. */
+/** Send a whole ICMP frame, l3_len set, checksums filled in here, in fragments if it must be. Consumes m. */
 void link_send_frame(struct worker *w, struct iface *ifc, struct rte_mbuf *m);
 
 /* Return SEG_DONE, SEG_TAKEN or a reason (tcp.h). */
 int arp_input(struct worker *w, struct seg *s);
 int icmp_input(struct worker *w, struct seg *s);
 int icmp6_input(struct worker *w, struct seg *s);
+/** A UDP datagram to one of our addresses. */
+int icmp_udp_input(struct worker *w, struct seg *s);
 /** Neighbour solicitation for n: to its MAC, or to all who could know it. */
 void nd_solicit(struct worker *w, const struct neigh *n, bool all);
 #endif

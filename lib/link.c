@@ -16,6 +16,7 @@
 #include "cksum.h"
 #include "frag.h"
 #include "icmp.h"
+#include "siphash.h"
 #include "tcp.h"
 #include "worker.h"
 
@@ -179,20 +180,25 @@ link_route(const struct worker *w, uint8_t af, const void *dst, uint8_t via, uin
 
 /* --- output ------------------------------------------------------------------------------------------------- */
 
+uint32_t
+link_ip_id(struct worker *w, uint8_t af, const void *dst)
+{
+	const unsigned int n = af == 4 ? 1 : 2;
+	uint64_t m[3] = {0}, h;
+
+	memcpy(m, dst, af == 4 ? 4 : 16);
+	m[n] = UINT64_C(0xff) << 56 | af; /* no other message of this key ends so */
+	h = siphash24(m, n + 1, w->secret);
+	return w->ip_ids[h & 255]++ + (uint32_t)(h >> 32);
+}
+
 void
 link_send_frame(struct worker *w, struct iface *ifc, struct rte_mbuf *m)
 {
-	struct rte_ipv4_hdr *ip;
-	uint16_t *field;
-	bool v4;
+	struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod_offset(m, struct rte_ipv4_hdr *, L2_LEN);
+	uint16_t *field = rte_pktmbuf_mtod_offset(m, uint16_t *, L2_LEN + m->l3_len + 2); /* of ICMP and ICMPv6 */
+	const bool v4 = ip->version_ihl >> 4 == 4;
 
-	if (unlikely(m->nb_segs > 1 && !ifc->tx_multi_seg && rte_pktmbuf_linearize(m))) {
-		link_drop(w, m, STAT_DROP_TX_FULL);
-		return;
-	}
-	ip = rte_pktmbuf_mtod_offset(m, struct rte_ipv4_hdr *, L2_LEN);
-	field = rte_pktmbuf_mtod_offset(m, uint16_t *, L2_LEN + m->l3_len + 2); /* of ICMP and ICMPv6 */
-	v4 = ip->version_ihl >> 4 == 4;
 	if (v4) {
 		ip->hdr_checksum = 0;
 		ip->hdr_checksum = (uint16_t)~cksum_fold(cksum_bytes(ip, sizeof(*ip)));
@@ -201,7 +207,12 @@ link_send_frame(struct worker *w, struct iface *ifc, struct rte_mbuf *m)
 	*field = pkt_l4_cksum(m, L2_LEN, L2_LEN + m->l3_len, m->pkt_len - L2_LEN - m->l3_len,
 			      v4 ? IPPROTO_ICMP : IPPROTO_ICMPV6);
 	m->ol_flags &= KEEP_FLAGS;
-	link_transmit(w, ifc, m);
+	if (m->pkt_len - L2_LEN > ifc->mtu)
+		frag_output(w, ifc, m);
+	else if (m->nb_segs > 1 && !ifc->tx_multi_seg && rte_pktmbuf_linearize(m))
+		link_drop(w, m, STAT_DROP_TX_FULL);
+	else
+		link_transmit(w, ifc, m);
 }
 
 void
@@ -312,6 +323,9 @@ link_input(struct worker *w, struct seg *s)
 		break;
 	case PKT_ICMP6:
 		rc = icmp6_input(w, s);
+		break;
+	case PKT_UDP:
+		rc = icmp_udp_input(w, s);
 		break;
 	default:
 		rc = STAT_DROP_IP_PROTO;

@@ -139,6 +139,12 @@ link_turn(const struct iface *ifc, struct rte_mbuf *m)
 	eth->dst_addr = eth->src_addr;
 	eth->src_addr = ifc->mac;
 }
+/**
+ * The identification of a datagram that may be fragmented (RFC 6864 4.3): counts up from a random number, in one of 256 counters
+ * that a keyed hash of the destination chooses, so none comes again soon and none says what others are sent, or which
+ * numbers anything else here draws.
+ */
+uint32_t link_ip_id(struct worker *w, uint8_t af, const void *dst);
 /** Room on ifc->tx for n more packets? */
 static inline bool
 link_tx_room(const struct iface *ifc, unsigned int n)

@@ -377,6 +377,10 @@ arp_reply(struct worker *w, struct iface *ifc, struct rte_mbuf *m, struct rte_ar
 	arp->arp_data.arp_tip = arp->arp_data.arp_sip;
 	arp->arp_data.arp_sha = ifc->mac;
 	arp->arp_data.arp_sip = us;
+	rte_pktmbuf_free(m->next); /* padding */
+	m->next = NULL;
+	m->nb_segs = 1;
+	m->data_len = m->pkt_len = L2_LEN + sizeof(*arp);
 	m->ol_flags &= KEEP_FLAGS;
 	STAT_INC(w, ARP_TX);
 	link_transmit(w, ifc, m);

@@ -17,6 +17,7 @@
 
 #define L2_LEN RTE_ETHER_HDR_LEN
 #define ICMP_HDR_LEN 8 /* of ICMPv6, too; and as long as a fragment header */
+#define ARP_LEN 28u    /* RFC 826: of IPv4 over Ethernet */
 #define EXT_MAX 8      /* RFC 8504 5.3 lets a node limit the count; each may occur once, destination options twice */
 
 #define IP4_OPT_END 0
@@ -223,6 +224,13 @@ ip4_not_for_us(const struct iface *ifc, uint32_t dst)
 	return rte_be_to_cpu_32(dst) >> 24 >= 224 || (ifc->bcast4 && dst == ifc->bcast4) ? STAT_DROP_MARTIAN : STAT_DROP_IP_ADDR;
 }
 
+/* A datagram that is answered with an error: nothing to a group, no fragment but the first (RFC 1122 3.2.2). */
+static __rte_noinline bool
+udp_for_us(uint8_t proto, bool l2_group, bool ours, bool later_fragment)
+{
+	return proto == IPPROTO_UDP && ours && !l2_group && !later_fragment;
+}
+
 static inline int
 parse4(const struct iface *ifc, struct rte_mbuf *m, struct seg *s, bool l2_group)
 {
@@ -243,7 +251,9 @@ parse4(const struct iface *ifc, struct rte_mbuf *m, struct seg *s, bool l2_group
 		return STAT_DROP_IP_OPTIONS;
 	if (unlikely(ip4_source_martian(ifc, ip->src_addr)))
 		return STAT_DROP_MARTIAN;
-	if (unlikely(ip->next_proto_id != IPPROTO_TCP && ip->next_proto_id != IPPROTO_ICMP))
+	if (unlikely(ip->next_proto_id != IPPROTO_TCP && ip->next_proto_id != IPPROTO_ICMP &&
+		     !udp_for_us(ip->next_proto_id, l2_group, iface_has4(ifc, ip->dst_addr),
+				 ip->fragment_offset & RTE_BE16(RTE_IPV4_HDR_OFFSET_MASK))))
 		return STAT_DROP_IP_PROTO;
 	if (unlikely(!iface_has4(ifc, ip->dst_addr)))
 		return ip4_not_for_us(ifc, ip->dst_addr);
@@ -256,6 +266,10 @@ parse4(const struct iface *ifc, struct rte_mbuf *m, struct seg *s, bool l2_group
 	s->tos = ip->type_of_service;
 	s->l4_off = s->data_off = L2_LEN + hlen;
 	s->len = total - hlen;
+	if (unlikely(ip->next_proto_id == IPPROTO_UDP)) {
+		s->kind = PKT_UDP; /* or its first fragment */
+		return 0;
+	}
 	if (unlikely(ip->fragment_offset & RTE_BE16(RTE_IPV4_HDR_MF_FLAG | RTE_IPV4_HDR_OFFSET_MASK))) {
 		s->kind = PKT_FRAG;
 		return 0;
@@ -380,7 +394,8 @@ parse6(const struct iface *ifc, struct rte_mbuf *m, struct seg *s, bool l2_group
 	}
 	if (unlikely(ip6_source_martian(ip->src_addr, proto == IPPROTO_ICMPV6)))
 		return STAT_DROP_MARTIAN;
-	if (unlikely(proto != IPPROTO_TCP && proto != IPPROTO_ICMPV6 && proto != IPPROTO_FRAGMENT))
+	if (unlikely(proto != IPPROTO_TCP && proto != IPPROTO_ICMPV6 && proto != IPPROTO_FRAGMENT &&
+		     !udp_for_us(proto, l2_group, iface_has6(ifc, ip->dst_addr), false)))
 		return STAT_DROP_IP_PROTO;
 	rc = ip6_dst(ifc, ip, proto, l2_group);
 	if (unlikely(rc))
@@ -399,7 +414,7 @@ parse6(const struct iface *ifc, struct rte_mbuf *m, struct seg *s, bool l2_group
 			return STAT_DROP_MARTIAN; /* LAND */
 		return rc;
 	}
-	s->kind = proto == IPPROTO_FRAGMENT ? PKT_FRAG : PKT_ICMP6;
+	s->kind = proto == IPPROTO_FRAGMENT ? PKT_FRAG : proto == IPPROTO_UDP ? PKT_UDP : PKT_ICMP6;
 	return s->len < ICMP_HDR_LEN || !need(m, s->l4_off + ICMP_HDR_LEN) ? STAT_DROP_ICMP : 0;
 }
 
@@ -432,5 +447,6 @@ pkt_parse(const struct iface *ifc, struct rte_mbuf *m, struct seg *s)
 	if (eth->ether_type != RTE_BE16(RTE_ETHER_TYPE_ARP))
 		return STAT_DROP_ETHERTYPE;
 	s->kind = PKT_ARP;
+	need(m, L2_LEN + ARP_LEN);
 	return 0;
 }

@@ -24,7 +24,7 @@
 #define TCP_ECE 0x40
 #define TCP_CWR 0x80
 
-enum pkt_kind { PKT_TCP, PKT_ARP, PKT_ICMP, PKT_ICMP6, PKT_FRAG };
+enum pkt_kind { PKT_TCP, PKT_ARP, PKT_ICMP, PKT_ICMP6, PKT_FRAG, PKT_UDP };
 
 /** One received packet, on the stack of the poll; points into m. Headers are contiguous in m's first segment. */
 struct seg {

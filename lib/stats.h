@@ -104,6 +104,9 @@
 	X(ND_TX, "Icmp6NdOut", "neighbour discovery messages sent")                                                    \
 	X(NEIGH_FULL, "NeighTableFull", "no neighbour entry could be made")                                            \
 	X(ECHO_REPLY, "IcmpOutEchoReps", "ICMP and ICMPv6 echo replies sent")                                          \
+	X(PORT_UNREACH, "IcmpOutDestUnreachs", "UDP datagrams answered with port unreachable")                  \
+	X(ICMP_RATELIMIT, "IcmpOutRateLimitGlobal", "UDP datagrams not answered: rate limit")                   \
+	X(FRAG_OUT, "IpFragCreates", "fragments of echo replies longer than the MTU")                           \
 	X(REASM_OK, "IpReasmOKs", "datagrams reassembled")                                                             \
 	X(ICMP_SOFT, "TernIcmpSoft", "ICMP errors remembered for a connection (RFC 1122 4.2.3.9)")                     \
 	X(ICMP_ABORT, "TernIcmpAbort", "opens ended by an ICMP error")                                                 \

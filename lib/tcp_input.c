@@ -25,16 +25,10 @@ seg_seqlen(const struct seg *s)
 bool
 tcp_answer_allowed(struct worker *w)
 {
-	const uint64_t floor = w->now_us > RST_BURST * RST_INTERVAL_US ? w->now_us - RST_BURST * RST_INTERVAL_US : 0;
-
-	if (w->rst_tokens_us < floor)
-		w->rst_tokens_us = floor;
-	if (w->rst_tokens_us > w->now_us) {
-		STAT_INC(w, RST_RATELIMIT);
-		return false;
-	}
-	w->rst_tokens_us += RST_INTERVAL_US;
-	return true;
+	if (token_take(&w->rst_tokens_us, w->now_us, RST_BURST, RST_INTERVAL_US))
+		return true;
+	STAT_INC(w, RST_RATELIMIT);
+	return false;
 }
 
 int

@@ -181,6 +181,7 @@ worker_create(struct worker **out, const struct tern_conf *conf, unsigned int in
 	randombytes_buf(w->secret, sizeof(w->secret));
 	randombytes_buf(w->cookie_key, sizeof(w->cookie_key));
 	randombytes_buf(w->rng, sizeof(w->rng));
+	randombytes_buf(w->ip_ids, sizeof(w->ip_ids));
 	randombytes_buf(key, sizeof(key));
 	wheel_init(&w->wheel, now_us >> TICK_SHIFT);
 	rc = worker_mbufs_init(w);

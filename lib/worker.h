@@ -90,6 +90,8 @@ struct worker {
 	struct tern_conf conf; /* defaults resolved */
 	unsigned int index;
 	int node;
+	uint64_t icmp_tokens_us; /* the same of ICMP errors */
+	uint32_t ip_ids[256]; /* link_ip_id() */
 	uint64_t rst_tokens_us; /* rate limit of RST and stray answers: token bucket in time */
 	uint32_t challenge_ms, challenge_left; /* challenge ACKs of this second */
 	uint64_t secret[2];	 /* SipHash key of ISN and timestamp offsets (RFC 6528) */
@@ -119,6 +121,20 @@ struct worker {
 	bool traced; /* input comes from another worker */
 	struct wheel wheel;
 };
+
+/** Take one of `burst` tokens that come back one an interval; *t is the bucket's. @return false: there is none. */
+static inline bool
+token_take(uint64_t *t, uint64_t now_us, uint32_t burst, uint32_t interval_us)
+{
+	const uint64_t full = (uint64_t)burst * interval_us, floor = now_us > full ? now_us - full : 0;
+
+	if (*t < floor)
+		*t = floor;
+	if (*t > now_us)
+		return false;
+	*t += interval_us;
+	return true;
+}
 
 #define STAT_INC(w, s) ((w)->stats[STAT_##s]++)
 

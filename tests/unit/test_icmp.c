@@ -430,6 +430,155 @@ test_fragment_expiry(void)
 	down();
 }
 
+/* --- fragmented echo, UDP ------------------------------------------------------------------------------------ */
+
+/* The fragments sent, put together again in f; they are of one datagram and fit the MTU. @return bytes of the transport part. */
+static uint32_t
+put_together(uint8_t *f, uint8_t af)
+{
+	const uint32_t l4 = af == 4 ? L4_V4 : L4_V6, ext = af == 4 ? 0 : 8, id_at = af == 4 ? L3 + 4 : l4 + 4;
+	uint32_t end = 0, got = 0, off, n;
+	const uint8_t *p, *first = sent(0);
+	unsigned int i;
+
+	for (i = 0; i < ifc->n_tx; i++) {
+		p = sent(i);
+		CU_ASSERT(ifc->tx[i]->pkt_len <= 1514);
+		CU_ASSERT_EQUAL(memcmp(p, peer_mac, 6), 0);
+		CU_ASSERT_EQUAL(memcmp(p + id_at, first + id_at, af == 4 ? 2 : 4), 0);
+		CU_ASSERT(af == 6 || ref_sum(0, p + L3, 20) == 0xffff);
+		off = af == 4 ? (get16(p + L3 + 6) & 0x1fff) * 8u : get16(p + l4 + 2) & 0xfff8u;
+		n = ifc->tx[i]->pkt_len - l4 - ext;
+		CU_ASSERT_EQUAL(n + ext, af == 4 ? get16(p + L3 + 2) - 20u : get16(p + L3 + 4));
+		memcpy(f + l4 + off, p + l4 + ext, n);
+		got += n;
+		if (!(af == 4 ? get16(p + L3 + 6) & 0x2000 : get16(p + l4 + 2) & 1))
+			end = off + n;
+	}
+	memcpy(f, first, l4);
+	if (af == 6)
+		f[L3 + 6] = first[l4];
+	CU_ASSERT_EQUAL(got, end);
+	return end;
+}
+
+/* RFC 1122 3.2.2.6: all of it comes back. */
+static void
+test_echo_fragments(void)
+{
+	static const uint32_t sizes[] = {1473, 2000, 2960, 4000, 8000};
+	static uint8_t f[FRAME_MAX * 5], r[FRAME_MAX * 5];
+	uint8_t g[FRAME_MAX];
+	unsigned int af, i, multi;
+	uint32_t off, n;
+	uint16_t id = 0;
+
+	for (multi = 0; multi < 2; multi++) {
+		up(8);
+		ifc->tx_multi_seg = multi;
+		for (af = 4; af <= 6; af += 2) {
+			const uint16_t l4 = af == 4 ? L4_V4 : L4_V6;
+
+			for (i = 0; i < RTE_DIM(sizes); i++) {
+				n = put_echo(f, af, sizes[i]) - l4;
+				frag_id++;
+				for (off = 0; off < n; off += 1448) {
+					const uint32_t len = put_frag(g, f, af, off, RTE_MIN(n, off + 1448), off + 1448 < n);
+
+					if (af == 6)
+						g[l4] = IPPROTO_ICMPV6;
+					input(g, len);
+				}
+				CU_ASSERT_FATAL(ifc->n_tx > 1);
+				CU_ASSERT_EQUAL(put_together(r, af), n);
+				CU_ASSERT_EQUAL(r[l4], af == 4 ? 0 : 129);
+				CU_ASSERT_EQUAL(memcmp(r + l4 + 4, f + l4 + 4, n - 4), 0);
+				CU_ASSERT(l4_right(r, l4, n, af == 4 ? IPPROTO_ICMP : IPPROTO_ICMPV6));
+				if (af == 4 && i) /* counts up, and is no number that anything else draws */
+					CU_ASSERT_EQUAL(get16(sent(0) + L3 + 4), (uint16_t)(id + 1));
+				id = get16(sent(0) + L3 + 4);
+				tx_clear();
+			}
+		}
+		CU_ASSERT_EQUAL(w->stats[STAT_ECHO_REPLY], 2 * RTE_DIM(sizes));
+		CU_ASSERT_EQUAL(drops(), 0);
+		down();
+	}
+}
+
+static uint32_t
+put_udp(uint8_t *f, uint8_t af, uint32_t payload)
+{
+	const uint16_t l4 = put_ip(f, af, IPPROTO_UDP, 8 + payload);
+	uint32_t i;
+
+	put16(f + l4, 5353);
+	put16(f + l4 + 2, 33434);
+	put16(f + l4 + 4, 8 + payload);
+	for (i = 0; i < payload; i++)
+		f[l4 + 8 + i] = pat(i);
+	fix_l4(f, l4, 8 + payload, IPPROTO_UDP, 6);
+	return l4 + 8 + payload;
+}
+
+/* Answered with port unreachable that quotes it, at most 1000 a second after a burst of 50; a group never is. */
+static void
+test_udp(void)
+{
+	static const uint32_t sizes[] = {0, 1, 100, 1400};
+	uint8_t f[FRAME_MAX];
+	unsigned int af, i;
+	const uint8_t *r;
+	uint32_t len, n;
+
+	for (af = 4; af <= 6; af += 2) {
+		const uint16_t l4 = af == 4 ? L4_V4 : L4_V6, alen = af == 4 ? 4 : 16, src = L3 + (af == 4 ? 12 : 8);
+		const uint32_t most = af == 4 ? 576 : 1280;
+
+		up(8);
+		for (i = 0; i < RTE_DIM(sizes); i++) {
+			len = put_udp(f, af, sizes[i]);
+			input(f, len);
+			CU_ASSERT_EQUAL_FATAL(ifc->n_tx, 1);
+			r = sent(0);
+			n = ifc->tx[0]->pkt_len - l4;
+			CU_ASSERT_EQUAL(n, RTE_MIN(8 + len - L3, most - (l4 - L3)));
+			CU_ASSERT_EQUAL(memcmp(r, peer_mac, 6), 0);
+			CU_ASSERT_EQUAL(memcmp(r + src, f + src + alen, alen), 0);
+			CU_ASSERT_EQUAL(memcmp(r + src + alen, f + src, alen), 0);
+			CU_ASSERT_EQUAL(get16(r + l4), af == 4 ? 0x0303 : 0x0104);
+			CU_ASSERT_EQUAL(memcmp(r + l4 + 8, f + L3, n - 8), 0);
+			CU_ASSERT(l4_right(r, l4, n, af == 4 ? IPPROTO_ICMP : IPPROTO_ICMPV6));
+			CU_ASSERT(af == 6 || ref_sum(0, r + L3, 20) == 0xffff);
+			tx_clear();
+		}
+		CU_ASSERT_EQUAL(w->stats[STAT_DROP_IP_PROTO], RTE_DIM(sizes)); /* one reason, answered or not */
+		CU_ASSERT_EQUAL(w->stats[STAT_PORT_UNREACH], RTE_DIM(sizes));
+		sleep_us(SEC);
+		len = put_udp(f, af, 9);
+		memcpy(f, broadcast, 6);
+		refused("in a broadcast frame", f, len, STAT_DROP_IP_PROTO);
+		len = put_udp(f, af, 9);
+		memcpy(f + src + alen, af == 4 ? (const uint8_t *)"\xe0\0\0\xfb" : (const uint8_t[16]){0xff, 2, [15] = 0xfb}, alen);
+		if (af == 4)
+			fix_ip4(f);
+		refused("to a group", f, len, STAT_DROP_IP_PROTO);
+		len = put_udp(f, af, 9);
+		f[src + alen + (af == 4 ? 3 : 15)] = 99;
+		if (af == 4)
+			fix_ip4(f);
+		refused("to somebody else", f, len, STAT_DROP_IP_PROTO);
+		len = put_udp(f, af, 9);
+		for (i = 0; i < 300; i++) {
+			input(f, len);
+			sleep_us(100);
+		}
+		CU_ASSERT(ifc->n_tx >= 50 + 29 && ifc->n_tx <= 50 + 32);
+		CU_ASSERT_EQUAL(w->stats[STAT_ICMP_RATELIMIT] + ifc->n_tx, 300);
+		down();
+	}
+}
+
 int
 main(void)
 {
@@ -446,6 +595,8 @@ main(void)
 	CU_ADD_TEST(suite, test_fragment_flood);
 	CU_ADD_TEST(suite, test_fragment_room);
 	CU_ADD_TEST(suite, test_fragment_expiry);
+	CU_ADD_TEST(suite, test_echo_fragments);
+	CU_ADD_TEST(suite, test_udp);
 	CU_basic_set_mode(CU_BRM_VERBOSE);
 	CU_basic_run_tests();
 	return CU_get_number_of_failures() || CU_get_error() ? 1 : 0;

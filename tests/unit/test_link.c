@@ -549,6 +549,35 @@ test_arp_input(void)
 }
 
 /* A request to us gives the MAC we wait for; one from off our link teaches nothing. */
+/* The request came in pieces, and the device can't send such. */
+static void
+test_arp_chain(void)
+{
+	static const uint32_t cuts[][2] = {{42, 50}, {20, 42}, {14, 30}, {59, 60}};
+	uint8_t f[FRAME_MAX], want[FRAME_MAX];
+	struct rte_mbuf *m;
+	struct seg s;
+	unsigned int i;
+
+	up(4);
+	ifc->tx_multi_seg = false;
+	for (i = 0; i < RTE_DIM(cuts); i++) {
+		put_arp(f, 1, peer_mac, peer4, our4);
+		m = to_chain(f, 60, cuts[i], 2);
+		CU_ASSERT_EQUAL_FATAL(pkt_parse(ifc, m, &s), 0);
+		CU_ASSERT_PTR_NULL(link_input(w, &s));
+		CU_ASSERT_EQUAL_FATAL(ifc->n_tx, 1);
+		put_arp(want, 2, our_mac, our4, peer4);
+		put_eth(want, peer_mac, our_mac, 0x0806);
+		memcpy(want + L3 + 18, peer_mac, 6);
+		CU_ASSERT_EQUAL(ifc->tx[0]->pkt_len, 42);
+		CU_ASSERT_EQUAL(memcmp(sent(0), want, 42), 0);
+		tx_clear();
+	}
+	CU_ASSERT_EQUAL(drops(), 0);
+	down();
+}
+
 static void
 test_arp_learn(void)
 {
@@ -842,6 +871,7 @@ main(void)
 	CU_ADD_TEST(suite, test_strangers);
 	CU_ADD_TEST(suite, test_arp_input);
 	CU_ADD_TEST(suite, test_arp_learn);
+	CU_ADD_TEST(suite, test_arp_chain);
 	CU_ADD_TEST(suite, test_nd_flags);
 	CU_ADD_TEST(suite, test_tx_full);
 	CU_ADD_TEST(suite, test_offload);
