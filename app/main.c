@@ -18,6 +18,7 @@
 #include <rte_lcore.h>
 #include <rte_version.h>
 #include "bench.h"
+#include "eal.h"
 #include "report.h"
 #include "role.h"
 #include "wire.h"
@@ -25,7 +26,6 @@
 #define TICK_MS 20u
 #define READY_MS 1u /* the start is measured in milliseconds */
 #define FIRST_S 0.9 /* a line of numbers is due each second */
-#define ARGS_MAX 64
 
 struct job {
 	struct stack *s;
@@ -473,33 +473,6 @@ take_config(int *argc, char **argv, const char **file)
 	return 0;
 }
 
-static int
-start_eal(int argc, char **argv)
-{
-	static char *args[ARGS_MAX + 1];
-	static char *text; /* EAL keeps pointers into it */
-	char *word, *save = NULL;
-	int i, n = 0;
-
-	text = options.eal_args ? strdup(options.eal_args) : NULL;
-	args[n++] = argv[0];
-	for (word = text ? strtok_r(text, " \t", &save) : NULL; word; word = strtok_r(NULL, " \t", &save)) {
-		if (n == ARGS_MAX)
-			return complain("[eal] args: more than %d words", ARGS_MAX);
-		args[n++] = word;
-	}
-	for (i = 1; i < argc; i++) {
-		if (n == ARGS_MAX)
-			return complain("more than %d EAL options", ARGS_MAX);
-		args[n++] = argv[i];
-	}
-	if (rte_eal_init(n, args) >= 0)
-		return 0;
-	return complain("EAL did not start: %s; %s", rte_strerror(rte_errno),
-			geteuid() ? "not root: use --no-huge --no-shconf and no devices, or sudo"
-				  : "see the lines above; without hugepages use --no-huge -m 1024");
-}
-
 int
 main(int argc, char **argv)
 {
@@ -530,7 +503,7 @@ main(int argc, char **argv)
 		return 1;
 	if (split < argc && options_argv(&options, argc - split, argv + split))
 		return 1;
-	if (options_check(&options) || start_eal(split, argv))
+	if (options_check(&options) || eal_start(options.eal_args, split, argv))
 		return 1;
 	ok = (roles[options.role] == &role_wire ? wire() : go()) == 0;
 	rte_eal_cleanup();

@@ -195,8 +195,19 @@ prefixed(const char *val, uint8_t af, uint8_t *addr, uint8_t *prefix, uint32_t *
 	if (rc)
 		return rc;
 	*count = plus ? n : 1;
-	if (max - *prefix < 32 && *count > UINT64_C(1) << (max - *prefix))
-		return bad("%u addresses do not fit into a /%u", *count, *prefix);
+	return 0;
+}
+
+/* A second address would replace the first in silence; the command line's replaces the file's, as everywhere. */
+static int
+addr_again(bool given, unsigned int i, unsigned int *of_file)
+{
+	if (given && (origin.file || !(*of_file >> i & 1)))
+		return bad("interface %u has one already: write ADDR/PREFIX+COUNT for several in a row", i);
+	if (origin.file)
+		*of_file |= 1u << i;
+	else
+		*of_file &= ~(1u << i);
 	return 0;
 }
 
@@ -204,33 +215,20 @@ static int
 set_addr(struct options *o, const char *val)
 {
 	struct tern_if_conf *c = cur_if(o);
-	uint32_t host;
-	int rc = prefixed(val, TERN_AF_INET, c->addr4, &c->prefix4, &c->addr4_count);
 
-	if (rc)
-		return rc;
-	memcpy(&host, c->addr4, 4);
-	host = ntohl(host);
-	if (c->addr4[0] == 0 || c->addr4[0] == 127 || c->addr4[0] >= 224)
-		return bad("'%s' cannot be an interface's address: 0/8, 127/8, multicast and reserved are refused",
-			   val);
-	if (c->prefix4 < 31 && (host << c->prefix4 == 0 || (host | (UINT32_MAX << (32 - c->prefix4))) == UINT32_MAX))
-		return bad("'%s' is the network's or the broadcast address", val);
-	return 0;
+	if (addr_again(c->prefix4, o->cur_if, &o->addr4_of_file))
+		return -EINVAL;
+	return prefixed(val, TERN_AF_INET, c->addr4, &c->prefix4, &c->addr4_count);
 }
 
 static int
 set_addr6(struct options *o, const char *val)
 {
-	static const uint8_t zero[16];
 	struct tern_if_conf *c = cur_if(o);
-	int rc = prefixed(val, TERN_AF_INET6, c->addr6, &c->prefix6, &c->addr6_count);
 
-	if (rc)
-		return rc;
-	if (c->addr6[0] == 0xff || memcmp(c->addr6, zero, 15) == 0)
-		return bad("'%s' cannot be an interface's address: ::, ::1 and multicast are refused", val);
-	return 0;
+	if (addr_again(c->prefix6, o->cur_if, &o->addr6_of_file))
+		return -EINVAL;
+	return prefixed(val, TERN_AF_INET6, c->addr6, &c->prefix6, &c->addr6_count);
 }
 
 static int

@@ -48,6 +48,7 @@ struct options {
 	uint32_t wire_idle_us;
 
 	unsigned int cur_if;    /* which interface --addr and its like mean */
+	unsigned int addr4_of_file, addr6_of_file; /* bit per interface: the command line may say another */
 	unsigned int ifs_given; /* bit per interface that was mentioned */
 	const char *eal_args;   /* of the config file */
 };

@@ -16,6 +16,7 @@
 #include "cksum.h"
 #include "frag.h"
 #include "icmp.h"
+#include "ifconf.h"
 #include "siphash.h"
 #include "tcp.h"
 #include "worker.h"
@@ -43,8 +44,7 @@ init_addr4(struct iface *ifc, const struct tern_if_conf *conf)
 
 	if (all_zero(conf->addr4, 4))
 		return 0;
-	if (conf->prefix4 == 0 || conf->prefix4 > 32 || first >> 24 == 0 || first >> 24 == 127 ||
-	    (first + count - 1) >> 24 >= 224 || first + count - 1 < first || ifc->mtu < MIN_MTU4)
+	if (ifc->mtu < MIN_MTU4)
 		return -EINVAL;
 	ifc->laddr4 = rte_cpu_to_be_32(first);
 	ifc->first4 = first;
@@ -60,13 +60,11 @@ static int
 init_addr6(struct iface *ifc, const struct tern_if_conf *conf)
 {
 	const uint8_t *mac = ifc->mac.addr_bytes;
-	const uint32_t last = rte_be_to_cpu_32(*(const unaligned_uint32_t *)(conf->addr6 + 12));
 
 	if (all_zero(conf->addr6, 16))
 		return 0;
 	ifc->count6 = conf->addr6_count ? conf->addr6_count : 1;
-	if (conf->prefix6 == 0 || conf->prefix6 > 128 || conf->addr6[0] == 0xff || last + ifc->count6 - 1 < last ||
-	    ifc->mtu < MIN_MTU6)
+	if (ifc->mtu < MIN_MTU6)
 		return -EINVAL;
 	ifc->has6 = true;
 	ifc->prefix6 = conf->prefix6;
@@ -86,8 +84,11 @@ int
 link_iface_init(struct iface *ifc, uint8_t idx, const struct tern_if_conf *conf, const struct rte_ether_addr *mac,
 		uint16_t mtu)
 {
-	int rc;
+	char why[256];
+	int rc = ifconf_check(conf, 1, why, sizeof(why));
 
+	if (rc)
+		return rc;
 	memset(ifc, 0, sizeof(*ifc));
 	ifc->idx = idx;
 	ifc->port_id = conf->port_id;

@@ -19,6 +19,7 @@
 #include <rte_malloc.h>
 #include <rte_mbuf.h>
 #include "engine.h"
+#include "ifconf.h"
 #include "frag.h"
 
 #define DESC_MAX 1024u /* at 14.88 Mpkt/s: 69 us between two polls */
@@ -151,6 +152,7 @@ check_lcores(const struct tern_conf *conf)
 static int
 copy_conf(struct tern *t, const struct tern_conf *conf)
 {
+	char why[256];
 	int rc;
 
 	t->conf = *conf;
@@ -163,6 +165,10 @@ copy_conf(struct tern *t, const struct tern_conf *conf)
 	}
 	if (!conf->n_ifs || conf->n_ifs > TERN_IF_MAX) {
 		LOG(ERR, "%u interfaces: 1..%u are possible", conf->n_ifs, TERN_IF_MAX);
+		return -EINVAL;
+	}
+	if (ifconf_check(conf->ifs, conf->n_ifs, why, sizeof(why))) {
+		LOG(ERR, "%s", why);
 		return -EINVAL;
 	}
 	rc = check_lcores(conf);

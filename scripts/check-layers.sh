@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 
 row_of() { # of a library file, by name
 	case "$(basename "$1")" in
-	tern.h | cksum.h | siphash.h | pool.[ch] | wheel.[ch] | stats.[ch]) echo 1 ;;
+	tern.h | cksum.h | siphash.h | pool.[ch] | ifconf.[ch] | wheel.[ch] | stats.[ch]) echo 1 ;;
 	table.[ch] | pkt.[ch] | pkt_plain.h | tcp_opt.[ch] | steer.h | link.h | mem.h | worker.h | tcp.h | cc.h) echo 2 ;;
 	icmp.[ch] | frag.[ch] | trace.[ch] | link.c | neigh.c | steer.c | portset.[ch] | worker.c | tcp*.[ch] | cc_*.[ch]) echo 3 ;;
 	port.[ch] | engine.[ch] | tern.c) echo 4 ;;

@@ -37,6 +37,48 @@ test_bad_options() {
 	refused 'port' "${ok[@]}" --addr $HOST/24 --port-id 7
 }
 
+# Addresses that would be taken and then not work; EAL's lcores.
+test_bad_addresses() {
+	local ok=(--role http --root "$LIB_TMP/www")
+	refused 'interface 0: gateway 192.0.2.1 is the interface.s own' "${ok[@]}" --addr 192.0.2.1/24 --gw 192.0.2.1
+	refused 'gateway 192.0.2.255.*broadcast' "${ok[@]}" --addr 192.0.2.1/24 --gw 192.0.2.255
+	refused 'gateway 224.0.0.1 is multicast' "${ok[@]}" --addr 192.0.2.1/24 --gw 224.0.0.1
+	refused 'gateway 127.0.0.1 is loopback' "${ok[@]}" --addr 192.0.2.1/24 --gw 127.0.0.1
+	refused 'gateway ff02::2 is multicast' "${ok[@]}" --addr6 2001:db8::1/64 --gw6 ff02::2
+	refused 'leave its /25' "${ok[@]}" --addr 192.0.2.100/25+100
+	refused 'broadcast address 192.0.2.255' "${ok[@]}" --addr 192.0.2.1/24+255
+	refused 'both have the address 192.0.2.1' "${ok[@]}" --addr 192.0.2.1/24 --if 1 --addr 192.0.2.1/24
+	refused 'both in one subnet' "${ok[@]}" --addr 192.0.2.1/24 --if 1 --addr 192.0.2.2/24
+	refused 'both have a default gateway' "${ok[@]}" --addr 192.0.2.1/24 --gw 192.0.2.9 --if 1 --addr 198.51.100.1/24 \
+		--gw 198.51.100.9
+	refused 'addr.*has one already' "${ok[@]}" --addr 192.0.2.1/24 --addr 192.0.2.7/24
+	refused 'addr6.*has one already' "${ok[@]}" --addr6 2001:db8::1/64 --addr6 2001:db8::7/64
+}
+
+# What EAL will not have: the last line has its reason and what to do.
+test_bad_eal() {
+	local rc
+	timeout 20 ip netns exec "$NS" "$TERN" "${EAL_TAP[@]}" -l 77 -- --role http --body x --addr $HOST/24 \
+		>"$LIB_TMP/tern.out" 2>"$LIB_TMP/tern.err"
+	rc=$?
+	[ $rc = 1 ] || fail "status $rc with an lcore that is not there"
+	tail -n 1 "$LIB_TMP/tern.err" | grep -qiE 'EAL did not start: .*(lcore|core list).*-l' || fail "the last line does not say which lcore"
+	! grep -q 'Success' "$LIB_TMP/tern.err" || fail "it says Success"
+}
+
+# The same tap twice: the second one ends, the first goes on.
+test_tap_shared() {
+	tern_serve --role http --root "$LIB_TMP/www"
+	timeout 20 ip netns exec "$NS" "$TERN" "${EAL_TAP[@]}" -l 0 --vdev net_tap0,iface=dtap0 -- --role http \
+		--root "$LIB_TMP/www" --addr $HOST/24 >"$LIB_TMP/second.out" 2>"$LIB_TMP/second.err"
+	local rc=$?
+	[ $rc = 1 ] || fail "status $rc of a second one on the same tap"
+	[ "$(wc -l <"$LIB_TMP/second.err")" = 1 ] && grep -q 'dtap0 is there already' "$LIB_TMP/second.err" ||
+		fail "not one line that says the tap is taken"
+	in_ns curl -sS --max-time 10 -o "$LIB_TMP/page" "http://$HOST/" || fail "the first one is disturbed"
+	tern_end
+}
+
 test_bad_config() {
 	printf '[tern]\nrole = http\nbacklog = many\n' >"$LIB_TMP/bad.cfg"
 	refused 'bad.cfg:3.*backlog' --config "$LIB_TMP/bad.cfg"

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* ifconf.c: addresses that can't be are refused, with a line that says what and where; those that can be are taken. */
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <CUnit/Basic.h>
+#include "ifconf.h"
+
+struct row {
+	const char *ifs[2]; /* "ADDR/PREFIX[+COUNT] [GATEWAY]", of either family; NULL: no such interface */
+	const char *says;   /* a part of the line; NULL: accepted */
+};
+
+static const struct row rows[] = {
+	{{"192.0.2.1/24"}, NULL},
+	{{"192.0.2.1/24 192.0.2.254"}, NULL},
+	{{"192.0.2.1/24+253 192.0.2.254"}, NULL},
+	{{"192.0.2.0/31 192.0.2.1"}, NULL},
+	{{"192.0.2.1/32 198.51.100.1"}, NULL},
+	{{"192.0.2.1/25 192.0.2.126", "192.0.2.129/25"}, NULL},
+	{{"192.0.2.1/24", "198.51.100.1/24 198.51.100.254"}, NULL},
+	{{"192.0.2.1/24 192.0.2.254", "2001:db8::1/64 2001:db8::ff"}, NULL},
+	{{"2001:db8::1/64 fe80::1"}, NULL},
+	{{"2001:db8::1/64+1000 2001:db8::ffff"}, NULL},
+	{{"fe80::5/64 fe80::1"}, NULL},
+	{{"2001:db8::1/128 2001:db8:1::1"}, NULL},
+	/* addresses */
+	{{"0.0.0.1/8"}, "interface 0: 0.0.0.1 is of 0/8"},
+	{{"127.0.0.1/8"}, "127.0.0.1 is loopback"},
+	{{"233.252.0.1/24"}, "233.252.0.1 is multicast"},
+	{{"255.255.255.255/24"}, "reserved or broadcast"},
+	{{"192.0.2.0/24"}, "192.0.2.0 is the network's or the broadcast"},
+	{{"192.0.2.255/24"}, "192.0.2.255 is the network's or the broadcast"},
+	{{"192.0.2.1/33"}, "prefix length 33"},
+	{{"192.0.2.1/0"}, "prefix length 0"},
+	{{"192.0.2.1/24+255"}, "reach the broadcast address 192.0.2.255"},
+	{{"192.0.2.1/24+256"}, "256 addresses from 192.0.2.1 leave its /24"},
+	{{"192.0.2.1/32+2"}, "leave its /32"},
+	{{"192.0.2.200/25+100"}, "leave its /25"},
+	{{"192.0.2.1/24+4294967295"}, "leave its /24"},
+	{{"::1/64"}, "::1 is unspecified or loopback"},
+	{{"ff02::1/64"}, "ff02::1 is multicast"},
+	{{"::ffff:192.0.2.1/96"}, "is IPv4-mapped"},
+	{{"2001:db8::1/129"}, "prefix length 129"},
+	{{"2001:db8::ff/120+2"}, "2 addresses from 2001:db8::ff leave its /120"},
+	{{"2001:db8::ffff:ffff/64+2"}, "leave its /64"},
+	/* gateways */
+	{{"192.0.2.1/24 192.0.2.1"}, "gateway 192.0.2.1 is the interface's own"},
+	{{"192.0.2.1/24+10 192.0.2.9"}, "gateway 192.0.2.9 is the interface's own"},
+	{{"192.0.2.1/24 192.0.2.255"}, "gateway 192.0.2.255 is the network's or the broadcast"},
+	{{"192.0.2.1/24 192.0.2.0"}, "gateway 192.0.2.0 is the network's"},
+	{{"192.0.2.1/24 255.255.255.255"}, "gateway 255.255.255.255 is reserved or broadcast"},
+	{{"192.0.2.1/24 224.0.0.1"}, "gateway 224.0.0.1 is multicast"},
+	{{"192.0.2.1/24 127.0.0.1"}, "gateway 127.0.0.1 is loopback"},
+	{{"192.0.2.1/24 0.0.0.9"}, "gateway 0.0.0.9 is of 0/8"},
+	{{"192.0.2.1/24 198.51.100.1"}, "gateway 198.51.100.1 is not in 192.0.2.1/24"},
+	{{"2001:db8::1/64 2001:db8::1"}, "gateway 2001:db8::1 is the interface's own"},
+	{{"2001:db8::1/64 ff02::2"}, "gateway ff02::2 is multicast"},
+	{{"2001:db8::1/64 ::1"}, "gateway ::1 is unspecified or loopback"},
+	{{"2001:db8::1/64 2001:db8:1::1"}, "gateway 2001:db8:1::1 is not in"},
+	/* two interfaces */
+	{{"192.0.2.1/24", "192.0.2.1/24"}, "interfaces 0 and 1 both have the address 192.0.2.1"},
+	{{"192.0.2.1/24+5", "192.0.2.5/32"}, "both have the address 192.0.2.5"},
+	{{"192.0.2.1/24", "192.0.2.9/24"}, "interfaces 0 and 1 are both in one subnet"},
+	{{"192.0.2.1/24", "192.0.2.129/25"}, "in one subnet"},
+	{{"2001:db8::1/64", "2001:db8::1/64"}, "both have the address 2001:db8::1"},
+	{{"2001:db8::1/64", "2001:db8::2/48"}, "in one subnet"},
+	{{"192.0.2.1/24 192.0.2.254", "198.51.100.1/24 198.51.100.254"}, "both have a default gateway"},
+	{{"2001:db8::1/64 fe80::1", "2001:db8:1::1/64 fe80::1"}, "both have a default gateway"},
+};
+
+static void
+fill(struct tern_if_conf *c, const char *text)
+{
+	char buf[128], *addr, *gw, *prefix, *count;
+	const bool v6 = strchr(text, ':') != NULL;
+	const int af = v6 ? AF_INET6 : AF_INET;
+
+	memset(c, 0, sizeof(*c));
+	snprintf(buf, sizeof(buf), "%s", text);
+	addr = strtok_r(buf, " ", &gw);
+	count = strchr(addr, '+');
+	if (count)
+		*count++ = 0;
+	prefix = strchr(addr, '/');
+	*prefix++ = 0;
+	CU_ASSERT_EQUAL(inet_pton(af, addr, v6 ? c->addr6 : c->addr4), 1);
+	*(v6 ? &c->prefix6 : &c->prefix4) = atoi(prefix);
+	*(v6 ? &c->addr6_count : &c->addr4_count) = count ? strtoul(count, NULL, 10) : 0;
+	if (gw && *gw)
+		CU_ASSERT_EQUAL(inet_pton(af, gw, v6 ? c->gw6 : c->gw4), 1);
+}
+
+static void
+test_rows(void)
+{
+	struct tern_if_conf c[2];
+	char why[256];
+	unsigned int i, n;
+	int rc;
+
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		for (n = 0; n < 2 && rows[i].ifs[n]; n++)
+			fill(&c[n], rows[i].ifs[n]);
+		why[0] = 0;
+		rc = ifconf_check(c, n, why, sizeof(why));
+		if (rc != (rows[i].says ? -22 : 0) || (rc && !strstr(why, rows[i].says)))
+			printf("\n  %s, %s: %d '%s'\n", rows[i].ifs[0], rows[i].ifs[1] ? rows[i].ifs[1] : "-", rc, why);
+		CU_ASSERT_EQUAL(rc, rows[i].says ? -22 : 0);
+		CU_ASSERT(!rc || strstr(why, rows[i].says) != NULL);
+		CU_ASSERT_PTR_NULL(strchr(why, '\n'));
+	}
+}
+
+/* A gateway alone; nothing at all. */
+static void
+test_no_address(void)
+{
+	struct tern_if_conf c = {.gw4 = {192, 0, 2, 1}};
+	char why[256];
+
+	CU_ASSERT_EQUAL(ifconf_check(&c, 1, why, sizeof(why)), -22);
+	CU_ASSERT_PTR_NOT_NULL(strstr(why, "no IPv4 address"));
+	memset(&c, 0, sizeof(c));
+	CU_ASSERT_EQUAL(ifconf_check(&c, 1, why, sizeof(why)), 0);
+}
+
+int
+main(void)
+{
+	CU_pSuite suite;
+
+	if (CU_initialize_registry() != CUE_SUCCESS)
+		return 1;
+	suite = CU_add_suite("ifconf", NULL, NULL);
+	CU_ADD_TEST(suite, test_rows);
+	CU_ADD_TEST(suite, test_no_address);
+	CU_basic_set_mode(CU_BRM_VERBOSE);
+	CU_basic_run_tests();
+	return CU_get_number_of_failures() || CU_get_error() ? 1 : 0;
+}
