@@ -115,7 +115,7 @@ enum { /* conn.flags */
 	C_LOSS = 1 << 23,     /* after a timeout, until loss.recover */
 	C_TLP = 1 << 24,      /* rto_at is the tail loss probe's */
 	C_REO = 1 << 25,      /* rto_at is the reordering timer */
-	C_PLAIN = 1 << 28,    /* negotiated, IPv4, and checksums are ours to make */
+	C_PLAIN = 1 << 28,    /* the handshake is done (no SYN goes out any more), IPv4, and checksums are ours to make */
 	C_SND_SMALL = 1 << 27, /* the send queue is one mbuf of worker.small, with no other reference */
 	C_COUNTED = 1 << 30,  /* an orphan of mem.orphans */
 	C_TRIAL = 1 << 29,    /* what waits to be read came without leave to stay: tcp_mem.c */

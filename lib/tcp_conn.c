@@ -99,8 +99,6 @@ tcp_negotiate(struct worker *w, struct conn *c, uint16_t peer_mss, uint8_t feat,
 	peer_mss = RTE_MAX(peer_mss, TCP_MSS_MIN);
 	c->feat = (c->feat & ~(F_TS | F_SACK | F_WS)) | (feat & (F_TS | F_SACK | F_WS));
 	c->mss = RTE_MIN(peer_mss, c->rcv_mss) - (feat & F_TS ? TCP_OPT_TS_LEN : 0); /* MUST-16, RFC 6691 */
-	if (c->af == 4 && !w->ifs[c->ifidx].tx_tcp_cksum)
-		c->flags |= C_PLAIN;
 	c->snd_ws = feat & F_WS ? snd_ws : 0;
 	c->rcv_ws = feat & F_WS ? c->rcv_ws : 0; /* what was offered */
 	tcp_cc_init(c);
@@ -111,6 +109,8 @@ tcp_established(struct worker *w, struct conn *c)
 {
 	tcp_set_state(w, &c->o, TERN_ESTABLISHED);
 	STAT_INC(w, ESTABLISHED);
+	if (c->af == 4 && !w->ifs[c->ifidx].tx_tcp_cksum)
+		c->flags |= C_PLAIN;
 	c->rcv_mss = RTE_MIN(c->mss, TCP_MSS_DEFAULT4); /* grows to what the peer really sends */
 	c->rto_at = c->misc_at = 0;
 	c->backoff = c->retries = 0;

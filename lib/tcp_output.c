@@ -262,7 +262,7 @@ emit_any(struct worker *w, struct conn *c, uint8_t flags, uint32_t seq, struct r
 			sum = attached_sum(m);
 	}
 	put_headers(ifc, m, p, e, &h, len, sum);
-	if (unlikely(c->flags & C_SND_URG))
+	if (unlikely(c->flags & C_SND_URG) && (len || !(flags & TCP_SYN)))
 		put_urgent(c, ifc, p, seq);
 	count_out(w, flags);
 	if (flags & TCP_ACK)

@@ -123,6 +123,68 @@ test_ecn(void)
 	}
 }
 
+/* Append the Fast Open option with the cookie to the usual options of a SYN. */
+static void
+offer_all(void)
+{
+	static const uint8_t usual[20] = {2, 4, 1000 >> 8, 1000 & 255, 4, 2, 8, 10, 0, 0, 0, 7, 0, 0, 0, 0, 1, 3, 3, 5};
+
+	memcpy(peer.opt, usual, sizeof(usual));
+	memcpy(peer.opt + 20, (uint8_t[]){1, 1, 34, 10}, 4);
+	memcpy(peer.opt + 24, cookie, 8);
+	peer.optlen = 32;
+}
+
+/* The SYN-ACK of such a connection agrees on options as any does, with a window that is not scaled; each time it is sent. */
+static void
+test_synack(void)
+{
+	const struct frame *f;
+
+	listen_fastopen();
+	learn_cookie();
+	for (unsigned int i = 0; i < 3; i++) {
+		if (i != 1) { /* the SYN, and the SYN again; between them the SYN-ACK's timeout */
+			offer_all();
+			tx(SYN, 0, 0, 100);
+		}
+		f = i == 1 ? expect_after(SYN | ACK, 0, 101, 0, SEC) : expect(SYN | ACK, 0, 101, 0);
+		CU_ASSERT_PTR_NOT_NULL_FATAL(f);
+		CHECK_EQ(f->mss, bed.af == 4 ? 1460 : 1440);
+		CHECK(f->sack_ok);
+		CHECK(f->has_ts);
+		CHECK_EQ(f->tsecr, 7);
+		CHECK(f->ws > 0);
+		CHECK_EQ(f->ws, W->rcv_ws);
+		CHECK_EQ(f->wnd, 65535);
+		CHECK_EQ(f->optlen, 20);
+		CHECK_EQ(f->urp, 0);
+	}
+}
+
+/* Urgent data that waits is announced by the segments that carry it, not by the SYN-ACK. */
+static void
+test_synack_urgent(void)
+{
+	struct sock *s;
+
+	listen_fastopen();
+	learn_cookie();
+	offer(cookie, 8);
+	tx(SYN, 0, 0, 100);
+	expect(SYN | ACK, 0, 101, 0);
+	s = sock_accept(&bed.n[0]);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(s);
+	CHECK_EQ(sock_recv_all(s), 100);
+	CHECK_EQ(tern_send_urgent(s->c, (uint8_t[]){pat(1)}, 1), 1);
+	s->tx_pos++;
+	run();
+	expect(ACK | PSH | URG, 1, 101, 1);
+	expect_after(SYN | ACK, 0, 101, 0, SEC);
+	tx(ACK, 101, 2, 0);
+	expect_silence();
+}
+
 /* With the cookie the data is read, and answered, before the handshake is done (4.2.2). */
 static void
 test_server(void)
@@ -457,6 +519,8 @@ main(int argc, char **argv)
 	static CU_TestInfo tests[] = {
 		{"cookies are given", test_cookie_given},
 		{"server", test_server},
+		{"server, options of the SYN-ACK", test_synack},
+		{"server, urgent data", test_synack_urgent},
 		{"ECN", test_ecn},
 		{"server, loss", test_server_loss},
 		{"server, nobody there", test_server_dead},
