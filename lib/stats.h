@@ -72,6 +72,7 @@
 	X(TFO_ACTIVE_FAIL, "TcpExtTCPFastOpenActiveFail", "data of a SYN not taken by the server")                     \
 	X(TFO_PASSIVE, "TcpExtTCPFastOpenPassive", "SYNs whose data was taken")                                        \
 	X(TFO_PASSIVE_FAIL, "TcpExtTCPFastOpenPassiveFail", "SYNs with a Fast Open cookie that is not ours")           \
+	X(TFO_PASSIVE_ALT, "TcpExtTCPFastOpenPassiveAltKey", "of these with a cookie of the key before")               \
 	X(TFO_COOKIE_REQD, "TcpExtTCPFastOpenCookieReqd", "Fast Open cookies sent")                                    \
 	X(TFO_OVERFLOW, "TcpExtTCPFastOpenListenOverflow", "data of a SYN not taken: too many unconfirmed")            \
 	X(TFO_BLACKHOLE, "TcpExtTCPFastOpenBlackhole", "SYNs with Fast Open that were not answered")                   \

@@ -112,6 +112,7 @@ enum { /* conn.flags */
 	C_CWR = 1 << 20,      /* the next new data says that we slowed down */
 	C_TFO = 1 << 21,      /* Fast Open, until the handshake is done */
 	C_SYNACK = 1 << 22,   /* with C_TFO: the SYN-ACK is due */
+	C_TFO_NEW = 1 << 30,  /* with C_TFO: the SYN-ACK brings a new cookie */
 	C_LOSS = 1 << 23,     /* after a timeout, until loss.recover */
 	C_TLP = 1 << 24,      /* rto_at is the tail loss probe's */
 	C_REO = 1 << 25,      /* rto_at is the reordering timer */
@@ -141,6 +142,7 @@ struct conn_rare {
 	/* tcp_mem.c: lists of worker.mem; pprev NULL: not on it */
 	struct conn *holes_next, **holes_pprev, *starved_next, **starved_pprev;
 	uint16_t mss_full; /* conn.mss before it was lowered; 0: it is not */
+	uint16_t syn_mtu;  /* what a SYN with data was told */
 };
 
 /** [left, right) of out-of-order text, without a hole. */
@@ -358,21 +360,31 @@ void tcp_cookie_rotate(struct worker *w);
 #define COOKIE_PERIOD_US 64000000ull /* a secret's time; a cookie lives one to two of them */
 
 /* tcp_fastopen.c: of listeners and connections that want it */
-enum tfo_syn { TFO_NO, TFO_YES };
+enum tfo_syn { TFO_NO, TFO_YES, TFO_OLD }; /* TFO_OLD: TFO_YES, and a new cookie */
 int tcp_tfo_init(struct worker *w);
 void tcp_tfo_fini(struct worker *w);
-/** Is this SYN's data to be taken? If not, optlen bytes at opt go into the SYN-ACK. */
+/** Is this SYN's data to be taken? If not, optlen bytes at opt go into the SYN-ACK; else tcp_tfo_option() says what. */
 enum tfo_syn tcp_tfo_syn(struct worker *w, struct tern_listener *l, const struct seg *s, uint8_t *opt, unsigned int *optlen);
 /** Send the SYN-ACK when it is due. @return false: no room. */
 bool tcp_tfo_synack(struct worker *w, struct conn *c);
 /** The peer of a passive open is there, or the connection is over. */
 void tcp_tfo_confirmed(struct worker *w, struct conn *c);
+/** Before that, the connection was reset. */
+void tcp_tfo_reset(struct worker *w);
+/** The option of c's SYN or SYN-ACK. @return its bytes. */
+unsigned int tcp_tfo_option(struct worker *w, const struct conn *c, uint8_t *opt);
+/** Would data go with c's SYN? */
+bool tcp_tfo_known(const struct worker *w, const struct conn *c);
 /** The option of c's SYN. @return its bytes, and how much data goes along. */
 unsigned int tcp_tfo_offer(const struct worker *w, const struct conn *c, uint8_t *opt, uint32_t *data);
 /** The SYN-ACK came: keep its cookie; what it does not acknowledge of our data is sent again. */
 void tcp_tfo_answer(struct worker *w, struct conn *c, const struct seg *s, const struct tcp_opts *o);
 /** None came. */
 void tcp_tfo_hole(struct worker *w, struct conn *c);
+/** An ICMP error came. */
+void tcp_tfo_icmp(struct worker *w, struct conn *c);
+/** The SYN is due again, without what went along. */
+void tcp_tfo_plain(struct conn *c);
 
 /* tcp_ecn.c: of connections with C_ECN */
 #define TCP_ECN_MASK 3u /* of TOS: RFC 3168 5; set by tcp_ecn.c alone */
@@ -460,6 +472,8 @@ int tcp_icmp_input(struct worker *w, const struct seg *s, const struct tcp_icmp 
 void tcp_unreachable(struct worker *w, const struct rte_mbuf *m);
 /** Full-sized segments may be what does not get through: make them smaller, and smaller again. */
 void tcp_pmtu_suspect(struct worker *w, struct conn *c, bool again);
+/** ESTABLISHED now. mtu: of the path, as the SYN was told; 0: it was not. */
+void tcp_pmtu_opened(struct worker *w, struct conn *c, uint32_t mtu);
 /** misc_at has come. @return false: it was not the path MTU's. */
 bool tcp_pmtu_timer(struct conn *c);
 /** What to give up with: an ICMP error since the last progress, a next hop that is not there, or -ETIMEDOUT. */

@@ -47,6 +47,14 @@ raise_armed(const struct conn *c)
 	       !(c->state == TERN_FIN_WAIT_2 && c->flags & C_ORPHAN);
 }
 
+static void
+arm_raise(struct worker *w, struct conn *c)
+{
+	c->rare->raise_us = w->now_us + PMTU_RAISE_US;
+	c->misc_at = c->rare->raise_us;
+	tcp_timer_sync(w, c);
+}
+
 /* Segments fit mtu from now on, and what is in flight is sent again so. @return false: they did already. */
 static bool
 lower(struct worker *w, struct conn *c, uint32_t mtu)
@@ -62,11 +70,8 @@ lower(struct worker *w, struct conn *c, uint32_t mtu)
 	if (!r->mss_full)
 		r->mss_full = c->mss;
 	c->mss = mss;
-	if (!c->misc_at || raise_armed(c)) {
-		r->raise_us = w->now_us + PMTU_RAISE_US;
-		c->misc_at = r->raise_us;
-		tcp_timer_sync(w, c);
-	}
+	if (!c->misc_at || raise_armed(c))
+		arm_raise(w, c);
 	return true;
 }
 
@@ -117,15 +122,39 @@ tcp_soft_error(const struct conn *c)
 	return link_neigh_silent(c->w, c->neigh) ? -EHOSTUNREACH : -ETIMEDOUT; /* RFC 1122 2.4: link errors are told */
 }
 
+void
+tcp_pmtu_opened(struct worker *w, struct conn *c, uint32_t mtu)
+{
+	if (mtu)
+		lower(w, c, mtu);
+	else if (c->rare && c->rare->mss_full && !c->misc_at)
+		arm_raise(w, c);
+}
+
+/* The SYN and its data are too big: the SYN goes alone, the data follows in what fits. */
+static int
+syn_too_big(struct worker *w, struct conn *c, uint32_t mtu)
+{
+	STAT_INC(w, PMTU_DOWN);
+	tcp_tfo_icmp(w, c);
+	tcp_tfo_plain(c);
+	tcp_rare(c)->syn_mtu = RTE_MIN(mtu, (uint32_t)UINT16_MAX);
+	c->rto_at = 0; /* anew */
+	tcp_mark(c, P_OUTPUT);
+	return SEG_DONE;
+}
+
 static int
 too_big(struct worker *w, struct conn *c, const struct tcp_icmp *e)
 {
 	const uint32_t mtu = e->mtu ? e->mtu : plateau(e->ip_len);
 
-	if (c->state == TERN_SYN_SENT || c->state == TERN_SYN_RECEIVED || e->ip_len <= mtu)
+	if (e->ip_len <= mtu || (!(c->flags & C_TFO) && (c->state == TERN_SYN_SENT || c->state == TERN_SYN_RECEIVED)))
 		return STAT_DROP_ICMP; /* no segment of ours was */
 	if (c->af == 6 && mtu < PMTU_MIN6) /* RFC 8201 4 */
 		return STAT_DROP_ICMP;
+	if (c->state == TERN_SYN_SENT)
+		return c->snd_nxt - c->iss > 1 ? syn_too_big(w, c, mtu) : STAT_DROP_ICMP;
 	if (lower(w, c, mtu)) {
 		STAT_INC(w, PMTU_DOWN);
 		resend(w, c);
@@ -143,12 +172,18 @@ soft_error(struct worker *w, struct conn *c, int err)
 static int
 conn_icmp(struct worker *w, struct conn *c, const struct tcp_icmp *e)
 {
-	if (!seq_ge(e->seq, c->snd_una) || !seq_lt(e->seq, c->snd_max))
+	const bool tfo = unlikely(c->flags & C_TFO && c->state == TERN_SYN_RECEIVED); /* its SYN is before SND.UNA */
+
+	if (!seq_ge(e->seq, c->snd_una - tfo) || !seq_lt(e->seq, c->snd_max))
 		return STAT_DROP_ICMP_SEQ;
 	if (e->kind == ICMP_TOO_BIG)
 		return too_big(w, c, e);
-	if (e->kind == ICMP_HARD && c->state == TERN_SYN_SENT) {
+	if (unlikely(c->flags & C_TFO && c->state == TERN_SYN_SENT))
+		tcp_tfo_icmp(w, c);
+	if (e->kind == ICMP_HARD && (c->state == TERN_SYN_SENT || tfo)) {
 		STAT_INC(w, ICMP_ABORT);
+		if (tfo)
+			tcp_tfo_reset(w);
 		tcp_drop(w, c, e->err);
 		return SEG_DONE;
 	}

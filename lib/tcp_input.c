@@ -294,6 +294,8 @@ check_rst(struct worker *w, struct conn *c, const struct seg *s)
 		challenge_ack(w, c);
 		return STAT_DROP_RST_SEQ;
 	}
+	if (unlikely(c->flags & C_TFO))
+		tcp_tfo_reset(w);
 	if (c->state == TERN_SYN_RECEIVED && !(c->feat & F_PASSIVE)) /* MUST-11 */
 		tcp_drop(w, c, -ECONNREFUSED);
 	else
@@ -351,6 +353,7 @@ opened(struct worker *w, struct conn *c, struct seg *s, const struct tcp_opts *o
 	}
 	if (unlikely(tfo)) {
 		tcp_tfo_confirmed(w, c);
+		tcp_pmtu_opened(w, c, 0);
 		if (c->snd_max != c->snd_una)
 			tcp_rto_start(w, c);
 	}
@@ -494,8 +497,7 @@ syn_sent(struct worker *w, struct conn *c, struct seg *s)
 	c->snd_nxt = c->iss;
 	if (unlikely(c->flags & C_TFO)) {
 		c->flags &= ~C_TFO;
-		c->snd_cur = c->snd_head;
-		c->snd_cur_seq = c->iss + 1;
+		tcp_tfo_plain(c);
 	}
 	c->rto_at = 0;
 	tcp_mark(c, P_OUTPUT);

@@ -559,7 +559,8 @@ choose_isn(struct worker *w, const struct seg *s, bool reuse, uint32_t old_snd_n
 
 /* A SYN whose cookie is right: a connection at once, with the data that came along (RFC 7413 4.2.2). */
 static int
-fastopen(struct worker *w, struct tern_listener *l, struct seg *s, const struct tcp_opts *o, uint32_t old_snd_nxt, bool reuse)
+fastopen(struct worker *w, struct tern_listener *l, struct seg *s, const struct tcp_opts *o, uint32_t old_snd_nxt, bool reuse,
+	 bool new_cookie)
 {
 	const struct tern_tcp_conf *conf = &w->conf.tcp;
 	uint32_t iss, ts_off;
@@ -573,7 +574,7 @@ fastopen(struct worker *w, struct tern_listener *l, struct seg *s, const struct 
 	STAT_INC(w, TFO_PASSIVE);
 	STAT_INC(w, PASSIVE_OPENS);
 	w->tfo_pending++;
-	c->flags |= C_TFO | C_SYNACK | (agree_ecn(w, s) ? C_ECN : 0);
+	c->flags |= C_TFO | C_SYNACK | (agree_ecn(w, s) ? C_ECN : 0) | (new_cookie ? C_TFO_NEW : 0);
 	c->irs = s->seq;
 	c->ts_recent = o->tsval;
 	c->ts_recent_at = tcp_paws_clock(w);
@@ -607,6 +608,7 @@ listen_syn(struct worker *w, struct tern_listener *l, struct seg *s, struct time
 	struct request *r;
 	uint8_t opt[40], tfo[20];
 	unsigned int tfo_len = 0;
+	enum tfo_syn how;
 	int rc;
 
 	if (unlikely(!link_way_back(&w->ifs[s->ifidx], s))) {
@@ -634,8 +636,11 @@ listen_syn(struct worker *w, struct tern_listener *l, struct seg *s, struct time
 			STAT_INC(w, REQQ_FULL_COOKIES);
 		return send_cookie(w, l, s, &o);
 	}
-	if (unlikely(l->tfo_max) && tcp_tfo_syn(w, l, s, tfo, &tfo_len) == TFO_YES)
-		return fastopen(w, l, s, &o, old_snd_nxt, reuse);
+	if (unlikely(l->tfo_max)) {
+		how = tcp_tfo_syn(w, l, s, tfo, &tfo_len);
+		if (how != TFO_NO)
+			return fastopen(w, l, s, &o, old_snd_nxt, reuse, how == TFO_OLD);
+	}
 	r = request_new(w, l, s);
 	if (unlikely(!r)) {
 		STAT_INC(w, LISTEN_DROPS);

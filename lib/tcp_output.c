@@ -205,7 +205,6 @@ emit_any(struct worker *w, struct conn *c, uint8_t flags, uint32_t seq, struct r
 	uint64_t sum = 0;
 	uint8_t opt[40], *p;
 	struct rte_mbuf *m;
-	uint32_t ignored;
 	uint16_t hlen;
 
 	if (unlikely(!link_tx_room(ifc, 1)))
@@ -219,8 +218,8 @@ emit_any(struct worker *w, struct conn *c, uint8_t flags, uint32_t seq, struct r
 		h.ack = c->rcv_nxt;
 	if (unlikely(flags & TCP_SYN)) {
 		h.optlen = syn_options(w, c, opt);
-		if (unlikely(c->flags & C_TFO && c->state == TERN_SYN_SENT))
-			h.optlen += tcp_tfo_offer(w, c, opt + h.optlen, &ignored);
+		if (unlikely(c->flags & C_TFO))
+			h.optlen += tcp_tfo_option(w, c, opt + h.optlen);
 		if (unlikely(flags & TCP_ECE))
 			tcp_ecn_agree(c->cc, &h);
 		h.wnd = RTE_MIN(tcp_rcv_space(c), 65535u); /* never scaled on a SYN: RFC 7323 2.2 */

@@ -304,8 +304,7 @@ tcp_rto_fired(struct worker *w, struct conn *c)
 		c->snd_nxt = c->iss;
 		if (unlikely(c->flags & C_TFO)) {
 			tcp_tfo_hole(w, c);
-			c->snd_cur = c->snd_head;
-			c->snd_cur_seq = c->iss + 1;
+			tcp_tfo_plain(c);
 		}
 	} else if (!(c->feat & F_SACK) || !tcp_loss_timeout(w, c)) {
 		struct loss *l = tcp_loss(c);

@@ -93,6 +93,7 @@ struct tern_tcp_conf {
 	/* The path may make them larger, up to [4194304, 6291456]; what is below snd_buf, rcv_buf means no larger. */
 	uint32_t snd_buf_max, rcv_buf_max;
 	uint8_t fastopen_key[16];  /* of Fast Open cookies; servers behind one address share it [random] */
+	uint32_t fastopen_key_s;   /* a random one is replaced so often, a cookie lives one to two of these [86400] */
 	uint64_t buf_mem;	   /* bytes a worker may add to its connections' buffers [n_mbufs * 512] */
 	uint32_t max_orphans;	   /* connections that the application has closed and the peer has not, of a worker: one more is reset
 				    * [7/8 of max_conns] */
@@ -211,6 +212,9 @@ void tern_listener_cookies(struct tern_listener *l, enum tern_cookie_mode mode);
 /** Take data that comes with a SYN (RFC 7413), of at most max_pending connections of this worker that have not completed
  *  the handshake; 0 [default]: none. The data may come twice over two connections: only for requests that may. */
 void tern_listener_fastopen(struct tern_listener *l, unsigned int max_pending);
+/** Make Fast Open cookies with this key from now on; those of the key before stay good until the next call. The key is the
+ *  worker's: give it to all workers of a stack, and to all servers behind one address. */
+void tern_fastopen_key(struct tern_worker *w, const uint8_t key[16]);
 struct tern_worker *tern_listener_worker(struct tern_listener *l);
 
 /* --- client ------------------------------------------------------------------------------------------------- */

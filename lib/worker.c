@@ -79,8 +79,14 @@ worker_conf_defaults(struct tern_conf *conf)
 	def32(&t->rcv_buf_max, 6 << 20);
 	t->snd_buf_max = RTE_MAX(t->snd_buf_max, t->snd_buf);
 	t->rcv_buf_max = RTE_MAX(t->rcv_buf_max, t->rcv_buf);
-	if (sodium_is_zero(t->fastopen_key, sizeof(t->fastopen_key)))
+	if (sodium_is_zero(t->fastopen_key, sizeof(t->fastopen_key))) {
 		randombytes_buf(t->fastopen_key, sizeof(t->fastopen_key));
+		def32(&t->fastopen_key_s, 86400);
+	} else if (t->fastopen_key_s) {
+		RTE_LOG(ERR, USER1, "tern: fastopen_key_s %u: a fastopen_key that is given stays, leave one of them 0\n",
+			t->fastopen_key_s);
+		return -EINVAL;
+	}
 	if (!t->buf_mem)
 		t->buf_mem = (uint64_t)conf->n_mbufs * 512; /* a quarter of what they hold */
 	def32(&t->max_orphans, RTE_MAX(conf->max_conns - conf->max_conns / 8, 1u));

@@ -103,6 +103,9 @@ struct worker {
 	uint32_t n_listeners, reserved_requests;
 	uint32_t accept_queued, half_open;
 	uint32_t tfo_pending; /* Fast Open connections without the final ACK */
+	uint32_t tfo_resets[2]; /* those that were reset: this minute, the last */
+	uint64_t tfo_resets_at_us, tfo_key_until_us;
+	uint8_t tfo_key[2][16], n_tfo_keys; /* of cookies: the current, the one before */
 	struct tfo_peer *tfo_peers;
 	uint64_t buf_granted; /* sum of conn_rare.buf_grant */
 	struct tcp_sockopts sockopts; /* by conf */

@@ -38,6 +38,7 @@ struct frame {
 	int ws; /* -1: no option */
 	bool sack_ok, has_ts;
 	uint32_t sack[8];
+	uint8_t opt[40]; /* optlen bytes, as they came */
 	uint8_t data[1600];
 };
 

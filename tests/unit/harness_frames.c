@@ -9,6 +9,7 @@ parse_options(struct frame *f, const uint8_t *p, unsigned int n)
 
 	f->ws = -1;
 	f->optlen = n;
+	memcpy(f->opt, p, n);
 	while (i < n && p[i] != 0) {
 		const unsigned int len = p[i] == 1 ? 1 : i + 1 < n ? p[i + 1] : 0;
 
