@@ -112,7 +112,7 @@ enum { /* conn.flags */
 	C_CWR = 1 << 20,      /* the next new data says that we slowed down */
 	C_TFO = 1 << 21,      /* Fast Open, until the handshake is done */
 	C_SYNACK = 1 << 22,   /* with C_TFO: the SYN-ACK is due */
-	C_TFO_NEW = 1 << 30,  /* with C_TFO: the SYN-ACK brings a new cookie */
+	C_TFO_NEW = 1u << 31, /* with C_TFO: the SYN-ACK brings a new cookie */
 	C_LOSS = 1 << 23,     /* after a timeout, until loss.recover */
 	C_TLP = 1 << 24,      /* rto_at is the tail loss probe's */
 	C_REO = 1 << 25,      /* rto_at is the reordering timer */
