@@ -228,6 +228,15 @@ be_accept(int h, struct sockaddr *a, socklen_t *l)
 	return nh;
 }
 
+/* Not open yet, for the application: a passive one with Fast Open is. */
+static bool
+is_opening(const struct sock *s)
+{
+	const struct conn *c = (const struct conn *)s->c;
+
+	return c && (c->state == TERN_SYN_SENT || (c->state == TERN_SYN_RECEIVED && !(c->feat & F_PASSIVE)));
+}
+
 static int
 be_connect_done(int h)
 {
@@ -236,11 +245,10 @@ be_connect_done(int h)
 
 	if (!s)
 		return -EBADF;
-	if (s->c) {
-		const unsigned int st = be_state(s);
-
-		return st == TERN_SYN_SENT || st == TERN_SYN_RECEIVED ? -EINPROGRESS : 0;
-	}
+	if (s->c)
+		return is_opening(s) ? -EINPROGRESS : 0;
+	if (s->deferred)
+		return 0;
 	if (!s->connecting)
 		return -ENOTCONN;
 	err = s->err;
@@ -248,22 +256,71 @@ be_connect_done(int h)
 	return -err;
 }
 
+/* Open to s->peer; with Fast Open as much of buf goes along as the SYN has room for. @return that, or an error. */
+static ssize_t
+open_to_peer(struct sock *s, bool fastopen, const void *buf, size_t len)
+{
+	const struct tern_endpoint *local = s->local.af ? &s->local : NULL;
+	struct tern_worker *tw = (struct tern_worker *)be_worker;
+	struct tern_info info;
+	struct conn syn;
+	uint8_t opt[40];
+	uint32_t room = 0;
+	ssize_t rc;
+
+	s->eof = s->shut_rd = s->shut_wr = s->deferred = false; /* a socket may try again */
+	rc = fastopen ? tern_connect_fastopen(tw, local, &s->peer, &conn_ops, s, buf, 0, &s->c) :
+			tern_connect(tw, local, &s->peer, &conn_ops, s, &s->c);
+	if (rc) {
+		s->c = NULL;
+		return rc;
+	}
+	s->connecting = true;
+	s->reported = false;
+	tern_conn_info(s->c, &info);
+	s->local = info.local;
+	s->peer = info.remote;
+	be_apply_options(s);
+	if (fastopen) {
+		syn = *(struct conn *)s->c;
+		syn.snd_queued = len;
+		tcp_tfo_offer(be_worker, &syn, opt, &room);
+	}
+	return room ? tern_send(s->c, buf, room) : 0;
+}
+
+/* Would data go with a SYN to s->peer? */
+static bool
+knows_cookie(const struct sock *s)
+{
+	const struct iface *ifc = &be_worker->ifs[0];
+	struct conn c = {.af = s->peer.af, .rport = s->peer.port};
+
+	if (c.af == 4) {
+		c.addr.laddr4 = ifc->laddr4;
+		memcpy(&c.addr.raddr4, s->peer.addr, 4);
+	} else {
+		memcpy(c.addr.laddr6, ifc->laddr6, 16);
+		memcpy(c.addr.raddr6, s->peer.addr, 16);
+	}
+	return tcp_tfo_known(be_worker, &c);
+}
+
 static int
 be_connect(int h, const struct sockaddr *a, socklen_t l)
 {
 	struct sock *s = be_get(h);
 	struct tern_endpoint peer;
-	struct tern_info info;
 	int rc;
 
 	if (!s)
 		return -EBADF;
 	if (s->l[0])
 		return -EISCONN;
+	if (s->deferred)
+		return -EISCONN;
 	if (s->c) {
-		const unsigned int st = be_state(s);
-
-		if (st == TERN_SYN_SENT || st == TERN_SYN_RECEIVED)
+		if (is_opening(s))
 			return -EALREADY;
 		if (s->reported)
 			return -EISCONN;
@@ -278,19 +335,9 @@ be_connect(int h, const struct sockaddr *a, socklen_t l)
 	rc = to_endpoint(s, a, l, &peer);
 	if (rc)
 		return rc;
-	s->eof = s->shut_rd = s->shut_wr = false; /* a socket may try again */
-	rc = tern_connect((struct tern_worker *)be_worker, s->local.af ? &s->local : NULL, &peer, &conn_ops, s, &s->c);
-	if (rc) {
-		s->c = NULL;
-		return rc;
-	}
-	s->connecting = true;
-	s->reported = false;
-	tern_conn_info(s->c, &info);
-	s->local = info.local;
-	s->peer = info.remote;
-	be_apply_options(s);
-	return 0;
+	s->peer = peer;
+	s->deferred = s->opt[O_FASTOPEN_CONNECT] && knows_cookie(s);
+	return s->deferred ? 0 : open_to_peer(s, s->opt[O_FASTOPEN_CONNECT], NULL, 0);
 }
 
 /* The error of a connection that is gone, once. */
@@ -328,6 +375,8 @@ be_recv(int h, void *buf, size_t len, int flags)
 		return -ENOTCONN;
 	if (s->left_off < s->left_len)
 		return recv_left(s, buf, len, flags);
+	if (s->deferred)
+		return -EAGAIN;
 	if (!s->c) {
 		if (s->err)
 			return be_take_error(s);
@@ -343,23 +392,38 @@ be_recv(int h, void *buf, size_t len, int flags)
 }
 
 static ssize_t
-be_send(int h, const void *buf, size_t len, int flags)
+be_sendto(int h, const void *buf, size_t len, int flags, const struct sockaddr *a, socklen_t l)
 {
 	struct sock *s = be_get(h);
-	unsigned int st;
+	ssize_t n;
+	int rc;
 
 	if (!s)
 		return -EBADF;
 	if (s->err)
 		return be_take_error(s);
+	if ((flags & MSG_FASTOPEN && !s->c && !s->eof) || s->deferred) {
+		if (s->l[0])
+			return -EISCONN;
+		rc = s->deferred ? 0 : to_endpoint(s, a, l, &s->peer);
+		if (rc)
+			return rc;
+		n = open_to_peer(s, true, buf, len);
+		return n ? n : -EINPROGRESS;
+	}
 	if (!s->c || s->shut_wr)
 		return -EPIPE;
-	st = be_state(s);
-	if (st == TERN_SYN_SENT || st == TERN_SYN_RECEIVED)
-		return -EAGAIN;
+	if (is_opening(s))
+		return flags & MSG_FASTOPEN ? -EALREADY : -EAGAIN;
 	if (flags & MSG_OOB)
 		return tern_send_urgent(s->c, buf, len);
 	return flags & MSG_MORE ? tern_send_more(s->c, buf, len) : tern_send(s->c, buf, len);
+}
+
+static ssize_t
+be_send(int h, const void *buf, size_t len, int flags)
+{
+	return be_sendto(h, buf, len, flags, NULL, 0);
 }
 
 static int
@@ -417,7 +481,6 @@ static int
 be_pollev(int h)
 {
 	struct sock *s = be_get(h);
-	unsigned int st;
 	bool eof;
 	int ev = 0;
 
@@ -429,10 +492,11 @@ be_pollev(int h)
 				ev |= POLLIN | POLLRDNORM;
 		return ev;
 	}
-	st = be_state(s);
 	if (s->err)
 		ev |= POLLERR;
-	if (st == TERN_SYN_SENT || st == TERN_SYN_RECEIVED)
+	if (s->deferred)
+		return POLLOUT | POLLWRNORM;
+	if (is_opening(s))
 		return ev;
 	eof = s->shut_rd || s->eof || (s->c && ((struct conn *)s->c)->flags & C_FIN_RCVD);
 	if ((!s->c) || (eof && s->shut_wr))
@@ -461,7 +525,7 @@ be_qlen(int h, int out)
 	c = (const struct conn *)s->c;
 	if (!out)
 		return s->left_len - s->left_off + (c ? c->rcv_queued : 0);
-	if (!c || c->state == TERN_SYN_SENT || c->state == TERN_SYN_RECEIVED)
+	if (!c || is_opening(s))
 		return 0;
 	return c->snd_queued + !!(c->flags & C_FIN_QUEUED && c->state != TERN_FIN_WAIT_2);
 }
@@ -487,4 +551,5 @@ const struct pd_stack pd_backend = {
 	.setsockopt = be_setsockopt,
 	.pollev = be_pollev,
 	.qlen = be_qlen,
+	.sendto = be_sendto,
 };

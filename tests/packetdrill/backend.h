@@ -11,11 +11,12 @@
 /* An option that a socket remembers, so that it can be set before there is a connection and be inherited by accept(). */
 enum opt {
 	O_NODELAY, O_QUICKACK, O_KEEPALIVE, O_KEEPIDLE, O_KEEPINTVL, O_KEEPCNT, O_USER_TIMEOUT, O_SNDBUF, O_RCVBUF,
-	O_TTL, O_TOS, O_CORK, O_MAXSEG, O_FASTOPEN, O_REUSEADDR, O_V6ONLY, O_CC, O_PLAIN, N_OPTS = O_PLAIN + 8,
+	O_TTL, O_TOS, O_CORK, O_MAXSEG, O_FASTOPEN, O_REUSEADDR, O_V6ONLY, O_CC, O_FASTOPEN_CONNECT, O_SYNCNT, O_MTU_DISCOVER, N_OPTS,
 };
 
 struct sock {
 	bool used, eof, shut_rd, shut_wr, connecting, reported;
+	bool deferred; /* connect() waits for the first data: TCP_FASTOPEN_CONNECT */
 	int domain, err; /* err: for SO_ERROR, positive; reading clears it */
 	struct tern_endpoint local, peer;
 	struct tern_listener *l[2]; /* the second for IPv4 of an IPv6 wildcard */

@@ -11,8 +11,8 @@
 #include "backend.h"
 
 /*
- * Where an option is kept, what tern calls it (TERN_NONE: nothing), and the default getsockopt() shows. IPPROTO_TCP options that
- * scripts set but tern needs no knob for are remembered only.
+ * Where an option is kept, what tern calls it (TERN_NONE: backend.c asks for it, or tern always does so), and the default
+ * getsockopt() shows.
  */
 #define TERN_NONE 255
 static const struct optmap {
@@ -33,19 +33,14 @@ static const struct optmap {
 	{SOL_SOCKET, SO_SNDBUF, O_SNDBUF, TERN_OPT_SNDBUF, 131072, 0, INT32_MAX},
 	{SOL_SOCKET, SO_RCVBUF, O_RCVBUF, TERN_OPT_RCVBUF, 131072, 0, INT32_MAX},
 	{SOL_SOCKET, SO_REUSEADDR, O_REUSEADDR, TERN_NONE, 0, INT32_MIN, INT32_MAX},
-	{SOL_SOCKET, SO_REUSEPORT, O_PLAIN, TERN_NONE, 0, INT32_MIN, INT32_MAX},
 	{IPPROTO_IP, IP_TOS, O_TOS, TERN_OPT_TOS, 0, 0, 255},
 	{IPPROTO_IP, IP_TTL, O_TTL, TERN_OPT_TTL, 64, 1, 255},
 	{IPPROTO_IPV6, IPV6_TCLASS, O_TOS, TERN_OPT_TOS, 0, 0, 255},
 	{IPPROTO_IPV6, IPV6_UNICAST_HOPS, O_TTL, TERN_OPT_TTL, 64, 1, 255},
 	{IPPROTO_IPV6, IPV6_V6ONLY, O_V6ONLY, TERN_NONE, 0, INT32_MIN, INT32_MAX},
-	{IPPROTO_TCP, TCP_SYNCNT, O_PLAIN + 1, TERN_NONE, 6, 1, 127},
-	{IPPROTO_TCP, TCP_LINGER2, O_PLAIN + 2, TERN_NONE, 60, INT32_MIN, INT32_MAX},
-	{IPPROTO_TCP, TCP_DEFER_ACCEPT, O_PLAIN + 3, TERN_NONE, 0, INT32_MIN, INT32_MAX},
-	{IPPROTO_TCP, TCP_WINDOW_CLAMP, O_PLAIN + 4, TERN_NONE, 0, INT32_MIN, INT32_MAX},
-	{IPPROTO_TCP, TCP_NOTSENT_LOWAT, O_PLAIN + 5, TERN_NONE, 0, INT32_MIN, INT32_MAX},
-	{IPPROTO_IP, IP_MTU_DISCOVER, O_PLAIN + 6, TERN_NONE, 1, 0, 5},
-	{SOL_SOCKET, SO_PRIORITY, O_PLAIN + 7, TERN_NONE, 0, INT32_MIN, INT32_MAX},
+	{IPPROTO_TCP, TCP_FASTOPEN_CONNECT, O_FASTOPEN_CONNECT, TERN_NONE, 0, 0, 1},
+	{IPPROTO_TCP, TCP_SYNCNT, O_SYNCNT, TERN_NONE, 6, 1, 127},
+	{IPPROTO_IP, IP_MTU_DISCOVER, O_MTU_DISCOVER, TERN_NONE, IP_PMTUDISC_WANT, IP_PMTUDISC_WANT, IP_PMTUDISC_DO},
 };
 
 static const struct optmap *
@@ -67,6 +62,22 @@ set_tern(struct sock *s, enum tern_opt opt, uint32_t v)
 		tern_setopt(s->c, opt, v);
 }
 
+/* The open is given up when so many more SYNs were not answered. */
+static void
+limit_syns(struct conn *c, unsigned int n)
+{
+	uint64_t us = 0, rto = c->rto_us;
+
+	if (c->state != TERN_SYN_SENT)
+		return;
+	for (unsigned int i = 0; i <= n; i++, rto *= 2) {
+		rto = RTE_MIN(rto, be_worker->conf.tcp.rto_max_ms * 1000ull);
+		us += rto;
+	}
+	c->misc_at = be_worker->now_us + us;
+	tcp_timer_sync(be_worker, c);
+}
+
 static void
 apply_one(struct sock *s, const struct optmap *o)
 {
@@ -75,6 +86,8 @@ apply_one(struct sock *s, const struct optmap *o)
 	for (unsigned int i = 0; i < 2; i++)
 		if (s->l[i] && o->kept == O_FASTOPEN)
 			tern_listener_fastopen(s->l[i], v);
+	if (s->c && o->kept == O_SYNCNT)
+		limit_syns((struct conn *)s->c, v);
 	if (o->tern == TERN_NONE)
 		return;
 	if (o->tern == TERN_OPT_SNDBUF || o->tern == TERN_OPT_RCVBUF)
@@ -126,6 +139,17 @@ get_congestion(const struct sock *s)
 	return cc == TERN_CC_NEWRENO ? "reno" : cc_get(cc)->name;
 }
 
+/* One key, or the current and the one before; of the worker, as there is one. */
+static int
+set_fastopen_key(const uint8_t *key, socklen_t l)
+{
+	if (l != 16 && l != 32)
+		return -EINVAL;
+	tern_fastopen_key((struct tern_worker *)be_worker, l == 32 ? key + 16 : key);
+	tern_fastopen_key((struct tern_worker *)be_worker, key);
+	return 0;
+}
+
 int
 be_setsockopt(int h, int lvl, int opt, const void *v, socklen_t l)
 {
@@ -145,12 +169,17 @@ be_setsockopt(int h, int lvl, int opt, const void *v, socklen_t l)
 	}
 	if (lvl == IPPROTO_TCP && opt == TCP_CONGESTION)
 		return set_congestion(s, v, l);
+	if (lvl == IPPROTO_TCP && opt == TCP_FASTOPEN_KEY)
+		return set_fastopen_key(v, l);
 	o = find_option(lvl, opt);
 	if (!o)
 		return -ENOPROTOOPT;
-	if (l < sizeof(value))
+	if (l >= sizeof(value))
+		memcpy(&value, v, sizeof(value));
+	else if (lvl == IPPROTO_IP && l) /* as Linux: a byte will do */
+		value = *(const uint8_t *)v;
+	else
 		return -EINVAL;
-	memcpy(&value, v, sizeof(value));
 	if (value < o->min || value > o->max)
 		return -EINVAL;
 	s->opt[o->kept] = value;
@@ -233,5 +262,10 @@ be_getsockopt(int h, int lvl, int opt, void *v, socklen_t *l)
 		value = s->set & 1u << o->kept ? s->opt[o->kept] : o->dflt;
 	else
 		return -ENOPROTOOPT;
+	if (lvl == IPPROTO_IP && l && *l > 0 && *l < sizeof(value) && value >= 0 && value <= 255) {
+		const uint8_t byte = value;
+
+		return put_value(v, l, &byte, 1);
+	}
 	return put_value(v, l, &value, sizeof(value));
 }

@@ -271,7 +271,7 @@ eal_init(void)
 
 /* Addresses in "key=value,key=value": those of keys that name the remote side or a gateway are not ours. */
 static void
-parse_flags(const char *flags, struct tern_if_conf *ic)
+parse_flags(const char *flags, struct tern_if_conf *ic, uint16_t *mtu)
 {
 	char *copy = strdup(flags ? flags : ""), *save, *word;
 
@@ -280,6 +280,10 @@ parse_flags(const char *flags, struct tern_if_conf *ic)
 
 		if (!value || strstr(word, "remote") == word || strstr(word, "gw") == word || strstr(word, "gateway") == word)
 			continue;
+		if (strstr(word, "mtu=") == word) {
+			*mtu = atoi(value + 1);
+			continue;
+		}
 		value[1 + strcspn(value + 1, "/")] = 0;
 		if (inet_pton(AF_INET, value + 1, ic->addr4) != 1)
 			inet_pton(AF_INET6, value + 1, ic->addr6);
@@ -299,12 +303,13 @@ be_init(const char *flags, uint64_t now_us)
 			   .gw6 = {0xfe, 0x80, [15] = 0xfe}},
 	};
 	struct rte_ether_addr mac;
+	uint16_t mtu = 1500;
 	int rc;
 
 	rc = eal_init();
 	if (rc)
 		return rc;
-	parse_flags(flags, &conf.ifs[0]);
+	parse_flags(flags, &conf.ifs[0], &mtu);
 	memcpy(conf.ifs[0].gw4, conf.ifs[0].addr4, 2);
 	memcpy(&mac, our_mac, 6);
 	memset(be_socks, 0, sizeof(be_socks));
@@ -313,7 +318,7 @@ be_init(const char *flags, uint64_t now_us)
 	rc = rc ? rc : worker_create(&be_worker, &conf, 0, 0, mp, now);
 	if (rc)
 		return rc;
-	rc = link_iface_init(&be_worker->ifs[0], 0, &conf.ifs[0], &mac, 1500);
+	rc = link_iface_init(&be_worker->ifs[0], 0, &conf.ifs[0], &mac, mtu);
 	be_worker->n_ifs = 1;
 	be_worker->ifs[0].tx_multi_seg = true;
 	be_flush();

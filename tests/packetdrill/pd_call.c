@@ -75,6 +75,17 @@ address(bool remote, uint16_t port, struct sockaddr_storage *a)
 	return sizeof(*in6);
 }
 
+/* The packets that come now are those of a connection that is opened here. */
+static void
+begin_connection(void)
+{
+	run.is_open = true;
+	run.isn_known = false;
+	run.n_ts = 0;
+	run.rport = BIND_PORT;
+	run.lport = 0;
+}
+
 static long
 do_connect(const struct event *e)
 {
@@ -84,13 +95,14 @@ do_connect(const struct event *e)
 
 	if (!run.blocked) {
 		rc = pd_backend.connect(handle(e, 0), (struct sockaddr *)&a, address(true, BIND_PORT, &a));
-		if (rc || pd_backend.connect_done(handle(e, 0)) != -EINPROGRESS)
-			return rc; /* an error, or it was open already */
-		run.is_open = true;
-		run.isn_known = false;
-		run.n_ts = 0;
-		run.rport = BIND_PORT;
-		run.lport = 0;
+		if (rc)
+			return rc;
+		if (pd_backend.connect_done(handle(e, 0)) != -EINPROGRESS) { /* open already, or put off to the first send */
+			if (pd_backend.qlen(handle(e, 0), 1) == 0 && !run.is_open)
+				begin_connection();
+			return rc;
+		}
+		begin_connection();
 		pd_backend.run(run.now);
 	}
 	rc = pd_backend.connect_done(handle(e, 0));
@@ -114,6 +126,37 @@ do_recv(const struct event *e)
 	return n;
 }
 
+/* sendto() that opens: one that may block waits for the handshake and sends the rest then. */
+static ssize_t
+send_fastopen(const struct event *e, const uint8_t *buf, size_t len, int flags)
+{
+	static size_t done; /* by the call that blocks */
+	const long fd = num(e, 0);
+	struct sockaddr_storage a;
+	ssize_t n;
+	int rc;
+
+	if (!run.blocked) {
+		const bool was_open = pd_backend.connect_done(handle(e, 0)) == 0;
+
+		n = pd_backend.sendto(handle(e, 0), buf, len, flags, (struct sockaddr *)&a, address(true, BIND_PORT, &a));
+		if (!was_open && (n >= 0 || n == -EINPROGRESS))
+			begin_connection();
+		if (was_open || run.fd[fd].nonblock || flags & MSG_DONTWAIT || (n < 0 && n != -EINPROGRESS))
+			return n;
+		done = n > 0 ? n : 0;
+		return -EAGAIN;
+	}
+	rc = pd_backend.connect_done(handle(e, 0));
+	if (rc)
+		return rc == -EINPROGRESS ? -EAGAIN : rc;
+	n = done < len ? pd_backend.send(handle(e, 0), buf + done, len - done, 0) : 0;
+	if (n < 0)
+		return n;
+	done += n;
+	return done < len ? -EAGAIN : (ssize_t)done;
+}
+
 static long
 do_send(const struct event *e)
 {
@@ -125,23 +168,33 @@ do_send(const struct event *e)
 		return -EINVAL;
 	for (long i = 0; i < len; i++)
 		buf[i] = pat(1 + run.fd[fd].tx + i);
-	n = pd_backend.send(handle(e, 0), buf, len, flags);
+	n = flags & MSG_FASTOPEN ? send_fastopen(e, buf, len, flags) : pd_backend.send(handle(e, 0), buf, len, flags);
 	if (n > 0)
 		run.fd[fd].tx += n;
 	return n;
 }
 
-/* An option that is a name, and its length: TCP_CONGESTION. */
+/* An option that is a name or bytes (\xNN), and its length: TCP_CONGESTION, TCP_FASTOPEN_KEY. */
 static long
 set_sockopt_text(const struct event *e, const char *text)
 {
-	const size_t len = strcspn(text + 1, "\"");
+	uint8_t value[TEXT_MAX];
+	unsigned int byte;
+	size_t len = 0;
 
-	if (strcmp(text + 1 + len, "\"") != 0)
+	for (text++; *text && *text != '"' && len < sizeof(value); len++) {
+		if (sscanf(text, "\\x%2x", &byte) == 1) {
+			value[len] = byte;
+			text += 4;
+		} else {
+			value[len] = *text++;
+		}
+	}
+	if (strcmp(text, "\"") != 0)
 		pd_fail(e, "the closing quote is missing");
 	if (e->n_args != 5 || num(e, 4) != (long)len)
 		pd_fail(e, "the length of the name, %zu, is missing", len);
-	return pd_backend.setsockopt(handle(e, 0), num(e, 1), num(e, 2), text + 1, len);
+	return pd_backend.setsockopt(handle(e, 0), num(e, 1), num(e, 2), value, len);
 }
 
 static long
@@ -165,8 +218,14 @@ do_sockopt(const struct event *e, bool set)
 	if (!is_free(text))
 		v = num(e, 3);
 	value = v;
+	if (e->n_args > 4) {
+		n = num(e, 4);
+		if (n > sizeof(value))
+			pd_fail(e, "a value of at most %zu bytes expected", sizeof(value));
+	}
 	if (set)
-		return pd_backend.setsockopt(handle(e, 0), num(e, 1), num(e, 2), &value, sizeof(value));
+		return pd_backend.setsockopt(handle(e, 0), num(e, 1), num(e, 2), &value, n);
+	value = 0;
 	rc = pd_backend.getsockopt(handle(e, 0), num(e, 1), num(e, 2), &value, &n);
 	if (rc == 0 && !is_free(text) && value != (int)v)
 		pd_fail(e, "the option's value: expected %ld, got %d", v, value);

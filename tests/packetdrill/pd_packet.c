@@ -75,13 +75,17 @@ pd_output(const void *ip, size_t len)
 void
 pd_local_addr(uint8_t a[16])
 {
-	inet_pton(run.s->af == 4 ? AF_INET : AF_INET6, run.s->af == 4 ? "192.168.0.1" : "fd3d:fa7b:d17d::1", a);
+	const char *dflt = run.s->af == 4 ? "192.168.0.1" : "fd3d:fa7b:d17d::1";
+
+	inet_pton(run.s->af == 4 ? AF_INET : AF_INET6, *run.s->local_ip ? run.s->local_ip : dflt, a);
 }
 
 void
 pd_remote_addr(uint8_t a[16])
 {
-	inet_pton(run.s->af == 4 ? AF_INET : AF_INET6, run.s->af == 4 ? "192.0.2.1" : "2001:db8::1", a);
+	const char *dflt = run.s->af == 4 ? "192.0.2.1" : "2001:db8::1";
+
+	inet_pton(run.s->af == 4 ? AF_INET : AF_INET6, *run.s->remote_ip ? run.s->remote_ip : dflt, a);
 }
 
 /* Header of a datagram of l4 bytes from the remote side, or (ours) to it. @return its length. */
@@ -337,6 +341,8 @@ pd_differs(const struct pd_packet *want, const struct segment *g)
 		return "flags";
 	if (want->seq != got->seq || want->len != got->len)
 		return "sequence numbers";
+	if (run.s->mss && got->len > run.s->mss)
+		return "longer than --mss";
 	if (want->flags & ACK && want->ack != got->ack)
 		return "acknowledgement";
 	if (want->has_wnd && want->wnd != got->wnd)
@@ -346,7 +352,7 @@ pd_differs(const struct pd_packet *want, const struct segment *g)
 	if (want->ecn && want->ecn != got->ecn)
 		return "ECN codepoint";
 	for (uint32_t i = 0; i < got->len; i++)
-		if (!(want->flags & SYN) && g->data[i] != pat(got->seq - run.script_isn + i))
+		if (g->data[i] != pat(got->seq - run.script_isn + !!(want->flags & SYN) + i))
 			return "data";
 	if (want->any_options)
 		return NULL;

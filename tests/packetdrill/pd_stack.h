@@ -30,6 +30,11 @@ struct pd_stack {
 	int (*setsockopt)(int h, int lvl, int opt, const void *v, socklen_t l);
 	int (*pollev)(int h);	      /* POLLIN|POLLOUT|POLLERR|POLLHUP|POLLRDHUP as of now */
 	long (*qlen)(int h, int out); /* SIOCINQ, SIOCOUTQ */
+	/*
+	 * As send(). MSG_FASTOPEN on a socket that is not connected begins a connection to a (RFC 7413), also one that connect()
+	 * put off because of TCP_FASTOPEN_CONNECT: what went with the SYN, or -EINPROGRESS if nothing did. See connect_done().
+	 */
+	ssize_t (*sendto)(int h, const void *buf, size_t len, int flags, const struct sockaddr *a, socklen_t l);
 };
 
 extern const struct pd_stack pd_backend;	/* the stack defines this */

@@ -236,13 +236,15 @@ run_script(const char *path)
 {
 	struct script s;
 	int rc = script_read(&s, path);
+	char flags[160];
 
 	memset(&run, 0, sizeof(run));
 	run.s = &s;
 	run.now = run.event_us = START_US;
 	run.next_port = FIRST_PORT;
 	run.failed = rc != 0;
-	if (!rc && pd_backend.init("ip4=192.168.0.1,ip6=fd3d:fa7b:d17d::1", run.now)) {
+	snprintf(flags, sizeof(flags), "ip4=192.168.0.1,ip6=fd3d:fa7b:d17d::1%s%s,mtu=%u", *s.local_ip ? ",ip=" : "", s.local_ip, s.mtu);
+	if (!rc && pd_backend.init(flags, run.now)) {
 		fprintf(stderr, "the stack does not start\n");
 		exit(2);
 	}

@@ -114,10 +114,10 @@ static const struct {
 #define S(x) {#x, x}
 	S(AF_INET), S(AF_INET6), S(SOCK_STREAM), S(SOCK_NONBLOCK), S(SOCK_CLOEXEC), S(IPPROTO_TCP), S(IPPROTO_IP), S(IPPROTO_IPV6),
 	S(SOL_SOCKET), {"SOL_TCP", IPPROTO_TCP}, {"SOL_IP", IPPROTO_IP}, {"SOL_IPV6", IPPROTO_IPV6}, S(SO_REUSEADDR),
-	S(SO_REUSEPORT), S(SO_ERROR), S(SO_LINGER), S(SO_KEEPALIVE), S(SO_SNDBUF), S(SO_RCVBUF), S(SO_TYPE), S(SO_ACCEPTCONN),
+	S(SO_REUSEPORT), S(SO_ERROR), S(SO_LINGER), S(SO_KEEPALIVE), S(SO_SNDBUF), S(SO_RCVBUF), S(SO_TYPE), S(SO_ACCEPTCONN), S(SO_RCVTIMEO), S(SO_SNDTIMEO), S(SO_PRIORITY),
 	S(TCP_NODELAY), S(TCP_MAXSEG), S(TCP_CORK), S(TCP_QUICKACK), S(TCP_KEEPIDLE), S(TCP_KEEPINTVL), S(TCP_KEEPCNT),
 	S(TCP_USER_TIMEOUT), S(TCP_INFO), S(TCP_SYNCNT), S(TCP_LINGER2), S(TCP_DEFER_ACCEPT), S(TCP_WINDOW_CLAMP),
-	S(TCP_NOTSENT_LOWAT), S(TCP_FASTOPEN), S(TCP_FASTOPEN_CONNECT), S(TCP_CONGESTION), S(IP_TOS), S(IP_TTL), S(IP_MTU_DISCOVER), S(IPV6_TCLASS),
+	S(TCP_NOTSENT_LOWAT), S(TCP_FASTOPEN), S(TCP_FASTOPEN_CONNECT), S(TCP_FASTOPEN_KEY), S(TCP_CONGESTION), S(IP_TOS), S(IP_TTL), S(IP_MTU_DISCOVER), S(IPV6_TCLASS),
 	S(IPV6_UNICAST_HOPS), S(IPV6_V6ONLY), S(SHUT_RD), S(SHUT_WR), S(SHUT_RDWR), S(MSG_PEEK), S(MSG_DONTWAIT), S(MSG_MORE),
 	S(MSG_NOSIGNAL), S(MSG_TRUNC), S(MSG_WAITALL), S(MSG_OOB), S(MSG_FASTOPEN), S(F_GETFL), S(F_SETFL), S(O_RDWR), S(O_NONBLOCK),
 	S(SIOCINQ), S(SIOCOUTQ), S(FIONREAD), S(POLLIN), S(POLLOUT), S(POLLERR), S(POLLHUP), S(POLLRDHUP), S(POLLPRI), S(POLLRDNORM),
@@ -263,6 +263,23 @@ options(struct reader *r, struct pd_packet *p)
 	return take(r, ">") ? 0 : bad(r, "',' or '>' expected");
 }
 
+/* `type_N`, `code_N` */
+static bool
+prefixed(struct reader *r, const char *prefix, uint8_t *v)
+{
+	const size_t n = strlen(prefix);
+	uint32_t code;
+
+	skip_space(r);
+	if (strncmp(r->p, prefix, n) || !isdigit((unsigned char)r->p[n]))
+		return false;
+	r->p += n;
+	if (!number(r, &code) || code > 255)
+		return false;
+	*v = code;
+	return true;
+}
+
 static int
 icmp(struct reader *r, struct pd_packet *p)
 {
@@ -277,22 +294,39 @@ icmp(struct reader *r, struct pd_packet *p)
 		{"host_unreachable_for_tos", 3, 12, 1, 3}, {"packet_filtered", 3, 13, 1, 1}, {"precedence_violation", 3, 14, 1, 1},
 		{"precedence_cutoff", 3, 15, 1, 1}, {"no_route", 3, 0, 1, 0}, {"admin_prohibited", 3, 13, 1, 1},
 		{"address_unreachable", 3, 1, 1, 3}, {"not_neighbour", 3, 1, 1, 2}, {"time_exceeded", 11, 0, 3, 0},
-		{"parameter_problem", 12, 0, 4, 0}, {"source_quench", 4, 0, 1, 0},
+		{"parameter_problem", 12, 0, 4, 0}, {"source_quench", 4, 0, 1, 0}, {"source_host_isolated", 3, 8, 1, 0},
+	}, details[] = { /* codes of what has a name of its own */
+		{"exceeded_hop_limit", 11, 0, 3, 0}, {"exceeded_fragment_time", 11, 1, 3, 1}, {"header_field", 12, 0, 4, 0},
+		{"unknown_next_header", 12, 0, 4, 1}, {"unknown_option", 12, 0, 4, 2},
 	};
 	const bool v6 = r->s->af == 6;
+	bool unreachable, named = false;
 	unsigned int i;
 
 	p->is_icmp = true;
-	take(r, "unreachable");
+	unreachable = take(r, "unreachable");
 	for (i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
 		if (take(r, codes[i].name))
 			break;
-	if (i == sizeof(codes) / sizeof(codes[0]))
+	if (i < sizeof(codes) / sizeof(codes[0])) {
+		p->icmp_type = v6 ? codes[i].type6 : codes[i].type4;
+		p->icmp_code = v6 ? codes[i].code6 : codes[i].code4;
+	} else if (unreachable || prefixed(r, "type_", &p->icmp_type)) {
+		p->icmp_type = unreachable ? (v6 ? 1 : 3) : p->icmp_type;
+		named = prefixed(r, "code_", &p->icmp_code); /* else 0 */
+	} else {
 		return bad(r, "unknown ICMP message");
-	p->icmp_type = v6 ? codes[i].type6 : codes[i].type4;
-	p->icmp_code = v6 ? codes[i].code6 : codes[i].code4;
+	}
+	for (i = 0; !named && i < sizeof(details) / sizeof(details[0]); i++)
+		if ((v6 ? details[i].type6 : details[i].type4) == p->icmp_type && take(r, details[i].name)) {
+			p->icmp_code = v6 ? details[i].code6 : details[i].code4;
+			break;
+		}
 	if (take(r, "mtu") && !number(r, &p->icmp_mtu))
 		return bad(r, "MTU expected");
+	skip_space(r);
+	if (*r->p != '[') /* the first packet of the connection is meant */
+		return 0;
 	if (!take(r, "[") || !number(r, &p->seq) || !take(r, ":") || !number(r, &p->wnd) || !take(r, "(") ||
 	    !number(r, &p->len) || !take(r, ")") || !take(r, "]"))
 		return bad(r, "the quoted segment [first:last(length)] expected");
@@ -479,6 +513,9 @@ flag(struct reader *r)
 		r->s->af = 4;
 	else if (strcmp(word, "--ip_version=ipv6") == 0)
 		r->s->af = 6;
+	else if (sscanf(word, "--remote_ip=%45s", r->s->remote_ip) == 1 || sscanf(word, "--local_ip=%45s", r->s->local_ip) == 1 ||
+		 sscanf(word, "--mtu=%u", &r->s->mtu) == 1 || sscanf(word, "--mss=%u", &r->s->mss) == 1)
+		return 0;
 	else if (sscanf(word, "--tolerance_usecs=%ld", &r->s->tolerance_us) != 1 && strncmp(word, "--tcp_ts_tick_usecs=", 20))
 		return bad(r, "unknown flag '%s'", word);
 	return 0;
@@ -509,7 +546,7 @@ script_read(struct script *s, const char *path)
 	struct reader r = {.s = s, .line = 1};
 	int rc;
 
-	*s = (struct script){.path = path, .af = 4, .tolerance_us = 4000};
+	*s = (struct script){.path = path, .af = 4, .tolerance_us = 4000, .mtu = 1500};
 	s->buf = load(path);
 	s->events = calloc(1, sizeof(*s->events));
 	if (!s->buf || !s->events)

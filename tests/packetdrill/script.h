@@ -47,6 +47,8 @@ struct script {
 	const char *path;
 	uint8_t af;
 	int64_t tolerance_us;
+	char local_ip[46], remote_ip[46]; /* "": the default */
+	unsigned int mtu, mss;		  /* of the interface; the longest text of a packet, 0: not looked at */
 	unsigned int n_commands, n_events;
 	struct event *events;
 	char *buf;

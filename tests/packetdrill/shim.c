@@ -392,11 +392,47 @@ sim_recvfrom(void *u, int fd, void *buf, size_t n, int flags, struct sockaddr *a
 	return sim_recv(u, fd, buf, n, flags);
 }
 
+/* A send that begins the connection waits for it, and sends the rest then. Called with the lock held. */
+static ssize_t
+finish_open(int h, const void *buf, size_t n, size_t done)
+{
+	ssize_t rc;
+
+	st->run(now_us);
+	while ((rc = st->connect_done(h)) == -EINPROGRESS) {
+		still_waiting();
+		if (!block(UINT64_MAX))
+			break;
+	}
+	if (rc)
+		return result(rc);
+	while (done < n) {
+		rc = st->send(h, (const uint8_t *)buf + done, n - done, 0);
+		if (rc > 0)
+			done += rc;
+		if ((rc < 0 && rc != -EAGAIN) || done >= n)
+			break;
+		st->run(now_us);
+		still_waiting();
+		if (!block(UINT64_MAX))
+			break;
+	}
+	return result(done ? (ssize_t)done : rc);
+}
+
 static ssize_t
 sim_sendto(void *u, int fd, const void *buf, size_t n, int flags, const struct sockaddr *a, socklen_t l)
 {
-	(void)a, (void)l;
-	return sim_send(u, fd, buf, n, flags);
+	int h;
+	ssize_t done;
+
+	if (!(flags & MSG_FASTOPEN))
+		return sim_send(u, fd, buf, n, flags);
+	h = enter(fd);
+	done = st->sendto(h, buf, n, flags, a, l);
+	if (h < 0 || fds[fd].nonblock || flags & MSG_DONTWAIT || (done < 0 && done != -EINPROGRESS))
+		return result(done);
+	return finish_open(h, buf, n, done < 0 ? 0 : done);
 }
 
 static size_t
