@@ -518,6 +518,8 @@ static const struct opt opts[] = {
 	NUM("client", "total", T_U64, total, 0, INT64_MAX, NULL, "connections in all; 0: until --duration"),
 	NUM("client", "concurrency", T_U32, concurrency, 1, 1 << 27, "256", "connections open at the same time"),
 	NUM("client", "park", T_U32, park, 0, 1 << 27, NULL, "open N connections first and leave them idle"),
+	NUM("client", "timeout-ms", T_U32, timeout_ms, 0, M32, "10000",
+	    "give up a connection on which nothing happened for N ms; 0: only when TCP does"),
 	NUM("client", "request-size", T_U32, request_size, 1, 1 << 30, "64", "bytes (client, serve, bench)"),
 	NUM("client", "response-size", T_U32, response_size, 1, 1 << 30, "64", "bytes (client, serve, bench)"),
 	NUM("client", "requests-per-conn", T_U32, requests_per_conn, 1, M32, "1", "requests per connection"),
@@ -851,4 +853,5 @@ options_help(void)
 		       opts[i].def ? opts[i].def : "", opts[i].def ? "]" : "");
 	}
 	printf("\nFaults of a wire, separated by commas:\n  %s\n", impair_help);
+	printf("\nExit status: 0, or 1 when anything failed, a connection did not close or a client had no answer at all.\n");
 }

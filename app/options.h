@@ -34,6 +34,7 @@ struct options {
 	uint16_t connect_ports;
 	uint32_t cps, concurrency, park;
 	uint64_t total;
+	uint32_t timeout_ms;
 	uint32_t request_size, response_size, requests_per_conn;
 	bool latency;
 	uint8_t close_mode;

@@ -16,7 +16,7 @@ const struct role *const roles[] = {&role_http, &role_echo, &role_discard, &role
 				     &role_wire};
 const unsigned int n_roles = RTE_DIM(roles);
 
-#define RETRY_MAX 32u /* sends that found no mbuf: the others of this poll won't either */
+#define RETRY_MAX 32u /* that wait again: the others would find no mbuf either, and a poll has an end */
 
 /* --- objects ------------------------------------------------------------------------------------------------- */
 
@@ -124,7 +124,8 @@ role_free(struct stack *s)
 	for (i = 0; i < s->n_workers; i++) {
 		rte_free(s->state[i]);
 		free(s->items[i]);
-		s->state[i] = s->items[i] = NULL;
+		free(s->heads[i]);
+		s->state[i] = s->items[i] = s->heads[i] = NULL;
 	}
 }
 

@@ -22,6 +22,7 @@ struct stack {
 	unsigned int n_workers;
 	void *state[TERN_WORKER_MAX]; /* the role's, per worker */
 	void *items[TERN_WORKER_MAX]; /* memory of its slab */
+	void *heads[TERN_WORKER_MAX]; /* and of message heads */
 	void *shared;                 /* the role's, made by init() */
 	bool stopping;                /* set by the control thread: open nothing new */
 	unsigned int finished;        /* workers whose role has nothing left to do */
@@ -53,7 +54,8 @@ extern const struct role role_bench; /* a name only: bench.c runs it */
 
 /**
  * Fixed set of equal objects of one worker, one per connection: taken at start, so that nothing is allocated later.
- * Active ones are listed, the longest untouched first. `again` has those whose send found no mbuf: no event will come.
+ * Active ones are listed, the longest untouched first. `again` has those that no event will call: a send found no mbuf, or
+ * a visit would have been too long.
  */
 struct item {
 	TAILQ_ENTRY(item) next, again;
@@ -63,6 +65,9 @@ struct item {
 	bool waits; /* on `again` */
 };
 TAILQ_HEAD(items, item);
+
+/* What a connection may have done at once, before the others have their turn: slab_again() goes on with it in the next poll. */
+#define VISIT_MBUFS 256u
 
 struct slab {
 	struct items idle, active, again;
@@ -76,7 +81,7 @@ struct item *slab_get(struct slab *s, struct tern_conn *c, uint64_t now_us);
 void slab_put(struct slab *s, struct item *i);
 void slab_touch(struct slab *s, struct item *i, uint64_t now_us);
 void slab_again(struct slab *s, struct item *i);
-/** Call fn for what waited for an mbuf, until many find none again. */
+/** Call fn for what waits, until many wait again: for an mbuf, or to go on. */
 void slab_retry(struct slab *s, void (*fn)(struct item *i));
 
 /** Listen as the options say, on IPv4 and IPv6. @return 0 or -errno after one line. l[] may hold NULL. */

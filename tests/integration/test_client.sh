@@ -51,3 +51,113 @@ test_client_trace_is_tcpdump() {
 		grep -qx 1 || fail "the trace does not show one SYN"
 	grep -qE '^192.0.2.1.[0-9]+ > 192.0.2.2.8080: SYN_SENT -> ESTABLISHED' "$LIB_TMP/tern.out" || fail "no state line"
 }
+
+# odd_server MODE PORT: server.py listens.
+odd_server() {
+	ip netns exec "$NS" python3 "$HERE/server.py" "$1" "$2" >"$LIB_TMP/server.out" 2>&1 &
+	ODD_PID=$!
+	LIB_PIDS+=($ODD_PID)
+	wait_for 10 grep -q listening "$LIB_TMP/server.out" || fail "server.py $1 did not start"
+}
+
+odd_end() {
+	kill $ODD_PID
+	wait $ODD_PID
+	return 0
+}
+
+# tern_ask PORT ARGS...: 4 connections of 7 requests; sets RC.
+tern_ask() {
+	local port=$1
+	shift
+	tern_bg --role client --connect 192.0.2.2:$port --http / --total 4 --concurrency 2 --requests-per-conn 7 --timeout-ms 800 \
+		--drain-ms 2000 "$@"
+	wait_exit 20 $TERN_PID
+	RC=$?
+	[ $RC != 124 ] || fail "the client did not end"
+	grep -E '^tern: (client|connect|notice|GET)' "$LIB_TMP/tern.err" >"$LIB_TMP/said.err"
+}
+
+said() { grep -qE -- "$1" "$LIB_TMP/tern.out" "$LIB_TMP/tern.err" || fail "the report does not say '$1'"; }
+
+# failed REGEX: it ended with 1, and with one line on stderr, that says so.
+failed() {
+	[ $RC = 1 ] || fail "exit status $RC, expected 1"
+	[ "$(wc -l <"$LIB_TMP/said.err")" = 1 ] || fail "not one line on stderr"
+	grep -qE -- "$1" "$LIB_TMP/said.err" || fail "stderr does not say '$1'"
+}
+
+# What servers may do: all of it is answered, and nothing is said on stderr.
+test_client_odd_answers() {
+	local mode
+	for mode in plain chunked interim status; do
+		odd_server $mode 8080
+		tern_ask 8080
+		[ $RC = 0 ] || fail "$mode: exit status $RC"
+		[ ! -s "$LIB_TMP/said.err" ] || fail "$mode: something on stderr"
+		said '4 connections opened, 4 established, 4 done, .* 0 failed'
+		said 'client: 28 responses'
+		pools_clean
+		odd_end
+	done
+}
+
+# Kept connections that the server ends after three of seven requests: two more each, and no failure.
+test_client_reopens() {
+	local mode
+	for mode in idle3 kill3 say3; do
+		odd_server $mode 8080
+		tern_ask 8080
+		[ $RC = 0 ] || fail "$mode: exit status $RC"
+		said '4 connections opened, 12 established, 4 done, .* 0 failed'
+		said 'client: 28 responses'
+		pools_clean
+		said 'ended 8 kept connections'
+		odd_end
+	done
+}
+
+# What fails is told once, by class, whatever its number.
+test_client_failures() {
+	local mode class
+	for mode in lengths:'4 bad response' 404:'4 bad response' mute:'4 request timeout' half:'4 cut short' \
+		short:'4 cut short' reset:'4 reset'; do
+		class=${mode#*:} mode=${mode%%:*}
+		odd_server $mode 8080
+		tern_ask 8080
+		failed "nothing was answered: 4 connections failed: $class\$|4 of 4 connections failed: $class\$"
+		case $mode in
+		lengths) said 'bad responses: 4 Content-Lengths that differ' ;;
+		404) said 'bad responses: 4 of status 404' ;;
+		esac
+		odd_end
+	done
+}
+
+# Nobody has the address; the port is closed; SYNs are lost; no route; or the run ends before any timeout.
+test_client_nothing_works() {
+	tern_ask 8080 --connect 192.0.2.77:8080
+	failed 'nothing was answered: 4 connections failed: 4 unreachable'
+	tern_ask 8080
+	failed 'nothing was answered: 4 connections failed: 4 refused'
+	tern_ask 8080 --connect 198.51.100.1:80
+	failed 'no interface or gateway leads to the server'
+	drop_first 1000 in tcp dport 8080
+	tern_ask 8080
+	failed 'nothing was answered: 4 connections failed: 4 connect timeout'
+	tern_ask 8080 --total 0 --duration 1 --timeout-ms 0 --drain-ms 500
+	failed 'nothing was answered: at the end [0-9]+ connections still waited for the answer to their SYN'
+}
+
+# What can't be parked is refused, or given up; a concurrency that is cut says so.
+test_client_park_limits() {
+	local ok=(--role client --addr $HOST/24 --connect 192.0.2.2:8080)
+	refused 'park 100: .* need --max-conns 101' "${ok[@]}" --park 100 --max-conns 100
+	refused 'park 50: the local addresses and ports make 50 connections' "${ok[@]}" --park 50 --local-ports 2000-2049
+	tern_ask 8080 --park 20
+	failed 'only 0 of 20 connections could be parked: [0-9]+ refused'
+	odd_server plain 8080
+	tern_ask 8080 --park 20 --max-conns 21
+	[ $RC = 0 ] || fail "exit status $RC"
+	said 'notice: --concurrency 2 is cut to 1 a worker'
+}

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The client's connections (client_conn.c), when they are opened (role_client.c) and what is said of them (client_report.c). */
+#ifndef CLIENT_H
+#define CLIENT_H
+#include "head.h"
+#include "role.h"
+
+#define HIST_BITS 5 /* 32 buckets per power of two: a quantile is right to 3 % */
+#define HIST_SIZE (40u << HIST_BITS)
+#define STATUS_MAX 600
+#define WRONGS 8 /* reasons counted apart; those beyond are one with the last */
+
+enum {
+	N_OPENED,
+	N_CONNECTED,
+	N_DONE,
+	N_REQUESTS,
+	N_BYTES,
+	N_REFUSED, /* the first failure */
+	N_UNREACHABLE,
+	N_CONNECT_TIMEOUT,
+	N_RESET,
+	N_TIMEOUT,
+	N_BAD,
+	N_SHORT,
+	N_OTHER, /* the last */
+	N_CUT,
+	N_CUT_CONNECTING,
+	N_REOPENED,
+	N_WAITED,
+	N_PARKED, /* at most at a time */
+	N_COUNT
+};
+
+/* Times of a connection: the last is always kept, the others with --latency. */
+enum { HIST_CONNECT, HIST_WHOLE, HIST_RESPONSE, N_HIST };
+
+struct hist {
+	uint32_t n[HIST_SIZE];
+	uint64_t max_us;
+};
+
+struct wrong {
+	const char *what; /* compared by address */
+	uint64_t n;
+};
+
+/* item.seen_us: something happened, to an eighth of the timeout; the longest idle comes first on the active list. */
+struct client_conn {
+	struct item i;      /* c is NULL while the rest of the requests waits for a new connection */
+	struct head *part;  /* of a response */
+	uint64_t opened_us; /* the SYN */
+	uint64_t asked_us;  /* the request in progress */
+	uint32_t asked, answered; /* requests */
+	uint32_t before;    /* of them over earlier connections */
+	uint32_t sent;      /* bytes of the request in progress */
+	uint64_t got;       /* bytes of the response in progress */
+	int64_t want;       /* its length; -1: as its chunks say, or until FIN */
+	struct http_chunks chunks;
+	bool connected;
+	bool sending; /* the request in progress is not all sent */
+	bool begun;   /* some of the response was read */
+	bool body;    /* the response's head is in */
+	bool chunked;
+	bool keep;   /* the server will take another request */
+	bool parked; /* stays idle */
+};
+
+struct client {
+	uint64_t n[N_COUNT];
+	struct stack *s;
+	struct tern_worker *w;
+	struct slab slab;
+	struct items idle; /* the parked ones */
+	struct heads heads;
+	uint64_t total, cps; /* this worker's share */
+	uint32_t concurrency, park, parked;
+	uint64_t start_us, pause_us;
+	uint64_t timeout_us, slack_us; /* 0: none; an eighth of it */
+	uint16_t next_port;
+	uint64_t n_parking; /* opened until the idle ones were there */
+	bool parking, finished, stopping;
+	bool hopeless; /* what is to be parked can't be, or there is no way to the server: open no more */
+	char request[2][HTTP_PATH_MAX + 256]; /* [1]: the last of a connection */
+	uint32_t request_len[2];
+	FILE *out;
+	struct hist hist[N_HIST];
+	uint64_t status[STATUS_MAX]; /* of responses that were no success */
+	struct wrong wrong[WRONGS];
+};
+
+/* role_client.c: what was parked is there, the load begins. */
+void client_begin(struct client *cl);
+
+/* client_conn.c */
+/** Open cc. @return 0, -EADDRNOTAVAIL or -ENOMEM: not now; other errors: never. */
+int client_connect(struct client_conn *cc);
+/** What a send without mbuf, a bounded visit or a lack of ports left for later. */
+void client_go_on(struct item *it);
+void client_timeouts(struct client *cl, uint64_t now_us);
+/** The connection ended, or was given up, as `what` of the counters. */
+void client_gone(struct client_conn *cc, unsigned int what);
+/** The run is over. */
+void client_cut(struct client_conn *cc);
+
+/* client_report.c */
+void client_latency(struct client *cl, unsigned int which, uint64_t us);
+void client_wrong(struct client *cl, const char *what);
+/** @return what failed. */
+uint64_t client_report(const struct stack *s);
+#endif

@@ -1,0 +1,498 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * One connection of the client: requests out, responses in and checked, its end and what that counts as.
+ *
+ * HTTP: 1xx responses are skipped, every 2xx is a success, other statuses are wrong ones. A server may end a kept connection after
+ * any response: with Connection: close, or by closing it before any of the next response came. The rest of the requests
+ * then goes over a new connection, which is counted and no failure (RFC 9110 9.2.2: a GET may be sent again). Raw peers have no
+ * such right.
+ *
+ * Timeout: a connection on which nothing happened for so long, be it connecting, asking or answering, is given up. The whole may
+ * take longer as long as it moves.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <string.h>
+#include <rte_common.h>
+#include <rte_mbuf.h>
+#include "client.h"
+
+#define TIMEOUTS_MAX 64u /* given up in a poll */
+#define HEADS_A_VISIT 16u
+
+static const struct tern_ops conn_ops;
+
+/* --- the end of a connection --------------------------------------------------------------------------------- */
+
+void
+client_gone(struct client_conn *cc, unsigned int what)
+{
+	struct client *cl = cc->i.owner;
+
+	cl->n[what]++;
+	if (cl->s->o->latency && what == N_DONE)
+		client_latency(cl, HIST_WHOLE, tern_now_us(cl->w) - cc->opened_us);
+	head_drop(&cl->heads, &cc->part);
+	if (cc->parked) {
+		TAILQ_REMOVE(&cl->idle, &cc->i, next);
+		TAILQ_INSERT_TAIL(&cl->slab.active, &cc->i, next);
+		cl->parked--;
+	}
+	slab_put(&cl->slab, &cc->i);
+}
+
+static void
+fail(struct client_conn *cc, unsigned int what)
+{
+	if (cc->i.c)
+		tern_abort(cc->i.c);
+	client_gone(cc, what);
+}
+
+static void
+bad(struct client_conn *cc, const char *why)
+{
+	client_wrong(cc->i.owner, why);
+	fail(cc, N_BAD);
+}
+
+void
+client_cut(struct client_conn *cc)
+{
+	struct tern_info info = {0};
+
+	if (cc->i.c) {
+		tern_conn_info(cc->i.c, &info);
+		tern_close(cc->i.c);
+	}
+	client_gone(cc, cc->connected ? N_CUT : info.soft_err ? N_UNREACHABLE : N_CUT_CONNECTING);
+}
+
+/* The last response is in. */
+static void
+complete(struct client_conn *cc)
+{
+	const struct client *cl = cc->i.owner;
+
+	if (cl->s->o->close_mode == CLOSE_RESET)
+		tern_abort(cc->i.c);
+	else if (cl->s->o->close_mode == CLOSE_CLIENT || tern_recv_eof(cc->i.c))
+		tern_close(cc->i.c);
+	else
+		return; /* the server's FIN follows */
+	client_gone(cc, N_DONE);
+}
+
+/* The server ended a kept connection, our handle is gone: the rest goes over another one. */
+static void
+reopen(struct client_conn *cc)
+{
+	struct client *cl = cc->i.owner;
+
+	cc->i.c = NULL;
+	if (cl->stopping) {
+		client_gone(cc, cc->answered == cc->asked ? N_DONE : N_CUT);
+		return;
+	}
+	head_drop(&cl->heads, &cc->part);
+	cc->connected = cc->sending = false;
+	cc->asked = cc->before = cc->answered;
+	cl->n[N_REOPENED]++;
+	slab_again(&cl->slab, &cc->i);
+}
+
+/* Something happened. The list needs no order finer than that. */
+static void
+touch(struct client *cl, struct client_conn *cc)
+{
+	const uint64_t now_us = tern_now_us(cl->w);
+
+	if (now_us - cc->i.seen_us > cl->slack_us && !cc->parked)
+		slab_touch(&cl->slab, &cc->i, now_us);
+}
+
+void
+client_timeouts(struct client *cl, uint64_t now_us)
+{
+	struct tern_info info = {0};
+	struct client_conn *cc;
+	unsigned int i;
+
+	for (i = 0; i < TIMEOUTS_MAX; i++) {
+		cc = (struct client_conn *)TAILQ_FIRST(&cl->slab.active);
+		if (!cc || now_us - cc->i.seen_us < cl->timeout_us + cl->slack_us)
+			return;
+		if (cc->i.c)
+			tern_conn_info(cc->i.c, &info);
+		fail(cc, cc->connected ? N_TIMEOUT : !cc->i.c ? N_OTHER : info.soft_err ? N_UNREACHABLE : N_CONNECT_TIMEOUT);
+	}
+}
+
+/* --- requests ------------------------------------------------------------------------------------------------ */
+
+static void
+send_request(struct client_conn *cc)
+{
+	struct client *cl = cc->i.owner;
+	const struct options *o = cl->s->o;
+	const bool last = cc->asked + 1 == o->requests_per_conn;
+	const uint32_t len = o->http_path ? cl->request_len[last] : o->request_size;
+	ssize_t n;
+
+	while (cc->sent < len) {
+		if (o->http_path)
+			n = tern_send(cc->i.c, cl->request[last] + cc->sent, len - cc->sent);
+		else
+			n = tern_send(cc->i.c, role_pattern(cc->sent), RTE_MIN(len - cc->sent, PATTERN_CHUNK));
+		if (n <= 0) {
+			if (n == -ENOBUFS)
+				slab_again(&cl->slab, &cc->i);
+			return; /* or writable(), or closed() */
+		}
+		cc->sent += n;
+	}
+	cc->asked++;
+	cc->sending = false;
+}
+
+static void
+next_request(struct client_conn *cc)
+{
+	struct client *cl = cc->i.owner;
+
+	cc->sending = true;
+	cc->sent = 0;
+	cc->got = 0;
+	cc->begun = cc->chunked = false;
+	cc->body = !cl->s->o->http_path;
+	cc->want = cc->body ? (int64_t)cl->s->o->response_size : -1;
+	cc->asked_us = tern_now_us(cl->w);
+	touch(cl, cc);
+	send_request(cc);
+}
+
+/* --- responses ----------------------------------------------------------------------------------------------- */
+
+/* The response in progress is whole. @return false when the connection is gone or waits for the server's FIN. */
+static bool
+answered(struct client_conn *cc)
+{
+	struct client *cl = cc->i.owner;
+
+	client_latency(cl, HIST_RESPONSE, tern_now_us(cl->w) - cc->asked_us);
+	cl->n[N_REQUESTS]++;
+	cc->answered++;
+	if (cc->answered == cl->s->o->requests_per_conn || (cl->stopping && cl->s->o->close_mode != CLOSE_SERVER)) {
+		complete(cc);
+		return false;
+	}
+	if (!cc->keep) {
+		tern_close(cc->i.c);
+		reopen(cc);
+		return false;
+	}
+	next_request(cc);
+	return true;
+}
+
+/* @return 1 when the head is in, 0 when more is needed, -1 when the connection is gone. */
+static int
+read_head(struct client_conn *cc)
+{
+	struct client *cl = cc->i.owner;
+	struct http_response r;
+	const char *wrong;
+	char *p;
+	const ssize_t len = head_get(&cl->heads, &cc->part, cc->i.c, &p);
+
+	if (len == 0)
+		return 0;
+	wrong = len < 0 ? "head too long" : http_parse_response(p, len, &r);
+	if (!wrong && (r.status == 101 || r.status > 299)) { /* nobody asked to switch protocols */
+		cl->status[r.status]++;
+		wrong = "";
+	}
+	if (wrong) {
+		bad(cc, wrong);
+		return -1;
+	}
+	head_done(&cl->heads, &cc->part, cc->i.c, len);
+	cc->begun = true;
+	cc->body = r.status >= 200;
+	cc->want = r.length;
+	cc->chunked = r.chunked;
+	memset(&cc->chunks, 0, sizeof(cc->chunks));
+	cc->keep = r.keep;
+	return 1;
+}
+
+/* n bytes of a body. @return NULL or what is wrong with them. */
+static const char *
+check_data(struct client *cl, struct client_conn *cc, const char *p, size_t n)
+{
+	size_t off, part;
+
+	for (off = 0; !cl->s->o->http_path && off < n; off += part) {
+		part = RTE_MIN(n - off, PATTERN_CHUNK);
+		if (memcmp(p + off, role_pattern(cc->got + off), part))
+			return "wrong data";
+	}
+	if (cl->out && n && fwrite(p, n, 1, cl->out) != 1)
+		return "--output could not be written";
+	cc->got += n;
+	cl->n[N_BYTES] += n;
+	return NULL;
+}
+
+/* n bytes of a response after its head. @return NULL or what is wrong with them. */
+static const char *
+take(struct client *cl, struct client_conn *cc, const char *p, size_t n)
+{
+	const char *wrong;
+	size_t data;
+	ssize_t coding;
+
+	if (!cc->chunked) {
+		if (cc->want >= 0 && cc->got + n > (uint64_t)cc->want)
+			return "longer than announced";
+		return check_data(cl, cc, p, n);
+	}
+	while (n && !cc->chunks.done) {
+		coding = http_dechunk(&cc->chunks, p, n, &data);
+		wrong = coding < 0 ? "malformed chunk" : check_data(cl, cc, p + coding, data);
+		if (wrong)
+			return wrong;
+		p += coding + data;
+		n -= coding + data;
+	}
+	return n ? "longer than announced" : NULL;
+}
+
+/* @return 1: some was taken; 0: there is none; -1: the connection is gone. */
+static int
+read_body(struct client *cl, struct client_conn *cc)
+{
+	struct rte_mbuf *m;
+	const char *p, *wrong;
+	size_t n;
+
+	if (unlikely(cc->part != NULL)) {
+		n = head_rest(cc->part, &p);
+		wrong = take(cl, cc, p, n);
+		head_done(&cl->heads, &cc->part, cc->i.c, n);
+	} else {
+		m = tern_recv_mbuf(cc->i.c);
+		if (!m)
+			return 0;
+		wrong = take(cl, cc, rte_pktmbuf_mtod(m, char *), m->data_len);
+		tern_mbuf_free(cl->w, m);
+	}
+	if (wrong)
+		bad(cc, wrong);
+	return wrong ? -1 : 1;
+}
+
+static bool
+whole(const struct client_conn *cc)
+{
+	if (!cc->body || cc->answered == cc->asked)
+		return false;
+	return cc->chunked ? cc->chunks.done : cc->want >= 0 && cc->got == (uint64_t)cc->want;
+}
+
+/* May what the server ended go over another connection? It answered on this one, and not a byte of what is asked now. */
+static bool
+may_reopen(const struct client_conn *cc)
+{
+	const struct client *cl = cc->i.owner;
+
+	return cl->s->o->http_path && cc->answered > cc->before && cc->answered < cl->s->o->requests_per_conn &&
+	       !cc->begun && !cc->body && !cc->part;
+}
+
+static void
+at_eof(struct client_conn *cc)
+{
+	if (cc->body && cc->want < 0 && !cc->chunked && cc->answered < cc->asked) {
+		cc->want = cc->got; /* the end of the connection was the end of the body */
+		answered(cc);
+	} else if (cc->answered > cc->before && cc->answered == cc->asked && !cc->sending) {
+		complete(cc);
+	} else if (may_reopen(cc) && !tern_recv_queued(cc->i.c)) {
+		tern_close(cc->i.c);
+		reopen(cc);
+	} else {
+		fail(cc, N_SHORT);
+	}
+}
+
+static void
+read_response(struct client_conn *cc)
+{
+	struct client *cl = cc->i.owner;
+	unsigned int heads = HEADS_A_VISIT, mbufs = VISIT_MBUFS;
+	int rc;
+
+	for (;;) {
+		if (!heads || !mbufs) {
+			slab_again(&cl->slab, &cc->i);
+			return;
+		}
+		if (whole(cc)) {
+			heads--;
+			if (!answered(cc))
+				return;
+			continue;
+		}
+		heads -= !cc->body;
+		mbufs -= cc->body;
+		rc = cc->body ? read_body(cl, cc) : read_head(cc);
+		if (rc < 0)
+			return;
+		if (rc == 0)
+			break;
+	}
+	if (tern_peer_closed(cc->i.c))
+		at_eof(cc);
+	else
+		touch(cl, cc);
+}
+
+/* --- events -------------------------------------------------------------------------------------------------- */
+
+static void
+on_readable(struct tern_conn *c, void *user)
+{
+	read_response(user);
+}
+
+static void
+on_connected(struct tern_conn *c, void *user)
+{
+	struct client_conn *cc = user;
+	struct client *cl = cc->i.owner;
+
+	cl->n[N_CONNECTED]++;
+	cc->connected = true;
+	if (cl->s->o->latency)
+		client_latency(cl, HIST_CONNECT, tern_now_us(cl->w) - cc->opened_us);
+	if (cl->parking) {
+		cc->parked = true;
+		TAILQ_REMOVE(&cl->slab.active, &cc->i, next);
+		TAILQ_INSERT_TAIL(&cl->idle, &cc->i, next);
+		cl->parked++;
+		cl->n[N_PARKED] = RTE_MAX(cl->n[N_PARKED], cl->parked);
+		if (cl->parked == cl->park)
+			client_begin(cl);
+		return;
+	}
+	if (cl->s->o->packets == 8) /* after the output pass, so the handshake's ACK goes alone */
+		slab_again(&cl->slab, &cc->i);
+	else
+		next_request(cc);
+}
+
+static void
+on_writable(struct tern_conn *c, void *user)
+{
+	struct client_conn *cc = user;
+
+	touch(cc->i.owner, cc);
+	if (!cc->sending)
+		return;
+	send_request(cc);
+	if (!cc->sending)
+		read_response(cc); /* it may have been answered before it was out */
+}
+
+static void
+on_closed(struct tern_conn *c, void *user, int err)
+{
+	struct client_conn *cc = user;
+
+	switch (err) {
+	case 0:
+		client_gone(cc, N_SHORT);
+		break;
+	case -ECONNREFUSED:
+		client_gone(cc, N_REFUSED);
+		break;
+	case -ECONNRESET:
+		if (may_reopen(cc))
+			reopen(cc);
+		else
+			client_gone(cc, N_RESET);
+		break;
+	case -ETIMEDOUT:
+		client_gone(cc, cc->connected ? N_TIMEOUT : N_CONNECT_TIMEOUT);
+		break;
+	case -EHOSTUNREACH:
+	case -ENETUNREACH:
+		client_gone(cc, N_UNREACHABLE);
+		break;
+	default:
+		client_gone(cc, N_OTHER);
+	}
+}
+
+static const struct tern_ops conn_ops = {
+	.connected = on_connected,
+	.readable = on_readable,
+	.writable = on_writable,
+	.closed = on_closed,
+};
+
+/* --- opening ------------------------------------------------------------------------------------------------- */
+
+int
+client_connect(struct client_conn *cc)
+{
+	struct client *cl = cc->i.owner;
+	struct tern_endpoint to = cl->s->o->connect;
+	int rc;
+
+	to.port = htons(ntohs(to.port) + cl->next_port);
+	if (++cl->next_port >= cl->s->o->connect_ports)
+		cl->next_port = 0;
+	cc->opened_us = tern_now_us(cl->w);
+	cc->sent = 0;
+	cc->begun = cc->body = cc->chunked = cc->sending = cc->connected = false;
+	cc->keep = true;
+	rc = tern_connect(cl->w, NULL, &to, &conn_ops, cc, &cc->i.c);
+	if (rc)
+		cc->i.c = NULL;
+	return rc;
+}
+
+void
+client_go_on(struct item *it)
+{
+	struct client_conn *cc = (struct client_conn *)it;
+	struct client *cl = it->owner;
+	int rc;
+
+	if (!it->c) {
+		if (cl->stopping) {
+			client_gone(cc, N_CUT);
+			return;
+		}
+		rc = client_connect(cc);
+		if (!rc) {
+			touch(cl, cc);
+		} else if (rc == -EADDRNOTAVAIL || rc == -ENOMEM) {
+			cl->n[N_WAITED]++;
+			slab_again(&cl->slab, it);
+		} else {
+			client_gone(cc, N_OTHER);
+		}
+		return;
+	}
+	if (cc->asked == cc->before && !cc->sent) {
+		next_request(cc);
+		return;
+	}
+	if (cc->sending)
+		send_request(cc);
+	if (!cc->sending)
+		read_response(cc);
+}
