@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <sys/queue.h>
+#include <rte_branch_prediction.h>
 #include "options.h"
 #include "tern.h"
 
@@ -81,6 +82,17 @@ struct item *slab_get(struct slab *s, struct tern_conn *c, uint64_t now_us);
 void slab_put(struct slab *s, struct item *i);
 void slab_touch(struct slab *s, struct item *i, uint64_t now_us);
 void slab_again(struct slab *s, struct item *i);
+/** One more of a visit? @return false when the rest is for the next poll. */
+static inline bool
+slab_spend(struct slab *s, struct item *i, unsigned int *visit)
+{
+	if (likely(*visit)) {
+		--*visit;
+		return true;
+	}
+	slab_again(s, i);
+	return false;
+}
 /** Call fn for what waits, until many wait again: for an mbuf, or to go on. */
 void slab_retry(struct slab *s, void (*fn)(struct item *i));
 

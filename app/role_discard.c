@@ -14,20 +14,26 @@ struct discard {
 };
 
 static void
-on_readable(struct tern_conn *c, void *user)
+pump(struct item *it)
 {
-	struct item *it = user;
 	struct discard *d = it->owner;
+	unsigned int visit = VISIT_MBUFS;
 	struct rte_mbuf *m;
 
-	while ((m = tern_recv_mbuf(c)) != NULL) {
+	while (slab_spend(&d->slab, it, &visit) && (m = tern_recv_mbuf(it->c)) != NULL) {
 		d->n[N_BYTES] += m->pkt_len;
-		tern_mbuf_free(tern_conn_worker(c), m);
+		tern_mbuf_free(tern_conn_worker(it->c), m);
 	}
-	if (tern_recv_eof(c)) {
-		tern_close(c);
+	if (tern_recv_eof(it->c)) {
+		tern_close(it->c);
 		slab_put(&d->slab, it);
 	}
+}
+
+static void
+on_readable(struct tern_conn *c, void *user)
+{
+	pump(user);
 }
 
 static void
@@ -57,7 +63,7 @@ on_acceptable(struct tern_listener *l, void *user)
 		}
 		d->n[N_CONNS]++;
 		tern_conn_set_user(c, &conn_ops, it);
-		on_readable(c, it);
+		pump(it);
 	}
 }
 
@@ -73,6 +79,12 @@ start(struct stack *s, struct tern_worker *w)
 	d->s = s;
 	rc = slab_init(&d->slab, s, w, s->o->conf.max_conns, sizeof(struct item), d);
 	return rc ? rc : role_listen(s, w, &listen_ops, d, d->l);
+}
+
+static void
+poll(struct stack *s, struct tern_worker *w, uint64_t now_us)
+{
+	slab_retry(&((struct discard *)s->state[tern_worker_index(w)])->slab, pump);
 }
 
 static void
@@ -100,6 +112,7 @@ const struct role role_discard = {
 	.name = "discard",
 	.help = "read everything, answer nothing (RFC 863)",
 	.start = start,
+	.poll = poll,
 	.drain = drain,
 	.report = report,
 };

@@ -26,10 +26,16 @@ pump(struct item *it)
 {
 	struct echo_conn *ec = (struct echo_conn *)it;
 	struct echo *e = it->owner;
+	unsigned int visit = VISIT_MBUFS;
 	struct rte_mbuf *m;
 	uint32_t len;
 
-	while ((m = ec->held ? ec->held : tern_recv_mbuf(it->c)) != NULL) {
+	for (;;) {
+		if (!slab_spend(&e->slab, it, &visit))
+			return;
+		m = ec->held ? ec->held : tern_recv_mbuf(it->c);
+		if (!m)
+			break;
 		len = m->pkt_len;
 		ec->held = tern_send_mbuf(it->c, m) ? m : NULL;
 		if (ec->held)
@@ -96,6 +102,12 @@ start(struct stack *s, struct tern_worker *w)
 }
 
 static void
+poll(struct stack *s, struct tern_worker *w, uint64_t now_us)
+{
+	slab_retry(&((struct echo *)s->state[tern_worker_index(w)])->slab, pump);
+}
+
+static void
 drain(struct stack *s, struct tern_worker *w)
 {
 	struct echo *e = s->state[tern_worker_index(w)];
@@ -121,6 +133,7 @@ const struct role role_echo = {
 	.name = "echo",
 	.help = "send everything back (RFC 862), half-close included",
 	.start = start,
+	.poll = poll,
 	.drain = drain,
 	.report = report,
 };

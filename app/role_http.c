@@ -4,7 +4,9 @@
  * directory is walked once, without following symbolic links, and names are looked up in that list only: no path
  * of a request ever reaches the file system. Requests may be pipelined; one is answered at a time.
  *
- * A request head is left in the receive queue until it is whole, so a connection needs no buffer of its own for it.
+ * A request head that is whole is read where it is, in the receive queue (head.h). A visit to a connection is bounded, in
+ * requests, in bytes sent and in buffers dropped: who pipelines without end takes turns with the others.
+ *
  * After an error the answer is sent, our side is shut down and what still comes is read and dropped until the peer's FIN: a
  * close with unread data would be a reset that may overtake the answer (RFC 9112 9.6).
  *
@@ -22,13 +24,14 @@
 #include <sys/stat.h>
 #include <rte_common.h>
 #include <rte_mbuf.h>
-#include "http.h"
-#include "role.h"
+#include "head.h"
 
 #define FILES_MAX 65536u
 #define DEPTH_MAX 32        /* directories nftw() keeps open */
 #define DROP_MAX (1u << 20) /* bytes read after an error before the connection is reset */
 #define SEND_CHUNK (64u << 10)
+#define VISIT_MAX 32u /* sends, of a head or a chunk, before the others have their turn */
+#define IDLE_MAX 64u  /* connections closed in a poll because nothing moved */
 
 enum { N_CONNS, N_REQUESTS, N_BYTES, N_REFUSED, N_FAILED, N_COUNT };
 
@@ -44,6 +47,7 @@ static struct file fixed; /* --body, --body-size */
 
 struct http_conn {
 	struct item i;
+	struct head *part;
 	const char *body; /* not sent yet */
 	size_t left;
 	uint16_t head_len, head_sent;
@@ -58,6 +62,7 @@ struct http {
 	uint64_t n[N_COUNT];
 	struct stack *s;
 	struct slab slab;
+	struct heads heads;
 	struct tern_listener *l[2];
 	bool draining;
 	time_t date_s;    /* what date[] says */
@@ -179,6 +184,14 @@ find(const char *path)
 	return n_files ? bsearch(&key, files, n_files, sizeof(*files), by_path) : NULL;
 }
 
+/* The connection is gone, or given up. */
+static void
+put(struct http *h, struct http_conn *hc)
+{
+	head_drop(&h->heads, &hc->part);
+	slab_put(&h->slab, &hc->i);
+}
+
 /* --- answering ----------------------------------------------------------------------------------------------- */
 
 static void
@@ -210,11 +223,13 @@ answer(struct http *h, struct http_conn *hc, const struct http_request *r)
 
 /* Send what is left of the answer. @return true when all of it is queued. */
 static bool
-send_answer(struct http *h, struct http_conn *hc)
+send_answer(struct http *h, struct http_conn *hc, unsigned int *visit)
 {
 	ssize_t n;
 
 	while (hc->head_sent < hc->head_len || hc->left) {
+		if (!slab_spend(&h->slab, &hc->i, visit))
+			return false;
 		if (hc->head_sent < hc->head_len)
 			n = tern_send(hc->i.c, hc->head + hc->head_sent, hc->head_len - hc->head_sent);
 		else
@@ -240,18 +255,18 @@ static bool
 next_request(struct http *h, struct http_conn *hc)
 {
 	struct http_request r;
-	char buf[HTTP_HEAD_MAX];
-	const ssize_t n = tern_peek(hc->i.c, buf, sizeof(buf));
-	size_t scanned = 0;
-	const size_t len = n > 0 ? http_head_len(buf, n, &scanned) : 0;
+	char *p;
+	const ssize_t len = head_get(&h->heads, &hc->part, hc->i.c, &p);
 
-	if (len) {
-		http_parse_request(buf, len, &r);
-		tern_recv(hc->i.c, buf, len);
-	} else if (n == sizeof(buf)) {
-		r = (struct http_request){.status = 431};
-	} else {
+	if (!len)
 		return false;
+	if (len > 0) {
+		if (unlikely(hc->part != NULL))
+			slab_touch(&h->slab, &hc->i, tern_now_us(tern_conn_worker(hc->i.c)));
+		http_parse_request(p, len, &r);
+		head_done(&h->heads, &hc->part, hc->i.c, len);
+	} else {
+		r = (struct http_request){.status = 431};
 	}
 	answer(h, hc, &r);
 	return true;
@@ -261,21 +276,23 @@ static void
 finish(struct http *h, struct http_conn *hc)
 {
 	tern_close(hc->i.c);
-	slab_put(&h->slab, &hc->i);
+	put(h, hc);
 }
 
 static void
 drop_input(struct http *h, struct http_conn *hc)
 {
+	unsigned int visit = VISIT_MBUFS;
 	struct rte_mbuf *m;
 
-	while ((m = tern_recv_mbuf(hc->i.c)) != NULL) {
+	head_drop(&h->heads, &hc->part);
+	while (slab_spend(&h->slab, &hc->i, &visit) && (m = tern_recv_mbuf(hc->i.c)) != NULL) {
 		hc->dropped += m->pkt_len;
 		tern_mbuf_free(tern_conn_worker(hc->i.c), m);
 	}
 	if (hc->dropped > DROP_MAX) {
 		tern_abort(hc->i.c);
-		slab_put(&h->slab, &hc->i);
+		put(h, hc);
 	} else if (tern_recv_eof(hc->i.c)) {
 		finish(h, hc);
 	}
@@ -286,9 +303,10 @@ pump(struct item *it)
 {
 	struct http_conn *hc = (struct http_conn *)it;
 	struct http *h = it->owner;
+	unsigned int visit = VISIT_MAX;
 
 	while (!hc->dropping) {
-		if (!send_answer(h, hc))
+		if (!send_answer(h, hc, &visit))
 			return;
 		if (hc->refused) {
 			hc->dropping = true;
@@ -316,7 +334,8 @@ on_event(struct tern_conn *c, void *user)
 	struct item *it = user;
 	struct http *h = it->owner;
 
-	slab_touch(&h->slab, it, tern_now_us(tern_conn_worker(c)));
+	if (likely(!((struct http_conn *)it)->part)) /* a head that trickles in is as good as idle */
+		slab_touch(&h->slab, it, tern_now_us(tern_conn_worker(c)));
 	pump(it);
 }
 
@@ -327,7 +346,7 @@ on_closed(struct tern_conn *c, void *user, int err)
 	struct http *h = it->owner;
 
 	h->n[N_FAILED] += err != 0;
-	slab_put(&h->slab, it);
+	put(h, (struct http_conn *)it);
 }
 
 static const struct tern_ops conn_ops = {.readable = on_event, .writable = on_event, .closed = on_closed};
@@ -345,6 +364,7 @@ on_acceptable(struct tern_listener *l, void *user)
 			tern_abort(c);
 			continue;
 		}
+		hc->part = NULL;
 		hc->left = hc->head_len = hc->head_sent = hc->dropped = 0;
 		hc->close = hc->dropping = hc->refused = false;
 		h->n[N_CONNS]++;
@@ -364,36 +384,47 @@ start(struct stack *s, struct tern_worker *w)
 	if (!h)
 		return -ENOMEM;
 	h->s = s;
-	rc = slab_init(&h->slab, s, w, s->o->conf.max_conns, sizeof(struct http_conn), h);
-	if (!rc)
-		rc = role_listen(s, w, &listen_ops, h, h->l);
+	rc = heads_init(&h->heads, s, w, s->o->conf.max_conns);
+	rc = rc ? rc : slab_init(&h->slab, s, w, s->o->conf.max_conns, sizeof(struct http_conn), h);
+	rc = rc ? rc : role_listen(s, w, &listen_ops, h, h->l);
 	for (i = 0; i < 2 && !rc; i++)
 		if (h->l[i]) /* an answer's last segment must not wait for an ACK */
 			tern_listen_setopt(h->l[i], TERN_OPT_NODELAY, 1);
 	return rc;
 }
 
-/* Once a second: the Date line, and connections that nothing moved on. */
+/* Connections that nothing moved on. @return false when there may be more: not all in one poll. */
+static bool
+close_idle(struct http *h, uint64_t now_us)
+{
+	struct item *it;
+	unsigned int i;
+
+	for (i = 0; i < IDLE_MAX; i++) {
+		it = TAILQ_FIRST(&h->slab.active);
+		if (!it || now_us - it->seen_us < h->s->o->idle_s * UINT64_C(1000000))
+			return true;
+		tern_abort(it->c);
+		h->n[N_FAILED]++;
+		put(h, (struct http_conn *)it);
+	}
+	return false;
+}
+
+/* Once a second: the Date line, and what is idle. */
 static void
 poll(struct stack *s, struct tern_worker *w, uint64_t now_us)
 {
 	struct http *h = s->state[tern_worker_index(w)];
-	struct item *it;
 	struct tm tm;
 
 	slab_retry(&h->slab, pump);
-	if (now_us < h->date_us)
+	if (now_us < h->date_us || !close_idle(h, now_us))
 		return;
 	h->date_us = now_us + 1000000;
 	h->date_s = time(NULL);
 	gmtime_r(&h->date_s, &tm);
 	strftime(h->date, sizeof(h->date), "%a, %d %b %Y %H:%M:%S GMT", &tm);
-	while ((it = TAILQ_FIRST(&h->slab.active)) != NULL &&
-	       now_us - it->seen_us >= s->o->idle_s * UINT64_C(1000000)) {
-		tern_abort(it->c);
-		h->n[N_FAILED]++;
-		slab_put(&h->slab, it);
-	}
 }
 
 /* Idle connections are closed, the others after their answer. */

@@ -61,15 +61,17 @@ send_shared(struct serve *v, struct tern_conn *c, uint32_t off)
 	return rc ? rc : (ssize_t)PATTERN_CHUNK;
 }
 
-/* @return false when the send buffer is full. */
+/* @return false when the send buffer is full, or others have their turn. */
 static bool
-answer(struct serve *v, struct serve_conn *sc)
+answer(struct serve *v, struct serve_conn *sc, unsigned int *visit)
 {
 	const struct options *o = v->s->o;
 	uint32_t left;
 	ssize_t n;
 
 	while (sc->answered < sc->requests) {
+		if (!slab_spend(&v->slab, &sc->i, visit))
+			return false;
 		left = o->response_size - sc->sent;
 		n = left < PATTERN_CHUNK ? 0 : send_shared(v, sc->i.c, sc->sent);
 		if (n == 0)
@@ -95,12 +97,15 @@ pump(struct item *it)
 	struct serve_conn *sc = (struct serve_conn *)it;
 	struct serve *v = it->owner;
 	const struct options *o = v->s->o;
+	unsigned int visit = VISIT_MBUFS;
 	struct rte_mbuf *m;
 
 	/* One request at a time: what is not read closes the client's window, so it cannot make us owe without end. */
-	while (answer(v, sc)) {
+	while (answer(v, sc, &visit)) {
 		if (o->close_mode == CLOSE_SERVER && sc->answered >= o->requests_per_conn)
 			break;
+		if (!slab_spend(&v->slab, it, &visit))
+			return;
 		m = tern_recv_mbuf(it->c);
 		if (!m) {
 			if (tern_recv_eof(it->c))
@@ -113,7 +118,7 @@ pump(struct item *it)
 			sc->requests++;
 	}
 	if (sc->answered < sc->requests)
-		return; /* writable() follows */
+		return; /* writable() or the next poll follows */
 	tern_close(it->c);
 	slab_put(&v->slab, it);
 }

@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The roles of app/ on worker 1, asked by a socket of worker 0: requests in pieces and in pipelines, and that no visit to a
+ * connection is longer than its bound. Here the role's poll() is called by the test alone.
+ */
+#include "harness.h"
+#include "role.h"
+
+#define SERVER (&bed.n[1])
+#define GET "GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+#define VISIT 16u /* requests */
+#define N_ANSWERED 1 /* http's and serve's second number: requests answered */
+
+extern const struct role role_http, role_echo, role_discard;
+
+static struct options options;
+static struct stack stack;
+static struct sock *s;
+
+static void
+role_up(const struct role *r)
+{
+	bed.conf.max_conns = 128;
+	CU_ASSERT_FATAL(options_init(&options) == 0);
+	options.listen.af = bed.af;
+	options.backlog = 16;
+	options.conf.max_conns = 128;
+	options.request_size = options.response_size = 1;
+	options.requests_per_conn = UINT32_MAX;
+	memset(&stack, 0, sizeof(stack));
+	stack.o = &options;
+	stack.role = r;
+	stack.n_workers = 2; /* the first has none */
+	bed_start_pair();
+	CU_ASSERT_FATAL(!r->init || r->init(&stack) == 0);
+	CU_ASSERT_FATAL(r->start(&stack, TW_(SERVER)) == 0);
+	CU_ASSERT_FATAL(node_connect(80, 0, &s) == 0);
+	run();
+	CU_ASSERT_FATAL(s->connected == 1);
+	tern_setopt(s->c, TERN_OPT_NODELAY, 1);
+}
+
+static void
+role_poll(void)
+{
+	stack.role->poll(&stack, TW_(SERVER), bed.now_us);
+	run();
+}
+
+static void
+role_down(void)
+{
+	if (s->c)
+		sock_close(s);
+	stack.role->drain(&stack, TW_(SERVER));
+	run();
+	bed_down();
+	role_free(&stack);
+}
+
+static void
+say(const char *p, size_t n)
+{
+	CHECK_EQ(tern_send(s->c, p, n), n);
+	run();
+}
+
+/* Answers with this status that have come; all is read. */
+static unsigned int
+answers(const char *status)
+{
+	static char buf[1 << 20];
+	const ssize_t n = tern_recv(s->c, buf, sizeof(buf) - 1);
+	unsigned int found = 0;
+	const char *p;
+
+	buf[n > 0 ? n : 0] = 0;
+	for (p = buf; (p = strstr(p, status)) != NULL; p++)
+		found++;
+	return found;
+}
+
+#define ANSWERED role_sum(&stack, N_ANSWERED)
+
+/* --- http ---------------------------------------------------------------------------------------------------- */
+
+/* A head cut at any place, and byte by byte, is answered once; what follows it in the same segment is the next. */
+static void
+test_pieces(void)
+{
+	static const char text[] = GET GET;
+	const size_t one = strlen(GET), len = strlen(text);
+	size_t i;
+
+	role_up(&role_http);
+	for (i = 1; i < len; i++) {
+		say(text, i);
+		CHECK_EQ(ANSWERED, 2 * (i - 1) + (i >= one));
+		say(text + i, len - i);
+		CHECK_EQ(ANSWERED, 2 * i);
+		CHECK_EQ(answers("HTTP/1.1 200"), 2);
+	}
+	for (i = 0; i < len; i++)
+		say(text + i, 1);
+	CHECK_EQ(answers("HTTP/1.1 200"), 2);
+	role_down();
+}
+
+/* A head of 8 kB a byte a segment: looked at once, not 8192 times; and when it is longer, refused. */
+static void
+test_long_head(void)
+{
+	unsigned int i;
+
+	role_up(&role_http);
+	say("GET / HTTP/1.1\r\nHost: a\r\nA: ", 28);
+	for (i = 0; i < 8000; i++)
+		say("a", 1);
+	CHECK_EQ(tern_recv_queued(s->c), 0);
+	say("\r\n\r\n", 4);
+	CHECK_EQ(answers("HTTP/1.1 200"), 1);
+	say("GET / HTTP/1.1\r\nHost: a\r\nA: ", 28);
+	for (i = 0; i < 8200; i++)
+		say("a", 1);
+	CHECK_EQ(answers("HTTP/1.1 431"), 1);
+	role_down();
+}
+
+/* FIN with half a request waiting: nothing will come of it, the server closes, too. */
+static void
+test_half_request(void)
+{
+	unsigned int i;
+
+	role_up(&role_http);
+	for (i = 0; i < 2; i++) { /* in one piece, in two */
+		if (i)
+			say("GET", 3);
+		say(" / HTTP/1.1\r\nHos", 16);
+		sock_shutdown(s);
+		CHECK(s->closed || tern_peer_closed(s->c));
+		if (s->c)
+			sock_close(s);
+		CHECK_EQ(node_connect(80, 0, &s), 0);
+		run();
+	}
+	role_down();
+}
+
+/* Thousands of requests at once: each visit answers some, in the end all are. */
+static void
+test_pipeline(void)
+{
+	static char text[400 * (sizeof(GET) - 1) + 1];
+	unsigned int i, polls = 0;
+	uint64_t before, segments;
+
+	role_up(&role_http);
+	for (i = 0; i < 400; i++)
+		memcpy(text + i * (sizeof(GET) - 1), GET, sizeof(GET));
+	segments = SERVER->w->stats[STAT_IN_SEGS];
+	say(text, strlen(text));
+	segments = SERVER->w->stats[STAT_IN_SEGS] - segments;
+	CHECK(ANSWERED <= segments * VISIT);
+	CHECK(ANSWERED < 400);
+	for (; ANSWERED < 400 && polls < 1000; polls++) {
+		before = ANSWERED;
+		stack.role->poll(&stack, TW_(SERVER), bed.now_us);
+		CHECK(ANSWERED - before <= VISIT);
+		run();
+		advance_us(MS);
+	}
+	CHECK_EQ(ANSWERED, 400);
+	advance_us(SEC);
+	CHECK_EQ(answers("HTTP/1.1 200"), 400);
+	role_down();
+}
+
+/* Idle connections are closed, a few a poll. */
+static void
+test_idle(void)
+{
+	struct sock *more[3];
+	unsigned int i;
+
+	role_up(&role_http);
+	for (i = 0; i < RTE_DIM(more); i++)
+		CHECK_EQ(node_connect(80, 0, &more[i]), 0);
+	run();
+	role_poll();
+	say("GET / HT", 8);
+	for (i = 0; i < 70; i++) { /* a byte a second is no progress */
+		advance_us(SEC);
+		role_poll();
+		if (s->c)
+			say("a", 1);
+	}
+	CHECK_EQ(s->err, -ECONNRESET);
+	for (i = 0; i < RTE_DIM(more); i++)
+		CHECK_EQ(more[i]->err, -ECONNRESET);
+	role_down();
+}
+
+/* --- the others ---------------------------------------------------------------------------------------------- */
+
+/* 20,000 answers owed to one byte each. */
+static void
+test_serve_bound(void)
+{
+	static char text[20000];
+	uint64_t before, segments;
+	unsigned int i;
+
+	role_up(&role_serve);
+	segments = SERVER->w->stats[STAT_IN_SEGS];
+	say(text, sizeof(text));
+	segments = SERVER->w->stats[STAT_IN_SEGS] - segments;
+	CHECK(ANSWERED > 0 && ANSWERED <= segments * VISIT_MBUFS);
+	for (i = 0; i < 4000 && ANSWERED < sizeof(text); i++) {
+		before = ANSWERED;
+		stack.role->poll(&stack, TW_(SERVER), bed.now_us);
+		CHECK(ANSWERED - before <= VISIT_MBUFS);
+		run();
+		advance_us(MS);
+		answers("x");
+	}
+	CHECK_EQ(ANSWERED, sizeof(text));
+	role_down();
+}
+
+/* More than a visit's buffers, then FIN: all of it is dealt with before the close. */
+static void
+to_the_end(const struct role *r)
+{
+	static char text[1 << 20];
+	unsigned int i;
+	size_t sent = 0;
+	ssize_t n;
+
+	role_up(r);
+	for (i = 0; i < 4000 && role_sum(&stack, N_ANSWERED) < sizeof(text); i++) {
+		n = sent < sizeof(text) ? tern_send(s->c, text + sent, sizeof(text) - sent) : 0;
+		sent += n > 0 ? n : 0;
+		role_poll();
+		advance_us(MS);
+		if (i % 8 == 0)
+			answers("x");
+	}
+	CHECK_EQ(role_sum(&stack, N_ANSWERED), sizeof(text));
+	answers("x");
+	sock_shutdown(s);
+	role_poll();
+	advance_us(SEC);
+	CHECK(s->closed || tern_peer_closed(s->c));
+	role_down();
+}
+
+static void
+test_echo(void)
+{
+	to_the_end(&role_echo);
+}
+
+static void
+test_discard(void)
+{
+	to_the_end(&role_discard);
+}
+
+int
+main(int argc, char **argv)
+{
+	static CU_TestInfo tests[] = {
+		{"requests in pieces", test_pieces},
+		{"a long head byte by byte", test_long_head},
+		{"half a request and FIN", test_half_request},
+		{"a pipeline takes turns", test_pipeline},
+		{"idle, and as good as idle", test_idle},
+		{"serve takes turns", test_serve_bound},
+		{"echo to the end", test_echo},
+		{"discard to the end", test_discard},
+		CU_TEST_INFO_NULL,
+	};
+
+	return harness_main(argc, argv, "role", tests);
+}
