@@ -251,7 +251,7 @@ write_some(struct end *e)
 			return;
 		}
 		if (n <= 0) {
-			if (n != -EAGAIN)
+			if (n != -EAGAIN && n != -ECONNRESET) /* what came before a reset is read first: closed() follows */
 				fault("connection %u: send: %s", e->p->id, strerror(-n));
 			return;
 		}
