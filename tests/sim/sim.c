@@ -752,7 +752,8 @@ judge(void)
 		unsigned int k;
 
 		for (k = 0; k < 2; k++)
-			if (p->e[k].err && p->e[k].err != -ETIMEDOUT && p->e[k].err != -ECONNRESET && p->e[k].err != -ECONNREFUSED)
+			if (p->e[k].err && p->e[k].err != -ETIMEDOUT && p->e[k].err != -ECONNRESET && p->e[k].err != -ECONNREFUSED &&
+			    p->e[k].err != -EHOSTUNREACH) /* the wire took ARP and NDP, too */
 				fault("connection %u: told of %s", i, strerror(-p->e[k].err));
 		if (p->abort_at != UINT32_MAX) {
 			s.aborted++;
