@@ -113,7 +113,7 @@ test_unread(void)
 		advance_us(2 * MS);
 		while ((f = rx())) {
 			const unsigned int i = f->dport - 1000;
-			const uint32_t e = f->ack + ((uint32_t)f->wnd << (slow_peer[i].ws >= 0 ? W->rcv_ws : 0));
+			const uint32_t e = f->ack + ((uint32_t)f->wnd << (slow_peer[i].ws >= 0 ? W->sockopts.rcv_ws : 0));
 
 			CHECK(!edge[i] || seq_ge(e, edge[i]));
 			edge[i] = e;
