@@ -7,8 +7,8 @@
 #include <string.h>
 #include "steer.h"
 
-/* The key of Microsoft's RSS verification suite: every device and every test vector knows it. */
-static const uint8_t default_key[STEER_KEY_LEN] = {
+/* The key of Microsoft's RSS verification suite: every test vector knows it. */
+static const uint8_t public_key[STEER_KEY_LEN] = {
 	0x6d, 0x5a, 0x56, 0xda, 0x25, 0x5b, 0x0e, 0xc2, 0x41, 0x67, 0x25, 0x3d, 0x43, 0xa3, 0x8f, 0xb0, 0xd0, 0xca, 0x2b, 0xcb,
 	0xae, 0x7b, 0x30, 0xb4, 0x77, 0xcb, 0x2d, 0xa3, 0x80, 0x30, 0xf2, 0x0c, 0x6a, 0x42, 0xb7, 0x3b, 0xbe, 0xac, 0x01, 0xfa,
 };
@@ -38,14 +38,14 @@ make_nibbles(struct steer *s)
 }
 
 void
-steer_init(struct steer *s, uint16_t n_workers, uint16_t reta_size)
+steer_init(struct steer *s, uint16_t n_workers, uint16_t reta_size, const uint8_t key[STEER_KEY_LEN])
 {
 	uint16_t i;
 
 	memset(s, 0, sizeof(*s));
 	s->n_workers = n_workers;
 	s->reta_size = reta_size;
-	memcpy(s->key, default_key, sizeof(s->key));
+	memcpy(s->key, key ? key : public_key, sizeof(s->key));
 	make_nibbles(s);
 	for (i = 0; i < reta_size; i++)
 		s->reta[i] = i % n_workers;

@@ -20,8 +20,9 @@ struct steer {
 	uint32_t nibble[STEER_TUPLE_LEN * 2][16]; /* what a nibble of the tuple adds to the hash, from key */
 };
 
-/** Default (symmetric is not needed: both directions are computed from the receiver's view) key and round-robin RETA. */
-void steer_init(struct steer *s, uint16_t n_workers, uint16_t reta_size);
+/** Key (NULL: the public one of the test vectors; symmetric is not needed: both directions are computed from the receiver's
+ *  view) and round-robin RETA. */
+void steer_init(struct steer *s, uint16_t n_workers, uint16_t reta_size, const uint8_t key[STEER_KEY_LEN]);
 /** Toeplitz hash of a packet *received* for flow f (source = remote, destination = local), as RSS computes it. */
 uint32_t steer_hash(const struct steer *s, const struct flow *f);
 /** Worker index that owns f. */

@@ -143,6 +143,7 @@ struct conn_rare {
 	struct conn *holes_next, **holes_pprev, *starved_next, **starved_pprev;
 	uint16_t mss_full; /* conn.mss before it was lowered; 0: it is not */
 	uint16_t syn_mtu;  /* what a SYN with data was told */
+	bool may_fragment; /* the path takes less than every host must: routers may cut (no DF) */
 };
 
 /** [left, right) of out-of-order text, without a hole. */

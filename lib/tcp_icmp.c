@@ -5,8 +5,8 @@
  *
  * - soft errors, and hard ones of a synchronised connection, are remembered and told when the connection gives up by itself
  *   (RFC 1122 4.2.3.9, RFC 9293 MUST-56, RFC 5461 4). Hard errors end an open: SYN-SENT and half-open requests.
- * - "too big" lowers the connection's segment size, never below what every host must take (RFC 791, RFC 8200 5), and what is
- *   in flight is cut anew and sent at once. The congestion window stays: nothing was congested (RFC 1191 6.4).
+ * - "too big" lowers the connection's segment size, never below what every host must take (RFC 791, RFC 8200 5; of IPv4 DF goes
+ *   then), and what is in flight is cut anew and sent at once. The congestion window stays: nothing was congested (RFC 1191 6.4).
  *
  * Where ICMP is filtered, full-sized segments that time out again and again are taken for a black hole and made smaller
  * (RFC 4821 7.7). Ten minutes after the last lowering the full size is tried again (RFC 1191 6.3). The path's MTU is
@@ -55,21 +55,28 @@ arm_raise(struct worker *w, struct conn *c)
 	tcp_timer_sync(w, c);
 }
 
-/* Segments fit mtu from now on, and what is in flight is sent again so. @return false: they did already. */
+/*
+ * Segments fit mtu from now on, and what is in flight is sent again so. Below what every host takes they stay as large and
+ * routers may cut them, as with Linux: RFC 1191 3 has no smaller datagrams, but a path of less, with DF, is a black hole for
+ * ever. @return false: they did already.
+ */
 static bool
 lower(struct worker *w, struct conn *c, uint32_t mtu)
 {
+	const uint32_t least = c->af == 4 ? PMTU_MIN4 : PMTU_MIN6, mss = RTE_MAX(mtu, least) - headers(c);
+	const bool cut = c->af == 4 && mtu < least && !(c->rare && c->rare->may_fragment);
 	struct conn_rare *r;
-	uint32_t mss;
 
-	mtu = RTE_MAX(mtu, c->af == 4 ? PMTU_MIN4 : PMTU_MIN6);
-	mss = mtu - headers(c);
-	if (mss >= c->mss)
+	if (mss >= c->mss && !cut)
 		return false;
 	r = tcp_rare(c);
 	if (!r->mss_full)
 		r->mss_full = c->mss;
-	c->mss = mss;
+	c->mss = RTE_MIN(mss, (uint32_t)c->mss);
+	if (cut) {
+		r->may_fragment = true;
+		c->flags &= ~C_PLAIN;
+	}
 	if (!c->misc_at || raise_armed(c))
 		arm_raise(w, c);
 	return true;
@@ -96,6 +103,9 @@ tcp_pmtu_timer(struct conn *c)
 	STAT_INC(c->w, PMTU_UP);
 	c->mss = c->rare->mss_full;
 	c->rare->mss_full = 0;
+	if (c->rare->may_fragment && !c->w->ifs[c->ifidx].tx_tcp_cksum)
+		c->flags |= C_PLAIN;
+	c->rare->may_fragment = false;
 	c->rare->raise_us = 0;
 	c->misc_at = 0;
 	return true;
@@ -104,13 +114,11 @@ tcp_pmtu_timer(struct conn *c)
 void
 tcp_pmtu_suspect(struct worker *w, struct conn *c, bool again)
 {
-	const uint32_t base = c->af == 4 ? PMTU_BASE4 : PMTU_MIN6;
-
-	const uint32_t flight = c->snd_max - c->snd_una;
+	const uint32_t base = c->af == 4 ? PMTU_BASE4 : PMTU_MIN6, flight = c->snd_max - c->snd_una;
 
 	if (flight < c->mss || flight > c->snd_wnd) /* nothing large is lost, or their window was shrunk */
 		return;
-	if (lower(w, c, again ? PMTU_MIN4 : base))
+	if (lower(w, c, again ? PMTU_MIN4 - 1 : base)) /* the floor, and below it: there is no time for a third step before R2 */
 		STAT_INC(w, PMTU_BLACKHOLE);
 }
 

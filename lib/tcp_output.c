@@ -178,6 +178,19 @@ put_urgent(struct conn *c, const struct iface *ifc, uint8_t *p, uint32_t seq)
 	memcpy(p + 16, &cksum, 2);
 }
 
+/* Routers may fragment the segment just built at p, an IPv4 header: it is not atomic then (RFC 6864 4.3). */
+static __rte_noinline void
+clear_df(struct worker *w, const struct conn *c, const struct rte_mbuf *m, uint8_t *p)
+{
+	struct rte_ipv4_hdr *ip = (struct rte_ipv4_hdr *)p;
+
+	ip->packet_id = rte_cpu_to_be_16(link_ip_id(w, 4, &c->addr.raddr4));
+	ip->fragment_offset = 0;
+	ip->hdr_checksum = 0;
+	if (!(m->ol_flags & RTE_MBUF_F_TX_IP_CKSUM))
+		ip->hdr_checksum = (uint16_t)~cksum_fold(cksum_bytes(ip, sizeof(*ip)));
+}
+
 /* A frame without its Ethernet header to c's neighbour; there is room. */
 static inline void
 to_neighbour(struct worker *w, const struct conn *c, struct rte_mbuf *m)
@@ -263,6 +276,8 @@ emit_any(struct worker *w, struct conn *c, uint8_t flags, uint32_t seq, struct r
 	put_headers(ifc, m, p, e, &h, len, sum);
 	if (unlikely(c->flags & C_SND_URG) && (len || !(flags & TCP_SYN)))
 		put_urgent(c, ifc, p, seq);
+	if (unlikely(c->rare && c->rare->may_fragment))
+		clear_df(w, c, m, p);
 	count_out(w, flags);
 	if (flags & TCP_ACK)
 		sent_ack(c);

@@ -18,6 +18,7 @@
 #include <rte_lcore.h>
 #include <rte_malloc.h>
 #include <rte_mbuf.h>
+#include <sodium.h>
 #include "engine.h"
 #include "ifconf.h"
 #include "frag.h"
@@ -234,6 +235,7 @@ static int
 start_ports(struct tern *t)
 {
 	const unsigned int n = t->conf.n_workers;
+	uint8_t key[STEER_KEY_LEN];
 	uint16_t reta = 0;
 	unsigned int i;
 	int rc;
@@ -241,7 +243,8 @@ start_ports(struct tern *t)
 	for (i = 0; i < t->n_ports; i++)
 		if (t->ports[i].rss && (!reta || t->ports[i].reta_size < reta))
 			reta = t->ports[i].reta_size; /* larger ones repeat it */
-	steer_init(&t->steer, n, RTE_MIN(reta ? reta : RETA_DEFAULT, (uint16_t)STEER_RETA_MAX));
+	randombytes_buf(key, sizeof(key)); /* who knows the key can send all his flows to one worker */
+	steer_init(&t->steer, n, RTE_MIN(reta ? reta : RETA_DEFAULT, (uint16_t)STEER_RETA_MAX), key);
 	t->exact = t->paired = true;
 	for (i = 0; i < t->n_ports; i++) {
 		rc = port_start(&t->ports[i], t->mps, t->lcores, n, &t->steer, t->conf.tcp.lro);

@@ -37,6 +37,8 @@ struct frame {
 	uint32_t seq, ack, len, tsval, tsecr;
 	int ws; /* -1: no option */
 	bool sack_ok, has_ts;
+	bool df;	/* IPv4 */
+	uint16_t ip_id;
 	uint32_t sack[8];
 	uint8_t opt[40]; /* optlen bytes, as they came */
 	uint8_t data[1600];

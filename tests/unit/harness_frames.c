@@ -46,6 +46,8 @@ parse_frame(const uint8_t *p, uint16_t n, struct frame *f)
 		hl = (ip[0] & 15) * 4;
 		tot = get16(ip + 2);
 		f->ttl = ip[8];
+		f->df = ip[6] & 0x40;
+		f->ip_id = get16(ip + 4);
 		f->tos = ip[1];
 		check_at(fold(sum16(ip, hl, 0)) == 0xffff, __FILE__, __LINE__, "IPv4 header checksum of tern's packet");
 	} else if (get16(p + 12) == 0x86dd && ip[6] == 6) {

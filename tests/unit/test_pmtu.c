@@ -71,6 +71,92 @@ test_too_big(void)
 	rx_flush();
 }
 
+/* A path that takes less than every host must: DF goes, or nothing ever gets through. By ICMP, and without any. */
+static void
+test_below_floor(void)
+{
+	struct sock *s;
+	const struct frame *f;
+	uint16_t id;
+
+	if (bed.af == 6) { /* 1280 is the least (RFC 8201 4): no such thing */
+		s = in_flight(1);
+		tx_too_big(1, 1500, 600);
+		expect_silence();
+		CHECK_EQ(mss_of(s), FULL);
+		return;
+	}
+	s = in_flight(1);
+	tx_too_big(1, 1500, 300);
+	CHECK_EQ(mss_of(s), 536);
+	f = expect(ACK, 1, 1, 536);
+	CHECK(f && !f->df);
+	id = f ? f->ip_id : 0;
+	f = expect(ACK, 537, 1, 536);
+	CHECK(f && !f->df);
+	CHECK(f && f->ip_id == (uint16_t)(id + 1));
+	rx_flush();
+	tx_too_big(1, 576, 300); /* again: there is no less */
+	expect_silence();
+	CHECK_EQ(STAT(PMTU_DOWN), 1);
+	tx(ACK, 1, 1 + FULL, 0);
+	expect_silence_for(601 * SEC);
+	CHECK_EQ(STAT(PMTU_UP), 1); /* and it is tried again whole */
+	CHECK_EQ(sock_send(s, FULL), FULL);
+	run();
+	f = expect(ACK, 1 + FULL, 1, FULL);
+	CHECK(f && f->df && f->ip_id == 0);
+	tx(ACK, 1, 1 + 2 * FULL, 0);
+}
+
+/* The segments were as small as 576 before. */
+static void
+test_below_floor_small(void)
+{
+	const struct frame *f;
+	struct sock *s;
+
+	if (bed.af == 6)
+		return;
+	peer.mss = 536;
+	s = fx_established();
+	CHECK_EQ(sock_send(s, 536), 536);
+	run();
+	f = expect(ACK, 1, 1, 536);
+	CHECK(f && f->df);
+	tx_too_big(1, 576, 552);
+	f = expect(ACK, 1, 1, 536);
+	CHECK(f && !f->df);
+	tx(ACK, 1, 537, 0);
+}
+
+static bool
+fragmentable(void *arg)
+{
+	const struct frame *f;
+
+	while ((f = rx()) != NULL)
+		if (f->len && !f->df)
+			return true;
+	return false;
+}
+
+/* Nobody says so: after the floor, DF goes too. */
+static void
+test_below_floor_silent(void)
+{
+	struct sock *s;
+
+	if (bed.af == 6)
+		return;
+	s = in_flight(1);
+	CHECK(advance_until(fragmentable, NULL, 99 * SEC));
+	CHECK_EQ(mss_of(s), 536);
+	rx_flush();
+	tx(ACK, 1, 1 + FULL, 0);
+	rx_flush();
+}
+
 /* The peer has closed its window meanwhile: nothing can be sent again now, and the timer must see to it. */
 static void
 test_too_big_no_window(void)
@@ -509,6 +595,9 @@ main(int argc, char **argv)
 		{"black hole", test_black_hole},
 		{"black hole, second step", test_black_hole_deeper},
 		{"small segments lost", test_black_hole_small},
+		{"path below the floor", test_below_floor},
+		{"path below the floor, small segments", test_below_floor_small},
+		{"path below the floor, no ICMP", test_below_floor_silent},
 		{"hard error in SYN-SENT", test_hard_syn_sent},
 		{"prohibited in SYN-SENT", test_prohibited_syn_sent},
 		{"soft error in SYN-SENT", test_soft_syn_sent},

@@ -37,7 +37,7 @@ test_vectors(void)
 	struct flow f;
 	unsigned int i;
 
-	steer_init(&s, 1, 128);
+	steer_init(&s, 1, 128, NULL);
 	for (i = 0; i < RTE_DIM(vectors); i++) {
 		const struct vector *v = &vectors[i];
 		const bool six = strchr(v->src, ':') != NULL;
@@ -80,13 +80,36 @@ reference(const struct flow *f)
 	return rte_softrss(words, n / 2 + 1, s.key);
 }
 
+/* Another key, another hash: that of the device with this key. */
+static void
+test_key(void)
+{
+	uint8_t key[STEER_KEY_LEN];
+	unsigned int i, same = 0;
+	struct flow f;
+	uint32_t h;
+
+	for (i = 0; i < sizeof(key); i++)
+		key[i] = rnd();
+	for (i = 0; i < 100; i++) {
+		random_flow(&f);
+		steer_init(&s, 4, 128, NULL);
+		h = steer_hash(&s, &f);
+		steer_init(&s, 4, 128, key);
+		CU_ASSERT_EQUAL(memcmp(s.key, key, sizeof(key)), 0);
+		CU_ASSERT_EQUAL(steer_hash(&s, &f), reference(&f));
+		same += steer_hash(&s, &f) == h;
+	}
+	CU_ASSERT(same < 2);
+}
+
 static void
 test_random(void)
 {
 	struct flow f, no_port;
 	uint32_t i;
 
-	steer_init(&s, 4, 128);
+	steer_init(&s, 4, 128, NULL);
 	for (i = 0; i < 200000; i++) {
 		random_flow(&f);
 		CU_ASSERT_EQUAL_FATAL(steer_hash(&s, &f), reference(&f));
@@ -107,7 +130,7 @@ test_spread(void)
 	for (k = 0; k < RTE_DIM(workers); k++) {
 		const uint16_t n = workers[k];
 
-		steer_init(&s, n, STEER_RETA_MAX);
+		steer_init(&s, n, STEER_RETA_MAX, NULL);
 		memset(count, 0, sizeof(count));
 		random_flow(&f);
 		for (i = 0; i < 1u << 16; i++) {
@@ -132,7 +155,7 @@ test_reta(void)
 	struct flow f;
 
 	for (size = 1; size <= STEER_RETA_MAX; size *= 2) {
-		steer_init(&s, 2, size);
+		steer_init(&s, 2, size, NULL);
 		for (i = 0; i < size; i++)
 			CU_ASSERT_EQUAL(s.reta[i], i % 2);
 		for (i = 0; i < size; i++)
@@ -150,6 +173,7 @@ main(void)
 	static CU_TestInfo tests[] = {
 		{"test_vectors", test_vectors},
 		{"test_random", test_random},
+		{"test_key", test_key},
 		{"test_spread", test_spread},
 		{"test_reta", test_reta},
 		CU_TEST_INFO_NULL,
