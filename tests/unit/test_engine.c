@@ -295,11 +295,11 @@ in_use(int w, const char *name, uint64_t *max)
 static void
 test_watch(void)
 {
-	static const struct {
+	const struct {
 		const char *name;
 		uint64_t max;
 	} pools[] = {{"conns", 16}, {"rares", 16}, {"losses", 16}, {"requests", 16}, {"time-waits4", 16},
-		     {"time-waits6", 16}, {"portsets", 16}, {"neighbours", 4}, {"fragments", 512}};
+		     {"time-waits6", 16}, {"portsets", 16}, {"neighbours", 4}, {"fragments", frames_pool->size / N_WORKERS / 32}};
 	struct tern_port_stats s;
 	uint8_t f[FRAME_MAX];
 	struct tern_pool p;
