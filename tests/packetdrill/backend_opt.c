@@ -139,7 +139,7 @@ get_congestion(const struct sock *s)
 	return cc == TERN_CC_NEWRENO ? "reno" : cc_get(cc)->name;
 }
 
-/* One key, or the current and the one before; of the worker, as there is one. */
+/* One key alone, or the current and the one before; of the worker, as there is one. */
 static int
 set_fastopen_key(const uint8_t *key, socklen_t l)
 {

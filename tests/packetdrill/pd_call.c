@@ -77,8 +77,9 @@ address(bool remote, uint16_t port, struct sockaddr_storage *a)
 
 /* The packets that come now are those of a connection that is opened here. */
 static void
-begin_connection(void)
+begin_connection(long fd)
 {
+	run.fd[fd].begun = true;
 	run.is_open = true;
 	run.isn_known = false;
 	run.n_ts = 0;
@@ -98,11 +99,11 @@ do_connect(const struct event *e)
 		if (rc)
 			return rc;
 		if (pd_backend.connect_done(handle(e, 0)) != -EINPROGRESS) { /* open already, or put off to the first send */
-			if (pd_backend.qlen(handle(e, 0), 1) == 0 && !run.is_open)
-				begin_connection();
+			if (handle(e, 0) >= 0 && !run.fd[fd].begun)
+				begin_connection(fd);
 			return rc;
 		}
-		begin_connection();
+		begin_connection(fd);
 		pd_backend.run(run.now);
 	}
 	rc = pd_backend.connect_done(handle(e, 0));
@@ -141,7 +142,7 @@ send_fastopen(const struct event *e, const uint8_t *buf, size_t len, int flags)
 
 		n = pd_backend.sendto(handle(e, 0), buf, len, flags, (struct sockaddr *)&a, address(true, BIND_PORT, &a));
 		if (!was_open && (n >= 0 || n == -EINPROGRESS))
-			begin_connection();
+			begin_connection(fd);
 		if (was_open || run.fd[fd].nonblock || flags & MSG_DONTWAIT || (n < 0 && n != -EINPROGRESS))
 			return n;
 		done = n > 0 ? n : 0;

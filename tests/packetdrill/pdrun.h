@@ -48,7 +48,7 @@ struct run {
 	unsigned int n_ts;
 	/* sockets by the script's descriptor */
 	struct {
-		bool open, nonblock;
+		bool open, nonblock, begun; /* begun: connect() or the like was called */
 		int h;
 		uint32_t rx, tx; /* offsets of the streams */
 	} fd[FDS];
