@@ -182,6 +182,23 @@ poll_inbox(struct engine *e)
 	return n > 0;
 }
 
+/* With offloads the device looks at each frame first, once. What it refuses is dropped: it would take nothing after it. */
+static void
+prepare(struct engine *e, unsigned int i)
+{
+	struct iface *ifc = &e->w->ifs[i];
+	unsigned int n = e->tx_ready[i];
+
+	for (;;) {
+		n += rte_eth_tx_prepare(ifc->port_id, ifc->queue, &ifc->tx[n], ifc->n_tx - n);
+		if (likely(n == ifc->n_tx))
+			return;
+		e->w->stats[STAT_DROP_TX_PREPARE]++;
+		rte_pktmbuf_free(ifc->tx[n]);
+		memmove(&ifc->tx[n], &ifc->tx[n + 1], (--ifc->n_tx - n) * sizeof(ifc->tx[0]));
+	}
+}
+
 /* Hand ifs[i].tx to the device or to the worker that has a queue; keep what is not taken. */
 static bool
 poll_tx(struct engine *e, unsigned int i)
@@ -198,6 +215,8 @@ poll_tx(struct engine *e, unsigned int i)
 	if (e->txpeer[i]) {
 		sent = rte_ring_mp_enqueue_burst(e->txpeer[i], (void *const *)ifc->tx, ifc->n_tx, NULL);
 	} else {
+		if (unlikely(ifc->tx_tcp_cksum))
+			prepare(e, i);
 		do { /* some drivers take at most 32 a call */
 			k = rte_eth_tx_burst(ifc->port_id, ifc->queue, &ifc->tx[sent], ifc->n_tx - sent);
 			sent += k;
@@ -205,6 +224,7 @@ poll_tx(struct engine *e, unsigned int i)
 		w->stats[STAT_TX_PKTS] += sent;
 	}
 	ifc->n_tx -= sent;
+	e->tx_ready[i] = e->txpeer[i] ? 0 : ifc->n_tx;
 	if (unlikely(ifc->n_tx)) {
 		w->stats[STAT_TX_FULL]++;
 		memmove(ifc->tx, &ifc->tx[sent], ifc->n_tx * sizeof(ifc->tx[0]));

@@ -94,6 +94,7 @@ link_iface_init(struct iface *ifc, uint8_t idx, const struct tern_if_conf *conf,
 	ifc->port_id = conf->port_id;
 	ifc->mac = *mac;
 	memcpy(&ifc->mac8, mac, sizeof(*mac));
+	ifc->tx_segs = ifc->tso_segs = UINT8_MAX;
 	ifc->mtu = mtu;
 	rc = init_addr4(ifc, conf);
 	return rc ? rc : init_addr6(ifc, conf);
@@ -210,7 +211,7 @@ link_send_frame(struct worker *w, struct iface *ifc, struct rte_mbuf *m)
 	m->ol_flags &= KEEP_FLAGS;
 	if (m->pkt_len - L2_LEN > ifc->mtu)
 		frag_output(w, ifc, m);
-	else if (m->nb_segs > 1 && !ifc->tx_multi_seg && rte_pktmbuf_linearize(m))
+	else if (m->nb_segs > (ifc->tx_multi_seg ? ifc->tx_segs : 1) && rte_pktmbuf_linearize(m))
 		link_drop(w, m, STAT_DROP_TX_FULL);
 	else
 		link_transmit(w, ifc, m);
@@ -271,7 +272,7 @@ link_output(struct worker *w, uint8_t ifidx, uint16_t idx, struct rte_mbuf *m)
 	}
 	n = &w->neighs[idx];
 	eth = rte_pktmbuf_prepend(m, sizeof(n->l2));
-	if (unlikely(!eth || (!ifc->tx_multi_seg && m->nb_segs > 1 && rte_pktmbuf_linearize(m)))) {
+	if (unlikely(!eth || (m->nb_segs > (ifc->tx_multi_seg ? ifc->tx_segs : 1) && rte_pktmbuf_linearize(m)))) {
 		link_drop(w, m, STAT_DROP_TX_FULL);
 		return;
 	}

@@ -27,6 +27,7 @@ struct iface {
 	uint16_t port_id, queue; /* for the engine */
 	uint8_t idx;
 	bool tx_tcp_cksum, tx_multi_seg, tx_tso; /* the device does it */
+	uint8_t tx_segs, tso_segs; /* mbufs it takes for a frame, for one that it cuts; with tx_multi_seg */
 	uint32_t laddr4, mask4, gw4; /* network order; laddr4 0: no IPv4 */
 	uint32_t first4, count4; /* our addresses: laddr4 in host order and how many; 0: no IPv4 */
 	uint32_t bcast4; /* of the subnet, network order; 0: none (RFC 3021) */

@@ -293,6 +293,13 @@ port_probe(struct port *p, const struct tern_if_conf *ifc, unsigned int n_worker
 	return probe_mtu(p, ifc, &info);
 }
 
+/* 0: the driver doesn't say. A header and a buffer or two of payload must do. */
+static uint8_t
+segs_limit(uint16_t n)
+{
+	return n == 0 || n > UINT8_MAX ? UINT8_MAX : RTE_MAX(n, 2);
+}
+
 static int
 configure(struct port *p, const struct rte_eth_dev_info *info, const struct steer *s, bool lro)
 {
@@ -315,6 +322,8 @@ configure(struct port *p, const struct rte_eth_dev_info *info, const struct stee
 		conf.txmode.offloads |= TSO_NEEDS;
 	p->tx_tcp_cksum = conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_TCP_CKSUM;
 	p->tx_multi_seg = conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
+	p->tx_segs = segs_limit(info->tx_desc_lim.nb_mtu_seg_max);
+	p->tso_segs = segs_limit(info->tx_desc_lim.nb_seg_max);
 	if (lro && info->rx_offload_capa & RTE_ETH_RX_OFFLOAD_TCP_LRO) {
 		conf.rxmode.offloads |= RTE_ETH_RX_OFFLOAD_TCP_LRO | (info->rx_offload_capa & RTE_ETH_RX_OFFLOAD_SCATTER);
 		conf.rxmode.max_lro_pkt_size = RTE_MIN(info->max_lro_pkt_size, (uint32_t)UINT16_MAX);

@@ -33,6 +33,7 @@ struct port {
 	bool read_back; /* which were read back equal */
 	bool allmulti;
 	bool tx_tcp_cksum, tx_multi_seg, tx_tso;
+	uint8_t tx_segs, tso_segs; /* as in struct iface */
 	bool rx_hold; /* is asked only when a burst can be replaced: port.c */
 	int node;
 	uint64_t owner_id;

@@ -291,11 +291,61 @@ tern_send_urgent(struct tern_conn *tc, const void *buf, size_t len)
 	return n;
 }
 
+static unsigned int
+shared_segs(const struct rte_mbuf *m)
+{
+	unsigned int n = 0;
+
+	for (; m; m = m->next)
+		n += rte_mbuf_refcnt_read(m) != 1;
+	return n;
+}
+
+/*
+ * Segments that others hold, too, can't be linked into a queue: `next` would be theirs as well. An indirect mbuf takes the place
+ * of each. @return the chain, NULL: no mbufs, and m is as it was.
+ */
+static __rte_noinline struct rte_mbuf *
+unshare(struct worker *w, struct rte_mbuf *m, unsigned int n)
+{
+	struct rte_mbuf *clones = NULL, *head = NULL, **pp = &head, *s, *next;
+
+	for (; n; n--) {
+		s = worker_mbuf(w);
+		if (unlikely(!s)) {
+			rte_pktmbuf_free(clones);
+			STAT_INC(w, MBUF_EMPTY);
+			return NULL;
+		}
+		s->next = clones;
+		clones = s;
+	}
+	for (s = m; s; s = next) {
+		next = s->next;
+		if (rte_mbuf_refcnt_read(s) != 1 && clones) {
+			struct rte_mbuf *mi = clones;
+
+			clones = mi->next;
+			mi->next = NULL;
+			rte_pktmbuf_attach(mi, s);
+			rte_pktmbuf_free_seg(s);
+			s = mi;
+		}
+		s->nb_segs = 1;
+		*pp = s;
+		pp = &s->next;
+	}
+	*pp = NULL;
+	rte_pktmbuf_free(clones); /* somebody else gave his reference up meanwhile */
+	return head;
+}
+
 int
 tern_send_mbuf(struct tern_conn *tc, struct rte_mbuf *m)
 {
 	struct conn *c = (struct conn *)tc;
-	struct rte_mbuf *last = rte_pktmbuf_lastseg(m), *s;
+	const unsigned int shared = shared_segs(m);
+	struct rte_mbuf *s;
 	const uint32_t len = m->pkt_len;
 	int rc = send_check(c);
 
@@ -312,11 +362,17 @@ tern_send_mbuf(struct tern_conn *tc, struct rte_mbuf *m)
 	for (s = m; s; s = s->next)
 		if (s->data_len == 0)
 			return -EINVAL; /* empty segments would break the cursor's arithmetic */
+	if (unlikely(shared)) {
+		m = unshare(c->w, m, shared);
+		if (!m)
+			return -ENOBUFS;
+		c->w->mem.budget -= RTE_MIN(c->w->mem.budget, shared); /* these were counted in it */
+	}
 	for (s = m; s; s = s->next) {
 		mem_charge(c->w, c, s);
 		c->w->mem.budget += s->pool == c->w->mp;
 	}
-	snd_append(c, m, last, len);
+	snd_append(c, m, rte_pktmbuf_lastseg(m), len);
 	c->flags &= ~(C_TAIL_OWN | C_MORE);
 	tcp_mark(c, P_OUTPUT);
 	return 0;

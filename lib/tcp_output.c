@@ -97,6 +97,60 @@ attach_payload(struct worker *w, struct rte_mbuf *m, struct rte_mbuf *src, uint3
 	return true;
 }
 
+/* Are the len bytes from segment src at off in n pieces or less? */
+static bool
+few_pieces(const struct rte_mbuf *src, uint32_t off, uint32_t len, uint32_t n)
+{
+	for (; n; n--, src = src->next, off = 0) {
+		if (len <= src->data_len - off)
+			return true;
+		len -= src->data_len - off;
+	}
+	return false;
+}
+
+/* As attach_payload() for more pieces than the device takes: copied, into full mbufs. */
+static __rte_noinline bool
+copy_pieces(struct worker *w, struct rte_mbuf *m, struct rte_mbuf *src, uint32_t off, uint32_t len)
+{
+	struct rte_mbuf *tail = m;
+
+	while (len) {
+		uint32_t n = RTE_MIN(len, src->data_len - off);
+
+		if (!rte_pktmbuf_tailroom(tail)) {
+			tail->next = worker_mbuf(w);
+			if (unlikely(!tail->next))
+				return false;
+			tail = tail->next;
+			tail->next = NULL;
+			m->nb_segs++;
+		}
+		n = RTE_MIN(n, rte_pktmbuf_tailroom(tail));
+		memcpy(rte_pktmbuf_mtod_offset(tail, void *, tail->data_len), rte_pktmbuf_mtod_offset(src, void *, off), n);
+		tail->data_len += n;
+		m->pkt_len += n;
+		len -= n;
+		off += n;
+		if (off == src->data_len) {
+			src = src->next;
+			off = 0;
+		}
+	}
+	return true;
+}
+
+static inline bool
+add_payload(struct worker *w, const struct conn *c, struct rte_mbuf *m, struct rte_mbuf *src, uint32_t off, uint32_t len)
+{
+	const struct iface *ifc = &w->ifs[c->ifidx];
+	const uint32_t pieces = (len > c->mss ? ifc->tso_segs : ifc->tx_segs) - 1;
+
+	if (likely(few_pieces(src, off, len, pieces)))
+		return attach_payload(w, m, src, off, len);
+	return copy_pieces(w, m, src, off, len);
+}
+
 /* The lines of the mbuf that comes next from the pool, for as large a segment: whoever freed it has them. */
 static inline void
 prefetch_next(struct worker *w, uint32_t len)
@@ -128,17 +182,17 @@ copy_payload(uint8_t *p, const struct rte_mbuf *src, uint32_t off, uint32_t len)
 	return sum;
 }
 
-/* Sum of the segments behind m's first. */
+/* Sum of what follows m's header of hlen bytes, an even number. */
 static uint64_t
-attached_sum(const struct rte_mbuf *m)
+attached_sum(const struct rte_mbuf *m, uint16_t hlen)
 {
 	uint64_t sum = 0, part;
 	uint32_t done = 0;
 
-	for (m = m->next; m; m = m->next) {
-		part = cksum_bytes(rte_pktmbuf_mtod(m, const void *), m->data_len);
+	for (; m; m = m->next, hlen = 0) {
+		part = cksum_bytes(rte_pktmbuf_mtod_offset(m, const void *, hlen), m->data_len - hlen);
 		sum = cksum_add(sum, done & 1 ? cksum_odd(part) : part);
-		done += m->data_len;
+		done += m->data_len - hlen;
 	}
 	return sum;
 }
@@ -265,13 +319,13 @@ emit_any(struct worker *w, struct conn *c, uint8_t flags, uint32_t seq, struct r
 		sum = copy_payload(p + hlen, src, off, len);
 		m->data_len = m->pkt_len = hlen + len;
 	} else if (len) {
-		if (unlikely(!attach_payload(w, m, src, off, len))) {
+		if (unlikely(!add_payload(w, c, m, src, off, len))) {
 			STAT_INC(w, MBUF_EMPTY);
 			rte_pktmbuf_free(m);
 			return false;
 		}
 		if (!ifc->tx_tcp_cksum)
-			sum = attached_sum(m);
+			sum = attached_sum(m, hlen);
 	}
 	put_headers(ifc, m, p, e, &h, len, sum);
 	if (unlikely(c->flags & C_SND_URG) && (len || !(flags & TCP_SYN)))
@@ -539,10 +593,11 @@ static __rte_noinline uint32_t
 tso_len(const struct conn *c, uint32_t n)
 {
 	const struct rte_mbuf *m = c->snd_cur;
+	const uint32_t most = RTE_MIN(TSO_SEGS, c->w->ifs[c->ifidx].tso_segs - 1u);
 	uint32_t have = m->data_len - (c->snd_nxt - c->snd_cur_seq), segs;
 
 	n = RTE_MIN(n, TSO_MAX);
-	for (segs = 1; have < n && segs < TSO_SEGS && m != c->snd_tail; segs++) {
+	for (segs = 1; have < n && segs < most && m != c->snd_tail; segs++) {
 		m = m->next;
 		have += m->data_len;
 	}

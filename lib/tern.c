@@ -260,6 +260,20 @@ start_ports(struct tern *t)
 	return 0;
 }
 
+/* What a buffer can take in, of a device that does not scatter, and what goes out in one piece where no chain can. */
+static uint16_t
+fitting_mtu(const struct worker *w, const struct port *p)
+{
+	const uint16_t room = rte_pktmbuf_data_room_size(w->mp) - RTE_PKTMBUF_HEADROOM - RTE_ETHER_HDR_LEN;
+
+	if (p->mtu <= room)
+		return p->mtu;
+	if (w->index == 0)
+		LOG(NOTICE, "port %u (%s): MTU %u does not fit the mbufs of pool '%s': %u is used", p->port_id, p->name, p->mtu,
+		    w->mp->name, room);
+	return room;
+}
+
 static int
 make_ifaces(struct tern *t, struct worker *w)
 {
@@ -270,7 +284,7 @@ make_ifaces(struct tern *t, struct worker *w)
 		const struct port *p = &t->ports[i];
 		struct iface *ifc = &w->ifs[i];
 
-		rc = link_iface_init(ifc, i, &t->conf.ifs[i], &p->mac, p->mtu);
+		rc = link_iface_init(ifc, i, &t->conf.ifs[i], &p->mac, fitting_mtu(w, p));
 		if (rc) {
 			LOG(ERR, "interface %u (port %u): bad addresses or prefix lengths", i, p->port_id);
 			return rc;
@@ -279,6 +293,8 @@ make_ifaces(struct tern *t, struct worker *w)
 		ifc->queue = w->index * p->step;
 		ifc->tx_tcp_cksum = p->tx_tcp_cksum;
 		ifc->tx_multi_seg = p->tx_multi_seg;
+		ifc->tx_segs = p->tx_segs;
+		ifc->tso_segs = p->tso_segs;
 		ifc->tx_tso = p->tx_tso && !t->conf.tcp.no_tso;
 		w->n_ifs = i + 1;
 	}

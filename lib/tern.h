@@ -245,7 +245,8 @@ ssize_t tern_send_more(struct tern_conn *c, const void *buf, size_t len);
 /** As tern_send(); the peer is told that data up to its end is urgent (RFC 9293 3.8.5). */
 ssize_t tern_send_urgent(struct tern_conn *c, const void *buf, size_t len);
 /** Queue an mbuf chain for sending; its packets share it, but where checksums are summed in software: there they copy. On success the stack owns m (it is read-only and freed when
- *  acknowledged); on error (as tern_send; -EAGAIN if it does not fit whole) it stays the caller's. */
+ *  acknowledged; of segments with other references only the caller's is given up, so the same ones may be sent on many
+ *  connections); on error (as tern_send; -EAGAIN if it does not fit whole) it stays the caller's. */
 int tern_send_mbuf(struct tern_conn *c, struct rte_mbuf *m);
 /** An empty mbuf of the worker's pool with headroom for nothing but data, or NULL. The caller owns it. */
 struct rte_mbuf *tern_mbuf_alloc(struct tern_worker *w);

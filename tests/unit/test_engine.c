@@ -5,6 +5,7 @@
  * nothing is asked for twice.
  */
 #include <rte_bus_vdev.h>
+#include <rte_ethdev.h>
 #include <rte_eth_ring.h>
 #include <rte_lcore.h>
 #include "engine.h"
@@ -273,6 +274,47 @@ test_question(void)
 	}
 }
 
+static const struct rte_mbuf *looked_at[8];
+static unsigned int looks;
+
+/* A device that refuses the first frame it sees, and sees each once. */
+static uint16_t
+refuse_first(void *queue, struct rte_mbuf **m, uint16_t n)
+{
+	unsigned int i;
+
+	for (i = 0; i < n && looks < RTE_DIM(looked_at); i++) {
+		looked_at[looks] = m[i];
+		if (looks++ == 0)
+			return i;
+	}
+	return n;
+}
+
+/* With offloads the device is asked first: what it refuses is dropped and counted, what follows goes out. */
+static void
+test_prepare(void)
+{
+	uint8_t f[FRAME_MAX];
+	const uint16_t len = put_arp(f, 1, peer_mac, peer4, our4); /* a question, which is answered */
+	unsigned int i;
+
+	up();
+	looks = 0;
+	rte_eth_fp_ops[worker(0)->ifs[0].port_id].tx_pkt_prepare = refuse_first;
+	worker(0)->ifs[0].tx_tcp_cksum = true;
+	for (i = 0; i < 2; i++) {
+		receive(0, f, len);
+		turn(0);
+		CU_ASSERT_EQUAL(looks, i + 1);
+		CU_ASSERT_EQUAL(worker(0)->stats[STAT_DROP_TX_PREPARE], 1);
+		CU_ASSERT_EQUAL(rte_ring_count(tx[0]), i);
+	}
+	CU_ASSERT_EQUAL(memcmp(sent(0), peer_mac, 6), 0);
+	worker(0)->ifs[0].tx_tcp_cksum = false;
+	down();
+}
+
 static uint64_t
 in_use(int w, const char *name, uint64_t *max)
 {
@@ -349,6 +391,7 @@ main(void)
 	CU_ADD_TEST(suite, test_nd_advert);
 	CU_ADD_TEST(suite, test_question);
 	CU_ADD_TEST(suite, test_watch);
+	CU_ADD_TEST(suite, test_prepare);
 	CU_basic_set_mode(CU_BRM_VERBOSE);
 	CU_basic_run_tests();
 	return CU_get_number_of_failures() || CU_get_error() ? 1 : 0;

@@ -314,6 +314,114 @@ test_zero_copy(void)
 	CHECK_EQ(rte_mempool_avail_count(bed.n[0].mp), before);
 }
 
+/* One mbuf with two references on two connections: each sends its own stream, nothing is lost, all of it is given back. */
+static void
+test_shared_mbuf(void)
+{
+	struct rte_mbuf *m[3], *chain;
+	struct peer first;
+	struct sock *s[2];
+	unsigned int before;
+
+	fx_listen();
+	before = rte_mempool_avail_count(bed.n[0].mp);
+	for (unsigned int k = 0; k < 2; k++) {
+		peer_new(1001 + k);
+		tx(SYN, 0, 0, 0);
+		expect(SYN | ACK, 0, 1, 0);
+		tx(ACK, 1, 1, 0);
+		s[k] = sock_accept(&bed.n[0]);
+		CU_ASSERT_PTR_NOT_NULL_FATAL(s[k]);
+		if (k == 0)
+			first = peer;
+	}
+	for (uint32_t i = 0; i < 3; i++) { /* the middle one, alone, is sent on both; a chain too */
+		m[i] = tern_mbuf_alloc(TW_(&bed.n[0]));
+		CU_ASSERT_PTR_NOT_NULL_FATAL(m[i]);
+		uint8_t *p = (uint8_t *)rte_pktmbuf_append(m[i], 600);
+		for (uint32_t k = 0; k < 600; k++)
+			p[k] = pat(1 + 600 * i + k);
+	}
+	chain = m[0];
+	chain->next = m[1];
+	chain->nb_segs = 2;
+	chain->pkt_len = 1200;
+	m[1]->next = NULL;
+	rte_mbuf_refcnt_update(m[0], 1);
+	rte_mbuf_refcnt_update(m[1], 1);
+	for (unsigned int k = 0; k < 2; k++) {
+		CHECK_EQ(tern_send_mbuf(s[k]->c, chain), 0);
+		s[k]->tx_pos += 1200;
+		CHECK_EQ(sock_send(s[k], 100 + k), 100 + k); /* what follows is this connection's only */
+	}
+	rte_pktmbuf_free(m[2]);
+	run();
+	for (const struct frame *f; (f = rx());)
+		;
+	for (unsigned int k = 0; k < 2; k++) {
+		const struct peer now = peer;
+
+		if (k == 0)
+			peer = first;
+		CHECK_EQ(tern_send_queued(s[k]->c), 1300 + k);
+		tx(ACK, 1, 1 + 700, 0); /* half of a segment, then the rest again */
+		rx_flush();
+		CHECK(advance_to_frame(3 * SEC));
+		rx_flush();
+		tx(ACK, 1, 1 + 1300 + k, 0);
+		CHECK_EQ(tern_send_queued(s[k]->c), 0);
+		rx_flush();
+		peer = now;
+	}
+	CHECK_EQ(rte_mempool_avail_count(bed.n[0].mp), before);
+}
+
+/* More pieces in a segment than the device takes: copied, into few. */
+static void
+test_many_pieces(void)
+{
+	struct rte_mbuf *head = NULL, *tail = NULL, *m;
+	unsigned int before;
+	struct sock *s;
+
+	for (unsigned int sums = 0; sums < 2; sums++) {
+		bed_down();
+		bed_reset(bed.af);
+		bed.tx_tso = sums;
+		s = fx_established();
+		W->ifs[0].tx_segs = 8;
+		W->ifs[0].tso_segs = 12;
+		before = rte_mempool_avail_count(bed.n[0].mp);
+		head = NULL;
+		for (uint32_t i = 0; i < 600; i++) { /* of five bytes */
+			m = tern_mbuf_alloc(TW_(&bed.n[0]));
+			CU_ASSERT_PTR_NOT_NULL_FATAL(m);
+			for (uint32_t k = 0; k < 5; k++)
+				*(uint8_t *)rte_pktmbuf_append(m, 1) = pat(1 + 5 * i + k);
+			m->next = NULL;
+			if (head)
+				tail->next = m;
+			else
+				head = m;
+			tail = m;
+		}
+		head->nb_segs = 600;
+		head->pkt_len = 3000;
+		CHECK_EQ(tern_send_mbuf(s->c, head), 0);
+		s->tx_pos += 3000;
+		worker_run(W);
+		CHECK(W->ifs[0].n_tx > 0);
+		for (unsigned int i = 0; i < W->ifs[0].n_tx; i++)
+			CHECK(W->ifs[0].tx[i]->nb_segs <= (W->ifs[0].tx[i]->pkt_len > 1600 ? 12 : 8));
+		run();
+		for (const struct frame *f; (f = rx());) /* compared with pat() */
+			CHECK(f->len > 0);
+		tx(ACK, 1, 3001, 0);
+		CHECK_EQ(tern_send_queued(s->c), 0);
+		CHECK_EQ(rte_mempool_avail_count(bed.n[0].mp), before);
+	}
+}
+
 static void
 counted(void *addr, void *arg)
 {
@@ -414,6 +522,8 @@ main(int argc, char **argv)
 		{"quick ACKs after loss", test_quick_after_loss},
 		{"quick ACKs switched off", test_quick_off},
 		{"zero copy", test_zero_copy},
+		{"an mbuf on two connections", test_shared_mbuf},
+		{"many pieces", test_many_pieces},
 		{"memory of the application's", test_external},
 		{"TSO", test_tso},
 		{"delayed ACK of a smaller MSS", test_delack_small_mss},
