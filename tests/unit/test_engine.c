@@ -17,6 +17,7 @@
 #define SLOTS 64
 
 static struct tern *t;
+static struct rte_mempool *pool; /* the stack's; NULL: frames_pool */
 static struct rte_ring *rx[N_WORKERS], *tx[N_WORKERS]; /* as the workers see them */
 static struct tern_conn *conns[N_WORKERS];
 static unsigned int failed;
@@ -68,7 +69,7 @@ up(void)
 				 .max_portsets = 16,
 				 .max_neighbours = 4,
 				 .n_mbufs = N_MBUFS,
-				 .mbuf_pool = frames_pool};
+				 .mbuf_pool = pool ? pool : frames_pool};
 	unsigned int i;
 	int port;
 
@@ -291,6 +292,21 @@ refuse_first(void *queue, struct rte_mbuf **m, uint16_t n)
 	return n;
 }
 
+/* Buffers of the application's that do not hold the MTU: no segment is asked for or made that does not fit. */
+static void
+test_small_buffers(void)
+{
+	pool = rte_pktmbuf_pool_create("test_small", N_MBUFS, 0, 0, RTE_PKTMBUF_HEADROOM + 1400, SOCKET_ID_ANY);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(pool);
+	up();
+	CU_ASSERT_EQUAL(worker(0)->ifs[0].mtu, 1400 - RTE_ETHER_HDR_LEN);
+	CU_ASSERT_EQUAL(tcp_mss_offer(&worker(0)->ifs[0], 4), 1400 - RTE_ETHER_HDR_LEN - 40);
+	down();
+	CU_ASSERT_TRUE(rte_mempool_full(pool));
+	rte_mempool_free(pool);
+	pool = NULL;
+}
+
 /* With offloads the device is asked first: what it refuses is dropped and counted, what follows goes out. */
 static void
 test_prepare(void)
@@ -392,6 +408,7 @@ main(void)
 	CU_ADD_TEST(suite, test_question);
 	CU_ADD_TEST(suite, test_watch);
 	CU_ADD_TEST(suite, test_prepare);
+	CU_ADD_TEST(suite, test_small_buffers);
 	CU_basic_set_mode(CU_BRM_VERBOSE);
 	CU_basic_run_tests();
 	return CU_get_number_of_failures() || CU_get_error() ? 1 : 0;
