@@ -156,7 +156,7 @@
 	X(DROP_CLOSED_RX, "DropAfterClose", "data after the application closed")                                       \
 	X(DROP_RX_NOBUF, "DropRxNoBuf", "receive buffer or out-of-order queue full")                                   \
 	X(DROP_TX_FULL, "DropTxFull", "no room to send an answer")                                                     \
-	X(DROP_TX_PREPARE, "DropTxPrepare", "frame that the device refuses to send (rte_eth_tx_prepare)")              \
+	X(DROP_TX_PREPARE, "DropTxPrepare", "frame that the device refuses to send")                                   \
 	X(DROP_HANDOVER, "DropHandoverFull", "hand-over ring full")
 
 enum stat {
