@@ -24,3 +24,9 @@ test_tap_refill() {
 	want_counter rx_nombuf -eq 0 # nothing was read and lost: what waited was left with the kernel
 	want_counter TernRxHeld -ge 1
 }
+
+# The short form of scripts/starve.sh: who does not read, and who sends beyond holes, takes no buffer that others need.
+test_starve() {
+	DEVICES=tap COUNTS=150 CELLS="http:get echo:send discard:holes" REQUESTS=300 GATHER_S=15 RATIO_MAX=100 BUILD=$BUILD \
+		"$TOP/scripts/starve.sh" || fail "the lively client was starved"
+}
