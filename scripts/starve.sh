@@ -51,6 +51,7 @@ server() {
 	LIB_PIDS+=($TERN_PID)
 	if [ "$1" = tap ]; then
 		tap_up $NS || die "no tap device: $(tail -3 "$LIB_TMP/tern.err")"
+		ip -n $NS link set $DEV txqueuelen 20000 # or the resets of a crowd that leaves are lost before the server sees them
 	else
 		ip -n $NS link set $DEV address 02:00:00:00:00:02 up
 		ip -n $NS addr add 192.0.2.2/24 dev $DEV
