@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Echo (RFC 862) with half-close: everything comes back, then the FIN does. The received mbufs are sent as they are;
- * one that does not fit the send buffer is held, and nothing is read meanwhile, so the peer's window closes.
+ * Echo (RFC 862) with half-close: everything comes back, then the FIN does. The received mbufs are sent as they are,
+ * but where less fits the send buffer; nothing is read that could not be sent, so the peer's window closes.
  */
 #include <errno.h>
 #include <rte_mbuf.h>
 #include "role.h"
+
+#define MBUF_LEN_MAX ((size_t)UINT16_MAX) /* no segment holds more */
 
 enum { N_CONNS, N_BYTES, N_FAILED, N_COUNT };
 
@@ -21,6 +23,17 @@ struct echo {
 	struct tern_listener *l[2];
 };
 
+/* Less than an mbuf fits. */
+static size_t
+send_copy(struct tern_conn *c, size_t space)
+{
+	uint8_t buf[2048];
+	const ssize_t n = tern_peek(c, buf, RTE_MIN(space, sizeof(buf)));
+	const ssize_t sent = n > 0 ? tern_send(c, buf, n) : 0;
+
+	return sent > 0 ? tern_recv(c, buf, sent) : 0;
+}
+
 static void
 pump(struct item *it)
 {
@@ -28,18 +41,27 @@ pump(struct item *it)
 	struct echo *e = it->owner;
 	unsigned int visit = VISIT_MBUFS;
 	struct rte_mbuf *m;
-	uint32_t len;
+	size_t space, wait, len;
 
-	for (;;) {
+	while ((wait = tern_recv_queued(it->c)) > 0 || ec->held) {
+		space = tern_send_space(it->c);
+		if (space == 0) { /* nothing is taken that could not be sent: so the peer's window closes, and its memory stays its own */
+			tern_want_writable(it->c);
+			return;
+		}
 		if (!slab_spend(&e->slab, it, &visit))
 			return;
-		m = ec->held ? ec->held : tern_recv_mbuf(it->c);
-		if (!m)
-			break;
-		len = m->pkt_len;
-		ec->held = tern_send_mbuf(it->c, m) ? m : NULL;
-		if (ec->held)
-			return; /* writable() or closed() follows */
+		if (!ec->held && space < RTE_MIN(wait, MBUF_LEN_MAX)) {
+			len = send_copy(it->c, space);
+			if (!len)
+				return; /* writable() follows */
+		} else {
+			m = ec->held ? ec->held : tern_recv_mbuf(it->c);
+			len = m->pkt_len;
+			ec->held = tern_send_mbuf(it->c, m) ? m : NULL;
+			if (ec->held)
+				return; /* writable() or closed() follows */
+		}
 		e->n[N_BYTES] += len;
 	}
 	if (tern_recv_eof(it->c)) {

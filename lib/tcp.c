@@ -198,6 +198,18 @@ snd_append(struct conn *c, struct rte_mbuf *m, struct rte_mbuf *last, uint32_t l
 	c->snd_queued += len;
 }
 
+void
+tern_want_writable(struct tern_conn *tc)
+{
+	struct conn *c = (struct conn *)tc;
+
+	if (send_check(c))
+		return;
+	c->flags |= C_WANT_WRITE;
+	if (!c->snd_head) /* no ACK will come that makes room */
+		mem_starved_add(c->w, c);
+}
+
 /* Nothing could be queued: for want of memory, or was the buffer full? */
 static int
 refused(struct conn *c)

@@ -252,6 +252,8 @@ int tern_send_mbuf(struct tern_conn *c, struct rte_mbuf *m);
 struct rte_mbuf *tern_mbuf_alloc(struct tern_worker *w);
 /** rte_pktmbuf_free() that is cheaper for what tern_recv_mbuf() and tern_mbuf_alloc() gave: one segment of w's pool. */
 void tern_mbuf_free(struct tern_worker *w, struct rte_mbuf *m);
+/** writable() is called once there is room in the send buffer and memory for it, as after a short tern_send(). */
+void tern_want_writable(struct tern_conn *c);
 /** Bytes that tern_send() would take now. */
 size_t tern_send_space(const struct tern_conn *c);
 /** Copy out received bytes. @return bytes, 0 at the peer's FIN, -EAGAIN when nothing waits, or how the connection ended: after all

@@ -149,7 +149,7 @@ ports(unsigned int workers)
 	bed_down();
 	bed_reset(4);
 	bed_start();
-	steer_init(&steer, workers, 128);
+	steer_init(&steer, workers, 128, NULL);
 	W->steer = workers > 1 ? &steer : NULL;
 	tern_addr(&l, 0);
 	peer_addr(&r, 80);

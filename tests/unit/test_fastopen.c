@@ -152,7 +152,7 @@ test_synack(void)
 		CHECK(f->has_ts);
 		CHECK_EQ(f->tsecr, 7);
 		CHECK(f->ws > 0);
-		CHECK_EQ(f->ws, W->rcv_ws);
+		CHECK_EQ(f->ws, W->sockopts.rcv_ws);
 		CHECK_EQ(f->wnd, 65535);
 		CHECK_EQ(f->optlen, 20);
 		CHECK_EQ(f->urp, 0);

@@ -54,7 +54,7 @@ drain(uint16_t n_workers, uint16_t reta, uint16_t min, uint16_t max)
 	bed.conf.tcp.port_max = max;
 	bed_start();
 	memset(seen, 0, sizeof(seen));
-	steer_init(&steer, n_workers, reta);
+	steer_init(&steer, n_workers, reta, NULL);
 	W->steer = n_workers > 1 ? &steer : NULL;
 	flow(&f, 80);
 	for (port = min; port <= max; port++)
@@ -116,7 +116,7 @@ test_named(void)
 	bed.conf.tcp.port_min = 2000;
 	bed.conf.tcp.port_max = 2999;
 	bed_start();
-	steer_init(&steer, 4, 128);
+	steer_init(&steer, 4, 128, NULL);
 	W->steer = &steer;
 	flow(&f, 80);
 	for (foreign = 2000; home(&f, foreign); foreign++)
