@@ -486,7 +486,7 @@ test_unknown(void)
 	struct tern_conf conf = {.tcp.cc = TERN_CC_COUNT};
 
 	CHECK_EQ(worker_conf_defaults(&conf), -EINVAL);
-	conf.tcp.cc = TERN_CC_COUNT - 1;
+	conf = (struct tern_conf){.tcp.cc = TERN_CC_COUNT - 1};
 	CHECK_EQ(worker_conf_defaults(&conf), 0);
 }
 

@@ -510,9 +510,11 @@ test_conf(void)
 	struct tern_conf conf = none;
 
 	CHECK_EQ(worker_conf_defaults(&conf), 0);
+	conf = none;
 	conf.tcp.fin_timeout_ms = 86400000;
 	CHECK_EQ(worker_conf_defaults(&conf), 0);
-	conf.tcp.fin_timeout_ms++;
+	conf = none;
+	conf.tcp.fin_timeout_ms = 86400001;
 	CHECK_EQ(worker_conf_defaults(&conf), -EINVAL);
 	conf = none;
 	conf.tcp.rto_max_ms = 3600001;
