@@ -294,11 +294,11 @@ synack_options(const struct worker *w, const struct request *r, uint8_t *opt)
 	return tcp_opt_emit_syn(opt, &o);
 }
 
-/* Of a SYN-ACK: never scaled. */
+/* Of a SYN-ACK: never scaled. While memory is tight no more is promised than a request takes. */
 static uint16_t
 synack_wnd(const struct tern_listener *l)
 {
-	return RTE_MIN(l->sockopts.rcv_buf, 65535u);
+	return RTE_MIN(l->sockopts.rcv_buf, unlikely(mem_tight(l->w)) ? MEM_FIRST_WND : 65535u);
 }
 
 static void

@@ -46,6 +46,8 @@ mem_left(const struct worker *w)
 	return w->mem.budget > w->mem.own ? w->mem.budget - w->mem.own : 0;
 }
 
+#define MEM_FIRST_WND 4096u /* bytes: the first window of a connection while mem_tight() */
+
 int mem_init(struct worker *w);
 void mem_fini(struct worker *w);
 /** Once a millisecond: what there is. */

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
-# docs/security.md tells the truth: every bad input B01..B46 has a row, every row names a test that its program registers and
+# docs/security.md tells the truth: every bad input B01..B46 and every resource M01.. has a row, every row names a test that its program registers and
 # counters that exist, and every program is built.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -22,6 +22,22 @@ while IFS='|' read -r _ row _ _ counters program name _; do
 		grep -qF "\"$c\"" lib/stats.h || complain "$row: no counter $c"
 	done
 done < <(grep -E '^\| B[0-9]+ ' docs/security.md)
+
+mems=0
+while IFS='|' read -r _ row _ _ _ _ counters program name _; do
+	row=$(trim "$row") program=$(trim "$program") name=$(trim "$name")
+	mems=$((mems + 1))
+	[ "$row" = "$(printf 'M%02d' "$mems")" ] || complain "row $row is out of order"
+	if [ "$name" = - ]; then
+		[ -e "tests/unit/$program.c" ] || [ -e "$program.c" ] || complain "$row: no program $program"
+	else
+		grep -qF "{\"$name\", test_" "tests/unit/$program.c" || complain "$row: no test \"$name\" in $program"
+	fi
+	for c in $(grep -oE '\b[A-Z][A-Za-z0-9]{3,}' <<<"$counters" || true); do
+		grep -qF "\"$c\"" lib/stats.h || complain "$row: no counter $c"
+	done
+done < <(grep -E '^\| M[0-9]+ ' docs/security.md)
+[ "$mems" -gt 20 ] || complain "$mems resources"
 [ "$rows" = 46 ] || complain "$rows rows, not 46"
-[ $bad = 0 ] && echo "docs/security.md: $rows bad inputs, each with its test"
+[ $bad = 0 ] && echo "docs/security.md: $rows bad inputs and $mems resources, each with its test"
 exit $bad

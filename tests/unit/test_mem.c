@@ -397,6 +397,35 @@ test_application(void)
 	CHECK_EQ(W->mem.budget, budget);
 }
 
+/* The first window promises less while memory is tight, and no edge moves back after it. */
+static void
+test_first_window(void)
+{
+	struct sock *s;
+
+	fx_listen();
+	starve(bed.n[0].mp->size / 10);
+	tx(SYN, 0, 0, 0);
+	CHECK_EQ(expect(SYN | ACK, 0, 1, 0)->wnd, 4096);
+	tx(ACK, 1, 1, 0);
+	s = sock_accept(&bed.n[0]);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(s);
+	CHECK_EQ(((struct conn *)s->c)->rcv_adv - ((struct conn *)s->c)->rcv_nxt, 4096);
+	feed();
+	s->auto_read = true;
+	for (unsigned int i = 0; i < 4; i++) {
+		tx(ACK | PSH, 1 + i * 1000, 1, 1000);
+		rx_flush();
+	}
+	advance_us(100 * MS);
+	rx_flush();
+	CHECK_EQ(s->rx_pos, 4001);
+	CHECK(((struct conn *)s->c)->rcv_adv - ((struct conn *)s->c)->rcv_nxt >= 65535);
+	peer_new(2000);
+	tx(SYN, 0, 0, 0);
+	CHECK_EQ(expect(SYN | ACK, 0, 1, 0)->wnd, 65535);
+}
+
 /* One orphan more than may be is reset; their number follows the closes of the peers. */
 static void
 test_orphans(void)
@@ -480,6 +509,7 @@ main(int argc, char **argv)
 		{"listeners", test_listeners},
 		{"starved", test_starved},
 		{"foreign mbufs", test_foreign},
+		{"first window", test_first_window},
 		{"orphans", test_orphans},
 		{"orphans' memory", test_orphan_memory},
 		{"application's mbufs", test_application},
