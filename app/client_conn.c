@@ -144,11 +144,8 @@ send_request(struct client_conn *cc)
 			n = tern_send(cc->i.c, cl->request[last] + cc->sent, len - cc->sent);
 		else
 			n = tern_send(cc->i.c, role_pattern(cc->sent), RTE_MIN(len - cc->sent, PATTERN_CHUNK));
-		if (n <= 0) {
-			if (n == -ENOBUFS)
-				slab_again(&cl->slab, &cc->i);
-			return; /* or writable(), or closed() */
-		}
+		if (n <= 0)
+			return; /* writable() or closed() follows */
 		cc->sent += n;
 	}
 	cc->asked++;

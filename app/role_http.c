@@ -234,11 +234,8 @@ send_answer(struct http *h, struct http_conn *hc, unsigned int *visit)
 			n = tern_send(hc->i.c, hc->head + hc->head_sent, hc->head_len - hc->head_sent);
 		else
 			n = tern_send(hc->i.c, hc->body, RTE_MIN(hc->left, SEND_CHUNK));
-		if (n <= 0) {
-			if (n == -ENOBUFS)
-				slab_again(&h->slab, &hc->i);
-			return false; /* writable(), closed() or the retry follow */
-		}
+		if (n <= 0)
+			return false; /* writable() or closed() follows */
 		h->n[N_BYTES] += n;
 		if (hc->head_sent < hc->head_len) {
 			hc->head_sent += n;

@@ -376,8 +376,10 @@ tern_send_mbuf(struct tern_conn *tc, struct rte_mbuf *m)
 			return -EINVAL; /* empty segments would break the cursor's arithmetic */
 	if (unlikely(shared)) {
 		m = unshare(c->w, m, shared);
-		if (!m)
+		if (!m) {
+			tern_want_writable(tc);
 			return -ENOBUFS;
+		}
 		c->w->mem.budget -= RTE_MIN(c->w->mem.budget, shared); /* these were counted in it */
 	}
 	for (s = m; s; s = s->next) {

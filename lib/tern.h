@@ -129,7 +129,7 @@ struct tern_conf {
 	uint32_t max_portsets;	/* (local address, peer address, peer port) triples with active opens [1024] */
 	uint32_t max_listeners; /* [64] */
 	uint32_t max_neighbours; /* [1024] */
-	uint32_t n_mbufs;	/* per worker [16384]; and a quarter as many of 256 bytes for small tern_send()s */
+	uint32_t n_mbufs;	/* per worker [16384]; and of 256 bytes for small tern_send()s one for each connection, at most as many */
 	/* Frames to send wait up to so many us [0] for a burst of 32: fewer cycles a frame under half load, where bursts are
 	 * small, for as much latency. */
 	uint32_t tx_wait_us;
@@ -178,9 +178,11 @@ struct tern_ops {
 	void (*acceptable)(struct tern_listener *l, void *user);
 	/** tern_connect() succeeded: the connection is ESTABLISHED. */
 	void (*connected)(struct tern_conn *c, void *user);
-	/** Data, or the peer's FIN, waits: call tern_recv()/tern_recv_mbuf(). */
+	/** Data, or the peer's FIN, waits: call tern_recv()/tern_recv_mbuf(). While the worker's memory is short, what is left unread when
+	 *  this returns may be dropped before it is acknowledged, and comes again: tern_recv_queued() is less then. */
 	void (*readable)(struct tern_conn *c, void *user);
-	/** Half the send buffer is free again after a tern_send() that was short or -EAGAIN. */
+	/** Half the send buffer is free again, or there is memory, after a tern_send() that was short, -EAGAIN or -ENOBUFS, or after
+	 *  tern_want_writable(). */
 	void (*writable)(struct tern_conn *c, void *user);
 	/** The connection is gone: err 0 after an orderly close of both sides, else -ECONNRESET, -ETIMEDOUT,
 	 *  -ECONNREFUSED ... (MUST-12). Text that came before the end was announced by readable(), and can be read here, too.
@@ -237,7 +239,7 @@ int tern_connect_fastopen(struct tern_worker *w, const struct tern_endpoint *loc
 /* --- both --------------------------------------------------------------------------------------------------- */
 
 /** Copy up to len bytes into the send buffer. @return bytes taken (may be short: writable() follows), -EAGAIN when
- *  none fit, -EPIPE after shutdown/FIN sent, -ENOBUFS when no mbuf was free, -ENOTCONN, or the connection's error. */
+ *  none fit, -EPIPE after shutdown/FIN sent, -ENOBUFS when memory is short (writable() follows, too), -ENOTCONN, or the connection's error. */
 ssize_t tern_send(struct tern_conn *c, const void *buf, size_t len);
 /** As tern_send(), and more will follow: what is less than a full segment waits for the next tern_send(), tern_shutdown()
  *  or tern_close(), but 200 ms at most. */
