@@ -141,6 +141,8 @@ struct conn_rare {
 	int32_t soft_err;
 	/* tcp_mem.c: lists of worker.mem; pprev NULL: not on it */
 	struct conn *holes_next, **holes_pprev, *starved_next, **starved_pprev;
+	uint32_t refused; /* end of text that came and was not kept */
+	bool has_refused;
 	uint16_t mss_full; /* conn.mss before it was lowered; 0: it is not */
 	uint16_t syn_mtu;  /* what a SYN with data was told */
 	bool may_fragment; /* the path takes less than every host must: routers may cut (no DF) */

@@ -284,13 +284,20 @@ check_sequence(struct worker *w, struct conn *c, struct seg *s)
 	return GO_ON;
 }
 
+/* Where the peer stands if text of its was not kept here: as hard to guess as RCV.NXT (Linux takes the last SACKed number). */
+static bool
+at_refused(const struct conn *c, const struct seg *s)
+{
+	return c->rare && c->rare->has_refused && s->seq == c->rare->refused;
+}
+
 /* Second: RST. RFC 5961 3.2. */
 static int
 check_rst(struct worker *w, struct conn *c, const struct seg *s)
 {
 	if (!(s->flags & TCP_RST))
 		return GO_ON;
-	if (s->seq != c->rcv_nxt && !at_fin(c, s)) {
+	if (s->seq != c->rcv_nxt && !at_fin(c, s) && !at_refused(c, s)) {
 		challenge_ack(w, c);
 		return STAT_DROP_RST_SEQ;
 	}

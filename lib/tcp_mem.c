@@ -15,7 +15,8 @@
  *   listener accepted may hold three times what is left, so that it leaves others a quarter.
  * - Windows follow the limit. The right edge never moves left (SHLD-14); what was promised and cannot be kept is refused when it comes.
  * - Text in order beyond the limit is on trial (C_TRIAL): an application that reads it in readable() never notices; what it leaves
- *   is dropped before it is acknowledged, and the peer sends it again. A FIN waits for its text.
+ *   is dropped before it is acknowledged, and the peer sends it again. A FIN waits for its text. Who leaves with a RST sends it from
+ *   behind that text: there it counts, too (mem_refused()).
  * - Text out of order is not kept beyond the limit. Above PRUNE it is dropped, too, though SACK reported it (RFC 2018 8 lets
  *   us): of the connections with the oldest holes those that hold most.
  * - A connection that holds nothing may queue what its peer's window takes now, which that peer will acknowledge; and always
@@ -146,6 +147,16 @@ mem_send(const struct conn *c, uint32_t space)
 
 /* --- text out of order ------------------------------------------------------------------------------------------ */
 
+void
+mem_refused(struct conn *c, uint32_t end)
+{
+	struct conn_rare *r = tcp_rare(c);
+
+	if (!r->has_refused || seq_lt(r->refused, c->rcv_nxt) || seq_gt(end, r->refused))
+		r->refused = end;
+	r->has_refused = true;
+}
+
 __rte_noinline void
 mem_holes_add(struct worker *w, struct conn *c)
 {
@@ -224,6 +235,7 @@ mem_relieve(struct worker *w)
 	for (i = 0; i < RELIEVE_MAX && w->mem.holes && prune_due(w); i++) {
 		c = prune_whom(w);
 		w->stats[STAT_OFO_PRUNED] += c->ofo_segs;
+		mem_refused(c, c->ofo->right);
 		tcp_ofo_free(w, c);
 	}
 	for (i = 0; i < RELIEVE_MAX && (c = w->mem.starved) && mem_left(w); i++) {

@@ -81,6 +81,8 @@ void mem_holes_remove(struct worker *w, struct conn *c);
 /** c found no mbuf: writable() when there is one. */
 void mem_starved_add(struct worker *w, struct conn *c);
 void mem_starved_remove(struct worker *w, struct conn *c);
+/** Text up to end came and was not kept: the peer is there, and may reset from there. */
+void mem_refused(struct conn *c, uint32_t end);
 /** Once a poll: prune, and wake the starved. */
 void mem_relieve(struct worker *w);
 #endif

@@ -441,6 +441,7 @@ queue_ofo(struct worker *w, struct conn *c, struct seg *s)
 	tcp_quickack(c);
 	if ((c->ofo_segs >= OFO_SEGS_MIN && c->ofo_segs * OFO_SEG_MEAN >= c->rcv_buf) ||
 	    c->ofo_bytes + s->len > RTE_MAX(c->rcv_buf, c->rcv_adv - c->rcv_nxt) || (must_ask(w) && admit(w, c, s, true))) {
+		mem_refused(c, s->seq + s->len);
 		STAT_INC(w, OFO_DROP);
 		return STAT_DROP_RX_NOBUF;
 	}
@@ -497,6 +498,7 @@ tcp_data(struct worker *w, struct conn *c, struct seg *s)
 		return queue_ofo(w, c, s);
 	if (must_ask(w) && admit(w, c, s, false)) {
 		tcp_mark(c, P_ACK); /* with the window of now */
+		mem_refused(c, s->seq + s->len);
 		STAT_INC(w, RCVQ_DROP);
 		return STAT_DROP_RX_NOBUF;
 	}
@@ -531,6 +533,7 @@ tcp_trial_end(struct worker *w, struct conn *c)
 	tcp_queue_free(w, c, c->rcv_head);
 	c->rcv_head = c->rcv_tail = NULL;
 	c->rcv_queued = 0;
+	mem_refused(c, c->rcv_nxt);
 	c->rcv_nxt = unread;
 	STAT_INC(w, RCVQ_DROP);
 }

@@ -397,6 +397,26 @@ test_application(void)
 	CHECK_EQ(W->mem.budget, budget);
 }
 
+/* A peer whose text was not kept resets from behind it; from anywhere else it is challenged. */
+static void
+test_reset_beyond(void)
+{
+	struct sock *s = fx_established();
+
+	starve(bed.n[0].mp->size / 10);
+	tx(ACK | PSH, 1, 1, 500);
+	tx(ACK | PSH, 501, 1, 500); /* beyond a hole now */
+	CHECK_EQ(tern_recv_queued(s->c), 0);
+	rx_flush();
+	tx(RST, 700, 0, 0);
+	expect(ACK, 1, 1, 0);
+	CHECK_EQ(s->closed, 0);
+	tx(RST, 1001, 0, 0);
+	expect_silence();
+	CHECK_EQ(s->err, -ECONNRESET);
+	feed();
+}
+
 /* The first window promises less while memory is tight, and no edge moves back after it. */
 static void
 test_first_window(void)
@@ -509,6 +529,7 @@ main(int argc, char **argv)
 		{"listeners", test_listeners},
 		{"starved", test_starved},
 		{"foreign mbufs", test_foreign},
+		{"reset beyond", test_reset_beyond},
 		{"first window", test_first_window},
 		{"orphans", test_orphans},
 		{"orphans' memory", test_orphan_memory},
