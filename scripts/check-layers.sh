@@ -5,12 +5,13 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-row_of() { # of a library file, by name
-	case "$(basename "$1")" in
-	tern.h | cksum.h | siphash.h | pool.[ch] | ifconf.[ch] | wheel.[ch] | stats.[ch]) echo 1 ;;
-	table.[ch] | pkt.[ch] | pkt_plain.h | tcp_opt.[ch] | steer.h | link.h | mem.h | worker.h | tcp.h | cc.h) echo 2 ;;
-	icmp.[ch] | frag.[ch] | trace.[ch] | link.c | neigh.c | steer.c | portset.[ch] | worker.c | tcp*.[ch] | cc_*.[ch]) echo 3 ;;
-	port.[ch] | engine.[ch] | tern.c) echo 4 ;;
+row_of() { # of a library file, by its path below lib/
+	case "$1" in
+	base/table.[ch]) echo 2 ;;
+	tern.h | base/*.[ch] | net/ifconf.[ch]) echo 1 ;;
+	net/pkt.[ch] | net/pkt_plain.h | tcp/opt.[ch] | net/steer.h | net/link.h | tcp/account.h | stack/worker.h | tcp/tcp.h | tcp/cc.h) echo 2 ;;
+	stack/port.[ch] | stack/engine.[ch] | stack/tern.c) echo 4 ;;
+	net/*.[ch] | tcp/*.[ch] | stack/trace.[ch] | stack/worker.c) echo 3 ;;
 	*) echo 0 ;;
 	esac
 }
@@ -21,9 +22,9 @@ CLOCK='rte_rdtsc|rte_get_(timer|tsc)_cycles|clock_gettime|gettimeofday|(^|[^_[:a
 code() { gcc -fpreprocessed -dD -E -P "$1"; } # the file without its comments
 includes() { code "$1" | sed -nE 's/^[[:space:]]*#[[:space:]]*include "([^"]+)".*/\1/p'; }
 
-check_lib() { # file: prints what is wrong with it
-	local f=$1 row inc irow
-	row=$(row_of "$f")
+check_lib() { # TOP file: prints what is wrong with it
+	local f=$1/$2 row inc irow
+	row=$(row_of "$2")
 	if [ "$row" = 0 ]; then
 		echo "$f: has no row in scripts/check-layers.sh"
 		return
@@ -40,34 +41,36 @@ check_lib() { # file: prints what is wrong with it
 check_app() { # file: of the library it may include tern.h only
 	local f=$1 inc
 	for inc in $(includes "$f"); do
-		[ "$(basename "$inc")" = tern.h ] || [ ! -e "lib/$(basename "$inc")" ] || echo "$f includes the library's $inc"
+		[ "$inc" = tern.h ] || [ ! -e "lib/${inc#../lib/}" ] || echo "$f includes the library's $inc"
 	done
-	code "$f" | grep -nE '#[[:space:]]*include <(worker|tcp|table|wheel|link|pkt|pool|stats|steer|engine|port)\.h>' |
-		sed "s|^|$f includes a private header: |" || true
+	for inc in $(code "$f" | sed -nE 's/^[[:space:]]*#[[:space:]]*include <([^>]+)>.*/\1/p'); do
+		[ ! -e "lib/$inc" ] || [ "$inc" = tern.h ] || echo "$f includes the private header $inc"
+	done
 }
 
 self_check() {
 	local d
 	d=$(mktemp -d)
 	trap "rm -rf '$d'" RETURN
-	printf '#include "worker.h"\n' >"$d/wheel.c"
-	printf '#include "engine.h"\n' >"$d/tcp.c"
-	printf '#include <rte_ethdev.h>\n' >"$d/link.c"
-	printf 'long f(void) { return time (0); }\n' >"$d/pkt.c"
-	printf 'long f(void) { return rte_rdtsc(); }\n' >"$d/tcp_timer.c"
+	mkdir -p "$d/base" "$d/net" "$d/tcp" "$d/stack"
+	printf '#include "stack/worker.h"\n' >"$d/base/wheel.c"
+	printf '#include "stack/engine.h"\n' >"$d/tcp/tcp.c"
+	printf '#include <rte_ethdev.h>\n' >"$d/net/link.c"
+	printf 'long f(void) { return time (0); }\n' >"$d/net/pkt.c"
+	printf 'long f(void) { return rte_rdtsc(); }\n' >"$d/tcp/timer.c"
 	printf 'int x;\n' >"$d/nobody.c"
-	printf '/* rte_rdtsc() */ #include "tcp.h"\n#include "tcp.h"\nlong rto_time(int x);\n' >"$d/tcp_output.c"
-	printf '#include "../lib/worker.h"\n' >"$d/main.c"
-	for f in wheel tcp link pkt tcp_timer nobody; do
-		[ -n "$(check_lib "$d/$f.c")" ] || { echo "check-layers: $f.c of the self-check was let through"; return 1; }
+	printf '/* rte_rdtsc() */ #include "tcp/tcp.h"\n#include "tcp/tcp.h"\nlong rto_time(int x);\n' >"$d/tcp/output.c"
+	printf '#include "../lib/stack/worker.h"\n' >"$d/main.c"
+	for f in base/wheel tcp/tcp net/link net/pkt tcp/timer nobody; do
+		[ -n "$(check_lib "$d" "$f.c")" ] || { echo "check-layers: $f.c of the self-check was let through"; return 1; }
 	done
 	[ -n "$(check_app "$d/main.c")" ] || { echo "check-layers: main.c of the self-check was let through"; return 1; }
-	[ -z "$(check_lib "$d/tcp_output.c")" ] || { echo "check-layers: a good file was refused"; return 1; }
+	[ -z "$(check_lib "$d" tcp/output.c)" ] || { echo "check-layers: a good file was refused"; return 1; }
 }
 
 self_check || exit 1
 bad=$(
-	for f in lib/*.[ch]; do check_lib "$f"; done
+	find lib -name '*.[ch]' -printf '%P\n' | sort | while read -r f; do check_lib lib "$f"; done
 	find app -name '*.[ch]' | sort | while read -r f; do check_app "$f"; done
 )
 if [ -n "$bad" ]; then
@@ -75,4 +78,4 @@ if [ -n "$bad" ]; then
 	echo "check-layers: FAILED"
 	exit 1
 fi
-echo "check-layers: $(ls lib/*.[ch] | wc -l) library files and $(find app -name '*.[ch]' | wc -l) program files keep to their rows"
+echo "check-layers: $(find lib -name '*.[ch]' | wc -l) library files and $(find app -name '*.[ch]' | wc -l) program files keep to their rows"

@@ -95,10 +95,10 @@ def check_row(row, tests, programs):
 def self_test():
     """A checker that cannot fail is none."""
     tests, programs = {("data", "RTO"): True, ("data", "bad"): False}, {"pd_close": "FAIL"}
-    good = {"level": "MUST", "status": "implemented", "where": "tcp.c:tern_send", "tests": "data: RTO"}
+    good = {"level": "MUST", "status": "implemented", "where": "tcp/tcp.c:tern_send", "tests": "data: RTO"}
     assert check_row(good, tests, programs) == []
     for change in (
-        {"tests": "data: no such"}, {"tests": ""}, {"tests": "data: bad"}, {"where": "tcp.c:no_such"},
+        {"tests": "data: no such"}, {"tests": ""}, {"tests": "data: bad"}, {"where": "tcp/tcp.c:no_such"},
         {"where": "none.c:tern_send"}, {"status": "not offered"}, {"status": "open"}, {"tests": "integration: test_no"},
         {"tests": "absent: lib tern_send"}, {"tests": "pd_close: none.pkt"},
     ):

@@ -19,7 +19,7 @@ while IFS='|' read -r _ row _ _ counters program name _; do
 	grep -qF "{\"$name\", test_" "tests/unit/$program.c" || complain "$row: no test \"$name\" in $program"
 	grep -qF "'${program#test_}'" tests/unit/meson.build || complain "$row: $program is not built"
 	for c in $(grep -oE '\b[A-Z][A-Za-z0-9]{3,}' <<<"$counters" || true); do
-		grep -qF "\"$c\"" lib/stats.h || complain "$row: no counter $c"
+		grep -qF "\"$c\"" lib/base/stats.h || complain "$row: no counter $c"
 	done
 done < <(grep -E '^\| B[0-9]+ ' docs/security.md)
 
@@ -34,7 +34,7 @@ while IFS='|' read -r _ row _ _ _ _ counters program name _; do
 		grep -qF "{\"$name\", test_" "tests/unit/$program.c" || complain "$row: no test \"$name\" in $program"
 	fi
 	for c in $(grep -oE '\b[A-Z][A-Za-z0-9]{3,}' <<<"$counters" || true); do
-		grep -qF "\"$c\"" lib/stats.h || complain "$row: no counter $c"
+		grep -qF "\"$c\"" lib/base/stats.h || complain "$row: no counter $c"
 	done
 done < <(grep -E '^\| M[0-9]+ ' docs/security.md)
 [ "$mems" -gt 20 ] || complain "$mems resources"

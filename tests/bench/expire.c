@@ -14,7 +14,7 @@
 
 #define TIMERS 1000000u
 #define SECOND_US 1000000u
-#define BUDGET 4096u      /* TIMER_BUDGET of worker.c */
+#define BUDGET 4096u      /* TIMER_BUDGET of stack/worker.c */
 #define SETTLE_TURNS 100u /* after the last connection began */
 
 struct polls {

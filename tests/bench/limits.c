@@ -7,8 +7,8 @@
 #include <inttypes.h>
 #include <rte_cycles.h>
 #include "harness.h"
-#include "tcp_loss.h"
-#include "steer.h"
+#include "tcp/loss.h"
+#include "net/steer.h"
 
 #define SEG 64u
 

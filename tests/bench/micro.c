@@ -19,7 +19,7 @@
 #include <rte_random.h>
 #include <rte_tcp.h>
 #include <rte_timer.h>
-#include "tcp.h"
+#include "tcp/tcp.h"
 
 #define OPS 1000000u        /* of each kind: the mean of so many */
 #define TIMERS_MAX 1000000u /* rte_timer's lists take minutes beyond */

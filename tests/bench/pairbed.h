@@ -12,7 +12,7 @@
 #include <arpa/inet.h>
 #include <rte_eal.h>
 #include <rte_mbuf.h>
-#include "tcp.h"
+#include "tcp/tcp.h"
 
 #define SIZE 64
 #define OPEN_MAX 256u

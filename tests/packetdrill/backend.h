@@ -3,7 +3,7 @@
 #ifndef BACKEND_H
 #define BACKEND_H
 #include <netinet/in.h>
-#include "tcp.h"
+#include "tcp/tcp.h"
 #include "pd_stack.h"
 
 #define N_SOCKS 256

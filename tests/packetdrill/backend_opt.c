@@ -7,7 +7,7 @@
 #include <string.h>
 #include <netinet/in.h>
 #include <linux/tcp.h>
-#include "cc.h"
+#include "tcp/cc.h"
 #include "backend.h"
 
 /*

@@ -22,7 +22,7 @@
 #include <rte_mempool.h>
 #include "deadlines.h"
 #include "impair.h"
-#include "tcp.h"
+#include "tcp/tcp.h"
 
 #define N_MBUFS 16384u
 #define N_WIRE 32768u

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The promise of lazy timers (tcp_timer.c): between bursts the wheel's node of a connection stands at or before its earliest
+ * The promise of lazy timers (tcp/timer.c): between bursts the wheel's node of a connection stands at or before its earliest
  * deadline. A deadline behind the node is met late, or never.
  */
 #ifndef DEADLINES_H
 #define DEADLINES_H
 #include <stdio.h>
 #include <string.h>
-#include "tcp.h"
+#include "tcp/tcp.h"
 
 struct deadlines {
 	struct worker *w;

@@ -18,8 +18,8 @@
 #include <CUnit/Basic.h>
 #include <rte_mbuf.h>
 #include "tern.h"
-#include "worker.h"
-#include "tcp.h"
+#include "stack/worker.h"
+#include "tcp/tcp.h"
 
 enum { FIN = 1, SYN = 2, RST = 4, PSH = 8, ACK = 16, URG = 32, ECE = 64, CWR = 128 };
 

@@ -6,8 +6,8 @@
 #ifndef LINKBED_H
 #define LINKBED_H
 #include "frames.h"
-#include "tcp.h"
-#include "worker.h"
+#include "tcp/tcp.h"
+#include "stack/worker.h"
 
 #define N_MBUFS 1023
 #define SEC 1000000ull

@@ -3,7 +3,7 @@
  * Bad inputs below TCP's header and in its fixed part: rows B01..B08, B45, B46.
  */
 #include "badinput.h"
-#include "frag.h"
+#include "net/frag.h"
 
 static void
 test_b01(void)

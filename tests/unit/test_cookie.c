@@ -2,9 +2,9 @@
 /* SYN cookies (RFC 4987 3.6) as the wire sees them. */
 #include <sodium.h>
 #include "harness.h"
-#include "siphash.h"
+#include "base/siphash.h"
 
-#define PERIOD (64 * SEC) /* a secret's time (tcp.h) */
+#define PERIOD (64 * SEC) /* a secret's time (tcp/tcp.h) */
 
 static void
 listen_mode(unsigned int mode)

@@ -2,7 +2,7 @@
 /* DCTCP: RFC 8257, section by section; and whose congestion control a connection gets. */
 #include <math.h>
 #include "harness.h"
-#include "tcp_loss.h"
+#include "tcp/loss.h"
 
 #define ECT0 2
 #define CE 3

@@ -8,9 +8,9 @@
 #include <rte_ethdev.h>
 #include <rte_eth_ring.h>
 #include <rte_lcore.h>
-#include "engine.h"
+#include "stack/engine.h"
 #include "frames.h"
-#include "tcp.h"
+#include "tcp/tcp.h"
 
 #define N_MBUFS 1023
 #define N_WORKERS 3u

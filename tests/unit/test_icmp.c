@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * icmp.c and frag.c: neighbour discovery's questions to us, echo, errors that are never answered, reassembly and its
+ * net/icmp.c and net/frag.c: neighbour discovery's questions to us, echo, errors that are never answered, reassembly and its
  * bounds.
  */
-#include "frag.h"
+#include "net/frag.h"
 #include "linkbed.h"
 
 /* --- neighbour discovery ------------------------------------------------------------------------------------ */

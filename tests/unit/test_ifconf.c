@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* ifconf.c: addresses that can't be are refused, with a line that says what and where; those that can be are taken. */
+/* net/ifconf.c: addresses that can't be are refused, with a line that says what and where; those that can be are taken. */
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <CUnit/Basic.h>
-#include "ifconf.h"
+#include "net/ifconf.h"
 
 struct row {
 	const char *ifs[2]; /* "ADDR/PREFIX[+COUNT] [GATEWAY]", of either family; NULL: no such interface */

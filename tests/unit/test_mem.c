@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Who holds the worker's mbufs (lib/tcp_mem.c): slow peers at empty, at the mark and full, beside a lively one that must not
+ * Who holds the worker's mbufs (lib/tcp/mem.c): slow peers at empty, at the mark and full, beside a lively one that must not
  * notice. That every charge comes back is the teardown's to check.
  */
 #include "harness.h"

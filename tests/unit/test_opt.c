@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * tcp_opt.c: every malformed option of the table ends or skips as RFC 9293 3.1 wants, none reads past the header (the
+ * tcp/opt.c: every malformed option of the table ends or skips as RFC 9293 3.1 wants, none reads past the header (the
  * bytes end at a guard page), and what is emitted is Linux's layout and parses back.
  */
 #include <stdio.h>
@@ -10,7 +10,7 @@
 #include <sys/mman.h>
 #include <CUnit/Basic.h>
 #include <rte_common.h>
-#include "pkt.h"
+#include "net/pkt.h"
 
 enum { MSS = 1, WS = 2, TS = 4, OK = 8 };
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * pkt.c: what is taken and what is refused, by name of the reason; truncation at every byte against a guard page;
+ * net/pkt.c: what is taken and what is refused, by name of the reason; truncation at every byte against a guard page;
  * chains cut at every byte; checksums against an independent sum.
  */
 #include "frames.h"
-#include "link.h"
-#include "pkt_plain.h"
-#include "stats.h"
+#include "net/link.h"
+#include "net/pkt_plain.h"
+#include "base/stats.h"
 
 #define N_MBUFS 1023
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * tcp_icmp.c: what an ICMP error may do to a connection, and what it may not; the path's MTU by ICMP and without.
+ * tcp/icmp.c: what an ICMP error may do to a connection, and what it may not; the path's MTU by ICMP and without.
  */
 #include "icmperr.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Local ports of active opens: each that comes home once, then none, and what is released again (RFC 6056, ARCHITECTURE.md). */
 #include "harness.h"
-#include "steer.h"
+#include "net/steer.h"
 
 static struct steer steer;
 static uint8_t seen[65536];

@@ -5,7 +5,7 @@
  */
 #include <math.h>
 #include "harness.h"
-#include "tcp_loss.h"
+#include "tcp/loss.h"
 
 #define MSS 1000u
 #define RTT (100 * MS)

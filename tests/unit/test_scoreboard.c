@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What peers can make of the scoreboard (tcp_runs.c): runs are whole segments, whatever SACK blocks say, a connection has its
+ * What peers can make of the scoreboard (tcp/runs.c): runs are whole segments, whatever SACK blocks say, a connection has its
  * share of them, and what is lost is found and sent again in whatever order it is told of. Segments of 1000 bytes.
  */
 #include "harness.h"
-#include "tcp_loss.h"
+#include "tcp/loss.h"
 
 #define MSS 1000u
 

@@ -21,8 +21,8 @@
 #include <rte_ethdev.h>
 #include <rte_lcore.h>
 #include <rte_mempool.h>
-#include "engine.h"
-#include "frag.h"
+#include "stack/engine.h"
+#include "net/frag.h"
 
 #define TURNS 4000u
 #define OPEN_MAX 32u

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * steer.c: the vectors of Microsoft's "Verifying the RSS Hash Calculation", DPDK's own Toeplitz hash over random flows, and
+ * net/steer.c: the vectors of Microsoft's "Verifying the RSS Hash Calculation", DPDK's own Toeplitz hash over random flows, and
  * what the RETA makes of it. Source is the remote end: a hash is that of a packet received.
  */
 #include <stdio.h>
@@ -11,7 +11,7 @@
 #include <rte_byteorder.h>
 #include <rte_common.h>
 #include <rte_thash.h>
-#include "steer.h"
+#include "net/steer.h"
 #include "seeded.h"
 
 static struct steer s;

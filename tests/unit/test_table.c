@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * table.c against a reference map: each flow of a fixed universe has two objects, and the map says which of them, if any, is in
+ * base/table.c against a reference map: each flow of a fixed universe has two objects, and the map says which of them, if any, is in
  * the table. Ten million random operations that fill the table to overflow and empty it again, over and over.
  */
 #include <errno.h>
@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 #include <rte_byteorder.h>
-#include "table.h"
+#include "base/table.h"
 #include "seeded.h"
 
 #define UNIVERSE (1u << 17)

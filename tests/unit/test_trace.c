@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * trace.c: each line is what tcpdump 4.99.3 -n -t -S printed for the same frame. Frames end with their allocation and lines
+ * stack/trace.c: each line is what tcpdump 4.99.3 -n -t -S printed for the same frame. Frames end with their allocation and lines
  * with the caller's buffer, so AddressSanitizer sees any byte too far; plain builds see a line longer than its buffer.
  */
 #include <stdio.h>
@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 #include <rte_common.h>
-#include "trace.h"
+#include "stack/trace.h"
 #include "seeded.h"
 
 #define LINE_LEN 512

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * wheel.c against a binary heap: random operations over hundreds of hours of virtual time, with late and bounded calls and
+ * base/wheel.c against a binary heap: random operations over hundreds of hours of virtual time, with late and bounded calls and
  * callbacks that arm and cancel; ten million timers polled every tick; the cost of long jumps, in pops.
  */
 #include <stdio.h>
@@ -8,12 +8,12 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
-#include "wheel.h"
+#include "base/wheel.h"
 #include "seeded.h"
 
 #define N_NODES 4096
 #define OPS 1000000
-#define FAR ((1ull << 31) - 1) /* wheel.h: the longest deadline */
+#define FAR ((1ull << 31) - 1) /* base/wheel.h: the longest deadline */
 #define NO_BUDGET UINT32_MAX
 
 /* --- the oracle: a heap of node numbers by full 64-bit expiry ----------------------------------------------------- */

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Between net/link.c (interfaces, routes, output), net/neigh.c (neighbour cache, ARP) and net/icmp.c (echo, errors, neighbour discovery).
+ */
+#ifndef ICMP_H
+#define ICMP_H
+#include "net/link.h"
+#include "stack/worker.h"
+
+/* How an address was told, from the strongest to the weakest claim. */
+enum heard {
+	HEARD_REPLY,      /* an answer directed at us */
+	HEARD_REPLY_WEAK, /* the same without leave to replace what we know (RFC 4861 O flag) */
+	HEARD_REQUEST,    /* the sender of a question about one of our addresses */
+	HEARD_UNASKED,    /* gratuitous */
+};
+/** addr has this MAC (NULL: it was not told), says a packet. @return false if nothing was made of it. */
+bool link_neigh_heard(struct worker *w, uint8_t ifidx, uint8_t af, const void *addr, const struct rte_ether_addr *mac,
+		      enum heard how);
+/** n's wheel timer fired. */
+void neigh_timer(struct worker *w, struct neigh *n);
+/** A frame, whole but for the destination, for a neighbour that is not REACHABLE. Consumes m. */
+void neigh_output(struct worker *w, struct iface *ifc, struct neigh *n, struct rte_mbuf *m);
+int neigh_init(struct worker *w, uint32_t max_neighbours);
+void neigh_fini(struct worker *w); /* frees queued packets */
+/** Off the list of entries without references. */
+static inline void
+neigh_off_list(struct neigh *n)
+{
+	n->lru_prev->lru_next = n->lru_next;
+	n->lru_next->lru_prev = n->lru_prev;
+	n->lru_next = n->lru_prev = NULL;
+}
+/** Take a reference. */
+static inline void
+neigh_hold(struct neigh *n)
+{
+	if (n->refs++ == 0)
+		neigh_off_list(n);
+}
+
+static inline void
+link_drop(struct worker *w, struct rte_mbuf *m, enum stat reason)
+{
+	w->stats[reason]++;
+	rte_pktmbuf_free(m);
+}
+/** A whole frame. Consumes m. */
+static inline void
+link_transmit(struct worker *w, struct iface *ifc, struct rte_mbuf *m)
+{
+	if (unlikely(!link_tx_room(ifc, 1))) {
+		link_drop(w, m, STAT_DROP_TX_FULL);
+		return;
+	}
+	if (unlikely(w->trace_pkt != NULL))
+		w->trace_pkt(w, m, true);
+	ifc->tx[ifc->n_tx++] = m;
+}
+/** Send a whole ICMP frame, l3_len set, checksums filled in here, in fragments if it must be. Consumes m. */
+void link_send_frame(struct worker *w, struct iface *ifc, struct rte_mbuf *m);
+
+/* Return SEG_DONE, SEG_TAKEN or a reason (tcp/tcp.h). */
+int arp_input(struct worker *w, struct seg *s);
+int icmp_input(struct worker *w, struct seg *s);
+int icmp6_input(struct worker *w, struct seg *s);
+/** A UDP datagram to one of our addresses. */
+int icmp_udp_input(struct worker *w, struct seg *s);
+/** Neighbour solicitation for n: to its MAC, or to all who could know it. */
+void nd_solicit(struct worker *w, const struct neigh *n, bool all);
+#endif

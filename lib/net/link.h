@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Below TCP: interfaces with their addresses, routes, neighbour cache (ARP, NDP), L2/L3 headers of outgoing packets,
+ * checksums, ICMP echo. Row 3: no ethdev, no clock; each worker has its own copy of all of it.
+ */
+#ifndef LINK_H
+#define LINK_H
+#include <stdint.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+#include <rte_byteorder.h>
+#include <rte_mbuf.h>
+#include <rte_ether.h>
+#include "tern.h"
+#include "net/pkt.h"
+
+struct worker;
+
+#define TX_RING 1024 /* packets waiting for the device per interface: bursts of input can't outrun it */
+
+/** A worker's view of one port. */
+struct iface {
+	struct rte_ether_addr mac;
+	uint16_t mtu;
+	uint64_t mac8; /* as the first 8 bytes of a frame from a unicast source begin, the last two 0 */
+	uint16_t port_id, queue; /* for the engine */
+	uint8_t idx;
+	bool tx_tcp_cksum, tx_multi_seg, tx_tso; /* the device does it */
+	uint8_t tx_segs, tso_segs; /* mbufs it takes for a frame, for one that it cuts; with tx_multi_seg */
+	uint32_t laddr4, mask4, gw4; /* network order; laddr4 0: no IPv4 */
+	uint32_t first4, count4; /* our addresses: laddr4 in host order and how many; 0: no IPv4 */
+	uint32_t bcast4; /* of the subnet, network order; 0: none (RFC 3021) */
+	uint8_t laddr6[16], gw6[16], ll6[16]; /* ll6: link-local from the MAC */
+	uint8_t prefix6;
+	bool has6;
+	uint32_t count6;
+	uint16_t n_tx;
+	struct rte_mbuf *tx[TX_RING];
+};
+
+enum { NEIGH_FREE, NEIGH_INCOMPLETE, NEIGH_STALE, NEIGH_REACHABLE, NEIGH_FAILED };
+/* Packets kept while resolving, more are dropped and counted: a burst of SYNs, as Linux's 208 KiB of unres_qlen_bytes hold. All
+ * neighbours together keep at most a 64th of the worker's mbufs: who does not answer must not stop who does. */
+#define NEIGH_QUEUE 256
+
+struct neigh {
+	struct wheel_node timer;
+	uint32_t refs; /* connections that use it: such an entry is never evicted */
+	uint32_t next; /* hash chain: index + 1, 0 ends it */
+	uint8_t kind;  /* TOBJ_NEIGH: the worker's wheel serves several kinds, told apart as in struct tobj */
+	uint8_t af, ifidx, state;
+	uint8_t tries; /* solicitations sent without an answer; while STALE, 0 is: not being verified */
+	uint16_t n_queued;
+	uint8_t addr[16];
+	struct rte_ether_hdr l2; /* in front of every packet: dst_addr is the neighbour's */
+	struct neigh *lru_next, *lru_prev; /* entries without refs, the longest unused first; NULL: not on it */
+	uint64_t confirmed_us;
+	/* While INCOMPLETE: whole frames but for the destination. Each one's first 8 bytes of buffer point to the next. */
+	struct rte_mbuf *queue, *queue_tail;
+};
+_Static_assert(offsetof(struct neigh, kind) == offsetof(struct tobj, kind), "the wheel's dispatch reads kind");
+#define NEIGH_NONE 0xffffu
+
+/** Fill *ifc from conf (addresses, masks) with the given mac and mtu. @return 0 or -EINVAL. */
+int link_iface_init(struct iface *ifc, uint8_t idx, const struct tern_if_conf *conf, const struct rte_ether_addr *mac,
+		    uint16_t mtu);
+int link_init(struct worker *w, uint32_t max_neighbours);
+void link_fini(struct worker *w); /* frees queued packets */
+
+/** Is addr (4 or 16 bytes by af) one of ours on ifc? */
+bool link_is_local(const struct iface *ifc, uint8_t af, const void *addr);
+static inline bool
+iface_has4(const struct iface *ifc, uint32_t addr)
+{
+	return rte_be_to_cpu_32(addr) - ifc->first4 < ifc->count4;
+}
+static inline bool
+iface_has6(const struct iface *ifc, const uint8_t addr[16])
+{
+	rte_be32_t a, base;
+
+	if (!ifc->has6)
+		return false;
+	memcpy(&a, addr + 12, 4);
+	memcpy(&base, ifc->laddr6 + 12, 4);
+	return (memcmp(addr, ifc->laddr6, 12) == 0 && rte_be_to_cpu_32(a) - rte_be_to_cpu_32(base) < ifc->count6) ||
+	       memcmp(addr, ifc->ll6, 16) == 0;
+}
+#define IFACE_ANY 0xffu
+/** Route: interface and next hop (copied to nexthop) for dst, out of interface via or IFACE_ANY. @return ifidx or -ENETUNREACH. */
+int link_route(const struct worker *w, uint8_t af, const void *dst, uint8_t via, uint8_t nexthop[16]);
+/** Is addr on one of ifc's own subnets? */
+bool link_on_link(const struct iface *ifc, uint8_t af, const void *addr);
+bool link_has_route(const struct iface *ifc, uint8_t af, const void *addr);
+/** Can a packet go back out of ifc to where s came from? Asked where an answer begins something or ends it: what goes out by
+ *  turning the frame round must have been able to go by itself. */
+static inline bool
+link_way_back(const struct iface *ifc, const struct seg *s)
+{
+	if (likely(s->flow.af == 4 && ((s->flow.addr.raddr4 ^ ifc->laddr4) & ifc->mask4) == 0))
+		return true;
+	return link_has_route(ifc, s->flow.af, s->flow.af == 4 ? (const void *)&s->flow.addr.raddr4 : s->flow.addr.raddr6);
+}
+/** Local address number i, below count4 or count6, of ifc into out. */
+void link_local_addr(const struct iface *ifc, uint8_t af, uint32_t i, uint8_t out[16]);
+/**
+ * Neighbour for nexthop, made if absent; takes a reference. hint: a source MAC seen from there, used (as STALE, being
+ * verified) only when there was no entry. @return index or NEIGH_NONE when the cache is full of used entries.
+ */
+uint16_t link_neigh_get(struct worker *w, uint8_t ifidx, uint8_t af, const uint8_t nexthop[16],
+			const struct rte_ether_addr *hint);
+void link_neigh_put(struct worker *w, uint16_t idx);
+/** What is sent there is not answered: ask whether it still is who it was (RFC 1122 2.3.2.1, 4.2.3.5). */
+void link_neigh_suspect(struct worker *w, uint16_t idx);
+/** Was idx (NEIGH_NONE: no) asked and has not answered? */
+bool link_neigh_silent(const struct worker *w, uint16_t idx);
+/**
+ * Interface and neighbour for packets to addr, out of interface via or IFACE_ANY, a reference taken as by
+ * link_neigh_get(); the last answer is remembered.
+ * @return 0, -ENETUNREACH (no route) or -ENOBUFS (neighbour cache full of used entries).
+ */
+int link_path(struct worker *w, uint8_t af, const void *addr, uint8_t via, const struct rte_ether_addr *hint,
+	      uint8_t *ifidx, uint16_t *neigh);
+/** n's wheel timer fired (kind TOBJ_NEIGH). */
+void link_timer(struct worker *w, struct neigh *n);
+
+/** Output. m starts at the IP header, checksums included or asked of the device (ol_flags): prepend Ethernet for
+ *  neighbour idx, queue on ifc->tx or the neighbour's queue. Consumes m. */
+void link_output(struct worker *w, uint8_t ifidx, uint16_t neigh, struct rte_mbuf *m);
+/** Same for an answer that rewrote the received frame: m starts at its Ethernet header with the received MACs, which
+ *  are swapped. Consumes m. */
+void link_reply(struct worker *w, uint8_t ifidx, struct rte_mbuf *m);
+/** Send the frame of m back where it came from. */
+static inline void
+link_turn(const struct iface *ifc, struct rte_mbuf *m)
+{
+	struct rte_ether_hdr *eth = rte_pktmbuf_mtod(m, struct rte_ether_hdr *);
+
+	eth->dst_addr = eth->src_addr;
+	eth->src_addr = ifc->mac;
+}
+/**
+ * The identification of a datagram that may be fragmented (RFC 6864 4.3): counts up from a random number, in one of 256 counters
+ * that a keyed hash of the destination chooses, so none comes again soon and none says what others are sent, or which
+ * numbers anything else here draws.
+ */
+uint32_t link_ip_id(struct worker *w, uint8_t af, const void *dst);
+/** Room on ifc->tx for n more packets? */
+static inline bool
+link_tx_room(const struct iface *ifc, unsigned int n)
+{
+	return ifc->n_tx + n <= TX_RING;
+}
+/** Handle ARP, ICMP, ICMPv6 and fragments; consumes s->m. A completed reassembly comes back as the return value. */
+struct rte_mbuf *link_input(struct worker *w, struct seg *s);
+/** ARP packets and NDP advertisements must reach every worker; true for such a packet (engine copies them around). */
+bool link_is_neigh_update(const struct seg *s);
+#endif

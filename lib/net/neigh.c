@@ -1,0 +1,492 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Neighbour cache and ARP.
+ *
+ * The cache has a fixed number of entries. An entry with references (connections) stays; the others are on a list, the
+ * longest unused first, and are reused from there, so neither a scan of our subnet nor a flood of ARP can evict what
+ * is in use, and making an entry costs no search. States are RFC 4861's with DELAY and PROBE folded into STALE:
+ *
+ *	INCOMPLETE	no MAC yet: packets wait (NEIGH_QUEUE), solicited TRIES times, then FAILED
+ *	STALE		used at once; the first use asks the neighbour, then all; no answer: INCOMPLETE
+ *	REACHABLE	confirmed less than REACHABLE_US ago
+ *	FAILED		nobody answered: the next packet starts again
+ *
+ * When the last question is not answered, the connections whose packets waited are told, as Linux does it: an open ends with
+ * -EHOSTUNREACH three seconds after its SYN, the others remember it.
+ *
+ * Whose word counts: only an answer to a question that is open replaces a MAC. Any other claim (gratuitous ARP, unasked
+ * advertisement, a request from a new MAC) makes us ask, at most once a VERIFY_US: a real move is followed within a
+ * round trip, junk is not. Claims of our own addresses are ignored and counted.
+ *
+ * ARP: RFC 826, RFC 1122 2.3.2, RFC 5227 (probes are answered; we do not probe). NDP messages: icmp.c. The wheel also
+ * holds one node that is no neighbour, neighs[max_neighs]: head of the list of unused entries, timer of net/frag.c (net/link.c).
+ */
+#include <errno.h>
+#include <rte_arp.h>
+#include "net/icmp.h"
+#include "tcp/tcp.h"
+#include "stack/worker.h"
+
+#define L2_LEN RTE_ETHER_HDR_LEN
+#define TRIES 3                  /* MAX_MULTICAST_SOLICIT, MAX_UNICAST_SOLICIT: RFC 4861 10 */
+#define RETRANS_US 1000000ull    /* RetransTimer: RFC 4861 10; at most one ARP a second: RFC 1122 2.3.2.1 */
+#define REACHABLE_US 30000000ull /* REACHABLE_TIME: RFC 4861 10 */
+#define VERIFY_US 1000000ull     /* as RETRANS_US: a contradiction costs one question a second */
+#define QUEUED_PART 64u          /* this part of the worker's mbufs may wait for neighbours, in segments */
+#define KEEP_FLAGS (RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL)
+
+static uint32_t
+neigh_hash(const struct worker *w, uint8_t ifidx, const uint8_t addr[16])
+{
+	unsigned __int128 p;
+	uint64_t a[2];
+
+	memcpy(a, addr, 16);
+	p = (unsigned __int128)(a[0] ^ w->secret[0] ^ ifidx) * (a[1] ^ w->secret[1] ^ 0x9e3779b97f4a7c15ull);
+	return ((uint32_t)(p >> 64) ^ (uint32_t)p) & w->neigh_mask;
+}
+
+static struct neigh *
+neigh_find(const struct worker *w, uint8_t ifidx, uint8_t af, const uint8_t addr[16])
+{
+	uint32_t i = w->neigh_hash[neigh_hash(w, ifidx, addr)];
+	struct neigh *n;
+
+	for (; i; i = n->next) {
+		n = &w->neighs[i - 1];
+		if (n->af == af && n->ifidx == ifidx && memcmp(n->addr, addr, 16) == 0)
+			return n;
+	}
+	return NULL;
+}
+
+static void
+lru_append(struct worker *w, struct neigh *n)
+{
+	struct neigh *head = &w->neighs[w->max_neighs];
+
+	n->lru_next = head;
+	n->lru_prev = head->lru_prev;
+	head->lru_prev->lru_next = n;
+	head->lru_prev = n;
+}
+
+static void
+queue_put(struct worker *w, struct neigh *n, struct rte_mbuf *m)
+{
+	if (n->n_queued == NEIGH_QUEUE || !RTE_MBUF_DIRECT(m) || m->data_off < sizeof(m)) {
+		link_drop(w, m, STAT_DROP_NEIGH_QUEUE);
+		return;
+	}
+	if (w->neigh_queued + m->nb_segs > w->max_neigh_queued) {
+		link_drop(w, m, STAT_DROP_NEIGH_SHARE);
+		return;
+	}
+	if (n->n_queued++ == 0)
+		n->queue = m;
+	else
+		memcpy(n->queue_tail->buf_addr, &m, sizeof(m));
+	n->queue_tail = m;
+	w->neigh_queued += m->nb_segs;
+}
+
+/* The oldest, or NULL. */
+static struct rte_mbuf *
+queue_get(struct worker *w, struct neigh *n)
+{
+	struct rte_mbuf *m = n->queue;
+
+	if (!n->n_queued)
+		return NULL;
+	memcpy(&n->queue, m->buf_addr, sizeof(m));
+	n->n_queued--;
+	w->neigh_queued -= m->nb_segs;
+	return m;
+}
+
+/* asked: nobody is there; else the entry is needed for another. */
+static void
+queue_free(struct worker *w, struct neigh *n, bool asked)
+{
+	struct rte_mbuf *m;
+
+	while ((m = queue_get(w, n)) != NULL) {
+		if (asked)
+			tcp_unreachable(w, m);
+		link_drop(w, m, STAT_DROP_NEIGH_FAILED);
+	}
+}
+
+static void
+queue_flush(struct worker *w, struct neigh *n)
+{
+	struct rte_mbuf *m;
+
+	while ((m = queue_get(w, n)) != NULL) {
+		rte_pktmbuf_mtod(m, struct rte_ether_hdr *)->dst_addr = n->l2.dst_addr;
+		link_transmit(w, &w->ifs[n->ifidx], m);
+	}
+}
+
+/* Forget the entry: it stays on the list of unused ones, about to be made anew. */
+static void
+neigh_evict(struct worker *w, struct neigh *n)
+{
+	uint32_t *p = &w->neigh_hash[neigh_hash(w, n->ifidx, n->addr)];
+
+	while (&w->neighs[*p - 1] != n)
+		p = &w->neighs[*p - 1].next;
+	*p = n->next;
+	wheel_cancel(&w->wheel, &n->timer);
+	queue_free(w, n, false);
+	n->state = NEIGH_FREE;
+	w->path.af = 0;
+	w->n_neighs--;
+}
+
+/* A new entry, INCOMPLETE and not yet solicited, without references; NULL when all are in use. */
+static struct neigh *
+neigh_make(struct worker *w, uint8_t ifidx, uint8_t af, const uint8_t addr[16])
+{
+	struct neigh *n = w->neighs[w->max_neighs].lru_next;
+	uint32_t *head;
+
+	if (n == &w->neighs[w->max_neighs]) {
+		STAT_INC(w, NEIGH_FULL);
+		return NULL;
+	}
+	if (n->state != NEIGH_FREE)
+		neigh_evict(w, n);
+	neigh_off_list(n);
+	lru_append(w, n);
+	n->af = af;
+	n->ifidx = ifidx;
+	memcpy(n->addr, addr, 16);
+	n->l2.src_addr = w->ifs[ifidx].mac;
+	n->l2.ether_type = af == 4 ? RTE_BE16(RTE_ETHER_TYPE_IPV4) : RTE_BE16(RTE_ETHER_TYPE_IPV6);
+	n->state = NEIGH_INCOMPLETE;
+	n->tries = 0;
+	head = &w->neigh_hash[neigh_hash(w, ifidx, addr)];
+	n->next = *head;
+	*head = n - w->neighs + 1;
+	w->n_neighs++;
+	return n;
+}
+
+static void
+arm(struct worker *w, struct neigh *n, uint64_t at_us)
+{
+	wheel_arm(&w->wheel, &n->timer, us_to_tick(at_us));
+}
+
+static void
+arp_request(struct worker *w, const struct neigh *n, bool all)
+{
+	struct iface *ifc = &w->ifs[n->ifidx];
+	struct rte_mbuf *m = rte_pktmbuf_alloc(w->mp);
+	struct rte_ether_hdr *eth;
+	struct rte_arp_hdr *arp;
+
+	if (!m) {
+		STAT_INC(w, MBUF_EMPTY);
+		return;
+	}
+	eth = (void *)rte_pktmbuf_append(m, sizeof(*eth) + sizeof(*arp));
+	arp = (void *)(eth + 1);
+	if (all)
+		memset(&eth->dst_addr, 0xff, RTE_ETHER_ADDR_LEN);
+	else
+		eth->dst_addr = n->l2.dst_addr;
+	eth->src_addr = ifc->mac;
+	eth->ether_type = RTE_BE16(RTE_ETHER_TYPE_ARP);
+	*arp = (struct rte_arp_hdr){
+		.arp_hardware = RTE_BE16(RTE_ARP_HRD_ETHER),
+		.arp_protocol = RTE_BE16(RTE_ETHER_TYPE_IPV4),
+		.arp_hlen = RTE_ETHER_ADDR_LEN,
+		.arp_plen = 4,
+		.arp_opcode = RTE_BE16(RTE_ARP_OP_REQUEST),
+		.arp_data = {.arp_sha = ifc->mac, .arp_sip = ifc->laddr4},
+	};
+	memcpy(&arp->arp_data.arp_tip, n->addr, 4);
+	STAT_INC(w, ARP_TX);
+	link_transmit(w, ifc, m);
+}
+
+/* Ask for n, and look again in a second. all: not only at the MAC we believe in. */
+static void
+solicit(struct worker *w, struct neigh *n, bool all)
+{
+	n->tries++;
+	arm(w, n, w->now_us + RETRANS_US);
+	if (n->af == 4)
+		arp_request(w, n, all);
+	else
+		nd_solicit(w, n, all);
+}
+
+/* n has this MAC and is not confirmed. */
+static void
+neigh_stale(struct worker *w, struct neigh *n, const struct rte_ether_addr *mac)
+{
+	n->l2.dst_addr = *mac;
+	n->state = NEIGH_STALE;
+	n->tries = 0;
+	wheel_cancel(&w->wheel, &n->timer);
+	queue_flush(w, n);
+}
+
+static void
+neigh_confirm(struct worker *w, struct neigh *n, const struct rte_ether_addr *mac)
+{
+	if (mac)
+		n->l2.dst_addr = *mac;
+	n->state = NEIGH_REACHABLE;
+	n->tries = 0;
+	n->confirmed_us = w->now_us;
+	arm(w, n, w->now_us + REACHABLE_US);
+	queue_flush(w, n);
+}
+
+bool
+link_neigh_heard(struct worker *w, uint8_t ifidx, uint8_t af, const void *a, const struct rte_ether_addr *mac,
+		 enum heard how)
+{
+	uint8_t addr[16] = {0};
+	struct neigh *n;
+
+	memcpy(addr, a, af == 4 ? 4 : 16);
+	n = neigh_find(w, ifidx, af, addr);
+	if (!n && how == HEARD_REQUEST)
+		n = neigh_make(w, ifidx, af, addr);
+	if (!n)
+		return false;
+	if (n->state == NEIGH_INCOMPLETE || n->state == NEIGH_FAILED) {
+		if (!mac)
+			return false;
+		if (how <= HEARD_REPLY_WEAK && n->tries)
+			neigh_confirm(w, n, mac);
+		else
+			neigh_stale(w, n, mac);
+		return true;
+	}
+	if (!mac || rte_is_same_ether_addr(mac, &n->l2.dst_addr)) {
+		if (how <= HEARD_REPLY_WEAK)
+			neigh_confirm(w, n, NULL);
+		return true;
+	}
+	if (how == HEARD_REPLY && n->tries) {
+		neigh_confirm(w, n, mac);
+		return true;
+	}
+	if (!n->tries && w->now_us - n->confirmed_us >= VERIFY_US) {
+		n->state = NEIGH_STALE;
+		solicit(w, n, true);
+	}
+	return false;
+}
+
+uint16_t
+link_neigh_get(struct worker *w, uint8_t ifidx, uint8_t af, const uint8_t nexthop[16],
+	       const struct rte_ether_addr *hint)
+{
+	uint8_t addr[16] = {0};
+	struct neigh *n;
+
+	memcpy(addr, nexthop, af == 4 ? 4 : 16);
+	n = neigh_find(w, ifidx, af, addr);
+	if (!n)
+		n = neigh_make(w, ifidx, af, addr);
+	if (!n)
+		return NEIGH_NONE;
+	neigh_hold(n);
+	if (hint && (n->state == NEIGH_FAILED || (n->state == NEIGH_INCOMPLETE && !n->tries)))
+		neigh_stale(w, n, hint);
+	return n - w->neighs;
+}
+
+void
+link_neigh_put(struct worker *w, uint16_t idx)
+{
+	struct neigh *n = &w->neighs[idx];
+
+	if (--n->refs == 0)
+		lru_append(w, n);
+}
+
+void
+link_neigh_suspect(struct worker *w, uint16_t idx)
+{
+	struct neigh *n = &w->neighs[idx];
+
+	if (n->state != NEIGH_REACHABLE)
+		return; /* asked already, or at the next packet */
+	n->state = NEIGH_STALE;
+	solicit(w, n, false);
+}
+
+bool
+link_neigh_silent(const struct worker *w, uint16_t idx)
+{
+	return idx != NEIGH_NONE && (w->neighs[idx].state == NEIGH_INCOMPLETE || w->neighs[idx].state == NEIGH_FAILED);
+}
+
+void
+neigh_timer(struct worker *w, struct neigh *n)
+{
+	if (n->state == NEIGH_REACHABLE) {
+		n->state = NEIGH_STALE;
+	} else if (n->tries < TRIES) {
+		solicit(w, n, true);
+	} else if (n->state == NEIGH_STALE) {
+		n->state = NEIGH_INCOMPLETE;
+		n->tries = 0;
+		solicit(w, n, true);
+	} else {
+		n->state = NEIGH_FAILED;
+		n->tries = 0;
+		queue_free(w, n, true);
+	}
+}
+
+void
+neigh_output(struct worker *w, struct iface *ifc, struct neigh *n, struct rte_mbuf *m)
+{
+	if (n->tries == 0) {
+		if (n->state == NEIGH_FAILED)
+			n->state = NEIGH_INCOMPLETE;
+		solicit(w, n, n->state == NEIGH_INCOMPLETE);
+	}
+	if (n->state == NEIGH_STALE)
+		link_transmit(w, ifc, m);
+	else
+		queue_put(w, n, m);
+}
+
+/* --- ARP ------------------------------------------------------------------------------------------------------------ */
+
+static int
+arp_reply(struct worker *w, struct iface *ifc, struct rte_mbuf *m, struct rte_arp_hdr *arp)
+{
+	struct rte_ether_hdr *eth = rte_pktmbuf_mtod(m, struct rte_ether_hdr *);
+	const uint32_t us = arp->arp_data.arp_tip;
+
+	eth->dst_addr = arp->arp_data.arp_sha;
+	eth->src_addr = ifc->mac;
+	arp->arp_opcode = RTE_BE16(RTE_ARP_OP_REPLY);
+	arp->arp_data.arp_tha = arp->arp_data.arp_sha;
+	arp->arp_data.arp_tip = arp->arp_data.arp_sip;
+	arp->arp_data.arp_sha = ifc->mac;
+	arp->arp_data.arp_sip = us;
+	rte_pktmbuf_free(m->next); /* padding */
+	m->next = NULL;
+	m->nb_segs = 1;
+	m->data_len = m->pkt_len = L2_LEN + sizeof(*arp);
+	m->ol_flags &= KEEP_FLAGS;
+	STAT_INC(w, ARP_TX);
+	link_transmit(w, ifc, m);
+	return SEG_TAKEN;
+}
+
+/* The ARP packet in m when it is well formed, of Ethernet and IPv4. */
+static struct rte_arp_hdr *
+arp_at(const struct rte_mbuf *m)
+{
+	struct rte_arp_hdr *arp = pkt_at(m, L2_LEN, sizeof(*arp));
+
+	if (!arp || arp->arp_hardware != RTE_BE16(RTE_ARP_HRD_ETHER) ||
+	    arp->arp_protocol != RTE_BE16(RTE_ETHER_TYPE_IPV4) || arp->arp_hlen != RTE_ETHER_ADDR_LEN ||
+	    arp->arp_plen != 4)
+		return NULL;
+	return arp;
+}
+
+int
+arp_input(struct worker *w, struct seg *s)
+{
+	struct iface *ifc = &w->ifs[s->ifidx];
+	struct rte_arp_hdr *arp = arp_at(s->m);
+	uint32_t sip, tip;
+	bool known;
+
+	if (!arp || !rte_is_valid_assigned_ether_addr(&arp->arp_data.arp_sha))
+		return STAT_DROP_ARP;
+	sip = arp->arp_data.arp_sip;
+	tip = arp->arp_data.arp_tip;
+	if (iface_has4(ifc, sip) || (!iface_has4(ifc, tip) && sip != tip))
+		return STAT_DROP_ARP; /* somebody claims our address, or talks to others */
+	if (sip == tip) {
+		known = link_neigh_heard(w, s->ifidx, 4, &sip, &arp->arp_data.arp_sha, HEARD_UNASKED);
+	} else if (arp->arp_opcode == RTE_BE16(RTE_ARP_OP_REPLY)) {
+		known = link_neigh_heard(w, s->ifidx, 4, &sip, &arp->arp_data.arp_sha, HEARD_REPLY);
+	} else if (arp->arp_opcode == RTE_BE16(RTE_ARP_OP_REQUEST)) {
+		STAT_INC(w, ARP_RX);
+		if (sip && link_on_link(ifc, 4, &sip))
+			link_neigh_heard(w, s->ifidx, 4, &sip, &arp->arp_data.arp_sha, HEARD_REQUEST);
+		return arp_reply(w, ifc, s->m, arp);
+	} else {
+		return STAT_DROP_ARP;
+	}
+	STAT_INC(w, ARP_RX);
+	return known ? SEG_DONE : STAT_DROP_ARP;
+}
+
+bool
+link_is_neigh_update(const struct seg *s)
+{
+	const struct rte_arp_hdr *arp;
+	const uint8_t *h;
+
+	if (s->kind == PKT_ARP) {
+		arp = arp_at(s->m);
+		return arp && (arp->arp_opcode == RTE_BE16(RTE_ARP_OP_REPLY) ||
+			       arp->arp_data.arp_sip == arp->arp_data.arp_tip);
+	}
+	h = s->kind == PKT_ICMP6 ? pkt_at(s->m, s->l4_off, 1) : NULL;
+	return h && h[0] == 136; /* neighbour advertisement */
+}
+
+/* --- set-up ------------------------------------------------------------------------------------------------- */
+
+int
+neigh_init(struct worker *w, uint32_t max_neighbours)
+{
+	struct neigh *head;
+	uint32_t i, slots;
+
+	max_neighbours = RTE_MAX(max_neighbours, 1u);
+	w->max_neighs = RTE_MIN(max_neighbours, NEIGH_NONE - 1u);
+	slots = rte_align32pow2(w->max_neighs);
+	w->neigh_mask = slots - 1;
+	w->n_neighs = 0;
+	w->max_neigh_queued = RTE_MAX(w->mp->size / RTE_MAX(w->conf.mbuf_pool ? w->conf.n_workers : 1, 1u) / QUEUED_PART, 1u);
+	w->neighs = node_alloc((w->max_neighs + 1) * sizeof(*w->neighs), w->node);
+	w->neigh_hash = node_alloc(slots * sizeof(*w->neigh_hash), w->node);
+	if (!w->neighs || !w->neigh_hash)
+		return -ENOMEM;
+	head = &w->neighs[w->max_neighs];
+	head->lru_next = head->lru_prev = head;
+	for (i = 0; i <= w->max_neighs; i++)
+		w->neighs[i].kind = TOBJ_NEIGH;
+	for (i = 0; i < w->max_neighs; i++)
+		lru_append(w, &w->neighs[i]);
+	return 0;
+}
+
+void
+neigh_fini(struct worker *w)
+{
+	struct rte_mbuf *m;
+	uint32_t i;
+
+	for (i = 0; w->neighs && i <= w->max_neighs; i++) {
+		wheel_cancel(&w->wheel, &w->neighs[i].timer);
+		while ((m = queue_get(w, &w->neighs[i])) != NULL)
+			rte_pktmbuf_free(m);
+	}
+	if (w->neighs)
+		node_free(w->neighs, (w->max_neighs + 1) * sizeof(*w->neighs));
+	if (w->neigh_hash)
+		node_free(w->neigh_hash, (w->neigh_mask + 1) * sizeof(*w->neigh_hash));
+	w->neighs = NULL;
+	w->neigh_hash = NULL;
+}

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Frames and state changes as lines of text, the lines of `tcpdump -n -t -S`. Cold: behind one branch. */
+#ifndef TRACE_H
+#define TRACE_H
+#include <stddef.h>
+#include "stack/worker.h"
+
+/** Format the frame m (from Ethernet on) into buf as tcpdump would print it. @return its length. */
+int trace_format_pkt(const struct rte_mbuf *m, char *buf, size_t n);
+/* For worker.trace_pkt and worker.trace_state: a line to conf.app.trace(). */
+void trace_pkt_hook(struct worker *w, const struct rte_mbuf *m, bool out);
+void trace_state_hook(struct worker *w, const struct tobj *o, unsigned int from, unsigned int to);
+#endif

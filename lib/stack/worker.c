@@ -1,0 +1,481 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A worker's memory and its three steps: input in prefetched stages, timers, output. Every object a worker can ever use
+ * is mapped here, on its lcore's NUMA node; afterwards nothing is allocated outside pools. Input keeps no pointer from
+ * one stage to the next: stage B only prefetches, stage C looks up again, because an earlier packet of the burst may
+ * have replaced the object.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <numa.h>
+#include <rte_errno.h>
+#include <rte_log.h>
+#include <rte_prefetch.h>
+#include <sodium.h>
+#include "net/pkt_plain.h"
+#include "tcp/loss.h"
+#include "tcp/mem.h"
+#include "stack/trace.h"
+
+#define AHEAD 6u /* frames fetched ahead: 4 lines each, as many as a core has line fill buffers */
+#define BUCKET_AHEAD 6u /* frames parsed between asking for a bucket and looking into it */
+#define OBJECT_LINES 5u /* of a connection that an ACK or a request touches; of smaller objects what comes next, which does no harm */
+#define SMALL_PART 4  /* for one small mbuf there are so many others, and one for each connection */
+#define SMALL_CACHE 256u
+#define RXRUN_PART 4  /* for one run of out-of-order text there are so many mbufs */
+#define RTO_MAX_MS 3600000u
+#define SYNACK_RETRIES_MAX 20u
+#define TIMER_BUDGET 4096 /* wheel nodes a poll may handle: bounds a poll when many expire in one tick */
+
+static void
+def32(uint32_t *v, uint32_t d)
+{
+	if (*v == 0)
+		*v = d;
+}
+
+/* Longer ones would be behind the wheel's horizon, or not fit 32 bits of microseconds. */
+static bool
+timers_fit(const struct tern_tcp_conf *t)
+{
+	const uint32_t longest = RTE_MAX(RTE_MAX(t->time_wait_ms, t->fin_timeout_ms), t->syn_timeout_ms);
+	const uint32_t rto = RTE_MAX(RTE_MAX(t->rto_init_ms, t->rto_min_ms), t->rto_max_ms);
+
+	if (longest <= TIMER_MAX_MS && rto <= RTO_MAX_MS && t->synack_retries <= SYNACK_RETRIES_MAX)
+		return true;
+	RTE_LOG(ERR, USER1, "tern: time_wait_ms %u, fin_timeout_ms %u, syn_timeout_ms %u: must be a day at most; rto_*_ms %u: "
+		"an hour; synack_retries %u: %u\n", t->time_wait_ms, t->fin_timeout_ms, t->syn_timeout_ms, rto,
+		t->synack_retries, SYNACK_RETRIES_MAX);
+	return false;
+}
+
+int
+worker_conf_defaults(struct tern_conf *conf)
+{
+	struct tern_tcp_conf *t = &conf->tcp;
+
+	if (!conf->name)
+		conf->name = "tern";
+	def32(&conf->max_conns, 16384);
+	def32(&conf->max_requests, 65536);
+	def32(&conf->max_timewait, 65536);
+	def32(&conf->max_portsets, 1024);
+	def32(&conf->max_listeners, 64);
+	def32(&conf->max_neighbours, 1024);
+	def32(&conf->n_mbufs, 16384);
+	def32(&t->time_wait_ms, 60000);
+	def32(&t->rto_init_ms, 1000);
+	def32(&t->rto_min_ms, 200);
+	def32(&t->rto_max_ms, 60000);
+	def32(&t->delack_ms, 40);
+	def32(&t->fin_timeout_ms, 60000);
+	def32(&t->user_timeout_ms, 100000);
+	def32(&t->syn_timeout_ms, 180000);
+	def32(&t->snd_buf, 262144);
+	def32(&t->rcv_buf, 262144);
+	def32(&t->snd_buf_max, 4 << 20); /* as Linux's tcp_wmem, tcp_rmem */
+	def32(&t->rcv_buf_max, 6 << 20);
+	t->snd_buf_max = RTE_MAX(t->snd_buf_max, t->snd_buf);
+	t->rcv_buf_max = RTE_MAX(t->rcv_buf_max, t->rcv_buf);
+	if (sodium_is_zero(t->fastopen_key, sizeof(t->fastopen_key))) {
+		randombytes_buf(t->fastopen_key, sizeof(t->fastopen_key));
+		def32(&t->fastopen_key_s, 86400);
+	} else if (t->fastopen_key_s) {
+		RTE_LOG(ERR, USER1, "tern: fastopen_key_s %u: a fastopen_key that is given stays, leave one of them 0\n",
+			t->fastopen_key_s);
+		return -EINVAL;
+	}
+	if (!t->buf_mem)
+		t->buf_mem = (uint64_t)conf->n_mbufs * 512; /* a quarter of what they hold */
+	def32(&t->max_orphans, RTE_MAX(conf->max_conns - conf->max_conns / 8, 1u));
+	def32(&t->somaxconn, 4096);
+	def32(&t->max_syn_backlog, 4096);
+	if (!t->synack_retries)
+		t->synack_retries = 5;
+	if (!t->port_min)
+		t->port_min = 1024;
+	if (!t->port_max)
+		t->port_max = 65535;
+	if (!t->ttl)
+		t->ttl = 64;
+	if (!timers_fit(t))
+		return -EINVAL;
+	t->tos &= ~TCP_ECN_MASK;
+	if (t->cc >= TERN_CC_COUNT) {
+		RTE_LOG(ERR, USER1, "tern: cc %u: there is no such congestion control\n", t->cc);
+		return -EINVAL;
+	}
+	if (t->port_min > t->port_max) {
+		RTE_LOG(ERR, USER1, "tern: port_min %u is above port_max %u\n", t->port_min, t->port_max);
+		return -EINVAL;
+	}
+	if (t->delack_ms >= 500) {
+		RTE_LOG(ERR, USER1, "tern: delack_ms %u: must be below 500 (RFC 9293 MUST-40)\n", t->delack_ms);
+		return -EINVAL;
+	}
+	if (t->rcv_buf < 2048 || t->snd_buf < 2048 || t->rcv_buf_max > 1u << 30 || t->snd_buf_max > 1u << 30) {
+		RTE_LOG(ERR, USER1, "tern: rcv_buf %u..%u, snd_buf %u..%u: must be 2048..2^30 bytes\n", t->rcv_buf,
+			t->rcv_buf_max, t->snd_buf, t->snd_buf_max);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+int
+worker_mbufs_init(struct worker *w)
+{
+	const struct rte_pktmbuf_pool_private *priv = rte_mempool_get_priv(w->mp);
+	const uint32_t n = RTE_MAX(RTE_MAX(w->conf.n_mbufs / SMALL_PART, 8u), RTE_MIN(w->conf.n_mbufs, w->conf.max_conns));
+	struct rte_mbuf t = {.data_off = RTE_PKTMBUF_HEADROOM, .refcnt = 1, .nb_segs = 1, .port = RTE_MBUF_PORT_INVALID};
+	char name[RTE_MEMPOOL_NAMESIZE];
+
+	if (priv->flags & RTE_PKTMBUF_POOL_F_PINNED_EXT_BUF || priv->mbuf_data_room_size < RTE_PKTMBUF_HEADROOM + 256) {
+		RTE_LOG(ERR, USER1, "tern: mbuf pool '%s': must have its buffers in the mbufs, of %u bytes or more\n",
+			w->mp->name, RTE_PKTMBUF_HEADROOM + 256);
+		return -EINVAL;
+	}
+	memcpy(&w->mbuf_init, &t.rearm_data, sizeof(w->mbuf_init));
+	w->mbuf_room = sizeof(struct rte_mbuf) + priv->mbuf_priv_size;
+	t.data_off = 0;
+	memcpy(&w->small_init, &t.rearm_data, sizeof(w->small_init));
+	snprintf(name, sizeof(name), "small%p", (void *)w); /* no two workers of a process have one name */
+	w->small = rte_pktmbuf_pool_create(name, n, RTE_MIN(SMALL_CACHE, n / 8), 0, SMALL_ROOM, w->node);
+	if (!w->small)
+		w->small = rte_pktmbuf_pool_create(name, n, RTE_MIN(SMALL_CACHE, n / 8), 0, SMALL_ROOM, SOCKET_ID_ANY);
+	if (w->small) {
+		worker_bind(w);
+		return 0;
+	}
+	RTE_LOG(ERR, USER1, "tern: no room for %u mbufs of %u bytes: give EAL more memory or lower n_mbufs\n", n, SMALL_ROOM);
+	return -ENOMEM;
+}
+
+void
+worker_bind(struct worker *w)
+{
+	w->mp_cache = rte_mempool_default_cache(w->mp, rte_lcore_id());
+	w->small_cache = rte_mempool_default_cache(w->small, rte_lcore_id());
+}
+
+int
+worker_create(struct worker **out, const struct tern_conf *conf, unsigned int index, int node, struct rte_mempool *mp,
+	      uint64_t now_us)
+{
+	const uint64_t max_objs = (uint64_t)conf->max_conns + conf->max_requests + conf->max_timewait;
+	struct worker *w = node_alloc(sizeof(*w), node);
+	uint8_t key[32];
+	int rc;
+
+	if (!w)
+		return -ENOMEM;
+	if (sodium_init() < 0 || max_objs > 1u << 31) {
+		node_free(w, sizeof(*w));
+		return -EINVAL;
+	}
+	w->conf = *conf;
+	w->index = index;
+	w->node = node;
+	w->mp = mp;
+	w->pend_tail = &w->pend_head;
+	tcp_sockopts_init(&w->sockopts, &conf->tcp);
+	if (conf->app.trace) {
+		w->trace_pkt = trace_pkt_hook;
+		w->trace_state = trace_state_hook;
+	}
+	randombytes_buf(w->secret, sizeof(w->secret));
+	randombytes_buf(w->cookie_key, sizeof(w->cookie_key));
+	randombytes_buf(w->rng, sizeof(w->rng));
+	randombytes_buf(w->ip_ids, sizeof(w->ip_ids));
+	randombytes_buf(key, sizeof(key));
+	wheel_init(&w->wheel, now_us >> TICK_SHIFT);
+	rc = worker_mbufs_init(w);
+	rc = rc ? rc : table_init(&w->table, (uint32_t)max_objs, key, node);
+	rc = rc ? rc : pool_init(&w->conns, conf->max_conns, sizeof(struct conn), node);
+	rc = rc ? rc : pool_init(&w->rares, conf->max_conns, sizeof(struct conn_rare), node);
+	rc = rc ? rc : pool_init(&w->losses, conf->max_conns, sizeof(struct loss), node);
+	rc = rc ? rc : pool_init(&w->runs, RTE_MAX(conf->n_mbufs, RUNS_MIN), sizeof(struct txrun), node);
+	rc = rc ? rc : pool_init(&w->rxruns, RTE_MAX(conf->n_mbufs / RXRUN_PART, RUNS_MIN), sizeof(struct rxrun), node);
+	rc = rc ? rc : pool_init(&w->requests, conf->max_requests, sizeof(struct request), node);
+	rc = rc ? rc : pool_init(&w->timewaits[0], conf->max_timewait, TW_SIZE4, node);
+	rc = rc ? rc : pool_init(&w->timewaits[1], conf->max_timewait, TW_SIZE6, node);
+	rc = rc ? rc : portset_init(w);
+	rc = rc ? rc : tcp_tfo_init(w);
+	rc = rc ? rc : mem_init(w);
+	w->cookie_epoch = now_us / COOKIE_PERIOD_US;
+	worker_set_time(w, now_us);
+	w->challenge_ms = w->now_ms - 1000; /* a second begins */
+	rc = rc ? rc : link_init(w, conf->max_neighbours);
+	if (rc) {
+		worker_destroy(w);
+		return rc;
+	}
+	*out = w;
+	return 0;
+}
+
+static void
+free_object(struct tobj *o, void *arg)
+{
+	struct worker *w = arg;
+
+	if (o->kind == TOBJ_CONN) {
+		struct conn *c = (struct conn *)o;
+
+		tcp_queue_free(w, c, c->snd_head);
+		tcp_queue_free(w, c, c->rcv_head);
+		tcp_ofo_free(w, c);
+	}
+}
+
+/* What a connection that ended kept for its last callbacks. */
+static void
+free_dead(struct conn *c)
+{
+	if (c->state == TERN_CLOSED) {
+		tcp_queue_free(c->w, c, c->rcv_head);
+		c->rcv_head = NULL;
+	}
+}
+
+struct reset {
+	struct worker *w;
+	bool (*make_room)(void *);
+	void *arg;
+	bool stuck;
+};
+
+static void
+reset_peer(struct tobj *o, void *arg)
+{
+	struct reset *r = arg;
+
+	if (o->kind != TOBJ_CONN || o->state == TERN_SYN_SENT || r->stuck)
+		return;
+	if (!link_tx_room(&r->w->ifs[o->ifidx], 1) && !r->make_room(r->arg)) {
+		r->stuck = true;
+		return;
+	}
+	STAT_INC(r->w, ABORT_ON_CLOSE);
+	tcp_send_ctl(r->w, (struct conn *)o, TCP_RST | TCP_ACK, ((struct conn *)o)->snd_max);
+}
+
+void
+worker_reset_peers(struct worker *w, bool (*make_room)(void *), void *arg)
+{
+	struct reset r = {w, make_room, arg, false};
+
+	table_walk(&w->table, reset_peer, &r);
+}
+
+void
+worker_destroy(struct worker *w)
+{
+	struct tern_listener *l, *next;
+	struct conn *c;
+	unsigned int i, k;
+
+	if (!w)
+		return;
+	if (w->table.buckets)
+		table_walk(&w->table, free_object, w);
+	for (i = 0; i < w->n_ifs; i++)
+		for (k = 0; k < w->ifs[i].n_tx; k++)
+			rte_pktmbuf_free(w->ifs[i].tx[k]);
+	link_fini(w);
+	for (c = w->pend_head; c; c = c->pend_next)
+		free_dead(c);
+	for (l = w->listeners; l; l = next) {
+		for (c = l->acc_head; c; c = c->acc_next)
+			free_dead(c);
+		next = l->next;
+		free(l);
+	}
+	portset_fini(w);
+	tcp_tfo_fini(w);
+	mem_fini(w);
+	pool_fini(&w->conns);
+	pool_fini(&w->rares);
+	pool_fini(&w->losses);
+	pool_fini(&w->runs);
+	pool_fini(&w->rxruns);
+	pool_fini(&w->requests);
+	pool_fini(&w->timewaits[0]);
+	pool_fini(&w->timewaits[1]);
+	table_fini(&w->table);
+	rte_mempool_free(w->small);
+	node_free(w, sizeof(*w));
+}
+
+void
+worker_set_time(struct worker *w, uint64_t now_us)
+{
+	const uint32_t ms = (uint32_t)(now_us / 1000); /* by a constant: a multiplication, once a poll */
+
+	if (now_us < w->now_us)
+		return;
+	w->now_us = now_us;
+	if (ms != w->now_ms) /* counting walks the caches of all lcores: not every poll */
+		mem_measure(w);
+	w->now_ms = ms;
+	if (unlikely(now_us / COOKIE_PERIOD_US != w->cookie_epoch))
+		tcp_cookie_rotate(w);
+}
+
+static void
+count_and_free(struct worker *w, struct rte_mbuf *m, int reason)
+{
+	w->stats[reason]++;
+	rte_pktmbuf_free(m);
+}
+
+/* What is not plain. */
+static __rte_noinline bool
+parse_other(struct worker *w, const struct iface *ifc, struct rte_mbuf *m, struct seg *s)
+{
+	int rc = pkt_parse(ifc, m, s);
+
+	if (rc == 0 && s->kind != PKT_TCP) {
+		if (w->share && !w->traced)
+			w->share(w, s);
+		m = link_input(w, s);
+		if (!m)
+			return false;
+		rc = pkt_parse(ifc, m, s); /* a datagram whose last fragment this was */
+		if (rc == 0 && s->kind != PKT_TCP && s->kind != PKT_FRAG) {
+			link_input(w, s);
+			return false;
+		}
+		if (rc == 0 && s->kind == PKT_FRAG)
+			rc = STAT_DROP_FRAG;
+	}
+	if (rc)
+		count_and_free(w, m, rc);
+	return rc == 0;
+}
+
+/* Stage A for one frame; true when it is a TCP segment for stages B and C. */
+static __rte_always_inline bool
+stage_parse(struct worker *w, const struct iface *ifc, struct rte_mbuf *m, struct seg *s)
+{
+	if (likely(pkt_parse_plain(ifc, m, s))) /* the hash is made of what is in registers still */
+		s->hash = table_hash(&w->table, &s->flow);
+	else if (parse_other(w, ifc, m, s))
+		s->hash = table_hash(&w->table, &s->flow);
+	else
+		return false;
+	table_prefetch_bucket(&w->table, s->hash);
+	return true;
+}
+
+/* Stage B: the bucket is there by now; ask for the object. @return whether s is bulk data. */
+static inline bool
+stage_peek(struct worker *w, struct seg *s)
+{
+	const char *o = (const char *)table_peek(&w->table, s->hash, &s->hint);
+	unsigned int i;
+
+	for (i = 1; o && i < OBJECT_LINES; i++)
+		rte_prefetch0(o + i * RTE_CACHE_LINE_SIZE);
+	return seg_is_bulk(s);
+}
+
+/* Bulk data: what follows each other becomes one. Only for connections of this worker: another one would parse it again. */
+static __rte_noinline unsigned int
+merge(struct worker *w, struct seg *s, unsigned int n)
+{
+	unsigned int i, used, k = 0;
+
+	for (i = 0; i < n; i += used) {
+		const struct tobj *o = i + 1 < n && s[i + 1].hash == s[i].hash && seg_is_bulk(&s[i]) ?
+					       table_lookup(&w->table, &s[i].flow, s[i].hash) : NULL;
+
+		used = o && o->kind == TOBJ_CONN ? pkt_gro(o, &s[i], n - i) : 1;
+		if (k != i)
+			s[k] = s[i];
+		k++;
+	}
+	w->stats[STAT_GRO] += n - k;
+	return k;
+}
+
+void
+worker_input(struct worker *w, uint8_t ifidx, struct rte_mbuf **m, unsigned int n)
+{
+	const struct iface *ifc = &w->ifs[ifidx];
+	struct seg segs[BURST], *s = segs, *peeked = segs, *end;
+	unsigned int i, bulk = 0;
+
+	w->stats[STAT_RX_PKTS] += n;
+	if (unlikely(w->trace_pkt != NULL) && !w->traced)
+		for (i = 0; i < n; i++)
+			w->trace_pkt(w, m[i], false);
+	for (i = 0; i < RTE_MIN(n, AHEAD); i++)
+		worker_prefetch(m[i]);
+	for (i = 0; i < n; i++) {
+		if (i + AHEAD < n)
+			worker_prefetch(m[i + AHEAD]);
+		s += stage_parse(w, ifc, m[i], s);
+		if (s >= peeked + BUCKET_AHEAD)
+			bulk += stage_peek(w, peeked++);
+	}
+	while (peeked < s)
+		bulk += stage_peek(w, peeked++);
+	w->stats[STAT_IN_SEGS] += s - segs;
+	if (unlikely(bulk) && !w->conf.tcp.no_gro)
+		s = segs + merge(w, segs, s - segs);
+	for (end = s, s = segs; s < end; s++)
+		tcp_input(w, table_lookup_hint(&w->table, &s->flow, s->hash, &s->hint), s);
+}
+
+static void
+timer_fired(struct wheel_node *n, void *arg)
+{
+	struct worker *w = arg;
+	struct tobj *o = (struct tobj *)n;
+
+	switch (o->kind) {
+	case TOBJ_CONN:
+		tcp_timer(w, (struct conn *)o);
+		break;
+	case TOBJ_REQ:
+		tcp_request_timer(w, (struct request *)o);
+		break;
+	case TOBJ_TW:
+		tcp_timewait_timer(w, (struct timewait *)o);
+		break;
+	case TOBJ_NEIGH:
+		link_timer(w, (struct neigh *)n);
+		break;
+	}
+}
+
+bool
+worker_run(struct worker *w)
+{
+	const unsigned int fired = wheel_advance(&w->wheel, w->now_us >> TICK_SHIFT, TIMER_BUDGET, timer_fired, w);
+
+	if (unlikely(w->mem.listed))
+		mem_relieve(w);
+	return tcp_run_pending(w) || fired;
+}
+
+uint64_t
+worker_next_us(const struct worker *w)
+{
+	const uint64_t tick = wheel_next(&w->wheel);
+
+	if (w->pend_head)
+		return w->now_us;
+	return tick == UINT64_MAX ? UINT64_MAX : RTE_MAX(tick << TICK_SHIFT, w->now_us);
+}
+
+bool
+worker_idle(const struct worker *w, bool timewait_too)
+{
+	if (w->conns.avail != w->conns.total || w->requests.avail != w->requests.total || w->pend_head)
+		return false;
+	return !timewait_too || (w->timewaits[0].avail == w->timewaits[0].total &&
+				 w->timewaits[1].avail == w->timewaits[1].total);
+}

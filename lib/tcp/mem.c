@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Memory that is owned. One pool of mbufs feeds everything that a worker does: what the device receives into, the packets it
+ * sends, and what connections keep in their queues. Only the last can last: a peer that does not read, or never fills a hole,
+ * keeps it for as long as it likes, and a worker without mbufs receives nothing, not even the ACK, RST or ARP that would free one.
+ *
+ * So queues are charged for what they hold, in mbufs, not in bytes: the connection (conn.held), who it was accepted by
+ * (mem_account) and the worker (mem.own). Each millisecond the pool is counted: what is free and what queues hold, less a reserve, is
+ * the budget. Whatever else holds mbufs, descriptors, caches, the application, only makes the budget smaller; the reserve stays with what
+ * polls need: ACK, RST, ARP, ND, and text on its way to an application that reads it.
+ *
+ * Below half of the budget, buffers and windows alone say what a connection may hold. From there on (mem_tight()):
+ * - A connection may hold a part of what is left, 1 / SHARE. A few large ones stop growing early, and thousands of small ones
+ *   find something left: what one takes makes the limit of all others smaller, and nobody has to be counted. All that a
+ *   listener accepted may hold three times what is left, so that it leaves others a quarter.
+ * - Windows follow the limit. The right edge never moves left (SHLD-14); what was promised and cannot be kept is refused when it comes.
+ * - Text in order beyond the limit is on trial (C_TRIAL): an application that reads it in readable() never notices; what it leaves
+ *   is dropped before it is acknowledged, and the peer sends it again. A FIN waits for its text. Who leaves with a RST sends it from
+ *   behind that text: there it counts, too (mem_refused()).
+ * - Text out of order is not kept beyond the limit. Above PRUNE it is dropped, too, though SACK reported it (RFC 2018 8 lets
+ *   us): of the connections with the oldest holes those that hold most.
+ * - A connection that holds nothing may queue what its peer's window takes now, which that peer will acknowledge; and always
+ *   one small mbuf, of which there are as many as connections. So everybody goes on, if slowly, and who doesn't read holds nothing.
+ * - An orphan, which nobody waits for, is reset once two of its retransmissions were not answered. Of orphans there are at most
+ *   conf.tcp.max_orphans at any time: one more is reset (as Linux's tcp_max_orphans).
+ * - New connections are the last to be refused: while there is a budget, SYNs are answered.
+ * Text that stays in mbufs of other workers' pools (hand-over) or of another stack's (tern_ring_pair()) is copied into our own beyond
+ * foreign_max, so that no worker can starve another.
+ */
+#include <rte_mempool.h>
+#include "tcp/mem.h"
+
+#define RESERVE 8u	 /* this part of the pool */
+#define SHARE 64u
+#define FOREIGN 16u	 /* this part of a pool, divided among workers */
+#define PRUNE_LOOK 8u	 /* connections compared */
+#define RELIEVE_MAX 8u	 /* connections that one poll prunes or wakes */
+#define MBUF_CACHE_MAX 384u /* of an lcore: one and a half times what is configured */
+
+int
+mem_init(struct worker *w)
+{
+	struct mem *mem = &w->mem;
+	const uint32_t workers = RTE_MAX(w->conf.n_workers, 1u);
+
+	mem->n_accounts = 2 * w->conf.max_listeners + 1; /* those of closed listeners live on with their connections */
+	mem->accounts = node_alloc(mem->n_accounts * sizeof(mem->accounts[0]), w->node);
+	if (!mem->accounts)
+		return -ENOMEM;
+	mem->starved_tail = &mem->starved;
+	mem->holes_tail = &mem->holes;
+	mem->reserve = w->mp->size / RESERVE + RTE_MIN((workers - 1) * MBUF_CACHE_MAX, w->mp->size / RESERVE);
+	mem->foreign_max = RTE_MAX(w->mp->size / FOREIGN / workers, 2u * BURST);
+	mem_measure(w);
+	return 0;
+}
+
+void
+mem_fini(struct worker *w)
+{
+	if (w->mem.accounts)
+		node_free(w->mem.accounts, w->mem.n_accounts * sizeof(w->mem.accounts[0]));
+}
+
+void
+mem_measure(struct worker *w)
+{
+	const uint32_t have = rte_mempool_avail_count(w->mp) + w->mem.own;
+
+	w->mem.budget = have > w->mem.reserve ? have - w->mem.reserve : 0;
+	w->mem.half = w->mem.budget / 2;
+}
+
+struct mem_account *
+mem_account_get(struct worker *w)
+{
+	uint32_t i = w->mem.n_accounts - 1;
+
+	while (i && w->mem.accounts[i].users)
+		i--;
+	w->mem.accounts[i].users++;
+	return &w->mem.accounts[i];
+}
+
+/* What c may hold while mem_tight(). */
+static uint32_t
+limit(const struct worker *w, const struct conn *c)
+{
+	const uint32_t left = mem_left(w), held = c->account->held;
+
+	return RTE_MIN(left, 3 * left > held ? 3 * left - held : 0) / SHARE;
+}
+
+/* Is there enough for the first mbuf of each that holds none? */
+static bool
+first_ones(const struct worker *w)
+{
+	return mem_left(w) > w->mem.budget / 8;
+}
+
+__rte_noinline enum mem_verdict
+mem_receive(const struct worker *w, const struct conn *c)
+{
+	if (c->held < limit(w, c) || (!c->held && first_ones(w)))
+		return MEM_KEEP;
+	return !c->rcv_head || c->flags & C_TRIAL ? MEM_TRIAL : MEM_REFUSE;
+}
+
+static bool
+prune_due(const struct worker *w)
+{
+	return w->mem.own > w->mem.half + w->mem.half / 4;
+}
+
+__rte_noinline bool
+mem_hole(const struct worker *w, const struct conn *c)
+{
+	return !mem_tight(w) || (c->held < limit(w, c) && !prune_due(w));
+}
+
+__rte_noinline uint32_t
+mem_window(const struct conn *c, uint32_t space)
+{
+	const uint32_t most = limit(c->w, c), mss = RTE_MAX(c->rcv_mss, TCP_MSS_DEFAULT4);
+
+	if (c->held < most)
+		return RTE_MIN(space, (uint64_t)(most - c->held) * mss);
+	return c->rcv_head ? 0 : RTE_MIN(space, 2 * mss);
+}
+
+__rte_noinline uint32_t
+mem_send(const struct conn *c, uint32_t space)
+{
+	const struct worker *w = c->w;
+	const uint32_t most = limit(w, c), room = rte_pktmbuf_data_room_size(w->mp) - RTE_PKTMBUF_HEADROOM;
+	uint32_t usable;
+
+	if (c->held < most)
+		return RTE_MIN(space, (uint64_t)(most - c->held) * room);
+	if (c->snd_head)
+		return c->flags & C_TAIL_OWN ? RTE_MIN(space, (uint32_t)rte_pktmbuf_tailroom(c->snd_tail)) : 0;
+	usable = RTE_MIN(RTE_MIN(c->snd_wnd, c->cwnd), room);
+	if (usable > SMALL_ROOM && (mem_left(w) || c == w->mem.starved))
+		return RTE_MIN(space, usable);
+	return RTE_MIN(space, SMALL_ROOM);
+}
+
+/* --- text out of order ------------------------------------------------------------------------------------------ */
+
+void
+mem_refused(struct conn *c, uint32_t end)
+{
+	struct conn_rare *r = tcp_rare(c);
+
+	if (!r->has_refused || seq_lt(r->refused, c->rcv_nxt) || seq_gt(end, r->refused))
+		r->refused = end;
+	r->has_refused = true;
+}
+
+__rte_noinline void
+mem_holes_add(struct worker *w, struct conn *c)
+{
+	struct conn_rare *r = tcp_rare(c);
+
+	r->holes_next = NULL;
+	w->mem.listed++;
+	r->holes_pprev = w->mem.holes_tail;
+	*w->mem.holes_tail = c;
+	w->mem.holes_tail = &r->holes_next;
+}
+
+__rte_noinline void
+mem_holes_remove(struct worker *w, struct conn *c)
+{
+	struct conn_rare *r = c->rare;
+
+	*r->holes_pprev = r->holes_next;
+	if (r->holes_next)
+		r->holes_next->rare->holes_pprev = r->holes_pprev;
+	else
+		w->mem.holes_tail = r->holes_pprev;
+	r->holes_pprev = NULL;
+	w->mem.listed--;
+}
+
+/* Of those with the oldest holes who holds most. */
+static struct conn *
+prune_whom(const struct worker *w)
+{
+	struct conn *c = w->mem.holes, *most = c;
+	unsigned int i;
+
+	for (i = 0; c && i < PRUNE_LOOK; i++, c = c->rare->holes_next)
+		if (c->ofo_segs > most->ofo_segs)
+			most = c;
+	return most;
+}
+
+/* --- the starved -------------------------------------------------------------------------------------------------- */
+
+__rte_noinline void
+mem_starved_add(struct worker *w, struct conn *c)
+{
+	struct conn_rare *r = tcp_rare(c);
+
+	if (r->starved_pprev)
+		return;
+	r->starved_next = NULL;
+	w->mem.listed++;
+	r->starved_pprev = w->mem.starved_tail;
+	*w->mem.starved_tail = c;
+	w->mem.starved_tail = &r->starved_next;
+}
+
+__rte_noinline void
+mem_starved_remove(struct worker *w, struct conn *c)
+{
+	struct conn_rare *r = c->rare;
+
+	*r->starved_pprev = r->starved_next;
+	if (r->starved_next)
+		r->starved_next->rare->starved_pprev = r->starved_pprev;
+	else
+		w->mem.starved_tail = r->starved_pprev;
+	r->starved_pprev = NULL;
+	w->mem.listed--;
+}
+
+__rte_noinline void
+mem_relieve(struct worker *w)
+{
+	struct conn *c;
+	unsigned int i;
+
+	for (i = 0; i < RELIEVE_MAX && w->mem.holes && prune_due(w); i++) {
+		c = prune_whom(w);
+		w->stats[STAT_OFO_PRUNED] += c->ofo_segs;
+		mem_refused(c, c->ofo->right);
+		tcp_ofo_free(w, c);
+	}
+	for (i = 0; i < RELIEVE_MAX && (c = w->mem.starved) && mem_left(w); i++) {
+		mem_starved_remove(w, c);
+		c->flags &= ~C_WANT_WRITE;
+		tcp_mark(c, P_WRITABLE);
+	}
+}

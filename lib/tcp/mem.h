@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Charges: every mbuf in a connection's queues, small ones excepted, counts once for the connection, its account and the worker.
+ * Theory of operation: tcp_mem.c.
+ */
+#ifndef TCP_MEM_H
+#define TCP_MEM_H
+#include "tcp/tcp.h"
+
+/** m is in one of c's queues from now on. */
+static inline void
+mem_charge(struct worker *w, struct conn *c, const struct rte_mbuf *m)
+{
+	w->mem.own++;
+	c->account->held++;
+	c->held++;
+	if (unlikely(m->pool != w->mp)) {
+		w->mem.own--;
+		w->mem.foreign++;
+	}
+}
+
+/** m, which was charged, is not any more. */
+static inline void
+mem_uncharge(struct worker *w, struct conn *c, const struct rte_mbuf *m)
+{
+	w->mem.own--;
+	c->account->held--;
+	c->held--;
+	if (unlikely(m->pool != w->mp)) {
+		w->mem.own++;
+		w->mem.foreign--;
+	}
+}
+
+/** Is so much in queues that each connection has a limit? */
+static inline bool
+mem_tight(const struct worker *w)
+{
+	return w->mem.own >= w->mem.half;
+}
+
+static inline uint32_t
+mem_left(const struct worker *w)
+{
+	return w->mem.budget > w->mem.own ? w->mem.budget - w->mem.own : 0;
+}
+
+#define MEM_FIRST_WND 4096u /* bytes: the first window of a connection while mem_tight() */
+
+int mem_init(struct worker *w);
+void mem_fini(struct worker *w);
+/** Once a millisecond: what there is. */
+void mem_measure(struct worker *w);
+
+/** An account for a listener; given back with mem_account_put(), and once more by each of its connections. */
+struct mem_account *mem_account_get(struct worker *w);
+static inline void
+mem_account_put(struct mem_account *a)
+{
+	a->users--;
+}
+
+/** What becomes of text in order that arrives while mem_tight(). */
+enum mem_verdict {
+	MEM_KEEP,
+	MEM_TRIAL, /* if the application reads it at once */
+	MEM_REFUSE,
+};
+enum mem_verdict mem_receive(const struct worker *w, const struct conn *c);
+/** May text out of order be kept? */
+bool mem_hole(const struct worker *w, const struct conn *c);
+/** Bytes of window that c's memory is good for, while mem_tight(). */
+uint32_t mem_window(const struct conn *c, uint32_t space);
+/** Bytes that may be queued for sending, while mem_tight(). */
+uint32_t mem_send(const struct conn *c, uint32_t space);
+
+/** c, which has no text out of order now, has or has had. */
+void mem_holes_add(struct worker *w, struct conn *c);
+void mem_holes_remove(struct worker *w, struct conn *c);
+/** c found no mbuf: writable() when there is one. */
+void mem_starved_add(struct worker *w, struct conn *c);
+void mem_starved_remove(struct worker *w, struct conn *c);
+/** Text up to end came and was not kept: the peer is there, and may reset from there. */
+void mem_refused(struct conn *c, uint32_t end);
+/** Once a poll: prune, and wake the starved. */
+void mem_relieve(struct worker *w);
+#endif

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Options: what a worker's connections start with, what a listener changes of it for those that it accepts, and what is set of a
+ * connection. A listener's count from the SYN on: its SYN-ACKs, cookies too, have its window and scale, MSS, TTL and TOS.
+ */
+#include <errno.h>
+#include <string.h>
+#include "tcp/loss.h"
+
+/* What of 0 to UINT32_MAX an option may be. @return 0, -EINVAL or -ENOPROTOOPT. */
+static int
+check_value(enum tern_opt opt, uint32_t v)
+{
+	static const struct {
+		uint32_t min, max;
+	} range[] = {
+		[TERN_OPT_NODELAY] = {0, UINT32_MAX},
+		[TERN_OPT_QUICKACK] = {0, TERN_QUICKACK_AUTO},
+		[TERN_OPT_KEEPALIVE] = {0, UINT32_MAX},
+		[TERN_OPT_KEEPIDLE_S] = {1, 32767},
+		[TERN_OPT_KEEPINTVL_S] = {1, 32767},
+		[TERN_OPT_KEEPCNT] = {2, 127}, /* MUST-29: one unanswered probe does not kill */
+		[TERN_OPT_USER_TIMEOUT_MS] = {1, UINT32_MAX},
+		[TERN_OPT_LINGER0] = {0, UINT32_MAX},
+		[TERN_OPT_SNDBUF] = {2048, 1u << 30},
+		[TERN_OPT_RCVBUF] = {2048, 1u << 30},
+		[TERN_OPT_TTL] = {1, 255},
+		[TERN_OPT_TOS] = {0, 255},
+		[TERN_OPT_MAXSEG] = {TCP_MSS_MIN, 65535},
+		[TERN_OPT_CORK] = {0, UINT32_MAX},
+		[TERN_OPT_CC] = {0, TERN_CC_COUNT - 1},
+	};
+
+	if ((unsigned int)opt >= RTE_DIM(range))
+		return -ENOPROTOOPT;
+	return v < range[opt].min || v > range[opt].max ? -EINVAL : 0;
+}
+
+static void
+set_bit(uint8_t *bits, uint8_t bit, bool on)
+{
+	*bits = on ? *bits | bit : *bits & ~bit;
+}
+
+static void
+set_quickack(uint8_t *feat, uint8_t *quickack, uint32_t v)
+{
+	set_bit(feat, F_QUICKACK, v == TERN_QUICKACK_ON);
+	*quickack = v == TERN_QUICKACK_OFF ? QUICKACK_OFF : QUICKACK_MAX;
+}
+
+void
+tcp_sockopts_init(struct tcp_sockopts *o, const struct tern_tcp_conf *conf)
+{
+	*o = (struct tcp_sockopts){
+		.snd_buf = conf->snd_buf,
+		.rcv_buf = conf->rcv_buf,
+		.rcv_ws = conf->no_wscale ? 0 : tcp_ws_offer(conf->rcv_buf_max),
+		.user_timeout_ms = conf->user_timeout_ms,
+		.feat = (conf->no_nagle ? F_NODELAY : 0) | (conf->no_delack ? F_QUICKACK : 0),
+		.quickack = conf->no_quickack ? QUICKACK_OFF : QUICKACK_MAX,
+		.cc = conf->cc,
+		.ttl = conf->ttl,
+		.tos = conf->tos,
+		.keep_idle_s = 7200, /* MUST-28 */
+		.keep_intvl_s = 75,
+		.keep_cnt = 9,
+	};
+}
+
+int
+tern_listen_setopt(struct tern_listener *l, enum tern_opt opt, uint32_t v)
+{
+	struct tcp_sockopts *o = &l->sockopts;
+	const int rc = check_value(opt, v);
+
+	if (rc)
+		return rc;
+	switch (opt) {
+	case TERN_OPT_NODELAY:
+		set_bit(&o->feat, F_NODELAY, v);
+		break;
+	case TERN_OPT_QUICKACK:
+		set_quickack(&o->feat, &o->quickack, v);
+		break;
+	case TERN_OPT_KEEPALIVE:
+		set_bit(&o->feat, F_KEEPALIVE, v);
+		break;
+	case TERN_OPT_KEEPIDLE_S:
+		o->keep_idle_s = v;
+		break;
+	case TERN_OPT_KEEPINTVL_S:
+		o->keep_intvl_s = v;
+		break;
+	case TERN_OPT_KEEPCNT:
+		o->keep_cnt = v;
+		break;
+	case TERN_OPT_USER_TIMEOUT_MS:
+		o->user_timeout_ms = v;
+		break;
+	case TERN_OPT_LINGER0:
+		set_bit(&o->feat, F_LINGER0, v);
+		break;
+	case TERN_OPT_SNDBUF:
+		o->flags |= C_BUF_SET;
+		o->snd_buf = v;
+		break;
+	case TERN_OPT_RCVBUF:
+		o->flags |= C_BUF_SET;
+		o->rcv_buf = v;
+		o->rcv_ws = RTE_MAX(o->rcv_ws, tcp_ws_offer(v));
+		break;
+	case TERN_OPT_TTL:
+		o->ttl = v;
+		break;
+	case TERN_OPT_TOS:
+		o->tos = v & ~TCP_ECN_MASK;
+		break;
+	case TERN_OPT_MAXSEG:
+		o->maxseg = v;
+		break;
+	case TERN_OPT_CORK:
+		o->flags = v ? o->flags | C_CORK : o->flags & ~C_CORK;
+		break;
+	case TERN_OPT_CC:
+		o->cc = v;
+		break;
+	}
+	return 0;
+}
+
+/* --- of a connection ---------------------------------------------------------------------------------------------- */
+
+static void
+set_maxseg(struct conn *c, uint32_t v)
+{
+	c->mss = RTE_MIN(c->mss, v);
+	if (c->rare && c->rare->mss_full) /* lowered by the path: what it is raised to again */
+		c->rare->mss_full = RTE_MIN(c->rare->mss_full, v);
+	if (c->state == TERN_SYN_SENT)
+		c->rcv_mss = RTE_MIN(c->rcv_mss, v);
+}
+
+static void
+set_cc(struct conn *c, uint32_t v)
+{
+	c->cc = v;
+	if (c->loss) {
+		c->loss->cc = cc_get(v);
+		memset(&c->loss->cc_state, 0, sizeof(c->loss->cc_state));
+		c->loss->undo = false; /* what was kept is another's */
+	}
+}
+
+static void
+set_keepalive(struct conn *c, bool on)
+{
+	set_bit(&c->feat, F_KEEPALIVE, on);
+	if (!on)
+		c->keep_at = 0;
+	else if (c->state != TERN_CLOSED && c->state != TERN_SYN_SENT && c->state != TERN_SYN_RECEIVED)
+		tcp_keepalive_start(c->w, c);
+}
+
+static void
+set_keep_time(struct conn *c, uint16_t *time, uint32_t v)
+{
+	*time = v;
+	if (c->keep_at)
+		tcp_keepalive_start(c->w, c);
+}
+
+static void
+set_buf(struct conn *c, uint32_t *buf, uint32_t v)
+{
+	if (c->rare && c->rare->buf_grant) {
+		tcp_buf_release(c->w, c);
+		c->snd_buf = c->w->conf.tcp.snd_buf;
+		c->rcv_buf = c->w->conf.tcp.rcv_buf;
+	}
+	c->flags |= C_BUF_SET;
+	*buf = v;
+	if (c->state == TERN_SYN_SENT && c->snd_max == c->iss && !c->w->conf.tcp.no_wscale) /* not offered yet */
+		c->rcv_ws = RTE_MAX(c->rcv_ws, tcp_ws_offer(c->rcv_buf));
+}
+
+int
+tern_setopt(struct tern_conn *tc, enum tern_opt opt, uint32_t v)
+{
+	struct conn *c = (struct conn *)tc;
+	const int rc = check_value(opt, v);
+
+	if (rc)
+		return rc;
+	switch (opt) {
+	case TERN_OPT_NODELAY:
+		set_bit(&c->feat, F_NODELAY, v);
+		if (v)
+			tcp_mark(c, P_OUTPUT);
+		break;
+	case TERN_OPT_QUICKACK:
+		set_quickack(&c->feat, &c->quickack, v);
+		if (v && c->delack_at) /* as Linux: also what waits now */
+			tcp_mark(c, P_ACK);
+		break;
+	case TERN_OPT_KEEPALIVE:
+		set_keepalive(c, v);
+		break;
+	case TERN_OPT_KEEPIDLE_S:
+		set_keep_time(c, &c->keep_idle_s, v);
+		break;
+	case TERN_OPT_KEEPINTVL_S:
+		set_keep_time(c, &c->keep_intvl_s, v);
+		break;
+	case TERN_OPT_KEEPCNT:
+		c->keep_cnt = v;
+		break;
+	case TERN_OPT_USER_TIMEOUT_MS:
+		c->user_timeout_ms = v;
+		tcp_r2_moved(c->w, c);
+		break;
+	case TERN_OPT_LINGER0:
+		set_bit(&c->feat, F_LINGER0, v);
+		break;
+	case TERN_OPT_SNDBUF:
+		set_buf(c, &c->snd_buf, v);
+		break;
+	case TERN_OPT_RCVBUF:
+		set_buf(c, &c->rcv_buf, v);
+		break;
+	case TERN_OPT_TTL:
+		c->ttl = v;
+		break;
+	case TERN_OPT_TOS:
+		c->tos = v & ~TCP_ECN_MASK; /* as Linux: those bits are agreed on with the peer */
+		break;
+	case TERN_OPT_MAXSEG:
+		set_maxseg(c, v);
+		break;
+	case TERN_OPT_CORK:
+		c->flags = v ? c->flags | C_CORK : c->flags & ~(C_CORK | C_MORE);
+		if (!v)
+			tcp_mark(c, P_OUTPUT | P_PUSH);
+		break;
+	case TERN_OPT_CC:
+		set_cc(c, v);
+		break;
+	}
+	return 0;
+}

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Events in, deadlines out. A connection has four deadlines (retransmission or persist, delayed ACK, keep-alive, and the
+ * limit of its state) and one node in the wheel. Timers are lazy: setting or clearing a deadline writes only the
+ * connection; the node stands at or before the earliest deadline and moves on when it fires early.
+ * RFC 6298 (RTO), RFC 9293 3.8.3 (R2), 3.8.4 (keep-alive), 3.8.6.1 (zero-window probes).
+ */
+#include <errno.h>
+#include "tcp/loss.h"
+#include "tcp/mem.h"
+
+#define PTO_SLACK_US 2000u /* the peer's and our own scheduling; as Linux's TCP_TIMEOUT_MIN */
+#define R1 3 /* retransmissions: SHLD-10 */
+#define AWAY_US 1000000u /* a timer is so late: the worker did not run, and what came meanwhile may not be read yet */
+
+void
+tcp_timer_sync(struct worker *w, struct conn *c)
+{
+	/* 0 is none: less one it is later than all. */
+	uint64_t at = RTE_MIN(RTE_MIN(c->rto_at - 1, c->delack_at - 1), RTE_MIN(c->misc_at - 1, c->keep_at - 1)), tick;
+
+	if (at++ == UINT64_MAX)
+		return;
+	/* The first segment after the handshake has a shorter timeout than the SYN: the node need not move for it. */
+	if (c->state == TERN_SYN_SENT)
+		at = RTE_MIN(at, w->now_us + w->conf.tcp.rto_min_ms * 1000);
+	tick = us_to_tick(at);
+	if (!wheel_armed(&c->timer) || (int32_t)((uint32_t)tick - c->timer.expiry) < 0)
+		wheel_arm(&w->wheel, &c->timer, tick);
+}
+
+/* A probe goes ahead of the timeout while nothing is known to be lost: RFC 8985 7.2. */
+static bool
+probe_wanted(const struct conn *c)
+{
+	const struct loss *l = c->loss;
+
+	if (!(c->feat & F_SACK) || !c->srtt_us || c->backoff || c->snd_max == c->snd_una ||
+	    c->flags & (C_PERSIST | C_RECOVERY | C_LOSS))
+		return false;
+	return !l || !(l->sacked || l->lost || l->tlp_on);
+}
+
+static bool
+synchronised(const struct conn *c)
+{
+	return c->state != TERN_SYN_SENT && c->state != TERN_SYN_RECEIVED;
+}
+
+static uint64_t
+r2_at(const struct conn *c)
+{
+	return c->unacked_us + (uint64_t)c->user_timeout_ms * 1000;
+}
+
+/* What is due is a probe of a closed window, perhaps of one that was shut over data in flight. */
+static bool
+probing(const struct conn *c)
+{
+	return c->flags & C_PERSIST || (c->snd_wnd == 0 && c->snd_queued && synchronised(c));
+}
+
+/* R2 ends the wait (RFC 9293 3.10.8). A closed window's begins with a probe that was not answered: MUST-37. */
+static __rte_noinline void
+r2_ends_wait(struct conn *c)
+{
+	if (synchronised(c) && (c->retries || !probing(c)))
+		c->rto_at = r2_at(c);
+}
+
+void
+tcp_r2_moved(struct worker *w, struct conn *c)
+{
+	if (c->rto_at > r2_at(c)) {
+		r2_ends_wait(c);
+		tcp_timer_sync(w, c);
+	}
+}
+
+void
+tcp_rto_start(struct worker *w, struct conn *c)
+{
+	uint64_t at = c->rto_us, pto;
+
+	if (unlikely(c->backoff))
+		at = RTE_MIN(at << RTE_MIN(c->backoff, BACKOFF_MAX), (uint64_t)w->conf.tcp.rto_max_ms * 1000);
+	c->flags &= ~(C_TLP | C_REO);
+	if (probe_wanted(c)) {
+		/* One segment's ACK may be delayed, by as long as the shortest RTO allows for. */
+		pto = 2 * c->srtt_us + (c->snd_max - c->snd_una <= c->mss ? w->conf.tcp.rto_min_ms * 1000 : PTO_SLACK_US);
+		at = RTE_MIN(at, pto);
+		c->flags |= C_TLP;
+	}
+	c->rto_at = w->now_us + at;
+	if (unlikely(c->rto_at > r2_at(c)))
+		r2_ends_wait(c);
+}
+
+void
+tcp_keepalive_start(struct worker *w, struct conn *c)
+{
+	c->keep_probes = 0;
+	c->last_rx_ms = w->now_ms;
+	c->keep_at = w->now_us + (uint64_t)c->keep_idle_s * 1000000;
+	tcp_timer_sync(w, c);
+}
+
+static void
+give_up(struct worker *w, struct conn *c)
+{
+	STAT_INC(w, ABORT_ON_TIMEOUT);
+	if (c->state != TERN_SYN_SENT)
+		tcp_send_ctl(w, c, TCP_RST | TCP_ACK, c->snd_max);
+	tcp_drop(w, c, tcp_soft_error(c));
+}
+
+/* Nobody waits for an orphan: its memory, when that is short, is worth more than its last bytes. As Linux. */
+static bool
+orphan_too_dear(const struct worker *w, const struct conn *c)
+{
+	return c->flags & C_ORPHAN && c->held && c->retries >= R1 - 1 && mem_tight(w);
+}
+
+static void
+keepalive_fired(struct worker *w, struct conn *c)
+{
+	const bool away = w->now_us - c->keep_at > AWAY_US;
+	const uint32_t idle_ms = w->now_ms - c->last_rx_ms, want_ms = c->keep_idle_s * 1000u;
+
+	if (idle_ms < want_ms || c->snd_max != c->snd_una) {
+		/* Heard from the peer since, or the retransmission timer watches it already. */
+		c->keep_probes = 0;
+		c->keep_at = w->now_us + (idle_ms < want_ms ? want_ms - idle_ms : want_ms) * 1000ull;
+		return;
+	}
+	if (c->keep_probes < c->keep_cnt) {
+		c->keep_probes++;
+	} else if (!away) {
+		give_up(w, c);
+		return;
+	}
+	STAT_INC(w, KEEPALIVES);
+	tcp_send_ctl(w, c, TCP_ACK, c->snd_max - 1); /* no data: SHLD-12 */
+	c->keep_at = w->now_us + c->keep_intvl_s * 1000000ull;
+}
+
+/* R2 (MUST-20): time since the oldest unacknowledged data made progress; of a closed window, since the first probe that was
+ * not answered (MUST-37). */
+static bool
+past_r2(const struct worker *w, const struct conn *c)
+{
+	return synchronised(c) && w->now_us >= r2_at(c) && (c->retries || !probing(c));
+}
+
+/* The time the worker did not run is not the peer's: R2 comes so much later, and not before one more try. */
+static void
+was_away(struct worker *w, struct conn *c, uint64_t late_us)
+{
+	const uint64_t r2 = (uint64_t)c->user_timeout_ms * 1000, try_us = RTE_MIN(c->rto_us, r2);
+
+	c->unacked_us = RTE_MAX(c->unacked_us + late_us, w->now_us > r2 - try_us ? w->now_us - (r2 - try_us) : 0);
+	if (c->rare)
+		c->rare->soft_us += late_us;
+}
+
+/* One more time nothing came: R1. */
+static void
+count_retry(struct worker *w, struct conn *c)
+{
+	if (c->backoff < BACKOFF_MAX)
+		c->backoff++;
+	if (c->retries == 0 && probing(c))
+		c->unacked_us = w->now_us;
+	c->retries = c->retries < UINT8_MAX ? c->retries + 1 : R1 + 1;
+	if (probing(c))
+		return;
+	if (c->retries == R1) { /* MUST-20: IP looks at the path again; SHLD-9 */
+		STAT_INC(w, R1);
+		link_neigh_suspect(w, c->neigh);
+		tcp_mark(c, P_STALLED);
+	}
+	if (c->retries % (R1 + 1) == R1 && synchronised(c))
+		tcp_pmtu_suspect(w, c, c->retries > R1);
+}
+
+static void
+rto_due(struct worker *w, struct conn *c)
+{
+	const uint64_t late_us = w->now_us - c->rto_at;
+
+	c->rto_at = 0;
+	if (c->flags & C_PERSIST && c->flags & (C_CORK | C_MORE) && c->snd_queued <= c->snd_wnd) { /* held long enough */
+		c->flags &= ~C_PERSIST;
+		tcp_mark(c, P_OUTPUT | P_PUSH);
+		return;
+	}
+	if (unlikely(late_us > AWAY_US))
+		was_away(w, c, late_us);
+	if (past_r2(w, c)) {
+		give_up(w, c);
+		return;
+	}
+	if (unlikely(orphan_too_dear(w, c))) {
+		STAT_INC(w, ABORT_ON_MEMORY);
+		give_up(w, c);
+		return;
+	}
+	if (c->flags & C_REO) {
+		tcp_reorder_fired(w, c);
+		return;
+	}
+	if (c->flags & C_TLP && c->snd_wnd) {
+		tcp_tlp_fired(w, c);
+		return;
+	}
+	c->flags &= ~C_TLP;
+	count_retry(w, c);
+	if (probing(c)) {
+		tcp_send_probe(w, c); /* one that finds no room is repeated like a lost one */
+		tcp_rto_start(w, c);
+		return;
+	}
+	tcp_rto_fired(w, c);
+}
+
+/* The limit of the state, or the time to try larger segments again. */
+static void
+misc_due(struct worker *w, struct conn *c)
+{
+	const bool away = w->now_us - c->misc_at > AWAY_US;
+
+	if (tcp_pmtu_timer(c))
+		return;
+	if (away)
+		c->misc_at = w->now_us + c->rto_us;
+	else
+		give_up(w, c);
+}
+
+void
+tcp_timer(struct worker *w, struct conn *c)
+{
+	const uint64_t now = w->now_us;
+
+	if (c->delack_at && c->delack_at <= now) {
+		c->delack_at = 0;
+		STAT_INC(w, DELAYED_ACKS);
+		c->quickack &= ~QUICKACK_PINGPONG; /* no answer came to carry it */
+		tcp_mark(c, P_ACK);
+	}
+	if (c->rto_at && c->rto_at <= now)
+		rto_due(w, c);
+	if (c->misc_at && c->misc_at <= now)
+		misc_due(w, c);
+	if (c->keep_at && c->keep_at <= now)
+		keepalive_fired(w, c);
+	if (c->state != TERN_CLOSED)
+		tcp_timer_sync(w, c);
+}
