@@ -95,7 +95,7 @@ def check_row(row, tests, programs):
 def self_test():
     """A checker that cannot fail is none."""
     tests, programs = {("data", "RTO"): True, ("data", "bad"): False}, {"pd_close": "FAIL"}
-    good = {"level": "MUST", "status": "implemented", "where": "tcp/tcp.c:tern_send", "tests": "data: RTO"}
+    good = {"level": "MUST", "status": "implemented", "where": "tcp/send.c:tern_send", "tests": "data: RTO"}
     assert check_row(good, tests, programs) == []
     for change in (
         {"tests": "data: no such"}, {"tests": ""}, {"tests": "data: bad"}, {"where": "tcp/tcp.c:no_such"},

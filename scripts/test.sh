@@ -43,6 +43,7 @@ scripts/check-layers.sh
 scripts/check-security.sh
 say "== build and unit tests"
 meson_build build-test --prefix "$PWD/build-test/prefix" -Dtests=enabled
+scripts/check-calls.py build-test
 unit_tests build-test
 say "== requirements"
 scripts/check-requirements.py build-test/meson-logs/testlog.txt

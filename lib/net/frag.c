@@ -255,3 +255,26 @@ frag_output(struct worker *w, struct iface *ifc, struct rte_mbuf *m)
 	w->stats[STAT_FRAG_OUT] += n;
 	rte_pktmbuf_free(m);
 }
+
+void
+link_send_frame(struct worker *w, struct iface *ifc, struct rte_mbuf *m)
+{
+	struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod_offset(m, struct rte_ipv4_hdr *, L3_OFF);
+	uint16_t *field = rte_pktmbuf_mtod_offset(m, uint16_t *, L3_OFF + m->l3_len + 2); /* of ICMP and ICMPv6 */
+	const bool v4 = ip->version_ihl >> 4 == 4;
+
+	if (v4) {
+		ip->hdr_checksum = 0;
+		ip->hdr_checksum = (uint16_t)~cksum_fold(cksum_bytes(ip, sizeof(*ip)));
+	}
+	*field = 0;
+	*field = pkt_l4_cksum(m, L3_OFF, L3_OFF + m->l3_len, m->pkt_len - L3_OFF - m->l3_len,
+			      v4 ? IPPROTO_ICMP : IPPROTO_ICMPV6);
+	m->ol_flags &= KEEP_FLAGS;
+	if (m->pkt_len - L3_OFF > ifc->mtu)
+		frag_output(w, ifc, m);
+	else if (m->nb_segs > (ifc->tx_multi_seg ? ifc->tx_segs : 1) && rte_pktmbuf_linearize(m))
+		link_drop(w, m, STAT_DROP_TX_FULL);
+	else
+		link_transmit(w, ifc, m);
+}

@@ -1,18 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * ICMP and ICMPv6: echo replies, neighbour discovery, errors (for TCP: tcp/icmp.c). One answer at most per packet received,
+ * ICMP and ICMPv6: echo replies, errors (for TCP: tcp/icmp.c). One answer at most per packet received,
  * only to unicast, never to an error (RFC 1122 3.2.2, RFC 4443 2.4). An echo reply is as long as its request, in fragments if
  * that came in some, so there is nothing to rate-limit; port unreachable, the answer to UDP, is (RFC 4443 2.4 f). Other
  * protocols are dropped in silence. Checksums are always verified.
- *
- * Neighbour discovery (RFC 4861) of a host with fixed addresses: solicitations sent and answered, advertisements taken.
- * Not done: duplicate address detection, router discovery, redirects, multicast listener reports.
  */
 #include <errno.h>
 #include <netinet/in.h>
 #include <rte_icmp.h>
 #include "net/icmp.h"
-#include "tcp/tcp.h"
 #include "stack/worker.h"
 
 #define L2_LEN RTE_ETHER_HDR_LEN
@@ -34,16 +30,14 @@ enum {
 	ICMP6_EXCEEDED = 3,
 	ICMP6_PARAM = 4,
 	ICMP6_ECHO = 128,
-	ICMP6_ECHO_REPLY,
-	ND_SOLICIT = 135,
-	ND_ADVERT = 136
+	ICMP6_ECHO_REPLY
 };
 
 /* --- errors and echo ---------------------------------------------------------------------------------------- */
 
 /* What an error is to TCP: RFC 9293 3.9.2.2, RFC 5461 2. @return false: nothing. */
 static bool
-classify4(const uint8_t *h, struct tcp_icmp *e)
+classify4(const uint8_t *h, struct icmp_err *e)
 {
 	e->kind = ICMP_SOFT;
 	e->err = -EHOSTUNREACH;
@@ -69,7 +63,7 @@ classify4(const uint8_t *h, struct tcp_icmp *e)
 }
 
 static bool
-classify6(const uint8_t *h, struct tcp_icmp *e)
+classify6(const uint8_t *h, struct icmp_err *e)
 {
 	e->kind = ICMP_SOFT;
 	e->err = -EHOSTUNREACH;
@@ -101,7 +95,7 @@ classify6(const uint8_t *h, struct tcp_icmp *e)
 
 /* The quoted datagram's IP header, behind the ICMP header: ours, TCP, unfragmented. @return its length, 0: it is not. */
 static uint32_t
-quoted_ip(const struct iface *ifc, const struct seg *s, struct tcp_icmp *e)
+quoted_ip(const struct iface *ifc, const struct seg *s, struct icmp_err *e)
 {
 	const struct rte_ipv4_hdr *ip4 = pkt_at(s->m, s->l4_off + HDR_LEN, sizeof(*ip4));
 	const struct rte_ipv6_hdr *ip6 = pkt_at(s->m, s->l4_off + HDR_LEN, sizeof(*ip6));
@@ -131,23 +125,23 @@ quoted_ip(const struct iface *ifc, const struct seg *s, struct tcp_icmp *e)
  * sequence number. What is no answer to a TCP segment is counted and dropped.
  */
 static int
-icmp_error(struct worker *w, const struct seg *s)
+icmp_error(struct worker *w, const struct seg *s, struct icmp_err *e)
 {
 	const uint8_t *h = pkt_at(s->m, s->l4_off, HDR_LEN), *tcp;
-	struct tcp_icmp e = {0};
 	uint32_t hlen;
 
+	memset(e, 0, sizeof(*e));
 	STAT_INC(w, UNREACH_RX);
-	if (!(s->flow.af == 4 ? classify4(h, &e) : classify6(h, &e)))
+	if (!(s->flow.af == 4 ? classify4(h, e) : classify6(h, e)))
 		return STAT_DROP_ICMP;
-	hlen = quoted_ip(&w->ifs[s->ifidx], s, &e);
+	hlen = quoted_ip(&w->ifs[s->ifidx], s, e);
 	tcp = hlen && s->len >= HDR_LEN + hlen + 8 ? pkt_at(s->m, s->l4_off + HDR_LEN + hlen, 8) : NULL;
 	if (!tcp)
 		return STAT_DROP_ICMP;
-	memcpy(&e.flow.lport, tcp, 2);
-	memcpy(&e.flow.rport, tcp + 2, 2);
-	e.seq = (uint32_t)tcp[4] << 24 | tcp[5] << 16 | tcp[6] << 8 | tcp[7];
-	return tcp_icmp_input(w, s, &e);
+	memcpy(&e->flow.lport, tcp, 2);
+	memcpy(&e->flow.rport, tcp + 2, 2);
+	e->seq = (uint32_t)tcp[4] << 24 | tcp[5] << 16 | tcp[6] << 8 | tcp[7];
+	return SEG_ICMP_ERR;
 }
 
 /*
@@ -288,7 +282,7 @@ icmp_udp_input(struct worker *w, struct seg *s)
 }
 
 int
-icmp_input(struct worker *w, struct seg *s)
+icmp_input(struct worker *w, struct seg *s, struct icmp_err *e)
 {
 	const uint8_t *h = pkt_at(s->m, s->l4_off, HDR_LEN);
 
@@ -302,176 +296,13 @@ icmp_input(struct worker *w, struct seg *s)
 	case ICMP4_REDIRECT:
 	case ICMP4_EXCEEDED:
 	case ICMP4_PARAM:
-		return icmp_error(w, s);
+		return icmp_error(w, s, e);
 	}
 	return STAT_DROP_ICMP;
 }
 
-/* --- neighbour discovery ------------------------------------------------------------------------------------ */
-
-#define ND_HOP_LIMIT 255 /* RFC 4861 7.1: anything less came through a router */
-#define NA_SOLICITED 0x40
-#define NA_OVERRIDE 0x20
-enum { OPT_SLLA = 1, OPT_TLLA = 2 };
-
-struct nd_msg {
-	uint8_t type, code;
-	uint16_t cksum;
-	uint8_t flags, reserved[3];
-	uint8_t target[16];
-};
-struct nd_lla { /* the option both kinds of message carry */
-	uint8_t type, len;
-	struct rte_ether_addr mac;
-};
-_Static_assert(sizeof(struct nd_msg) == 24 && sizeof(struct nd_lla) == 8, "RFC 4861 4.3, 4.6.1");
-
-static const uint8_t all_nodes[16] = {0xff, 2, [15] = 1};
-static const uint8_t solicited_node[13] = {0xff, 2, [11] = 1, [12] = 0xff}; /* and 24 bits of the address */
-
-static bool
-unspecified(const uint8_t a[16])
-{
-	static const uint8_t zero[16];
-
-	return memcmp(a, zero, 16) == 0;
-}
-
-static void
-group_mac(struct rte_ether_addr *mac, const uint8_t group[16]) /* RFC 2464 7 */
-{
-	mac->addr_bytes[0] = mac->addr_bytes[1] = 0x33;
-	memcpy(mac->addr_bytes + 2, group + 12, 4);
-}
-
-/* The link-layer address option of this type; *lla stays NULL without one. @return false on a malformed option. */
-static bool
-nd_options(const uint8_t *p, uint32_t n, uint8_t type, const struct nd_lla **lla)
-{
-	uint32_t i = 0;
-
-	while (i < n) {
-		if (n - i < 8 || p[i + 1] == 0 || p[i + 1] * 8u > n - i)
-			return false;
-		if (p[i] == type && p[i + 1] == 1)
-			*lla = (const struct nd_lla *)(p + i);
-		i += p[i + 1] * 8u;
-	}
-	return !*lla || rte_is_valid_assigned_ether_addr(&(*lla)->mac);
-}
-
-static void
-nd_send(struct worker *w, struct iface *ifc, const struct nd_msg *msg, const uint8_t src[16], const uint8_t dst[16],
-	const struct rte_ether_addr *mac)
-{
-	struct rte_mbuf *m = rte_pktmbuf_alloc(w->mp);
-	struct rte_ether_hdr *eth;
-	struct rte_ipv6_hdr *ip;
-	struct nd_lla *lla;
-
-	if (!m) {
-		STAT_INC(w, MBUF_EMPTY);
-		return;
-	}
-	eth = (void *)rte_pktmbuf_append(m, sizeof(*eth) + sizeof(*ip) + sizeof(*msg) + sizeof(*lla));
-	ip = (void *)(eth + 1);
-	lla = (void *)((uint8_t *)(ip + 1) + sizeof(*msg));
-	eth->dst_addr = *mac;
-	eth->src_addr = ifc->mac;
-	eth->ether_type = RTE_BE16(RTE_ETHER_TYPE_IPV6);
-	ip->vtc_flow = RTE_BE32(6u << 28);
-	ip->payload_len = RTE_BE16(sizeof(*msg) + sizeof(*lla));
-	ip->proto = IPPROTO_ICMPV6;
-	ip->hop_limits = ND_HOP_LIMIT;
-	memcpy(ip->src_addr, src, 16);
-	memcpy(ip->dst_addr, dst, 16);
-	memcpy(ip + 1, msg, sizeof(*msg));
-	*lla = (struct nd_lla){msg->type == ND_SOLICIT ? OPT_SLLA : OPT_TLLA, 1, ifc->mac};
-	m->l3_len = sizeof(*ip);
-	m->l4_len = sizeof(*msg);
-	STAT_INC(w, ND_TX);
-	link_send_frame(w, ifc, m);
-}
-
-void
-nd_solicit(struct worker *w, const struct neigh *n, bool all)
-{
-	struct iface *ifc = &w->ifs[n->ifidx];
-	const bool ll = n->addr[0] == 0xfe && (n->addr[1] & 0xc0) == 0x80;
-	struct nd_msg msg = {.type = ND_SOLICIT};
-	struct rte_ether_addr mac = n->l2.dst_addr;
-	uint8_t dst[16];
-
-	memcpy(msg.target, n->addr, 16);
-	memcpy(dst, n->addr, 16);
-	if (all) {
-		memcpy(dst, solicited_node, sizeof(solicited_node));
-		group_mac(&mac, dst);
-	}
-	nd_send(w, ifc, &msg, ll ? ifc->ll6 : ifc->laddr6, dst, &mac);
-}
-
-/* RFC 4861 7.1.1, 7.2.3, 7.2.4. */
-static int
-nd_solicited(struct worker *w, struct seg *s, const struct nd_msg *in, const struct nd_lla *lla)
-{
-	const uint8_t *src = s->flow.addr.raddr6, *dst = s->flow.addr.laddr6;
-	const struct rte_ether_hdr *eth = rte_pktmbuf_mtod(s->m, const struct rte_ether_hdr *);
-	struct iface *ifc = &w->ifs[s->ifidx];
-	struct nd_msg msg = {.type = ND_ADVERT, .flags = NA_OVERRIDE};
-	const bool probe = unspecified(src);
-	struct rte_ether_addr mac = lla ? lla->mac : eth->src_addr;
-
-	if (!iface_has6(ifc, in->target) || iface_has6(ifc, src) || (probe && (lla || dst[0] != 0xff)))
-		return STAT_DROP_ICMP;
-	if (dst[0] == 0xff && (memcmp(dst, solicited_node, 13) != 0 || memcmp(dst + 13, in->target + 13, 3) != 0))
-		return STAT_DROP_ICMP;
-	STAT_INC(w, ND_RX);
-	if (!probe && lla && link_on_link(ifc, 6, src))
-		link_neigh_heard(w, s->ifidx, 6, src, &lla->mac, HEARD_REQUEST);
-	memcpy(msg.target, in->target, 16);
-	if (probe)
-		group_mac(&mac, all_nodes);
-	else
-		msg.flags |= NA_SOLICITED;
-	nd_send(w, ifc, &msg, in->target, probe ? all_nodes : src, &mac);
-	return SEG_DONE;
-}
-
-/* RFC 4861 7.1.2, 7.2.5. */
-static int
-nd_advertised(struct worker *w, struct seg *s, const struct nd_msg *in, const struct nd_lla *lla)
-{
-	const bool to_group = s->flow.addr.laddr6[0] == 0xff, solicited = in->flags & NA_SOLICITED;
-	enum heard how = HEARD_UNASKED;
-
-	if (iface_has6(&w->ifs[s->ifidx], in->target) || (to_group && solicited))
-		return STAT_DROP_ICMP; /* somebody claims our address, or nonsense */
-	STAT_INC(w, ND_RX);
-	if (solicited)
-		how = in->flags & NA_OVERRIDE ? HEARD_REPLY : HEARD_REPLY_WEAK;
-	return link_neigh_heard(w, s->ifidx, 6, in->target, lla ? &lla->mac : NULL, how) ? SEG_DONE : STAT_DROP_ICMP;
-}
-
-/* One contiguous segment only: what came in fragments is refused with it (RFC 6980). */
-static int
-nd_input(struct worker *w, struct seg *s)
-{
-	const struct nd_msg *in = pkt_at(s->m, s->l4_off, s->len);
-	const struct nd_lla *lla = NULL;
-	uint8_t type;
-
-	if (!in || s->m->nb_segs != 1 || s->len < sizeof(*in) || s->hops != ND_HOP_LIMIT || in->code != 0 ||
-	    in->target[0] == 0xff)
-		return STAT_DROP_ICMP;
-	type = in->type == ND_SOLICIT ? OPT_SLLA : OPT_TLLA;
-	if (!nd_options((const uint8_t *)(in + 1), s->len - sizeof(*in), type, &lla))
-		return STAT_DROP_ICMP;
-	return in->type == ND_SOLICIT ? nd_solicited(w, s, in, lla) : nd_advertised(w, s, in, lla);
-}
-
 int
-icmp6_input(struct worker *w, struct seg *s)
+icmp6_input(struct worker *w, struct seg *s, struct icmp_err *e)
 {
 	const uint8_t *h = pkt_at(s->m, s->l4_off, HDR_LEN);
 
@@ -480,8 +311,8 @@ icmp6_input(struct worker *w, struct seg *s)
 	if (h[0] == ND_SOLICIT || h[0] == ND_ADVERT)
 		return nd_input(w, s);
 	if (h[0] < ICMP6_ECHO)
-		return icmp_error(w, s);
-	if (h[0] == ICMP6_ECHO && h[1] == 0 && s->flow.addr.laddr6[0] != 0xff && !unspecified(s->flow.addr.raddr6))
+		return icmp_error(w, s, e);
+	if (h[0] == ICMP6_ECHO && h[1] == 0 && s->flow.addr.laddr6[0] != 0xff && !ip6_unspecified(s->flow.addr.raddr6))
 		return echo6(w, s);
 	return STAT_DROP_ICMP;
 }

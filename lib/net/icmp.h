@@ -60,12 +60,34 @@ link_transmit(struct worker *w, struct iface *ifc, struct rte_mbuf *m)
 /** Send a whole ICMP frame, l3_len set, checksums filled in here, in fragments if it must be. Consumes m. */
 void link_send_frame(struct worker *w, struct iface *ifc, struct rte_mbuf *m);
 
-/* Return SEG_DONE, SEG_TAKEN or a reason (tcp/tcp.h). */
+enum icmp_kind { ICMP_SOFT, ICMP_HARD, ICMP_TOO_BIG };
+/** An ICMP error and the segment of ours that it quotes. */
+struct icmp_err {
+	struct flow flow;
+	uint32_t seq, ip_len; /* quoted: sequence number, length of the datagram */
+	uint32_t mtu;	      /* ICMP_TOO_BIG; 0: the router doesn't say */
+	int err;	      /* the others: negative errno */
+	uint8_t kind;	      /* enum icmp_kind */
+};
+#define SEG_ICMP_ERR -2 /* seg.m is still to be freed; what it says is in *e */
+
+static inline bool
+ip6_unspecified(const uint8_t a[16])
+{
+	static const uint8_t zero[16];
+
+	return memcmp(a, zero, 16) == 0;
+}
+
+/* Return SEG_DONE, SEG_TAKEN or a reason (net/pkt.h). */
 int arp_input(struct worker *w, struct seg *s);
-int icmp_input(struct worker *w, struct seg *s);
-int icmp6_input(struct worker *w, struct seg *s);
+/** Or SEG_ICMP_ERR. */
+int icmp_input(struct worker *w, struct seg *s, struct icmp_err *e);
+int icmp6_input(struct worker *w, struct seg *s, struct icmp_err *e);
+/** A solicitation or an advertisement; its ICMPv6 checksum is right. */
+int nd_input(struct worker *w, struct seg *s);
+#define ND_SOLICIT 135
+#define ND_ADVERT 136
 /** A UDP datagram to one of our addresses. */
 int icmp_udp_input(struct worker *w, struct seg *s);
-/** Neighbour solicitation for n: to its MAC, or to all who could know it. */
-void nd_solicit(struct worker *w, const struct neigh *n, bool all);
 #endif

@@ -122,8 +122,10 @@ bool link_neigh_silent(const struct worker *w, uint16_t idx);
  */
 int link_path(struct worker *w, uint8_t af, const void *addr, uint8_t via, const struct rte_ether_addr *hint,
 	      uint8_t *ifidx, uint16_t *neigh);
-/** n's wheel timer fired (kind TOBJ_NEIGH). */
+/** n's wheel timer fired (kind TOBJ_NEIGH). Then ask link_neigh_unanswered(). */
 void link_timer(struct worker *w, struct neigh *n);
+/** A frame of ours that waited for n, which does not answer; NULL: none. The caller's to free. */
+struct rte_mbuf *link_neigh_unanswered(struct worker *w, struct neigh *n);
 
 /** Output. m starts at the IP header, checksums included or asked of the device (ol_flags): prepend Ethernet for
  *  neighbour idx, queue on ifc->tx or the neighbour's queue. Consumes m. */
@@ -152,8 +154,12 @@ link_tx_room(const struct iface *ifc, unsigned int n)
 {
 	return ifc->n_tx + n <= TX_RING;
 }
-/** Handle ARP, ICMP, ICMPv6 and fragments; consumes s->m. A completed reassembly comes back as the return value. */
-struct rte_mbuf *link_input(struct worker *w, struct seg *s);
+struct icmp_err;
+/**
+ * Handle ARP, ICMP, ICMPv6 and fragments. *whole becomes the datagram that a fragment completes, a frame to parse, else NULL.
+ * @return SEG_DONE, SEG_TAKEN, a reason, or SEG_ICMP_ERR (net/icmp.h): *e is for TCP.
+ */
+int link_input(struct worker *w, struct seg *s, struct rte_mbuf **whole, struct icmp_err *e);
 /** ARP packets and NDP advertisements must reach every worker; true for such a packet (engine copies them around). */
 bool link_is_neigh_update(const struct seg *s);
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Neighbour cache and ARP.
+ * Neighbour cache, ARP and neighbour discovery.
  *
  * The cache has a fixed number of entries. An entry with references (connections) stays; the others are on a list, the
  * longest unused first, and are reused from there, so neither a scan of our subnet nor a flood of ARP can evict what
@@ -11,20 +11,21 @@
  *	REACHABLE	confirmed less than REACHABLE_US ago
  *	FAILED		nobody answered: the next packet starts again
  *
- * When the last question is not answered, the connections whose packets waited are told, as Linux does it: an open ends with
- * -EHOSTUNREACH three seconds after its SYN, the others remember it.
+ * When the last question is not answered, the packets that waited are taken out again (link_neigh_unanswered()), so that their
+ * connections are told, as Linux does it: an open ends with -EHOSTUNREACH three seconds after its SYN, the others remember it.
  *
  * Whose word counts: only an answer to a question that is open replaces a MAC. Any other claim (gratuitous ARP, unasked
  * advertisement, a request from a new MAC) makes us ask, at most once a VERIFY_US: a real move is followed within a
  * round trip, junk is not. Claims of our own addresses are ignored and counted.
  *
- * ARP: RFC 826, RFC 1122 2.3.2, RFC 5227 (probes are answered; we do not probe). NDP messages: icmp.c. The wheel also
- * holds one node that is no neighbour, neighs[max_neighs]: head of the list of unused entries, timer of net/frag.c (net/link.c).
+ * ARP: RFC 826, RFC 1122 2.3.2, RFC 5227 (probes are answered; we do not probe). Neighbour discovery (RFC 4861) of a host with
+ * fixed addresses: solicitations sent and answered, advertisements taken. Not done: duplicate address detection, router
+ * discovery, redirects, multicast listener reports. The wheel also holds one node that is no neighbour, neighs[max_neighs]: head of the list of unused entries, timer of net/frag.c (net/link.c).
  */
 #include <errno.h>
+#include <netinet/in.h>
 #include <rte_arp.h>
 #include "net/icmp.h"
-#include "tcp/tcp.h"
 #include "stack/worker.h"
 
 #define L2_LEN RTE_ETHER_HDR_LEN
@@ -104,17 +105,19 @@ queue_get(struct worker *w, struct neigh *n)
 	return m;
 }
 
-/* asked: nobody is there; else the entry is needed for another. */
 static void
-queue_free(struct worker *w, struct neigh *n, bool asked)
+queue_free(struct worker *w, struct neigh *n)
 {
 	struct rte_mbuf *m;
 
-	while ((m = queue_get(w, n)) != NULL) {
-		if (asked)
-			tcp_unreachable(w, m);
+	while ((m = queue_get(w, n)) != NULL)
 		link_drop(w, m, STAT_DROP_NEIGH_FAILED);
-	}
+}
+
+struct rte_mbuf *
+link_neigh_unanswered(struct worker *w, struct neigh *n)
+{
+	return n->state == NEIGH_FAILED ? queue_get(w, n) : NULL;
 }
 
 static void
@@ -138,7 +141,7 @@ neigh_evict(struct worker *w, struct neigh *n)
 		p = &w->neighs[*p - 1].next;
 	*p = n->next;
 	wheel_cancel(&w->wheel, &n->timer);
-	queue_free(w, n, false);
+	queue_free(w, n);
 	n->state = NEIGH_FREE;
 	w->path.af = 0;
 	w->n_neighs--;
@@ -211,6 +214,104 @@ arp_request(struct worker *w, const struct neigh *n, bool all)
 	STAT_INC(w, ARP_TX);
 	link_transmit(w, ifc, m);
 }
+
+/* --- neighbour discovery: asking ------------------------------------------------------------------------------------ */
+
+#define ND_HOP_LIMIT 255 /* RFC 4861 7.1: anything less came through a router */
+#define NA_SOLICITED 0x40
+#define NA_OVERRIDE 0x20
+enum { OPT_SLLA = 1, OPT_TLLA = 2 };
+
+struct nd_msg {
+	uint8_t type, code;
+	uint16_t cksum;
+	uint8_t flags, reserved[3];
+	uint8_t target[16];
+};
+struct nd_lla { /* the option both kinds of message carry */
+	uint8_t type, len;
+	struct rte_ether_addr mac;
+};
+_Static_assert(sizeof(struct nd_msg) == 24 && sizeof(struct nd_lla) == 8, "RFC 4861 4.3, 4.6.1");
+
+static const uint8_t all_nodes[16] = {0xff, 2, [15] = 1};
+static const uint8_t solicited_node[13] = {0xff, 2, [11] = 1, [12] = 0xff}; /* and 24 bits of the address */
+
+static void
+group_mac(struct rte_ether_addr *mac, const uint8_t group[16]) /* RFC 2464 7 */
+{
+	mac->addr_bytes[0] = mac->addr_bytes[1] = 0x33;
+	memcpy(mac->addr_bytes + 2, group + 12, 4);
+}
+
+/* The link-layer address option of this type; *lla stays NULL without one. @return false on a malformed option. */
+static bool
+nd_options(const uint8_t *p, uint32_t n, uint8_t type, const struct nd_lla **lla)
+{
+	uint32_t i = 0;
+
+	while (i < n) {
+		if (n - i < 8 || p[i + 1] == 0 || p[i + 1] * 8u > n - i)
+			return false;
+		if (p[i] == type && p[i + 1] == 1)
+			*lla = (const struct nd_lla *)(p + i);
+		i += p[i + 1] * 8u;
+	}
+	return !*lla || rte_is_valid_assigned_ether_addr(&(*lla)->mac);
+}
+
+static void
+nd_send(struct worker *w, struct iface *ifc, const struct nd_msg *msg, const uint8_t src[16], const uint8_t dst[16],
+	const struct rte_ether_addr *mac)
+{
+	struct rte_mbuf *m = rte_pktmbuf_alloc(w->mp);
+	struct rte_ether_hdr *eth;
+	struct rte_ipv6_hdr *ip;
+	struct nd_lla *lla;
+
+	if (!m) {
+		STAT_INC(w, MBUF_EMPTY);
+		return;
+	}
+	eth = (void *)rte_pktmbuf_append(m, sizeof(*eth) + sizeof(*ip) + sizeof(*msg) + sizeof(*lla));
+	ip = (void *)(eth + 1);
+	lla = (void *)((uint8_t *)(ip + 1) + sizeof(*msg));
+	eth->dst_addr = *mac;
+	eth->src_addr = ifc->mac;
+	eth->ether_type = RTE_BE16(RTE_ETHER_TYPE_IPV6);
+	ip->vtc_flow = RTE_BE32(6u << 28);
+	ip->payload_len = RTE_BE16(sizeof(*msg) + sizeof(*lla));
+	ip->proto = IPPROTO_ICMPV6;
+	ip->hop_limits = ND_HOP_LIMIT;
+	memcpy(ip->src_addr, src, 16);
+	memcpy(ip->dst_addr, dst, 16);
+	memcpy(ip + 1, msg, sizeof(*msg));
+	*lla = (struct nd_lla){msg->type == ND_SOLICIT ? OPT_SLLA : OPT_TLLA, 1, ifc->mac};
+	m->l3_len = sizeof(*ip);
+	m->l4_len = sizeof(*msg);
+	STAT_INC(w, ND_TX);
+	link_send_frame(w, ifc, m);
+}
+
+static void
+nd_solicit(struct worker *w, const struct neigh *n, bool all)
+{
+	struct iface *ifc = &w->ifs[n->ifidx];
+	const bool ll = n->addr[0] == 0xfe && (n->addr[1] & 0xc0) == 0x80;
+	struct nd_msg msg = {.type = ND_SOLICIT};
+	struct rte_ether_addr mac = n->l2.dst_addr;
+	uint8_t dst[16];
+
+	memcpy(msg.target, n->addr, 16);
+	memcpy(dst, n->addr, 16);
+	if (all) {
+		memcpy(dst, solicited_node, sizeof(solicited_node));
+		group_mac(&mac, dst);
+	}
+	nd_send(w, ifc, &msg, ll ? ifc->ll6 : ifc->laddr6, dst, &mac);
+}
+
+/* --- the states ---------------------------------------------------------------------------------------------------- */
 
 /* Ask for n, and look again in a second. all: not only at the MAC we believe in. */
 static void
@@ -344,7 +445,6 @@ neigh_timer(struct worker *w, struct neigh *n)
 	} else {
 		n->state = NEIGH_FAILED;
 		n->tries = 0;
-		queue_free(w, n, true);
 	}
 }
 
@@ -442,7 +542,68 @@ link_is_neigh_update(const struct seg *s)
 			       arp->arp_data.arp_sip == arp->arp_data.arp_tip);
 	}
 	h = s->kind == PKT_ICMP6 ? pkt_at(s->m, s->l4_off, 1) : NULL;
-	return h && h[0] == 136; /* neighbour advertisement */
+	return h && h[0] == ND_ADVERT;
+}
+
+/* --- neighbour discovery: being asked and told ------------------------------------------------------------------------ */
+
+/* RFC 4861 7.1.1, 7.2.3, 7.2.4. */
+static int
+nd_solicited(struct worker *w, struct seg *s, const struct nd_msg *in, const struct nd_lla *lla)
+{
+	const uint8_t *src = s->flow.addr.raddr6, *dst = s->flow.addr.laddr6;
+	const struct rte_ether_hdr *eth = rte_pktmbuf_mtod(s->m, const struct rte_ether_hdr *);
+	struct iface *ifc = &w->ifs[s->ifidx];
+	struct nd_msg msg = {.type = ND_ADVERT, .flags = NA_OVERRIDE};
+	const bool probe = ip6_unspecified(src);
+	struct rte_ether_addr mac = lla ? lla->mac : eth->src_addr;
+
+	if (!iface_has6(ifc, in->target) || iface_has6(ifc, src) || (probe && (lla || dst[0] != 0xff)))
+		return STAT_DROP_ICMP;
+	if (dst[0] == 0xff && (memcmp(dst, solicited_node, 13) != 0 || memcmp(dst + 13, in->target + 13, 3) != 0))
+		return STAT_DROP_ICMP;
+	STAT_INC(w, ND_RX);
+	if (!probe && lla && link_on_link(ifc, 6, src))
+		link_neigh_heard(w, s->ifidx, 6, src, &lla->mac, HEARD_REQUEST);
+	memcpy(msg.target, in->target, 16);
+	if (probe)
+		group_mac(&mac, all_nodes);
+	else
+		msg.flags |= NA_SOLICITED;
+	nd_send(w, ifc, &msg, in->target, probe ? all_nodes : src, &mac);
+	return SEG_DONE;
+}
+
+/* RFC 4861 7.1.2, 7.2.5. */
+static int
+nd_advertised(struct worker *w, struct seg *s, const struct nd_msg *in, const struct nd_lla *lla)
+{
+	const bool to_group = s->flow.addr.laddr6[0] == 0xff, solicited = in->flags & NA_SOLICITED;
+	enum heard how = HEARD_UNASKED;
+
+	if (iface_has6(&w->ifs[s->ifidx], in->target) || (to_group && solicited))
+		return STAT_DROP_ICMP; /* somebody claims our address, or nonsense */
+	STAT_INC(w, ND_RX);
+	if (solicited)
+		how = in->flags & NA_OVERRIDE ? HEARD_REPLY : HEARD_REPLY_WEAK;
+	return link_neigh_heard(w, s->ifidx, 6, in->target, lla ? &lla->mac : NULL, how) ? SEG_DONE : STAT_DROP_ICMP;
+}
+
+/* One contiguous segment only: what came in fragments is refused with it (RFC 6980). */
+int
+nd_input(struct worker *w, struct seg *s)
+{
+	const struct nd_msg *in = pkt_at(s->m, s->l4_off, s->len);
+	const struct nd_lla *lla = NULL;
+	uint8_t type;
+
+	if (!in || s->m->nb_segs != 1 || s->len < sizeof(*in) || s->hops != ND_HOP_LIMIT || in->code != 0 ||
+	    in->target[0] == 0xff)
+		return STAT_DROP_ICMP;
+	type = in->type == ND_SOLICIT ? OPT_SLLA : OPT_TLLA;
+	if (!nd_options((const uint8_t *)(in + 1), s->len - sizeof(*in), type, &lla))
+		return STAT_DROP_ICMP;
+	return in->type == ND_SOLICIT ? nd_solicited(w, s, in, lla) : nd_advertised(w, s, in, lla);
 }
 
 /* --- set-up ------------------------------------------------------------------------------------------------- */

@@ -24,6 +24,10 @@
 #define TCP_ECE 0x40
 #define TCP_CWR 0x80
 
+/* Return of the input functions: what becomes of seg.m. A value > 0 is a STAT_DROP_* reason (freed and counted). */
+#define SEG_DONE 0   /* used up: free it */
+#define SEG_TAKEN -1 /* kept or sent back */
+
 enum pkt_kind { PKT_TCP, PKT_ARP, PKT_ICMP, PKT_ICMP6, PKT_FRAG, PKT_UDP };
 
 /** One received packet, on the stack of the poll; points into m. Headers are contiguous in m's first segment. */

@@ -10,12 +10,10 @@
 #include <rte_ether.h>
 #include <rte_mempool.h>
 #include "tern.h"
+#include "base/log.h"
 #include "net/steer.h"
 
 struct rte_eth_dev_owner;
-
-extern int tern_logtype;
-#define LOG(level, fmt, ...) rte_log(RTE_LOG_##level, tern_logtype, "tern: " fmt "\n", ##__VA_ARGS__)
 
 /** One ethdev port of a stack. */
 struct port {

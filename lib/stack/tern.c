@@ -30,8 +30,6 @@
 #define RETA_DEFAULT 128u /* what most devices have; only for hand-over when none does RSS */
 #define RETIRED_MAX 256u
 
-RTE_LOG_REGISTER(tern_logtype, tern, NOTICE);
-
 static struct rte_mempool *retired[RETIRED_MAX];
 static unsigned int n_retired;
 static unsigned int serial; /* keeps names of memory apart when a stack is made again while a pool is retired */

@@ -11,9 +11,10 @@
 #include <string.h>
 #include <numa.h>
 #include <rte_errno.h>
-#include <rte_log.h>
 #include <rte_prefetch.h>
 #include <sodium.h>
+#include "base/log.h"
+#include "net/icmp.h"
 #include "net/pkt_plain.h"
 #include "tcp/loss.h"
 #include "tcp/mem.h"
@@ -45,8 +46,8 @@ timers_fit(const struct tern_tcp_conf *t)
 
 	if (longest <= TIMER_MAX_MS && rto <= RTO_MAX_MS && t->synack_retries <= SYNACK_RETRIES_MAX)
 		return true;
-	RTE_LOG(ERR, USER1, "tern: time_wait_ms %u, fin_timeout_ms %u, syn_timeout_ms %u: must be a day at most; rto_*_ms %u: "
-		"an hour; synack_retries %u: %u\n", t->time_wait_ms, t->fin_timeout_ms, t->syn_timeout_ms, rto,
+	LOG(ERR, "time_wait_ms %u, fin_timeout_ms %u, syn_timeout_ms %u: must be a day at most; rto_*_ms %u: "
+		"an hour; synack_retries %u: %u", t->time_wait_ms, t->fin_timeout_ms, t->syn_timeout_ms, rto,
 		t->synack_retries, SYNACK_RETRIES_MAX);
 	return false;
 }
@@ -83,7 +84,7 @@ worker_conf_defaults(struct tern_conf *conf)
 		randombytes_buf(t->fastopen_key, sizeof(t->fastopen_key));
 		def32(&t->fastopen_key_s, 86400);
 	} else if (t->fastopen_key_s) {
-		RTE_LOG(ERR, USER1, "tern: fastopen_key_s %u: a fastopen_key that is given stays, leave one of them 0\n",
+		LOG(ERR, "fastopen_key_s %u: a fastopen_key that is given stays, leave one of them 0",
 			t->fastopen_key_s);
 		return -EINVAL;
 	}
@@ -104,19 +105,19 @@ worker_conf_defaults(struct tern_conf *conf)
 		return -EINVAL;
 	t->tos &= ~TCP_ECN_MASK;
 	if (t->cc >= TERN_CC_COUNT) {
-		RTE_LOG(ERR, USER1, "tern: cc %u: there is no such congestion control\n", t->cc);
+		LOG(ERR, "cc %u: there is no such congestion control", t->cc);
 		return -EINVAL;
 	}
 	if (t->port_min > t->port_max) {
-		RTE_LOG(ERR, USER1, "tern: port_min %u is above port_max %u\n", t->port_min, t->port_max);
+		LOG(ERR, "port_min %u is above port_max %u", t->port_min, t->port_max);
 		return -EINVAL;
 	}
 	if (t->delack_ms >= 500) {
-		RTE_LOG(ERR, USER1, "tern: delack_ms %u: must be below 500 (RFC 9293 MUST-40)\n", t->delack_ms);
+		LOG(ERR, "delack_ms %u: must be below 500 (RFC 9293 MUST-40)", t->delack_ms);
 		return -EINVAL;
 	}
 	if (t->rcv_buf < 2048 || t->snd_buf < 2048 || t->rcv_buf_max > 1u << 30 || t->snd_buf_max > 1u << 30) {
-		RTE_LOG(ERR, USER1, "tern: rcv_buf %u..%u, snd_buf %u..%u: must be 2048..2^30 bytes\n", t->rcv_buf,
+		LOG(ERR, "rcv_buf %u..%u, snd_buf %u..%u: must be 2048..2^30 bytes", t->rcv_buf,
 			t->rcv_buf_max, t->snd_buf, t->snd_buf_max);
 		return -EINVAL;
 	}
@@ -132,7 +133,7 @@ worker_mbufs_init(struct worker *w)
 	char name[RTE_MEMPOOL_NAMESIZE];
 
 	if (priv->flags & RTE_PKTMBUF_POOL_F_PINNED_EXT_BUF || priv->mbuf_data_room_size < RTE_PKTMBUF_HEADROOM + 256) {
-		RTE_LOG(ERR, USER1, "tern: mbuf pool '%s': must have its buffers in the mbufs, of %u bytes or more\n",
+		LOG(ERR, "mbuf pool '%s': must have its buffers in the mbufs, of %u bytes or more",
 			w->mp->name, RTE_PKTMBUF_HEADROOM + 256);
 		return -EINVAL;
 	}
@@ -148,7 +149,7 @@ worker_mbufs_init(struct worker *w)
 		worker_bind(w);
 		return 0;
 	}
-	RTE_LOG(ERR, USER1, "tern: no room for %u mbufs of %u bytes: give EAL more memory or lower n_mbufs\n", n, SMALL_ROOM);
+	LOG(ERR, "no room for %u mbufs of %u bytes: give EAL more memory or lower n_mbufs", n, SMALL_ROOM);
 	return -ENOMEM;
 }
 
@@ -330,6 +331,23 @@ count_and_free(struct worker *w, struct rte_mbuf *m, int reason)
 	rte_pktmbuf_free(m);
 }
 
+/* What is not TCP. Consumes s->m. @return the datagram that this completes, or NULL. */
+static struct rte_mbuf *
+other_input(struct worker *w, struct seg *s)
+{
+	struct rte_mbuf *whole;
+	struct icmp_err e;
+	int rc = link_input(w, s, &whole, &e);
+
+	if (rc == SEG_ICMP_ERR)
+		rc = tcp_icmp_input(w, s, &e);
+	if (rc > 0)
+		count_and_free(w, s->m, rc);
+	else if (rc == SEG_DONE)
+		rte_pktmbuf_free(s->m);
+	return whole;
+}
+
 /* What is not plain. */
 static __rte_noinline bool
 parse_other(struct worker *w, const struct iface *ifc, struct rte_mbuf *m, struct seg *s)
@@ -339,12 +357,12 @@ parse_other(struct worker *w, const struct iface *ifc, struct rte_mbuf *m, struc
 	if (rc == 0 && s->kind != PKT_TCP) {
 		if (w->share && !w->traced)
 			w->share(w, s);
-		m = link_input(w, s);
+		m = other_input(w, s);
 		if (!m)
 			return false;
 		rc = pkt_parse(ifc, m, s); /* a datagram whose last fragment this was */
 		if (rc == 0 && s->kind != PKT_TCP && s->kind != PKT_FRAG) {
-			link_input(w, s);
+			other_input(w, s);
 			return false;
 		}
 		if (rc == 0 && s->kind == PKT_FRAG)
@@ -430,6 +448,18 @@ worker_input(struct worker *w, uint8_t ifidx, struct rte_mbuf **m, unsigned int 
 }
 
 static void
+neigh_fired(struct worker *w, struct neigh *n)
+{
+	struct rte_mbuf *m;
+
+	link_timer(w, n);
+	while (unlikely((m = link_neigh_unanswered(w, n)) != NULL)) {
+		tcp_unreachable(w, m);
+		count_and_free(w, m, STAT_DROP_NEIGH_FAILED);
+	}
+}
+
+static void
 timer_fired(struct wheel_node *n, void *arg)
 {
 	struct worker *w = arg;
@@ -446,7 +476,7 @@ timer_fired(struct wheel_node *n, void *arg)
 		tcp_timewait_timer(w, (struct timewait *)o);
 		break;
 	case TOBJ_NEIGH:
-		link_timer(w, (struct neigh *)n);
+		neigh_fired(w, (struct neigh *)n);
 		break;
 	}
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What the queues of a worker's connections hold of its mbufs, and may hold. Theory of operation: tcp_mem.c.
+ * What the queues of a worker's connections hold of its mbufs, and may hold. Theory of operation: tcp/mem.c.
  */
 #ifndef MEM_H
 #define MEM_H

@@ -55,6 +55,10 @@ void cc_newreno_acked(struct conn *c, uint32_t acked, uint32_t rtt_us, bool limi
 uint32_t cc_newreno_reduce(struct conn *c);
 /** By enum tern_cc. */
 const struct cc *cc_get(unsigned int id);
+/** The first window. */
+void tcp_cc_init(struct conn *c);
+/** Down to the initial window. */
+void tcp_cc_restart(struct conn *c);
 
 /** Slow start's growth, in bytes (RFC 3465). */
 static inline void

@@ -9,10 +9,7 @@
  * switch that marks early drops what is not (3.6); what becomes of those marks on the way is nobody's concern.
  */
 #include "tcp/cc.h"
-#include "tcp/loss.h"
 
-#define ECN_ECT0 2u
-#define ECN_CE 3u
 
 bool
 tcp_ecn_asks(const struct conn *c)
@@ -28,56 +25,6 @@ tcp_ecn_agree(unsigned int cc, struct tcp_reply *h)
 	h->flags |= TCP_ECE;
 	if (cc_get(cc)->marks)
 		h->tos = (h->tos & ~TCP_ECN_MASK) | ECN_ECT0;
-}
-
-/* RFC 8257 3.2: when the state changes, what came before is acknowledged with the old one, and this at once with the new. */
-static void
-echo_state(struct worker *w, struct conn *c, bool ce)
-{
-	if (ce == !!(c->flags & C_ECE))
-		return;
-	if (c->rcv_nxt != c->last_ack)
-		tcp_send_ctl(w, c, TCP_ACK, c->snd_max);
-	c->flags ^= C_ECE;
-	tcp_mark(c, P_ACK);
-}
-
-/* RFC 3168 6.1.3 */
-static void
-echo_until_cwr(struct conn *c, const struct seg *s, bool ce)
-{
-	if (s->flags & TCP_CWR)
-		c->flags &= ~C_ECE;
-	if (ce) {
-		c->flags |= C_ECE;
-		tcp_mark(c, P_ACK); /* not delayed: the sender is to slow down within this round trip */
-	}
-}
-
-void
-tcp_ecn_input(struct worker *w, struct conn *c, const struct seg *s)
-{
-	const bool ce = (s->tos & TCP_ECN_MASK) == ECN_CE, ece = s->flags & TCP_ECE;
-	const struct cc *cc = cc_get(c->cc);
-
-	if (c->state == TERN_CLOSED)
-		return;
-	if (ce)
-		STAT_INC(w, IN_CE);
-	if (s->len && cc->marks)
-		echo_state(w, c, ce);
-	else if (s->len)
-		echo_until_cwr(c, s, ce);
-	if (cc->marks) {
-		tcp_loss(c);
-		cc->marks(c, ece);
-	}
-	if (ece && !(seq_ge(tcp_rare(c)->cwr_seq, c->snd_una) && seq_le(c->rare->cwr_seq, c->snd_max))) {
-		STAT_INC(w, ECE_RX);
-		tcp_congestion(c, true);
-		c->rare->cwr_seq = c->snd_max;
-		c->flags |= C_CWR;
-	}
 }
 
 void

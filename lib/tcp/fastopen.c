@@ -224,27 +224,6 @@ tcp_tfo_option(struct worker *w, const struct conn *c, uint8_t *opt)
 	return emit_option(opt, cookie, COOKIE_LEN);
 }
 
-bool
-tcp_tfo_synack(struct worker *w, struct conn *c)
-{
-	if (!(c->flags & C_SYNACK))
-		return true;
-	if (!tcp_send_ctl(w, c, TCP_SYN | TCP_ACK | (c->flags & C_ECN ? TCP_ECE : 0), c->iss))
-		return false;
-	c->flags &= ~C_SYNACK;
-	if (c->backoff) {
-		STAT_INC(w, SYN_RETRANS);
-		STAT_INC(w, RETRANS_SEGS);
-		c->flags &= ~C_RTT;
-	} else {
-		c->flags |= C_RTT;
-		c->rtt_seq = c->snd_una;
-		c->rtt_us = (uint32_t)w->now_us;
-	}
-	tcp_rto_start(w, c);
-	return true;
-}
-
 void
 tcp_tfo_confirmed(struct worker *w, struct conn *c)
 {
@@ -407,22 +386,4 @@ tcp_tfo_plain(struct conn *c)
 	c->snd_nxt = c->iss;
 	c->snd_cur = c->snd_head;
 	c->snd_cur_seq = c->iss + 1;
-}
-
-int
-tern_connect_fastopen(struct tern_worker *tw, const struct tern_endpoint *local, const struct tern_endpoint *remote,
-		      const struct tern_ops *ops, void *user, const void *data, size_t len, struct tern_conn **out)
-{
-	const int rc = tern_connect(tw, local, remote, ops, user, out);
-	ssize_t n;
-
-	if (rc)
-		return rc;
-	((struct conn *)*out)->flags |= C_TFO;
-	n = tern_send(*out, data, len);
-	if (n >= 0)
-		return n;
-	tern_close(*out);
-	*out = NULL;
-	return n;
 }

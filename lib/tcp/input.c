@@ -6,54 +6,14 @@
  */
 #include <errno.h>
 #include "tcp/hdr.h"
+#include "tcp/loss.h"
 
-#define RST_INTERVAL_US 100u		   /* answers to stray segments: 10,000/s ... */
-#define RST_BURST 256u			   /* ... after a burst */
 #define CHALLENGE_PERIOD_MS 5000u	   /* RFC 5961 7: no more than 10 in any 5 s */
 #define CHALLENGE_MAX 10u
 #define CHALLENGE_ALL 1000u /* a second, half to one and a half of it: as Linux's tcp_challenge_ack_limit */
 #define PAWS_IDLE (24ull * 24 * 3600 * 1000000 >> 20) /* of tcp_paws_clock(): ts_recent is void after 24 days, RFC 7323 5.5 */
 
 enum { GO_ON = -2, PROCESS_ACK = -3 }; /* the next step; the part of the fourth that is common to all */
-
-static uint32_t
-seg_seqlen(const struct seg *s)
-{
-	return s->len + !!(s->flags & TCP_SYN) + !!(s->flags & TCP_FIN);
-}
-
-bool
-tcp_answer_allowed(struct worker *w)
-{
-	if (token_take(&w->rst_tokens_us, w->now_us, RST_BURST, RST_INTERVAL_US))
-		return true;
-	STAT_INC(w, RST_RATELIMIT);
-	return false;
-}
-
-int
-tcp_reset_reply(struct worker *w, struct seg *s, int reason)
-{
-	struct tcp_reply r = {.ttl = w->conf.tcp.ttl, .flags = TCP_RST};
-	int rc;
-
-	if (s->flags & TCP_RST)
-		return reason;
-	if (!link_way_back(&w->ifs[s->ifidx], s))
-		return STAT_DROP_NO_ROUTE;
-	if (!tcp_answer_allowed(w))
-		return reason;
-	if (s->flags & TCP_ACK) {
-		r.seq = s->ack;
-	} else {
-		r.flags |= TCP_ACK;
-		r.ack = s->seq + seg_seqlen(s);
-	}
-	rc = tcp_reply(w, s, &r);
-	if (rc == SEG_TAKEN)
-		w->stats[reason]++;
-	return rc == SEG_TAKEN ? rc : reason;
-}
 
 /*
  * An ACK that the peer did not earn with data: 10 in 5 s, which also ends loops of two ends that acknowledge each other. The
@@ -231,7 +191,7 @@ static int
 check_sequence(struct worker *w, struct conn *c, struct seg *s)
 {
 	const uint32_t wnd = seq_gt(c->rcv_adv, c->rcv_nxt) ? c->rcv_adv - c->rcv_nxt : 0, right = c->rcv_nxt + wnd;
-	const uint32_t seqlen = seg_seqlen(s);
+	const uint32_t seqlen = tcp_seqlen(s);
 	uint32_t old;
 
 	if (likely(s->seq == c->rcv_nxt && seqlen <= wnd && !(s->flags & (TCP_SYN | TCP_RST))))
@@ -554,8 +514,61 @@ is_usual(const struct conn *c, const struct seg *s, struct tcp_opts *o)
 	       seq_le(s->seq + s->len + (s->flags & TCP_FIN), c->rcv_adv) && s->ack - c->snd_una <= c->snd_max - c->snd_una;
 }
 
-static int
-conn_input(struct worker *w, struct conn *c, struct seg *s)
+/* --- marks of congestion: RFC 3168, RFC 8257 ------------------------------------------------------------------------ */
+
+/* RFC 8257 3.2: when the state changes, what came before is acknowledged with the old one, and this at once with the new. */
+static void
+echo_state(struct worker *w, struct conn *c, bool ce)
+{
+	if (ce == !!(c->flags & C_ECE))
+		return;
+	if (c->rcv_nxt != c->last_ack)
+		tcp_send_ctl(w, c, TCP_ACK, c->snd_max);
+	c->flags ^= C_ECE;
+	tcp_mark(c, P_ACK);
+}
+
+/* RFC 3168 6.1.3 */
+static void
+echo_until_cwr(struct conn *c, const struct seg *s, bool ce)
+{
+	if (s->flags & TCP_CWR)
+		c->flags &= ~C_ECE;
+	if (ce) {
+		c->flags |= C_ECE;
+		tcp_mark(c, P_ACK); /* not delayed: the sender is to slow down within this round trip */
+	}
+}
+
+/* An acceptable segment of a connection that agreed on ECN, after its ACK was processed. */
+static __rte_noinline void
+ecn_input(struct worker *w, struct conn *c, const struct seg *s)
+{
+	const bool ce = (s->tos & TCP_ECN_MASK) == ECN_CE, ece = s->flags & TCP_ECE;
+	const struct cc *cc = cc_get(c->cc);
+
+	if (c->state == TERN_CLOSED)
+		return;
+	if (ce)
+		STAT_INC(w, IN_CE);
+	if (s->len && cc->marks)
+		echo_state(w, c, ce);
+	else if (s->len)
+		echo_until_cwr(c, s, ce);
+	if (cc->marks) {
+		tcp_loss(c);
+		cc->marks(c, ece);
+	}
+	if (ece && !(seq_ge(tcp_rare(c)->cwr_seq, c->snd_una) && seq_le(c->rare->cwr_seq, c->snd_max))) {
+		STAT_INC(w, ECE_RX);
+		tcp_congestion(c, true);
+		c->rare->cwr_seq = c->snd_max;
+		c->flags |= C_CWR;
+	}
+}
+
+int
+tcp_conn_input(struct worker *w, struct conn *c, struct seg *s)
 {
 	struct tcp_opts o;
 	int rc;
@@ -574,56 +587,6 @@ conn_input(struct worker *w, struct conn *c, struct seg *s)
 	if (unlikely(s->flags & TCP_URG)) /* sixth */
 		take_urgent(w, c, s);
 	if (unlikely(c->flags & C_ECN))
-		tcp_ecn_input(w, c, s);
+		ecn_input(w, c, s);
 	return s->len || s->flags & TCP_FIN ? tcp_text_and_fin(w, c, s) : SEG_DONE;
-}
-
-/* CLOSED and LISTEN: 3.10.7.1, 3.10.7.2. */
-static int
-unbound_input(struct worker *w, struct seg *s)
-{
-	struct tern_listener *l;
-
-	if (w->handover && w->handover(w, s))
-		return SEG_TAKEN;
-	l = tcp_listener_find(w, s);
-	if (l)
-		return tcp_listen_input(w, l, s, NULL);
-	return tcp_reset_reply(w, s, STAT_DROP_NO_SOCKET);
-}
-
-static inline void
-dispose(struct worker *w, struct seg *s, int rc)
-{
-	if (rc == SEG_TAKEN)
-		return;
-	if (rc > 0)
-		w->stats[rc]++;
-	worker_mbuf_free(w, s->m);
-}
-
-static __rte_noinline void
-other_segment(struct worker *w, struct tobj *o, struct seg *s)
-{
-	if (o == NULL)
-		dispose(w, s, unbound_input(w, s));
-	else if (o->kind == TOBJ_REQ)
-		dispose(w, s, tcp_request_input(w, (struct request *)o, s));
-	else
-		dispose(w, s, tcp_timewait_input(w, (struct timewait *)o, s));
-}
-
-static __rte_noinline void
-conn_segment(struct worker *w, struct conn *c, struct seg *s)
-{
-	dispose(w, s, conn_input(w, c, s));
-}
-
-void
-tcp_input(struct worker *w, struct tobj *o, struct seg *s)
-{
-	if (likely(o && o->kind == TOBJ_CONN)) /* apart: each saves the registers that it needs */
-		conn_segment(w, (struct conn *)o, s);
-	else
-		other_segment(w, o, s);
 }

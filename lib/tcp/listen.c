@@ -134,15 +134,13 @@ tern_listener_worker(struct tern_listener *l)
 }
 
 void
-tern_listener_close(struct tern_listener *l)
+tcp_listener_free(struct tern_listener *l)
 {
 	struct worker *w = l->w;
 	struct tern_listener **pp;
 
 	while (l->reqs)
 		tcp_request_free(w, l->reqs);
-	while (l->acc_head)
-		tern_abort((struct tern_conn *)l->acc_head);
 	for (pp = &w->listeners; *pp != l; pp = &(*pp)->next)
 		;
 	*pp = l->next;
@@ -156,37 +154,6 @@ tern_listener_close(struct tern_listener *l)
 }
 
 /* --- accept queue -------------------------------------------------------------------------------------------------- */
-
-static void
-acceptq_add(struct tern_listener *l, struct conn *c)
-{
-	c->lst = l;
-	c->account = l->account;
-	c->account->users++;
-	c->flags |= C_ACCEPTQ;
-	c->acc_next = NULL;
-	c->acc_pprev = l->acc_tail;
-	*l->acc_tail = c;
-	l->acc_tail = &c->acc_next;
-	l->accept_n++;
-	l->w->accept_queued++;
-}
-
-void
-tcp_acceptq_remove(struct conn *c)
-{
-	struct tern_listener *l = c->lst;
-
-	*c->acc_pprev = c->acc_next;
-	if (c->acc_next)
-		c->acc_next->acc_pprev = c->acc_pprev;
-	else
-		l->acc_tail = c->acc_pprev;
-	c->flags &= ~C_ACCEPTQ;
-	c->lst = NULL;
-	l->accept_n--;
-	l->w->accept_queued--;
-}
 
 struct tern_conn *
 tern_accept(struct tern_listener *l, const struct tern_ops *ops, void *user)
@@ -480,7 +447,7 @@ promote(struct worker *w, struct tern_listener *l, struct conn *c, uint16_t wnd,
 	c->snd_wnd = c->max_wnd = (uint32_t)s->wnd << c->snd_ws;
 	STAT_INC(w, PASSIVE_OPENS);
 	tcp_established(w, c);
-	acceptq_add(l, c);
+	tcp_acceptq_add(l, c);
 	tcp_mark(c, P_ACCEPTABLE);
 	if (s->len == 0 && !(s->flags & (TCP_FIN | TCP_URG)))
 		return SEG_DONE;
@@ -489,8 +456,7 @@ promote(struct worker *w, struct tern_listener *l, struct conn *c, uint16_t wnd,
 		c->last_rx_ms = w->now_ms;
 		return tcp_text_and_fin(w, c, s);
 	}
-	tcp_input(w, &c->o, s);
-	return SEG_TAKEN;
+	return tcp_conn_input(w, c, s);
 }
 
 /* Full accept queue at the final ACK. @return 0: there is room. */
@@ -587,7 +553,7 @@ fastopen(struct worker *w, struct tern_listener *l, struct seg *s, const struct 
 	c->snd_wnd = c->max_wnd = s->wnd; /* unscaled on a SYN */
 	c->misc_at = w->now_us + RTE_MIN((uint64_t)conf->rto_init_ms << RTE_MIN(conf->synack_retries + 1, BACKOFF_MAX),
 					 (uint64_t)conf->rto_max_ms * (conf->synack_retries + 1)) * 1000;
-	acceptq_add(l, c);
+	tcp_acceptq_add(l, c);
 	tcp_mark(c, P_ACCEPTABLE | P_OUTPUT);
 	s->seq++;
 	s->flags &= ~TCP_SYN;

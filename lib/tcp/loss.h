@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * What a connection needs once more than two segments are in flight or something is lost: the scoreboard, RACK, PRR, undo
- * and the congestion control's state. Theory of operation: tcp_sack.c.
+ * and the congestion control's state. Theory of operation: tcp/sack.c.
  */
 #ifndef TCP_LOSS_H
 #define TCP_LOSS_H
@@ -9,11 +9,12 @@
 #include "tcp/cc.h"
 
 #define RUNS_MIN 1024u /* of a worker, which has a run for each of its mbufs */
+#define MIN_RTT_US 150000000ull /* the least round trip of this to twice this long: 300 s is Linux's */
 #define RUNS_MAX 4096u /* of one connection: a 6 MB window of segments sent one by one */
 
 enum { R_SACKED = 1, R_LOST = 2, R_RETX = 4 /* and sent again since */, R_EVER = 8 /* was sent again once */ };
 
-/** [seq, end) were sent at xmit_us and share a fate. Theory of operation: tcp_runs.c. */
+/** [seq, end) were sent at xmit_us and share a fate. Theory of operation: tcp/runs.c. */
 struct txrun {
 	struct txrun *next;
 	struct txrun *skip; /* with lane: the next of the lane */
@@ -78,6 +79,8 @@ bool tcp_loss_timeout(struct worker *w, struct conn *c);
 bool tcp_loss_too_big(struct worker *w, struct conn *c);
 /** The lost run that is due, NULL: none. */
 struct txrun *tcp_loss_next(struct conn *c);
+/** Congestion is told of without a loss (RFC 3168 6.1.2). */
+void tcp_congestion(struct conn *c, bool echo);
 /** n bytes of r are about to be sent again. @return false: no room to note it. */
 bool tcp_loss_resent(struct worker *w, struct conn *c, struct txrun *r, uint32_t n);
 /** They were not. */

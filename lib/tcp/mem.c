@@ -33,8 +33,6 @@
 #define RESERVE 8u	 /* this part of the pool */
 #define SHARE 64u
 #define FOREIGN 16u	 /* this part of a pool, divided among workers */
-#define PRUNE_LOOK 8u	 /* connections compared */
-#define RELIEVE_MAX 8u	 /* connections that one poll prunes or wakes */
 #define MBUF_CACHE_MAX 384u /* of an lcore: one and a half times what is configured */
 
 int
@@ -106,16 +104,10 @@ mem_receive(const struct worker *w, const struct conn *c)
 	return !c->rcv_head || c->flags & C_TRIAL ? MEM_TRIAL : MEM_REFUSE;
 }
 
-static bool
-prune_due(const struct worker *w)
-{
-	return w->mem.own > w->mem.half + w->mem.half / 4;
-}
-
 __rte_noinline bool
 mem_hole(const struct worker *w, const struct conn *c)
 {
-	return !mem_tight(w) || (c->held < limit(w, c) && !prune_due(w));
+	return !mem_tight(w) || (c->held < limit(w, c) && !mem_prune_due(w));
 }
 
 __rte_noinline uint32_t
@@ -183,19 +175,6 @@ mem_holes_remove(struct worker *w, struct conn *c)
 	w->mem.listed--;
 }
 
-/* Of those with the oldest holes who holds most. */
-static struct conn *
-prune_whom(const struct worker *w)
-{
-	struct conn *c = w->mem.holes, *most = c;
-	unsigned int i;
-
-	for (i = 0; c && i < PRUNE_LOOK; i++, c = c->rare->holes_next)
-		if (c->ofo_segs > most->ofo_segs)
-			most = c;
-	return most;
-}
-
 /* --- the starved -------------------------------------------------------------------------------------------------- */
 
 __rte_noinline void
@@ -224,23 +203,4 @@ mem_starved_remove(struct worker *w, struct conn *c)
 		w->mem.starved_tail = r->starved_pprev;
 	r->starved_pprev = NULL;
 	w->mem.listed--;
-}
-
-__rte_noinline void
-mem_relieve(struct worker *w)
-{
-	struct conn *c;
-	unsigned int i;
-
-	for (i = 0; i < RELIEVE_MAX && w->mem.holes && prune_due(w); i++) {
-		c = prune_whom(w);
-		w->stats[STAT_OFO_PRUNED] += c->ofo_segs;
-		mem_refused(c, c->ofo->right);
-		tcp_ofo_free(w, c);
-	}
-	for (i = 0; i < RELIEVE_MAX && (c = w->mem.starved) && mem_left(w); i++) {
-		mem_starved_remove(w, c);
-		c->flags &= ~C_WANT_WRITE;
-		tcp_mark(c, P_WRITABLE);
-	}
 }

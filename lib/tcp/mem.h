@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Charges: every mbuf in a connection's queues, small ones excepted, counts once for the connection, its account and the worker.
- * Theory of operation: tcp_mem.c.
+ * Theory of operation: tcp/mem.c.
  */
 #ifndef TCP_MEM_H
 #define TCP_MEM_H
@@ -46,6 +46,13 @@ mem_left(const struct worker *w)
 	return w->mem.budget > w->mem.own ? w->mem.budget - w->mem.own : 0;
 }
 
+/** Is so much in queues that text out of order is dropped? */
+static inline bool
+mem_prune_due(const struct worker *w)
+{
+	return w->mem.own > w->mem.half + w->mem.half / 4;
+}
+
 #define MEM_FIRST_WND 4096u /* bytes: the first window of a connection while mem_tight() */
 
 int mem_init(struct worker *w);
@@ -83,6 +90,6 @@ void mem_starved_add(struct worker *w, struct conn *c);
 void mem_starved_remove(struct worker *w, struct conn *c);
 /** Text up to end came and was not kept: the peer is there, and may reset from there. */
 void mem_refused(struct conn *c, uint32_t end);
-/** Once a poll: prune, and wake the starved. */
+/** tcp/relieve.c, once a poll: prune, and wake the starved. */
 void mem_relieve(struct worker *w);
 #endif

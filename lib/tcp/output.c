@@ -12,6 +12,7 @@
 #include <rte_mbuf.h>
 #include "base/cksum.h"
 #include "tcp/hdr.h"
+#include "tcp/cc.h"
 #include "tcp/loss.h"
 #include "tcp/mem.h"
 
@@ -457,6 +458,28 @@ sent_range(struct worker *w, struct conn *c, uint32_t seq, uint32_t end)
 	}
 }
 
+/* The SYN-ACK of a Fast Open, when it is due. @return false: no room. */
+static bool
+output_synack(struct worker *w, struct conn *c)
+{
+	if (!(c->flags & C_SYNACK))
+		return true;
+	if (!tcp_send_ctl(w, c, TCP_SYN | TCP_ACK | (c->flags & C_ECN ? TCP_ECE : 0), c->iss))
+		return false;
+	c->flags &= ~C_SYNACK;
+	if (c->backoff) {
+		STAT_INC(w, SYN_RETRANS);
+		STAT_INC(w, RETRANS_SEGS);
+		c->flags &= ~C_RTT;
+	} else {
+		c->flags |= C_RTT;
+		c->rtt_seq = c->snd_una;
+		c->rtt_us = (uint32_t)w->now_us;
+	}
+	tcp_rto_start(w, c);
+	return true;
+}
+
 /* SYN of an active open, or SYN-ACK of a simultaneous one. */
 static bool
 output_syn(struct worker *w, struct conn *c)
@@ -484,15 +507,6 @@ output_syn(struct worker *w, struct conn *c)
 	if (unlikely(data))
 		tcp_snd_advance(c);
 	return true;
-}
-
-void
-tcp_snd_advance(struct conn *c)
-{
-	while (c->snd_cur && seq_ge(c->snd_nxt, c->snd_cur_seq + c->snd_cur->data_len)) {
-		c->snd_cur_seq += c->snd_cur->data_len;
-		c->snd_cur = c->snd_cur == c->snd_tail ? NULL : c->snd_cur->next;
-	}
 }
 
 /*
@@ -613,7 +627,7 @@ tcp_output(struct worker *w, struct conn *c)
 	if (c->state == TERN_SYN_SENT || c->state == TERN_SYN_RECEIVED) {
 		if (!(c->flags & C_TFO) || c->state == TERN_SYN_SENT)
 			return output_syn(w, c);
-		if (!tcp_tfo_synack(w, c)) /* and data after it */
+		if (!output_synack(w, c)) /* and data after it */
 			return false;
 	}
 	if (c->state == TERN_CLOSED)
@@ -755,57 +769,4 @@ bool
 tcp_retransmit_one(struct worker *w, struct conn *c)
 {
 	return tcp_retransmit(w, c, c->snd_una, c->snd_una + RTE_MIN(c->snd_queued, (uint32_t)c->mss) + 1, NULL);
-}
-
-/* --- answers without a connection ----------------------------------------------------------------------------- */
-
-int
-tcp_reply_any(struct worker *w, struct seg *s, const struct tcp_reply *r)
-{
-	const uint16_t total = RTE_ETHER_HDR_LEN + l3_len(s->flow.af) + sizeof(struct rte_tcp_hdr) + r->optlen;
-	const struct iface *ifc = &w->ifs[s->ifidx];
-	const struct ends e = {&s->flow.addr, &s->flow.lport, s->flow.af};
-	struct rte_mbuf *m = s->m;
-
-	if (unlikely(!link_tx_room(ifc, 1)))
-		return STAT_DROP_TX_FULL;
-	if (unlikely(!RTE_MBUF_DIRECT(m) || rte_mbuf_refcnt_read(m) != 1 || m->buf_len - m->data_off < total)) {
-		m = worker_mbuf(w);
-		if (!m) {
-			STAT_INC(w, MBUF_EMPTY);
-			return STAT_DROP_TX_FULL;
-		}
-		memcpy(rte_pktmbuf_mtod(m, void *), rte_pktmbuf_mtod(s->m, void *), RTE_ETHER_HDR_LEN);
-		rte_pktmbuf_free(s->m);
-	} else if (unlikely(m->nb_segs != 1)) {
-		rte_pktmbuf_free(m->next);
-		m->next = NULL;
-		m->nb_segs = 1;
-	}
-	m->data_len = m->pkt_len = total;
-	put_headers(ifc, m, rte_pktmbuf_mtod_offset(m, uint8_t *, RTE_ETHER_HDR_LEN), e, r, 0, 0);
-	count_out(w, r->flags);
-	link_reply(w, s->ifidx, m);
-	return SEG_TAKEN;
-}
-
-bool
-tcp_send_bare(struct worker *w, const struct flow *f, uint8_t ifidx, uint16_t neigh, const struct tcp_reply *r)
-{
-	const struct iface *ifc = &w->ifs[ifidx];
-	const struct ends e = {&f->addr, &f->lport, f->af};
-	struct rte_mbuf *m;
-
-	if (unlikely(!link_tx_room(ifc, 1)))
-		return false;
-	m = worker_mbuf(w);
-	if (unlikely(!m)) {
-		STAT_INC(w, MBUF_EMPTY);
-		return false;
-	}
-	m->data_len = m->pkt_len = l3_len(f->af) + sizeof(struct rte_tcp_hdr) + r->optlen;
-	put_headers(ifc, m, rte_pktmbuf_mtod(m, uint8_t *), e, r, 0, 0);
-	count_out(w, r->flags);
-	link_output(w, ifidx, neigh, m);
-	return true;
 }

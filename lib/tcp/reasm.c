@@ -3,7 +3,7 @@
  * Received data: the in-order queue the application reads, a chain of mbuf segments, and the out-of-order queue behind a hole
  * (SHLD-31), a list of runs without a hole, each a chain of its own. What overlaps is cut when it is put there, so every byte is
  * delivered once. Text is put beside the highest run or, after a walk over the runs, elsewhere: the cost is that of holes, not of
- * segments (CVE-2018-5390), and it is short: some runs, the lowest always, are on a lane, as in tcp_runs.c. Limits: what the window offered, HOLES_MAX runs, of the worker's a quarter of those free, and rcv_buf / OFO_SEG_MEAN segments out of order, and
+ * segments (CVE-2018-5390), and it is short: some runs, the lowest always, are on a lane, as in tcp/runs.c. Limits: what the window offered, HOLES_MAX runs, of the worker's a quarter of those free, and rcv_buf / OFO_SEG_MEAN segments out of order, and
  * small segments are copied together, so that one-byte segments can't pin a buffer each.
  *
  * SACK blocks (RFC 2018) are the runs, those with the newest segments first. Of what was received twice only the first run of a
@@ -376,7 +376,7 @@ run_append(struct worker *w, struct conn *c, struct rxrun *r, struct rte_mbuf *m
 }
 
 /*
- * Other pools' mbufs are copied when too many of them wait here, and the text has leave to stay or the trial of tcp_mem.c.
+ * Other pools' mbufs are copied when too many of them wait here, and the text has leave to stay or the trial of tcp/mem.c.
  * @return 0 or the reason why not.
  */
 static __rte_noinline int

@@ -13,28 +13,6 @@
 #define DUPACK_THRESH 3 /* RFC 5681 3.2 */
 #define ECHO_MAX_US 1000000000u /* an echo that is older is none */
 
-const struct cc *
-cc_get(unsigned int id)
-{
-	static const struct cc *const all[TERN_CC_COUNT] = {
-		[TERN_CC_CUBIC] = &cc_cubic, [TERN_CC_NEWRENO] = &cc_newreno, [TERN_CC_DCTCP] = &cc_dctcp};
-
-	return all[id];
-}
-
-void
-tcp_cc_init(struct conn *c)
-{
-	c->cwnd = RTE_MIN(10u * c->mss, RTE_MAX(2u * c->mss, 14600u)); /* RFC 6928 2 */
-	c->ssthresh = UINT32_MAX;
-}
-
-void
-tcp_cc_restart(struct conn *c)
-{
-	c->cwnd = RTE_MIN(c->cwnd, RTE_MIN(10u * c->mss, RTE_MAX(2u * c->mss, 14600u)));
-}
-
 void
 tcp_rtt_sample(struct worker *w, struct conn *c, uint32_t rtt_us)
 {
@@ -82,41 +60,6 @@ sample_rtt(struct worker *w, struct conn *c, const struct seg *s, const struct t
 }
 
 static void
-free_acked(struct conn *c, uint32_t n)
-{
-	struct rte_mempool_cache *cache = c->w->small_cache;
-
-	/* All of a request or an answer: its mbuf goes home unread, nobody else has had it. */
-	if (likely(c->flags & C_SND_SMALL && n == c->snd_queued && !c->loss && cache && cache->len < cache->flushthresh)) {
-		cache->objs[cache->len++] = c->snd_head;
-		c->snd_head = c->snd_tail = NULL;
-		c->snd_queued = c->snd_head_off = 0;
-		c->flags &= ~(C_TAIL_OWN | C_SND_SMALL);
-		return;
-	}
-	c->snd_queued -= n;
-	c->snd_head_off += n;
-	while (c->snd_head && c->snd_head_off >= c->snd_head->data_len) {
-		struct rte_mbuf *m = c->snd_head;
-
-		c->snd_head_off -= m->data_len;
-		if (unlikely(c->loss && c->loss->retx_m == m))
-			c->loss->retx_m = NULL;
-		if (likely(m == c->snd_tail)) { /* has no next: its second cache line is left alone */
-			c->snd_head = c->snd_tail = NULL;
-			c->flags &= ~(C_TAIL_OWN | C_SND_SMALL);
-		} else {
-			c->snd_head = m->next;
-			m->next = NULL;
-		}
-		m->nb_segs = 1;
-		if (likely(m->pool != c->w->small))
-			mem_uncharge(c->w, c, m);
-		worker_mbuf_free(c->w, m);
-	}
-}
-
-static void
 enter_recovery(struct worker *w, struct conn *c)
 {
 	c->ssthresh = c->loss->cc->reduce(c);
@@ -127,26 +70,6 @@ enter_recovery(struct worker *w, struct conn *c)
 	tcp_retransmit_one(w, c);
 	c->cwnd = c->ssthresh + DUPACK_THRESH * c->mss;
 	tcp_rto_start(w, c);
-}
-
-void
-tcp_snd_accepted(struct conn *c, uint32_t n)
-{
-	free_acked(c, n);
-	c->snd_una += n;
-	c->snd_nxt = c->snd_max = c->snd_una;
-	c->snd_cur = c->snd_head;
-	c->snd_cur_seq = c->snd_una - c->snd_head_off;
-}
-
-void
-tcp_congestion(struct conn *c, bool echo)
-{
-	const struct cc *cc = tcp_loss(c)->cc;
-
-	if (c->flags & (C_RECOVERY | C_LOSS))
-		return; /* done already */
-	c->ssthresh = c->cwnd = echo && cc->echo ? cc->echo(c) : cc->reduce(c);
 }
 
 static void
@@ -264,7 +187,7 @@ tcp_ack(struct worker *w, struct conn *c, const struct seg *s, const struct tcp_
 	if (seq_lt(c->snd_nxt, s->ack))
 		c->snd_nxt = s->ack;
 	tcp_snd_advance(c);
-	free_acked(c, data);
+	tcp_snd_acked(c, data);
 	c->snd_una = s->ack;
 	c->retries = 0;
 	c->unacked_us = w->now_us;
@@ -315,9 +238,7 @@ tcp_rto_fired(struct worker *w, struct conn *c)
 		c->cwnd = c->mss;
 		l->dupacks = 0;
 		l->recover = c->snd_max; /* RFC 6582 4.1 */
-		c->snd_nxt = c->snd_una;
-		c->snd_cur = c->snd_head;
-		c->snd_cur_seq = c->snd_una - c->snd_head_off;
+		tcp_snd_rewind(c);
 	}
 	tcp_mark(c, P_OUTPUT);
 }

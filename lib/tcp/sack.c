@@ -16,7 +16,6 @@
 #define DUPTHRESH 3   /* RFC 8985 7.2, RFC 5681 3.2 */
 #define WAITING_MAX 64u /* runs that RACK looks at in vain for each ACK */
 #define REO_PERSIST 16 /* recoveries without D-SACK: RFC 8985 7.2 */
-#define MIN_RTT_US 150000000ull /* the least round trip of this to twice this long: 300 s is Linux's */
 
 /* What an ACK told. */
 struct news {
@@ -26,51 +25,6 @@ struct news {
 	bool has_ts;
 	bool progress, sacked, dsack, orig, reordered;
 };
-
-struct loss *
-tcp_loss(struct conn *c)
-{
-	struct loss *l = c->loss;
-
-	if (l)
-		return l;
-	l = c->loss = pool_get(&c->w->losses);
-	memset(l, 0, sizeof(*l));
-	TAILQ_INIT(&l->flight);
-	TAILQ_INIT(&l->due);
-	l->cc = cc_get(c->cc);
-	l->recover = c->snd_una - 1;
-	l->fack = c->snd_una;
-	l->reo_mult = 1;
-	/* The SYN's says what round trip a probe's answer can't have beaten; it is known to a tick, and varies. */
-	l->min_rtt_us = c->srtt_us ? c->srtt_us - c->srtt_us / 8 : UINT32_MAX;
-	l->min_next_us = UINT32_MAX;
-	l->min_until_us = c->w->now_us + MIN_RTT_US;
-	return l;
-}
-
-void
-tcp_loss_free(struct worker *w, struct conn *c)
-{
-	while (c->loss->head)
-		tcp_runs_free_head(w, c->loss);
-	pool_put(&w->losses, c->loss);
-	c->loss = NULL;
-}
-
-void
-tcp_loss_sent(struct worker *w, struct conn *c, uint32_t seq, uint32_t end)
-{
-	struct loss *l;
-
-	if (c->state == TERN_SYN_SENT || c->state == TERN_SYN_RECEIVED)
-		return; /* Fast Open: the SYN goes out again first */
-	l = tcp_loss(c);
-	if (c->flags & C_RECOVERY)
-		l->prr_out += end - seq;
-	if (c->feat & F_SACK)
-		tcp_runs_sent(w, c, seq, end);
-}
 
 /* 8985 6.2 step 1. The path may have become longer: what is too old is forgotten. */
 static void
@@ -564,52 +518,6 @@ tcp_loss_timeout(struct worker *w, struct conn *c)
 	c->flags = (c->flags & ~C_RECOVERY) | C_LOSS;
 	tcp_rto_start(w, c); /* also when nothing can be sent now */
 	return true;
-}
-
-struct txrun *
-tcp_loss_next(struct conn *c)
-{
-	return TAILQ_FIRST(&c->loss->due);
-}
-
-/* n bytes go out again: for undo, and for the counters. */
-static void
-note_resent(struct worker *w, struct conn *c, uint32_t n)
-{
-	struct loss *l = c->loss;
-
-	if (!l->undo_sent) {
-		l->undo_sent = true;
-		l->undo_ts = w->now_ms + c->ts_off;
-	}
-	l->undo_bytes += n;
-	if (c->flags & C_RECOVERY) {
-		l->prr_out += n;
-		STAT_INC(w, FAST_RETRANS);
-	} else {
-		STAT_INC(w, SLOW_START_RETRANS);
-	}
-}
-
-bool
-tcp_loss_resent(struct worker *w, struct conn *c, struct txrun *r, uint32_t n)
-{
-	if (r->end - r->seq > n && !tcp_run_split(w, c, r, r->seq + n))
-		return false;
-	r->xmit_us = w->now_us;
-	r->first = n; /* one segment */
-	r->mss = c->mss;
-	tcp_run_flies(c->loss, r);
-	c->loss->retx += n;
-	note_resent(w, c, n);
-	return true;
-}
-
-void
-tcp_loss_not_resent(struct conn *c, struct txrun *r)
-{
-	c->loss->retx -= r->end - r->seq;
-	tcp_run_due(c->loss, r);
 }
 
 /* 8985 7.3: new data if there is any and room for it, else the last segment again. */

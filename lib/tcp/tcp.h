@@ -14,6 +14,12 @@ static inline bool seq_lt(uint32_t a, uint32_t b) { return (int32_t)(a - b) < 0;
 static inline bool seq_le(uint32_t a, uint32_t b) { return (int32_t)(a - b) <= 0; }
 static inline bool seq_gt(uint32_t a, uint32_t b) { return (int32_t)(a - b) > 0; }
 static inline bool seq_ge(uint32_t a, uint32_t b) { return (int32_t)(a - b) >= 0; }
+/** What s takes of the sequence space: SEG.LEN of RFC 9293. */
+static inline uint32_t
+tcp_seqlen(const struct seg *s)
+{
+	return s->len + !!(s->flags & TCP_SYN) + !!(s->flags & TCP_FIN);
+}
 
 #define TCP_MSS_DEFAULT4 536u /* RFC 9293 MUST-15 */
 #define TCP_MSS_DEFAULT6 1220u
@@ -252,18 +258,15 @@ struct tern_listener {
 	uint32_t tfo_max;   /* Fast Open connections without the final ACK, 0: no Fast Open */
 };
 
-/* Return of the input functions: what becomes of s->m. A value > 0 is a STAT_DROP_* reason (freed and counted). */
-#define SEG_DONE 0   /* used up: free it */
-#define SEG_TAKEN -1 /* kept or sent back */
+/* tcp/demux.c */
+/** s is for o, NULL: for no object of ours yet. Consumes s->m. */
+void tcp_input(struct worker *w, struct tobj *o, struct seg *s);
 
 /* tcp/input.c */
-void tcp_input(struct worker *w, struct tobj *o, struct seg *s);
+/** SEGMENT ARRIVES for a connection. @return SEG_DONE, SEG_TAKEN or a reason. */
+int tcp_conn_input(struct worker *w, struct conn *c, struct seg *s);
 /** Text and FIN of a segment that is acceptable and whose ACK was processed: the seventh and eighth step. */
 int tcp_text_and_fin(struct worker *w, struct conn *c, struct seg *s);
-/** May one more segment that belongs to no connection be answered now? */
-bool tcp_answer_allowed(struct worker *w);
-/** RST in answer to a segment without connection (RFC 9293 3.10.7.1), rate limited. @return SEG_TAKEN or a reason. */
-int tcp_reset_reply(struct worker *w, struct seg *s, int reason);
 
 /** What conn.ts_recent's age is counted in, about a second: 32 bits of milliseconds would come round in 50 days. */
 static inline uint32_t
@@ -282,7 +285,33 @@ tcp_set_state(struct worker *w, struct tobj *o, unsigned int state)
 		w->trace_state(w, o, o->state, state);
 	o->state = state;
 }
-struct conn_rare *tcp_rare(struct conn *c);
+/** Never fails: a connection has at most one, and there is one for each. */
+static inline struct conn_rare *
+tcp_rare(struct conn *c)
+{
+	if (!c->rare) {
+		c->rare = pool_get(&c->w->rares);
+		memset(c->rare, 0, sizeof(*c->rare));
+		c->rare->cwr_seq = c->iss;
+	}
+	return c->rare;
+}
+
+static inline uint16_t
+tcp_mss_offer(const struct iface *ifc, uint8_t af)
+{
+	return ifc->mtu - (af == 4 ? 40 : 60); /* MUST-67 */
+}
+
+static inline uint8_t
+tcp_ws_offer(uint32_t rcv_buf)
+{
+	uint8_t ws = 0;
+
+	while (ws < TCP_WS_MAX && rcv_buf >> ws > 65535)
+		ws++;
+	return ws;
+}
 /** Events or output are due: put c on the pending list, unless it is there. */
 static inline void
 tcp_mark(struct conn *c, unsigned int pend)
@@ -305,8 +334,10 @@ void tcp_negotiate(struct worker *w, struct conn *c, uint16_t peer_mss, uint8_t 
 void tcp_drop(struct worker *w, struct conn *c, int err);
 /** As tcp_drop() without error, when a TIME-WAIT record took c's place in the table and its port. */
 void tcp_conn_retire(struct worker *w, struct conn *c);
-uint16_t tcp_mss_offer(const struct iface *ifc, uint8_t af);
-uint8_t tcp_ws_offer(uint32_t rcv_buf);
+void tcp_acceptq_add(struct tern_listener *l, struct conn *c);
+void tcp_acceptq_remove(struct conn *c);
+
+/* tcp/pending.c */
 /** Events and output of pending connections. @return true if any. */
 bool tcp_run_pending(struct worker *w);
 
@@ -317,8 +348,6 @@ void tcp_sockopts_init(struct tcp_sockopts *o, const struct tern_tcp_conf *conf)
 /** Send what may be sent. @return false when the device ring or mbufs ran out: try again. */
 bool tcp_output(struct worker *w, struct conn *c);
 bool tcp_send_ctl(struct worker *w, struct conn *c, uint8_t flags, uint32_t seq); /* no data; ACK field = rcv_nxt */
-/** Move the send cursor from the mbuf that held snd_nxt before to the one that holds it now. */
-void tcp_snd_advance(struct conn *c);
 bool tcp_send_probe(struct worker *w, struct conn *c);
 bool tcp_retransmit_one(struct worker *w, struct conn *c); /* the segment at snd_una */
 /** One segment of [seq, end) from what was sent. r: seq's run, or NULL. @return false: no room or no mbuf. */
@@ -337,9 +366,31 @@ struct tcp_reply {
 	uint32_t tsval, tsecr;
 	const uint8_t *opt;
 };
+uint32_t tcp_rcv_space(const struct conn *c);
+
+/* tcp/reply.c */
 /** A segment of no connection; tcp_reply() in tcp/hdr.h where there is a received packet to reuse. */
 bool tcp_send_bare(struct worker *w, const struct flow *f, uint8_t ifidx, uint16_t neigh, const struct tcp_reply *r);
-uint32_t tcp_rcv_space(const struct conn *c);
+/** May one more segment that belongs to no connection be answered now? */
+bool tcp_answer_allowed(struct worker *w);
+/** RST in answer to a segment without connection (RFC 9293 3.10.7.1), rate limited. @return SEG_TAKEN or a reason. */
+int tcp_reset_reply(struct worker *w, struct seg *s, int reason);
+
+/* tcp/sndq.c */
+/** n bytes at the head of the send queue are acknowledged. */
+void tcp_snd_acked(struct conn *c, uint32_t n);
+/** The SYN-ACK acknowledged n bytes sent with the SYN; the rest is not sent yet (RFC 7413 4.2.1). */
+void tcp_snd_accepted(struct conn *c, uint32_t n);
+/** Move the send cursor from the mbuf that held snd_nxt before to the one that holds it now. */
+void tcp_snd_advance(struct conn *c);
+/** SND.NXT goes back to SND.UNA, and the cursor with it. */
+static inline void
+tcp_snd_rewind(struct conn *c)
+{
+	c->snd_nxt = c->snd_una;
+	c->snd_cur = c->snd_head;
+	c->snd_cur_seq = c->snd_una - c->snd_head_off;
+}
 
 /* tcp/listen.c */
 struct tern_listener *tcp_listener_find(struct worker *w, const struct seg *s);
@@ -348,7 +399,8 @@ int tcp_listen_input(struct worker *w, struct tern_listener *l, struct seg *s, s
 int tcp_request_input(struct worker *w, struct request *r, struct seg *s);
 void tcp_request_timer(struct worker *w, struct request *r);
 void tcp_request_free(struct worker *w, struct request *r);
-void tcp_acceptq_remove(struct conn *c);
+/** With its requests; its accept queue is empty. */
+void tcp_listener_free(struct tern_listener *l);
 
 /* tcp/cookie.c: pure but for the worker's secrets */
 void tcp_isn(struct worker *w, const struct flow *f, uint32_t *iss, uint32_t *ts_off);
@@ -368,8 +420,6 @@ int tcp_tfo_init(struct worker *w);
 void tcp_tfo_fini(struct worker *w);
 /** Is this SYN's data to be taken? If not, optlen bytes at opt go into the SYN-ACK; else tcp_tfo_option() says what. */
 enum tfo_syn tcp_tfo_syn(struct worker *w, struct tern_listener *l, const struct seg *s, uint8_t *opt, unsigned int *optlen);
-/** Send the SYN-ACK when it is due. @return false: no room. */
-bool tcp_tfo_synack(struct worker *w, struct conn *c);
 /** The peer of a passive open is there, or the connection is over. */
 void tcp_tfo_confirmed(struct worker *w, struct conn *c);
 /** Before that, the connection was reset. */
@@ -392,12 +442,12 @@ void tcp_tfo_plain(struct conn *c);
 /* tcp/ecn.c: of connections with C_ECN */
 #define TCP_ECN_MASK 3u /* of TOS: RFC 3168 5; set by tcp/ecn.c alone */
 #define TCP_ECN_FLAGS (TCP_ECE | TCP_CWR)
+#define ECN_ECT0 2u
+#define ECN_CE 3u
 /** Does the SYN of this active open ask? */
 bool tcp_ecn_asks(const struct conn *c);
 /** A SYN that asks, or a SYN-ACK that agrees, of a connection with this congestion control. */
 void tcp_ecn_agree(unsigned int cc, struct tcp_reply *h);
-/** An acceptable segment, after its ACK was processed. */
-void tcp_ecn_input(struct worker *w, struct conn *c, const struct seg *s);
 /** TOS and flags of a segment with len bytes of data. */
 void tcp_ecn_output(struct conn *c, struct tcp_reply *h, uint32_t len);
 
@@ -411,6 +461,8 @@ void tcp_buf_release(struct worker *w, struct conn *c);
 
 /* tcp/timer.c */
 void tcp_timer(struct worker *w, struct conn *c); /* wheel fired */
+
+/* tcp/deadline.c */
 void tcp_timer_sync(struct worker *w, struct conn *c); /* make sure the wheel fires no later than the first deadline */
 void tcp_rto_start(struct worker *w, struct conn *c);
 /** R2 has moved: what is waited for ends no later. */
@@ -422,6 +474,8 @@ void tcp_keepalive_start(struct worker *w, struct conn *c);
 /** s: the segment that ended the connection. @return SEG_TAKEN when it became the ACK that is due, else SEG_DONE. */
 int tcp_timewait_enter(struct worker *w, struct conn *c, struct seg *s);
 int tcp_timewait_input(struct worker *w, struct timewait *tw, struct seg *s);
+/** RFC 6191 2, RFC 9293 3.6.1 MAY-2: is s a SYN that is surely newer than the old incarnation? A listener may take it. */
+bool tcp_timewait_newer(const struct timewait *tw, const struct seg *s);
 void tcp_timewait_free(struct worker *w, struct timewait *tw);
 void tcp_timewait_timer(struct worker *w, struct timewait *tw);
 
@@ -431,16 +485,9 @@ bool tcp_ack(struct worker *w, struct conn *c, const struct seg *s, const struct
 /** s->ack is below SND.UNA: what it says of SACKs may be news all the same (RFC 6675 5). */
 void tcp_ack_old(struct worker *w, struct conn *c, const struct seg *s, const struct tcp_opts *o);
 void tcp_rto_fired(struct worker *w, struct conn *c);
-/** The SYN-ACK acknowledged n bytes sent with the SYN; the rest is not sent yet (RFC 7413 4.2.1). */
-void tcp_snd_accepted(struct conn *c, uint32_t n);
-/** Congestion is told of without a loss (RFC 3168 6.1.2). */
-void tcp_congestion(struct conn *c, bool echo);
 void tcp_rtt_sample(struct worker *w, struct conn *c, uint32_t rtt_us);
 /** The same by the timestamp that is echoed, if it says no more than max_us. @return whether it was one. */
 bool tcp_rtt_echoed(struct worker *w, struct conn *c, const struct tcp_opts *o, uint64_t max_us);
-void tcp_cc_init(struct conn *c);
-/** Down to the initial window. */
-void tcp_cc_restart(struct conn *c);
 
 /* tcp/reasm.c */
 /** In-window payload of s (already trimmed) into the receive or out-of-order queue. @return SEG_TAKEN or a reason. */
@@ -461,18 +508,18 @@ void tcp_queue_free(struct worker *w, struct conn *c, struct rte_mbuf *m);
 void tcp_ofo_free(struct worker *w, struct conn *c);
 
 /* tcp/icmp.c */
-enum icmp_kind { ICMP_SOFT, ICMP_HARD, ICMP_TOO_BIG };
-/** An ICMP error and the segment of ours that it quotes. */
-struct tcp_icmp {
-	struct flow flow;
-	uint32_t seq, ip_len; /* quoted: sequence number, length of the datagram */
-	uint32_t mtu;	      /* ICMP_TOO_BIG; 0: the router doesn't say */
-	int err;	      /* the others: negative errno */
-	uint8_t kind;	      /* enum icmp_kind */
-};
-int tcp_icmp_input(struct worker *w, const struct seg *s, const struct tcp_icmp *e);
+struct icmp_err;
+int tcp_icmp_input(struct worker *w, const struct seg *s, const struct icmp_err *e);
 /** m, a frame of ours, was not sent: its next hop does not answer. */
 void tcp_unreachable(struct worker *w, const struct rte_mbuf *m);
+
+/* tcp/pmtu.c */
+#define PMTU_MIN4 576u	/* RFC 791 3.1: every host takes it */
+#define PMTU_MIN6 1280u /* RFC 8200 5 */
+/** Segments fit mtu from now on, unless it is less than every host takes. @return false: they did already. */
+bool tcp_pmtu_lower(struct worker *w, struct conn *c, uint32_t mtu);
+/** An ICMP error, or a next hop that does not answer. */
+void tcp_note_soft_error(struct worker *w, struct conn *c, int err);
 /** Full-sized segments may be what does not get through: make them smaller, and smaller again. */
 void tcp_pmtu_suspect(struct worker *w, struct conn *c, bool again);
 /** ESTABLISHED now. mtu: of the path, as the SYN was told; 0: it was not. */

@@ -1,109 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Events in, deadlines out. A connection has four deadlines (retransmission or persist, delayed ACK, keep-alive, and the
- * limit of its state) and one node in the wheel. Timers are lazy: setting or clearing a deadline writes only the
- * connection; the node stands at or before the earliest deadline and moves on when it fires early.
- * RFC 6298 (RTO), RFC 9293 3.8.3 (R2), 3.8.4 (keep-alive), 3.8.6.1 (zero-window probes).
+ * What happens when a deadline (tcp/deadline.c) has come: retransmission and R2 (RFC 9293 3.8.3), probes of a closed window
+ * (3.8.6.1), delayed ACKs, keep-alives (3.8.4), the limit of a state.
  */
 #include <errno.h>
+#include "tcp/deadline.h"
 #include "tcp/loss.h"
 #include "tcp/mem.h"
 
-#define PTO_SLACK_US 2000u /* the peer's and our own scheduling; as Linux's TCP_TIMEOUT_MIN */
 #define R1 3 /* retransmissions: SHLD-10 */
 #define AWAY_US 1000000u /* a timer is so late: the worker did not run, and what came meanwhile may not be read yet */
-
-void
-tcp_timer_sync(struct worker *w, struct conn *c)
-{
-	/* 0 is none: less one it is later than all. */
-	uint64_t at = RTE_MIN(RTE_MIN(c->rto_at - 1, c->delack_at - 1), RTE_MIN(c->misc_at - 1, c->keep_at - 1)), tick;
-
-	if (at++ == UINT64_MAX)
-		return;
-	/* The first segment after the handshake has a shorter timeout than the SYN: the node need not move for it. */
-	if (c->state == TERN_SYN_SENT)
-		at = RTE_MIN(at, w->now_us + w->conf.tcp.rto_min_ms * 1000);
-	tick = us_to_tick(at);
-	if (!wheel_armed(&c->timer) || (int32_t)((uint32_t)tick - c->timer.expiry) < 0)
-		wheel_arm(&w->wheel, &c->timer, tick);
-}
-
-/* A probe goes ahead of the timeout while nothing is known to be lost: RFC 8985 7.2. */
-static bool
-probe_wanted(const struct conn *c)
-{
-	const struct loss *l = c->loss;
-
-	if (!(c->feat & F_SACK) || !c->srtt_us || c->backoff || c->snd_max == c->snd_una ||
-	    c->flags & (C_PERSIST | C_RECOVERY | C_LOSS))
-		return false;
-	return !l || !(l->sacked || l->lost || l->tlp_on);
-}
-
-static bool
-synchronised(const struct conn *c)
-{
-	return c->state != TERN_SYN_SENT && c->state != TERN_SYN_RECEIVED;
-}
-
-static uint64_t
-r2_at(const struct conn *c)
-{
-	return c->unacked_us + (uint64_t)c->user_timeout_ms * 1000;
-}
-
-/* What is due is a probe of a closed window, perhaps of one that was shut over data in flight. */
-static bool
-probing(const struct conn *c)
-{
-	return c->flags & C_PERSIST || (c->snd_wnd == 0 && c->snd_queued && synchronised(c));
-}
-
-/* R2 ends the wait (RFC 9293 3.10.8). A closed window's begins with a probe that was not answered: MUST-37. */
-static __rte_noinline void
-r2_ends_wait(struct conn *c)
-{
-	if (synchronised(c) && (c->retries || !probing(c)))
-		c->rto_at = r2_at(c);
-}
-
-void
-tcp_r2_moved(struct worker *w, struct conn *c)
-{
-	if (c->rto_at > r2_at(c)) {
-		r2_ends_wait(c);
-		tcp_timer_sync(w, c);
-	}
-}
-
-void
-tcp_rto_start(struct worker *w, struct conn *c)
-{
-	uint64_t at = c->rto_us, pto;
-
-	if (unlikely(c->backoff))
-		at = RTE_MIN(at << RTE_MIN(c->backoff, BACKOFF_MAX), (uint64_t)w->conf.tcp.rto_max_ms * 1000);
-	c->flags &= ~(C_TLP | C_REO);
-	if (probe_wanted(c)) {
-		/* One segment's ACK may be delayed, by as long as the shortest RTO allows for. */
-		pto = 2 * c->srtt_us + (c->snd_max - c->snd_una <= c->mss ? w->conf.tcp.rto_min_ms * 1000 : PTO_SLACK_US);
-		at = RTE_MIN(at, pto);
-		c->flags |= C_TLP;
-	}
-	c->rto_at = w->now_us + at;
-	if (unlikely(c->rto_at > r2_at(c)))
-		r2_ends_wait(c);
-}
-
-void
-tcp_keepalive_start(struct worker *w, struct conn *c)
-{
-	c->keep_probes = 0;
-	c->last_rx_ms = w->now_ms;
-	c->keep_at = w->now_us + (uint64_t)c->keep_idle_s * 1000000;
-	tcp_timer_sync(w, c);
-}
 
 static void
 give_up(struct worker *w, struct conn *c)
@@ -149,7 +55,7 @@ keepalive_fired(struct worker *w, struct conn *c)
 static bool
 past_r2(const struct worker *w, const struct conn *c)
 {
-	return synchronised(c) && w->now_us >= r2_at(c) && (c->retries || !probing(c));
+	return tcp_synchronised(c) && w->now_us >= tcp_r2_at(c) && (c->retries || !tcp_probing(c));
 }
 
 /* The time the worker did not run is not the peer's: R2 comes so much later, and not before one more try. */
@@ -169,17 +75,17 @@ count_retry(struct worker *w, struct conn *c)
 {
 	if (c->backoff < BACKOFF_MAX)
 		c->backoff++;
-	if (c->retries == 0 && probing(c))
+	if (c->retries == 0 && tcp_probing(c))
 		c->unacked_us = w->now_us;
 	c->retries = c->retries < UINT8_MAX ? c->retries + 1 : R1 + 1;
-	if (probing(c))
+	if (tcp_probing(c))
 		return;
 	if (c->retries == R1) { /* MUST-20: IP looks at the path again; SHLD-9 */
 		STAT_INC(w, R1);
 		link_neigh_suspect(w, c->neigh);
 		tcp_mark(c, P_STALLED);
 	}
-	if (c->retries % (R1 + 1) == R1 && synchronised(c))
+	if (c->retries % (R1 + 1) == R1 && tcp_synchronised(c))
 		tcp_pmtu_suspect(w, c, c->retries > R1);
 }
 
@@ -215,7 +121,7 @@ rto_due(struct worker *w, struct conn *c)
 	}
 	c->flags &= ~C_TLP;
 	count_retry(w, c);
-	if (probing(c)) {
+	if (tcp_probing(c)) {
 		tcp_send_probe(w, c); /* one that finds no room is repeated like a lost one */
 		tcp_rto_start(w, c);
 		return;

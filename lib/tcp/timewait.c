@@ -132,14 +132,18 @@ reset(struct worker *w, struct timewait *tw, const struct seg *s)
 	return SEG_DONE;
 }
 
-/* RFC 6191 2, RFC 9293 3.6.1 MAY-2: is this SYN surely newer than the old incarnation? */
-static bool
-newer_syn(const struct timewait *tw, const struct seg *s, const struct tcp_opts *o)
+bool
+tcp_timewait_newer(const struct timewait *tw, const struct seg *s)
 {
-	if (tw->kind_data[TW_WND_FEAT] & F_TS && o->has_ts) {
-		if (seq_gt(o->tsval, tw->kind_data[TW_TS_RECENT]))
+	struct tcp_opts o;
+
+	if (likely((s->flags & (TCP_SYN | TCP_ACK | TCP_FIN | TCP_RST)) != TCP_SYN))
+		return false;
+	tcp_opt_parse(s->opt, s->optlen, true, &o);
+	if (tw->kind_data[TW_WND_FEAT] & F_TS && o.has_ts) {
+		if (seq_gt(o.tsval, tw->kind_data[TW_TS_RECENT]))
 			return true;
-		if (o->tsval != tw->kind_data[TW_TS_RECENT])
+		if (o.tsval != tw->kind_data[TW_TS_RECENT])
 			return false;
 	}
 	return seq_gt(s->seq, tw->rcv_nxt);
@@ -155,12 +159,6 @@ tcp_timewait_input(struct worker *w, struct timewait *tw, struct seg *s)
 		return reset(w, tw, s);
 	if (s->optlen)
 		tcp_opt_parse(s->opt, s->optlen, s->flags & TCP_SYN, &o);
-	if ((s->flags & (TCP_SYN | TCP_ACK | TCP_FIN)) == TCP_SYN && newer_syn(tw, s, &o)) {
-		struct tern_listener *l = tcp_listener_find(w, s);
-
-		if (l)
-			return tcp_listen_input(w, l, s, tw);
-	}
 	if (!(s->flags & (TCP_SYN | TCP_ACK))) /* no segment of a synchronised peer: RFC 9293 3.10.7.4, fifth */
 		return STAT_DROP_TW;
 	if ((s->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN)

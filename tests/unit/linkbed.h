@@ -6,6 +6,7 @@
 #ifndef LINKBED_H
 #define LINKBED_H
 #include "frames.h"
+#include "net/icmp.h"
 #include "tcp/tcp.h"
 #include "stack/worker.h"
 
@@ -70,8 +71,15 @@ down(void)
 static inline void
 fire(struct wheel_node *n, void *arg)
 {
+	struct rte_mbuf *m;
+
 	CU_ASSERT_EQUAL_FATAL(((struct tobj *)n)->kind, TOBJ_NEIGH);
 	link_timer(w, (struct neigh *)n);
+	while ((m = link_neigh_unanswered(w, (struct neigh *)n)) != NULL) {
+		tcp_unreachable(w, m);
+		rte_pktmbuf_free(m);
+		w->stats[STAT_DROP_NEIGH_FAILED]++;
+	}
 }
 
 static inline void
@@ -87,6 +95,23 @@ sleep_us(uint64_t us)
 	}
 }
 
+/* As a worker does with what is not TCP. @return the datagram that s completed. */
+static inline struct rte_mbuf *
+other_in(struct seg *s)
+{
+	struct rte_mbuf *whole;
+	struct icmp_err e;
+	int rc = link_input(w, s, &whole, &e);
+
+	if (rc == SEG_ICMP_ERR)
+		rc = tcp_icmp_input(w, s, &e);
+	if (rc >= 0)
+		rte_pktmbuf_free(s->m);
+	if (rc > 0)
+		w->stats[rc]++;
+	return whole;
+}
+
 /* As a worker's input does. @return a TCP segment's mbuf (s filled), or NULL. */
 static inline struct rte_mbuf *
 input_seg(const uint8_t *f, uint32_t len, struct seg *s)
@@ -95,12 +120,12 @@ input_seg(const uint8_t *f, uint32_t len, struct seg *s)
 	int rc = pkt_parse(ifc, m, s);
 
 	if (rc == 0 && s->kind != PKT_TCP) {
-		m = link_input(w, s);
+		m = other_in(s);
 		if (!m)
 			return NULL;
 		rc = pkt_parse(ifc, m, s);
 		if (rc == 0 && s->kind != PKT_TCP) {
-			CU_ASSERT_PTR_NULL(link_input(w, s));
+			CU_ASSERT_PTR_NULL(other_in(s));
 			return NULL;
 		}
 	}

@@ -379,7 +379,7 @@ test_fragment_room(void)
 			rte_pktmbuf_chain(m, tail);
 		}
 		CU_ASSERT_EQUAL_FATAL(pkt_parse(ifc, m, &s), 0);
-		CU_ASSERT_PTR_NULL(link_input(w, &s));
+		CU_ASSERT_PTR_NULL(other_in(&s));
 	}
 	CU_ASSERT_EQUAL(frag_max(w), N_MBUFS / 32);
 	CU_ASSERT_EQUAL(frag_held(w), 28);

@@ -565,7 +565,7 @@ test_arp_chain(void)
 		put_arp(f, 1, peer_mac, peer4, our4);
 		m = to_chain(f, 60, cuts[i], 2);
 		CU_ASSERT_EQUAL_FATAL(pkt_parse(ifc, m, &s), 0);
-		CU_ASSERT_PTR_NULL(link_input(w, &s));
+		CU_ASSERT_PTR_NULL(other_in(&s));
 		CU_ASSERT_EQUAL_FATAL(ifc->n_tx, 1);
 		put_arp(want, 2, our_mac, our4, peer4);
 		put_eth(want, peer_mac, our_mac, 0x0806);

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Once a poll while memory is short: text out of order is dropped, and who found no mbuf is woken. Theory of operation: tcp/mem.c.
+ */
+#include "tcp/mem.h"
+
+#define PRUNE_LOOK 8u  /* connections compared */
+#define RELIEVE_MAX 8u /* connections that one poll prunes or wakes */
+
+/* Of those with the oldest holes who holds most. */
+static struct conn *
+prune_whom(const struct worker *w)
+{
+	struct conn *c = w->mem.holes, *most = c;
+	unsigned int i;
+
+	for (i = 0; c && i < PRUNE_LOOK; i++, c = c->rare->holes_next)
+		if (c->ofo_segs > most->ofo_segs)
+			most = c;
+	return most;
+}
+
+__rte_noinline void
+mem_relieve(struct worker *w)
+{
+	struct conn *c;
+	unsigned int i;
+
+	for (i = 0; i < RELIEVE_MAX && w->mem.holes && mem_prune_due(w); i++) {
+		c = prune_whom(w);
+		w->stats[STAT_OFO_PRUNED] += c->ofo_segs;
+		mem_refused(c, c->ofo->right);
+		tcp_ofo_free(w, c);
+	}
+	for (i = 0; i < RELIEVE_MAX && (c = w->mem.starved) && mem_left(w); i++) {
+		mem_starved_remove(w, c);
+		c->flags &= ~C_WANT_WRITE;
+		tcp_mark(c, P_WRITABLE);
+	}
+}

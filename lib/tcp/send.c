@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * SEND of RFC 9293 3.10: what the application gives goes into the send queue, copied or as its mbufs.
+ */
+#include <errno.h>
+#include <string.h>
+#include <rte_mbuf.h>
+#include "tcp/mem.h"
+
+static int
+send_check(const struct conn *c)
+{
+	if (c->state == TERN_CLOSED)
+		return c->err ? c->err : -ENOTCONN;
+	if (c->flags & (C_ORPHAN | C_FIN_QUEUED))
+		return -EPIPE;
+	return 0;
+}
+
+size_t
+tern_send_space(const struct tern_conn *tc)
+{
+	const struct conn *c = (const struct conn *)tc;
+
+	if (send_check(c) || c->snd_queued >= c->snd_buf)
+		return 0;
+	return unlikely(mem_tight(c->w)) ? mem_send(c, c->snd_buf - c->snd_queued) : c->snd_buf - c->snd_queued;
+}
+
+/* Sequence number of the next byte to be queued. */
+static uint32_t
+snd_end(const struct conn *c)
+{
+	const bool syn = c->state == TERN_SYN_SENT || (c->state == TERN_SYN_RECEIVED && !(c->flags & C_TFO));
+
+	return c->snd_una + c->snd_queued + syn;
+}
+
+static void
+snd_append(struct conn *c, struct rte_mbuf *m, struct rte_mbuf *last, uint32_t len)
+{
+	const uint32_t end = snd_end(c);
+
+	c->flags &= ~C_SND_SMALL;
+	if (c->snd_tail)
+		c->snd_tail->next = m;
+	else
+		c->snd_head = m;
+	if (!c->snd_cur) {
+		c->snd_cur = m;
+		c->snd_cur_seq = end;
+	}
+	c->snd_tail = last;
+	c->snd_queued += len;
+}
+
+void
+tern_want_writable(struct tern_conn *tc)
+{
+	struct conn *c = (struct conn *)tc;
+
+	if (send_check(c))
+		return;
+	c->flags |= C_WANT_WRITE;
+	if (!c->snd_head) /* no ACK will come that makes room */
+		mem_starved_add(c->w, c);
+}
+
+/* Nothing could be queued: for want of memory, or was the buffer full? */
+static int
+refused(struct conn *c)
+{
+	if (c->snd_queued >= c->snd_buf)
+		return -EAGAIN;
+	STAT_INC(c->w, MBUF_EMPTY);
+	if (!c->snd_head) /* no ACK will come that makes room */
+		mem_starved_add(c->w, c);
+	return -ENOBUFS;
+}
+
+static ssize_t
+send_copy(struct conn *c, const void *buf, size_t len)
+{
+	struct tern_conn *tc = (struct tern_conn *)c;
+	const uint8_t *p = buf;
+	size_t space = tern_send_space(tc), done = 0;
+	int rc = send_check(c);
+
+	if (rc)
+		return rc;
+	while (done < len && space) {
+		struct rte_mbuf *m = c->snd_tail;
+		uint32_t n = RTE_MIN(len - done, space);
+		bool fresh = !m || !(c->flags & C_TAIL_OWN) || rte_pktmbuf_tailroom(m) == 0, small = false;
+
+		if (fresh) {
+			m = n <= SMALL_ROOM && !c->snd_head ? worker_small_mbuf(c->w) : NULL;
+			small = m != NULL;
+			if (!m) {
+				m = mem_left(c->w) || c == c->w->mem.starved ? worker_mbuf(c->w) : NULL;
+				if (unlikely(!m))
+					break;
+				mem_charge(c->w, c, m);
+			}
+		}
+		n = RTE_MIN(n, rte_pktmbuf_tailroom(m));
+		memcpy(rte_pktmbuf_mtod_offset(m, void *, m->data_len), p + done, n);
+		m->data_len += n;
+		if (fresh) {
+			snd_append(c, m, m, n);
+			c->flags |= small ? C_TAIL_OWN | C_SND_SMALL : C_TAIL_OWN;
+		} else {
+			c->snd_queued += n;
+			if (!c->snd_cur) { /* all sent before: the new bytes are at the end of the tail */
+				c->snd_cur = m;
+				c->snd_cur_seq = snd_end(c) - m->data_len;
+			}
+		}
+		done += n;
+		space -= n;
+	}
+	if (done < len)
+		c->flags |= C_WANT_WRITE;
+	if (done)
+		tcp_mark(c, P_OUTPUT);
+	if (done || len == 0)
+		return done;
+	return refused(c);
+}
+
+ssize_t
+tern_send(struct tern_conn *tc, const void *buf, size_t len)
+{
+	struct conn *c = (struct conn *)tc;
+
+	c->flags &= ~C_MORE;
+	return send_copy(c, buf, len);
+}
+
+ssize_t
+tern_send_more(struct tern_conn *tc, const void *buf, size_t len)
+{
+	struct conn *c = (struct conn *)tc;
+
+	c->flags |= C_MORE;
+	return send_copy(c, buf, len);
+}
+
+ssize_t
+tern_send_urgent(struct tern_conn *tc, const void *buf, size_t len)
+{
+	struct conn *c = (struct conn *)tc;
+	const ssize_t n = tern_send(tc, buf, len);
+
+	if (n > 0) {
+		tcp_rare(c)->snd_up = snd_end(c);
+		c->flags |= C_SND_URG;
+	}
+	return n;
+}
+
+static unsigned int
+shared_segs(const struct rte_mbuf *m)
+{
+	unsigned int n = 0;
+
+	for (; m; m = m->next)
+		n += rte_mbuf_refcnt_read(m) != 1;
+	return n;
+}
+
+/*
+ * Segments that others hold, too, can't be linked into a queue: `next` would be theirs as well. An indirect mbuf takes the place
+ * of each. @return the chain, NULL: no mbufs, and m is as it was.
+ */
+static __rte_noinline struct rte_mbuf *
+unshare(struct worker *w, struct rte_mbuf *m, unsigned int n)
+{
+	struct rte_mbuf *clones = NULL, *head = NULL, **pp = &head, *s, *next;
+
+	for (; n; n--) {
+		s = worker_mbuf(w);
+		if (unlikely(!s)) {
+			rte_pktmbuf_free(clones);
+			STAT_INC(w, MBUF_EMPTY);
+			return NULL;
+		}
+		s->next = clones;
+		clones = s;
+	}
+	for (s = m; s; s = next) {
+		next = s->next;
+		if (rte_mbuf_refcnt_read(s) != 1 && clones) {
+			struct rte_mbuf *mi = clones;
+
+			clones = mi->next;
+			mi->next = NULL;
+			rte_pktmbuf_attach(mi, s);
+			rte_pktmbuf_free_seg(s);
+			s = mi;
+		}
+		s->nb_segs = 1;
+		*pp = s;
+		pp = &s->next;
+	}
+	*pp = NULL;
+	rte_pktmbuf_free(clones); /* somebody else gave his reference up meanwhile */
+	return head;
+}
+
+int
+tern_send_mbuf(struct tern_conn *tc, struct rte_mbuf *m)
+{
+	struct conn *c = (struct conn *)tc;
+	const unsigned int shared = shared_segs(m);
+	struct rte_mbuf *s;
+	const uint32_t len = m->pkt_len;
+	int rc = send_check(c);
+
+	if (rc)
+		return rc;
+	if (len > tern_send_space(tc) && (c->snd_head || len > c->snd_buf)) { /* one is taken: whoever has it holds it anyway */
+		c->flags |= C_WANT_WRITE;
+		return -EAGAIN;
+	}
+	if (len == 0) {
+		rte_pktmbuf_free(m);
+		return 0;
+	}
+	for (s = m; s; s = s->next)
+		if (s->data_len == 0)
+			return -EINVAL; /* empty segments would break the cursor's arithmetic */
+	if (unlikely(shared)) {
+		m = unshare(c->w, m, shared);
+		if (!m) {
+			tern_want_writable(tc);
+			return -ENOBUFS;
+		}
+		c->w->mem.budget -= RTE_MIN(c->w->mem.budget, shared); /* these were counted in it */
+	}
+	for (s = m; s; s = s->next) {
+		mem_charge(c->w, c, s);
+		c->w->mem.budget += s->pool == c->w->mp;
+	}
+	snd_append(c, m, rte_pktmbuf_lastseg(m), len);
+	c->flags &= ~(C_TAIL_OWN | C_MORE);
+	tcp_mark(c, P_OUTPUT);
+	return 0;
+}
+
+struct rte_mbuf *
+tern_mbuf_alloc(struct tern_worker *tw)
+{
+	struct worker *w = (struct worker *)tw;
+
+	if (unlikely(w->mem.own >= w->mem.budget)) {
+		STAT_INC(w, MBUF_EMPTY);
+		return NULL;
+	}
+	w->mem.budget--; /* the application's */
+	return worker_mbuf(w);
+}
+
+void
+tern_mbuf_free(struct tern_worker *tw, struct rte_mbuf *m)
+{
+	struct worker *w = (struct worker *)tw;
+
+	w->mem.budget += m->pool == w->mp;
+	worker_mbuf_free(w, m);
+}
+
+size_t
+tern_send_queued(const struct tern_conn *c)
+{
+	return ((const struct conn *)c)->snd_queued;
+}
