@@ -1,4 +1,4 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "base/log.h"
 
-RTE_LOG_REGISTER(tern_logtype, tern, NOTICE);
+RTE_LOG_REGISTER(log_type, tern, NOTICE);

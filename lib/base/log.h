@@ -6,6 +6,6 @@
 #define LOG_H
 #include <rte_log.h>
 
-extern int tern_logtype;
-#define LOG(level, fmt, ...) rte_log(RTE_LOG_##level, tern_logtype, "tern: " fmt "\n", ##__VA_ARGS__)
+extern int log_type;
+#define LOG(level, fmt, ...) rte_log(RTE_LOG_##level, log_type, "tern: " fmt "\n", ##__VA_ARGS__)
 #endif
