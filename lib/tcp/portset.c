@@ -134,7 +134,9 @@ count_homes(const struct worker *w, const struct portset *p)
 static inline bool
 is_home(const struct worker *w, const struct portset *p, uint32_t port)
 {
-	return port >= w->conf.tcp.port_min && port <= w->conf.tcp.port_max && home_pattern(w, p, port >> 6) >> (port & 63) & 1;
+	const uint32_t min = w->conf.tcp.port_min;
+
+	return port - min <= w->conf.tcp.port_max - min && (likely(!w->steer) || home_pattern(w, p, port >> 6) >> (port & 63) & 1);
 }
 
 /* --- sets --------------------------------------------------------------------------------------------------- */
@@ -273,20 +275,23 @@ choose_port(struct worker *w, struct portset *p, struct flow *f, uint32_t *hash)
 			break;
 		p->cursor = port == w->conf.tcp.port_max ? w->conf.tcp.port_min : port + 1;
 		*hash = table_hash(&w->table, f);
-		if (!table_lookup(&w->table, f, *hash))
+		if (!table_lookup(&w->table, f, *hash)) {
+			p->left--;
 			return port;
+		}
 	}
 	return -EADDRNOTAVAIL;
 }
 
 static int
-claim_port(struct worker *w, const struct portset *p, const struct flow *f, uint32_t *hash)
+claim_port(struct worker *w, struct portset *p, const struct flow *f, uint32_t *hash)
 {
 	const uint16_t port = rte_be_to_cpu_16(f->lport);
 
 	*hash = table_hash(&w->table, f);
 	if (p->map[port >> 6] >> (port & 63) & 1 || table_lookup(&w->table, f, *hash))
 		return -EADDRINUSE;
+	p->left -= is_home(w, p, port);
 	return port;
 }
 
@@ -306,7 +311,6 @@ portset_take(struct worker *w, struct flow *f, uint32_t *idx, uint32_t *hash)
 	}
 	p->map[port >> 6] |= 1ull << (port & 63);
 	p->used++;
-	p->left -= is_home(w, p, port);
 	*idx = p->index;
 	return 0;
 }
