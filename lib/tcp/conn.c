@@ -81,7 +81,6 @@ tcp_established(struct worker *w, struct conn *c)
 	c->backoff = c->retries = 0;
 	if (c->feat & F_KEEPALIVE)
 		tcp_keepalive_start(w, c);
-	tcp_timer_sync(w, c);
 }
 
 void
