@@ -26,6 +26,8 @@ window_moved(struct conn *c)
 		tcp_rcv_tune(c->w, c);
 	if (unlikely(c->flags & C_RCV_URG) && !tern_urgent_left((struct tern_conn *)c))
 		c->flags &= ~C_RCV_URG;
+	if (c->pend & P_ACK) /* it says so */
+		return;
 	space = tcp_rcv_space(c);
 	wnd = c->rcv_adv - c->rcv_nxt;
 	if (c->state != TERN_CLOSED && space > wnd && space - wnd >= RTE_MIN(c->rcv_buf / 2, 2u * c->rcv_mss))
