@@ -480,6 +480,20 @@ output_synack(struct worker *w, struct conn *c)
 	return true;
 }
 
+/* The same of what is sent while nothing is in flight and nothing known to be lost. */
+static inline void
+sent_alone(struct worker *w, struct conn *c, uint32_t end)
+{
+	c->flags = (c->flags | C_RTT) & ~C_PERSIST;
+	c->rtt_seq = end;
+	c->rtt_us = (uint32_t)w->now_us;
+	if (unlikely(w->now_us - c->unacked_us > c->rto_us) && c->srtt_us)
+		restart_idle(c);
+	c->unacked_us = w->now_us;
+	c->snd_max = end;
+	tcp_rto_start(w, c);
+}
+
 /* SYN of an active open, or SYN-ACK of a simultaneous one. */
 static bool
 output_syn(struct worker *w, struct conn *c)
@@ -562,9 +576,9 @@ output_lost(struct worker *w, struct conn *c)
 	return true;
 }
 
-/* len bytes of new data, and FIN. */
-static inline bool
-send_new(struct worker *w, struct conn *c, uint32_t len, uint32_t unsent, bool fin)
+/* len bytes of new data, and FIN. alone: nothing is in flight, nor known to be lost, and this is all. */
+static __rte_always_inline bool
+send_new(struct worker *w, struct conn *c, uint32_t len, uint32_t unsent, bool fin, const bool alone)
 {
 	uint8_t flags = TCP_ACK;
 
@@ -580,7 +594,10 @@ send_new(struct worker *w, struct conn *c, uint32_t len, uint32_t unsent, bool f
 		c->snd_sml = c->snd_nxt + len;
 	if (w->now_ms - c->last_data_ms < w->conf.tcp.delack_ms)
 		c->quickack |= QUICKACK_PINGPONG;
-	sent_range(w, c, c->snd_nxt, c->snd_nxt + len + fin);
+	if (alone)
+		sent_alone(w, c, c->snd_nxt + len + fin);
+	else
+		sent_range(w, c, c->snd_nxt, c->snd_nxt + len + fin);
 	c->snd_nxt += len + fin;
 	tcp_snd_advance(c);
 	return true;
@@ -637,7 +654,7 @@ tcp_output(struct worker *w, struct conn *c)
 		   c->snd_queued <= RTE_MIN(c->snd_wnd, (uint32_t)c->mss) && c->mss <= c->cwnd)) {
 		c->flags &= ~C_LIMITED;
 		if (c->snd_queued || c->flags & C_FIN_QUEUED)
-			return send_new(w, c, c->snd_queued, c->snd_queued, c->flags & C_FIN_QUEUED);
+			return send_new(w, c, c->snd_queued, c->snd_queued, c->flags & C_FIN_QUEUED, true);
 		return !(c->pend & P_ACK) || emit(w, c, TCP_ACK, c->snd_max, NULL, 0, 0);
 	}
 	/* SACK blocks have no room beside full segments of data: they go ahead. */
@@ -666,7 +683,7 @@ tcp_output(struct worker *w, struct conn *c)
 			break;
 		if (!worth_sending(c, len, unsent, fin))
 			break;
-		if (!send_new(w, c, len, unsent, fin))
+		if (!send_new(w, c, len, unsent, fin, false))
 			return false;
 		if (len == unsent)
 			break;
@@ -709,7 +726,7 @@ tcp_probe_new(struct worker *w, struct conn *c)
 
 	if (!len || c->snd_nxt != c->snd_max || c->snd_wnd < flight + len)
 		return false;
-	return send_new(w, c, len, unsent, len == unsent && (c->flags & (C_FIN_QUEUED | C_FIN_SENT)) == C_FIN_QUEUED);
+	return send_new(w, c, len, unsent, len == unsent && (c->flags & (C_FIN_QUEUED | C_FIN_SENT)) == C_FIN_QUEUED, false);
 }
 
 /*
