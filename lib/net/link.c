@@ -13,26 +13,15 @@
 
 /* --- output ------------------------------------------------------------------------------------------------- */
 
-int
-link_path(struct worker *w, uint8_t af, const void *addr, uint8_t via, const struct rte_ether_addr *hint, uint8_t *ifidx,
-	  uint16_t *neigh)
+/* Not that of the last answer. Apart: nobody else saves registers for it. */
+static __rte_noinline int
+other_path(struct worker *w, uint8_t af, const void *addr, uint8_t via, const struct rte_ether_addr *hint, uint8_t *ifidx,
+	   uint16_t *neigh)
 {
 	struct path *p = &w->path;
 	uint8_t nexthop[16];
-	struct neigh *n;
-	int rc;
+	const int rc = link_route(w, af, addr, via, nexthop);
 
-	/* both constant: compared in registers */
-	if (likely(p->af == af && p->via == via && (af == 4 ? memcmp(p->addr, addr, 4) : memcmp(p->addr, addr, 16)) == 0)) {
-		n = &w->neighs[p->neigh];
-		if (likely(n->state == NEIGH_REACHABLE)) {
-			neigh_hold(n);
-			*ifidx = n->ifidx;
-			*neigh = p->neigh;
-			return 0;
-		}
-	}
-	rc = link_route(w, af, addr, via, nexthop);
 	if (rc < 0)
 		return rc;
 	*ifidx = rc;
@@ -44,6 +33,26 @@ link_path(struct worker *w, uint8_t af, const void *addr, uint8_t via, const str
 	p->neigh = *neigh;
 	memcpy(p->addr, addr, af == 4 ? 4 : 16);
 	return 0;
+}
+
+int
+link_path(struct worker *w, uint8_t af, const void *addr, uint8_t via, const struct rte_ether_addr *hint, uint8_t *ifidx,
+	  uint16_t *neigh)
+{
+	const struct path *p = &w->path;
+	struct neigh *n;
+
+	/* both constant: compared in registers */
+	if (likely(p->af == af && p->via == via && (af == 4 ? memcmp(p->addr, addr, 4) : memcmp(p->addr, addr, 16)) == 0)) {
+		n = &w->neighs[p->neigh];
+		if (likely(n->state == NEIGH_REACHABLE)) {
+			neigh_hold(n);
+			*ifidx = n->ifidx;
+			*neigh = p->neigh;
+			return 0;
+		}
+	}
+	return other_path(w, af, addr, via, hint, ifidx, neigh);
 }
 
 void
