@@ -242,6 +242,16 @@ worker_small_mbuf(struct worker *w)
 	return mbuf_new(w->small, w->small_cache, sizeof(struct rte_mbuf), w->small_init);
 }
 
+/* worker_mbuf_free() of what has no short way. Apart: it would have its callers save registers. */
+static __rte_noinline __rte_unused void
+mbuf_free_far(struct rte_mbuf *m, bool plain)
+{
+	if (plain)
+		rte_mbuf_raw_free(m);
+	else
+		rte_pktmbuf_free(m);
+}
+
 /** rte_pktmbuf_free() that leaves the second cache line of a plain mbuf alone, and knows the way to the worker's own pools. */
 static inline void
 worker_mbuf_free(struct worker *w, struct rte_mbuf *m)
@@ -249,14 +259,14 @@ worker_mbuf_free(struct worker *w, struct rte_mbuf *m)
 	struct rte_mempool_cache *cache;
 
 	if (unlikely(m->nb_segs != 1 || !RTE_MBUF_DIRECT(m) || rte_mbuf_refcnt_read(m) != 1)) {
-		rte_pktmbuf_free(m);
+		mbuf_free_far(m, false);
 		return;
 	}
 	cache = m->pool == w->mp ? w->mp_cache : m->pool == w->small ? w->small_cache : NULL;
 	if (likely(cache && cache->len < cache->flushthresh))
 		cache->objs[cache->len++] = m;
 	else
-		rte_mbuf_raw_free(m);
+		mbuf_free_far(m, true);
 }
 
 static inline uint64_t
