@@ -457,7 +457,7 @@ syn_sent(struct worker *w, struct conn *c, struct seg *s)
 			tcp_tfo_answer(w, c, s, &o);
 		tcp_mark(c, P_ACK);
 		s->seq++; /* text that came with the SYN: the sixth step and on */
-		return tcp_text_and_fin(w, c, s);
+		return unlikely(s->len || s->flags & TCP_FIN) ? tcp_text_and_fin(w, c, s) : SEG_DONE;
 	}
 	/* Simultaneous open (MUST-10): answer with SYN-ACK and wait for theirs. */
 	tcp_set_state(w, &c->o, TERN_SYN_RECEIVED);
