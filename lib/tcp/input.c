@@ -291,15 +291,22 @@ fin_acked(struct worker *w, struct conn *c, struct seg *s)
 	return GO_ON;
 }
 
-/* RFC 7323 4.3; only for a segment whose ACK was good, else anyone could push ts_recent ahead (RFC 5961 5.2). */
-static void
-update_ts_recent(struct worker *w, struct conn *c, const struct seg *s, const struct tcp_opts *o)
+/* RFC 7323 4.3, of a timestamp that is not old. */
+static inline void
+newer_ts(struct worker *w, struct conn *c, const struct seg *s, const struct tcp_opts *o)
 {
-	if (c->feat & F_TS && o->has_ts && seq_le(s->seq, c->last_ack) &&
-	    (seq_ge(o->tsval, c->ts_recent) || ts_recent_void(w, c))) {
+	if (seq_le(s->seq, c->last_ack)) {
 		c->ts_recent = o->tsval;
 		c->ts_recent_at = tcp_paws_clock(w);
 	}
+}
+
+/* Only for a segment whose ACK was good, else anyone could push ts_recent ahead (RFC 5961 5.2). */
+static void
+update_ts_recent(struct worker *w, struct conn *c, const struct seg *s, const struct tcp_opts *o)
+{
+	if (c->feat & F_TS && o->has_ts && (seq_ge(o->tsval, c->ts_recent) || ts_recent_void(w, c)))
+		newer_ts(w, c, s, o);
 }
 
 /* SYN-RECEIVED of a connection: their ACK. @return GO_ON, or PROCESS_ACK: it may say more than that our SYN is acknowledged. */
@@ -573,13 +580,17 @@ tcp_conn_input(struct worker *w, struct conn *c, struct seg *s)
 	struct tcp_opts o;
 	int rc;
 
-	if (likely(is_usual(c, s, &o)))
+	if (likely(is_usual(c, s, &o))) {
+		if (o.has_ts)
+			newer_ts(w, c, s, &o);
 		rc = PROCESS_ACK;
-	else
+	} else {
 		rc = c->state == TERN_SYN_SENT ? syn_sent(w, c, s) : check_any(w, c, s, &o);
+		if (rc == PROCESS_ACK)
+			update_ts_recent(w, c, s, &o);
+	}
 	if (likely(rc == PROCESS_ACK)) {
 		c->last_rx_ms = w->now_ms;
-		update_ts_recent(w, c, s, &o);
 		rc = tcp_ack(w, c, s, &o) ? fin_acked(w, c, s) : GO_ON;
 	}
 	if (unlikely(rc != GO_ON))
