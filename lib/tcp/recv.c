@@ -108,13 +108,14 @@ tern_recv_mbuf(struct tern_conn *tc)
 {
 	struct conn *c = (struct conn *)tc;
 	struct rte_mbuf *m = c->rcv_head;
+	struct worker *w = c->w;
 
 	if (!m)
 		return NULL;
 	rcv_pop(c);
-	mem_uncharge(c->w, c, m);
-	if (m->pool == c->w->mp && c->w->mem.budget) /* the application's */
-		c->w->mem.budget--;
+	mem_uncharge(w, c, m);
+	if (likely(m->pool == w->mp) && w->mem.budget) /* the application's */
+		w->mem.budget--;
 	m->pkt_len = m->data_len;
 	c->rcv_queued -= m->data_len;
 	window_moved(c);

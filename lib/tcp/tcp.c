@@ -109,7 +109,10 @@ tern_connect(struct tern_worker *tw, const struct tern_endpoint *local, const st
 
 	if (bad_destination(w, remote) || (local && local->af && local->af != remote->af))
 		return -EINVAL;
-	memcpy(f.af == 4 ? (void *)&f.addr.raddr4 : f.addr.raddr6, remote->addr, f.af == 4 ? 4 : 16);
+	if (likely(f.af == 4)) /* both constant */
+		memcpy(&f.addr.raddr4, remote->addr, 4);
+	else
+		memcpy(f.addr.raddr6, remote->addr, 16);
 	if (!w->conns.avail) {
 		STAT_INC(w, CONN_POOL_EMPTY);
 		return -ENOMEM;

@@ -316,11 +316,12 @@ tcp_ws_offer(uint32_t rcv_buf)
 static inline void
 tcp_mark(struct conn *c, unsigned int pend)
 {
-	struct worker *w = c->w;
+	struct worker *w;
 
 	c->pend |= pend;
 	if (c->pend & P_QUEUED)
 		return;
+	w = c->w;
 	c->pend |= P_QUEUED;
 	c->pend_next = NULL;
 	*w->pend_tail = c;
