@@ -248,9 +248,8 @@ clear_df(struct worker *w, const struct conn *c, const struct rte_mbuf *m, uint8
 
 /* A frame without its Ethernet header to c's neighbour; there is room. */
 static inline void
-to_neighbour(struct worker *w, const struct conn *c, struct rte_mbuf *m)
+to_neighbour(struct worker *w, const struct conn *c, struct iface *ifc, struct rte_mbuf *m)
 {
-	struct iface *ifc = &w->ifs[c->ifidx];
 	const struct neigh *n = &w->neighs[c->neigh];
 
 	if (unlikely(c->neigh == NEIGH_NONE || n->state != NEIGH_REACHABLE || w->trace_pkt)) {
@@ -342,8 +341,8 @@ emit_any(struct worker *w, struct conn *c, uint8_t flags, uint32_t seq, struct r
 
 /* A segment over IPv4 with no option but timestamps, and data in one piece if any. */
 static __rte_always_inline bool
-emit_plain(struct worker *w, struct conn *c, uint8_t flags, uint32_t seq, struct rte_mbuf *src, uint32_t off, uint32_t len,
-	   const bool ts)
+emit_plain(struct worker *w, struct conn *c, struct iface *ifc, uint8_t flags, uint32_t seq, struct rte_mbuf *src, uint32_t off,
+	   uint32_t len, const bool ts)
 {
 	const uint16_t optlen = ts ? TCP_OPT_TS_LEN : 0, hlen = PLAIN_HDR + optlen;
 	const struct ends e = {&c->addr, &c->lport, 4};
@@ -362,10 +361,10 @@ emit_plain(struct worker *w, struct conn *c, uint8_t flags, uint32_t seq, struct
 	m->data_len = m->pkt_len = hlen + len;
 	if (len)
 		sum = cksum_copy(p + hlen, rte_pktmbuf_mtod_offset(src, const uint8_t *, off), len);
-	put_headers(&w->ifs[c->ifidx], m, p, e, &h, len, sum);
+	put_headers(ifc, m, p, e, &h, len, sum);
 	count_out(w, flags);
 	sent_ack(c);
-	to_neighbour(w, c, m);
+	to_neighbour(w, c, ifc, m);
 	return true;
 }
 
@@ -376,19 +375,21 @@ emit_plain(struct worker *w, struct conn *c, uint8_t flags, uint32_t seq, struct
 static bool
 emit(struct worker *w, struct conn *c, uint8_t flags, uint32_t seq, struct rte_mbuf *src, uint32_t off, uint32_t len)
 {
-	if (unlikely((c->flags & (C_PLAIN | C_SACK | C_ECN | C_SND_URG)) != C_PLAIN || !link_tx_room(&w->ifs[c->ifidx], 1) ||
-		     len > RTE_MIN(COPY_MAX, (uint32_t)c->mss) || (len && src->data_len - off < len)))
+	struct iface *ifc = &w->ifs[c->ifidx];
+
+	if (unlikely((c->flags & (C_PLAIN | C_SACK | C_ECN | C_SND_URG)) != C_PLAIN || !link_tx_room(ifc, 1) ||
+		     (len && (len > COPY_MAX || len > c->mss || src->data_len - off < len))))
 		return emit_any(w, c, flags, seq, src, off, len);
 	if (likely(c->feat & F_TS))
-		return emit_plain(w, c, flags, seq, src, off, len, true);
-	return emit_plain(w, c, flags, seq, src, off, len, false);
+		return emit_plain(w, c, ifc, flags, seq, src, off, len, true);
+	return emit_plain(w, c, ifc, flags, seq, src, off, len, false);
 }
 
 /* The SYN of an active open, as emit(): what everyone offers, over IPv4. */
 static bool
 emit_syn(struct worker *w, struct conn *c)
 {
-	const struct iface *ifc = &w->ifs[c->ifidx];
+	struct iface *ifc = &w->ifs[c->ifidx];
 	const struct ends e = {&c->addr, &c->lport, 4};
 	struct tcp_reply h;
 	struct rte_mbuf *m;
@@ -406,7 +407,7 @@ emit_syn(struct worker *w, struct conn *c)
 	m->data_len = m->pkt_len = sizeof(struct rte_ipv4_hdr) + sizeof(struct rte_tcp_hdr) + TCP_OPT_SYN_LEN;
 	put_headers(ifc, m, rte_pktmbuf_mtod(m, uint8_t *), e, &h, 0, 0);
 	STAT_INC(w, OUT_SEGS);
-	to_neighbour(w, c, m);
+	to_neighbour(w, c, ifc, m);
 	return true;
 }
 
