@@ -46,10 +46,10 @@ place(struct wheel *w, struct wheel_node *n)
 	const uint32_t delta = ahead(w, n);
 	const unsigned int level = (31 - __builtin_clz(delta | 1)) / WHEEL_BITS;
 	const uint64_t at = w->now + delta;
-	const unsigned int slot = (at >> (level * WHEEL_BITS)) & (WHEEL_SLOTS - 1);
+	const uint64_t i = level * WHEEL_SLOTS | ((at >> (level * WHEEL_BITS)) & (WHEEL_SLOTS - 1)); /* of all levels' slots */
 
-	link_node(&w->slot[level][slot], n);
-	*map_word(w, level, slot) |= 1ull << (slot & 63);
+	link_node((struct wheel_node **)w->slot + i, n);
+	((uint64_t *)w->map)[i >> 6] |= 1ull << (i & 63);
 }
 
 void
