@@ -9,20 +9,32 @@
 
 #define PTO_SLACK_US 2000u /* the peer's and our own scheduling; as Linux's TCP_TIMEOUT_MIN */
 
-void
-tcp_timer_sync(struct worker *w, struct conn *c)
+/* The node stands at or before at, which is one less than a deadline: 0, none, is later than all. */
+static inline void
+stand_before(struct worker *w, struct conn *c, uint64_t at)
 {
-	/* 0 is none: less one it is later than all. */
-	uint64_t at = RTE_MIN(RTE_MIN(c->rto_at - 1, c->delack_at - 1), RTE_MIN(c->misc_at - 1, c->keep_at - 1)), tick;
+	uint64_t tick;
 
 	if (at++ == UINT64_MAX)
 		return;
 	/* The first segment after the handshake has a shorter timeout than the SYN: the node need not move for it. */
 	if (c->state == TERN_SYN_SENT)
-		at = RTE_MIN(at, w->now_us + w->conf.tcp.rto_min_ms * 1000);
+		at = RTE_MIN(RTE_MIN(at, c->misc_at), w->now_us + w->conf.tcp.rto_min_ms * 1000);
 	tick = us_to_tick(at);
 	if (!wheel_armed(&c->timer) || (int32_t)((uint32_t)tick - c->timer.expiry) < 0)
 		wheel_arm(&w->wheel, &c->timer, tick);
+}
+
+void
+tcp_timer_sync(struct worker *w, struct conn *c)
+{
+	stand_before(w, c, RTE_MIN(RTE_MIN(c->rto_at - 1, c->delack_at - 1), RTE_MIN(c->misc_at - 1, c->keep_at - 1)));
+}
+
+void
+tcp_timer_sent(struct worker *w, struct conn *c)
+{
+	stand_before(w, c, RTE_MIN(c->rto_at - 1, c->delack_at - 1));
 }
 
 /* A probe goes ahead of the timeout while nothing is known to be lost: RFC 8985 7.2. */

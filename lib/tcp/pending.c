@@ -85,14 +85,14 @@ visit(struct worker *w, struct conn *c)
 		return VISIT_FREED;
 	}
 	if (c->pend & (P_OUTPUT | P_ACK)) {
-		const bool sent = tcp_output(w, c);
-
-		tcp_timer_sync(w, c); /* also when there was no room: who waits for it gives up in time */
-		if (!sent)
+		if (unlikely(!tcp_output(w, c))) {
+			tcp_timer_sync(w, c); /* who waits for room gives up in time */
 			return VISIT_RETRY;
+		}
+		tcp_timer_sent(w, c);
 		c->pend &= ~(P_OUTPUT | P_ACK | P_PUSH);
 	} else if (c->delack_at) {
-		tcp_timer_sync(w, c);
+		tcp_timer_sent(w, c);
 	}
 	return VISIT_DONE;
 }

@@ -465,6 +465,7 @@ void tcp_timer(struct worker *w, struct conn *c); /* wheel fired */
 
 /* tcp/deadline.c */
 void tcp_timer_sync(struct worker *w, struct conn *c); /* make sure the wheel fires no later than the first deadline */
+void tcp_timer_sent(struct worker *w, struct conn *c); /* the same when only rto_at and delack_at may have moved */
 void tcp_rto_start(struct worker *w, struct conn *c);
 /** R2 has moved: what is waited for ends no later. */
 void tcp_r2_moved(struct worker *w, struct conn *c);
