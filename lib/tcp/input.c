@@ -418,8 +418,9 @@ take_fin(struct worker *w, struct conn *c, struct seg *s)
 	return SEG_DONE;
 }
 
-int
-tcp_text_and_fin(struct worker *w, struct conn *c, struct seg *s)
+/* Text with the FIN, or before one that is known. */
+static __rte_noinline int
+text_and_fin(struct worker *w, struct conn *c, struct seg *s)
 {
 	uint32_t fin_seq = s->seq + s->len;
 	bool fin = s->flags & TCP_FIN;
@@ -437,6 +438,14 @@ tcp_text_and_fin(struct worker *w, struct conn *c, struct seg *s)
 	if (fin && fin_seq == c->rcv_nxt && !(c->flags & (C_FIN_RCVD | C_TRIAL))) /* on trial: it comes again */
 		return take_fin(w, c, s) == SEG_TAKEN ? SEG_TAKEN : rc;
 	return rc;
+}
+
+int
+tcp_text_and_fin(struct worker *w, struct conn *c, struct seg *s)
+{
+	if (s->flags & TCP_FIN || unlikely(c->flags & C_OFO_FIN))
+		return text_and_fin(w, c, s);
+	return take_data(w, c, s);
 }
 
 /* SYN-SENT: 3.10.7.3. */

@@ -569,7 +569,7 @@ listen_syn(struct worker *w, struct tern_listener *l, struct seg *s, struct time
 	const bool half_full = l->half_n >= l->half_max;
 	uint32_t old_snd_nxt = 0, iss, ts_off;
 	const bool reuse = tw != NULL;
-	struct tcp_opts o = {0};
+	struct tcp_opts o;
 	struct tcp_reply p;
 	struct request *r;
 	uint8_t opt[40], tfo[20];
