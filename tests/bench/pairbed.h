@@ -178,7 +178,7 @@ pair_init(struct tern_conf *conf)
 		errx(1, "it cannot listen");
 }
 
-static void
+static inline void
 pair_turn(void)
 {
 	now_us += TURN_US;
