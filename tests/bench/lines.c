@@ -21,8 +21,8 @@
 #define TRAP_FLAG 0x100
 #define FAULT_WRITE 2
 
-enum kind { CONNECT, SEND, SYN, SYNACK, FINAL_ACK, DATA, ACK, FIN, KINDS };
-static const char *const names[KINDS] = {"connect", "send", "SYN", "SYN-ACK", "final ACK", "data", "ACK", "FIN"};
+enum kind { CONNECT, SEND, SYN, SYNACK, FINAL_ACK, DATA, ACK, FIN, FIN_ACK, KINDS };
+static const char *const names[KINDS] = {"connect", "send", "SYN", "SYN-ACK", "final ACK", "data", "ACK", "FIN", "ACK of FIN"};
 
 /* Of each end, kind and step (input, then callbacks and output): what was done to each 4 bytes of the connection. */
 static struct {
@@ -84,7 +84,9 @@ kind_of(const struct rte_mbuf *m, unsigned int to)
 		return th->tcp_flags & RTE_TCP_ACK_FLAG ? SYNACK : SYN;
 	if (th->tcp_flags & RTE_TCP_FIN_FLAG)
 		return FIN;
-	return len ? DATA : ends[to]->half_open ? FINAL_ACK : ACK;
+	if (len)
+		return DATA;
+	return ends[to]->half_open ? FINAL_ACK : ((const struct conn *)ends[to]->conns.base)->state == TERN_LAST_ACK ? FIN_ACK : ACK;
 }
 
 /* What is on the way to that end, each frame by itself. */
