@@ -171,64 +171,96 @@ cur_if(struct options *o)
 
 /* ADDR/PREFIX[+COUNT] */
 static int
-prefixed(const char *val, uint8_t af, uint8_t *addr, uint8_t *prefix, uint32_t *count)
+prefixed(char *val, struct tern_alias *a)
 {
-	const int max = af == TERN_AF_INET ? 32 : 128;
-	char buf[96], *slash, *plus;
-	int64_t n;
+	const int max = a->af == TERN_AF_INET ? 32 : 128;
+	char *plus = strchr(val, '+'), *slash = strchr(val, '/');
+	int64_t prefix, count = 1;
 	int rc;
 
-	snprintf(buf, sizeof(buf), "%s", val);
-	plus = strchr(buf, '+');
+	if (!slash)
+		return bad("'%s' has no prefix length: write %.*s/%d", val, (int)strcspn(val, "+"), val, a->af == TERN_AF_INET ? 24 : 64);
+	*slash++ = 0;
 	if (plus)
 		*plus++ = 0;
-	slash = strchr(buf, '/');
-	if (!slash)
-		return bad("'%s' has no prefix length: write %s/%d", val, buf, af == TERN_AF_INET ? 24 : 64);
-	*slash++ = 0;
-	rc = address_of(buf, af, addr);
-	rc = rc ? rc : number(slash, 1, max, &n);
+	rc = address_of(val, a->af, a->addr);
+	rc = rc ? rc : number(slash, 1, max, &prefix);
+	rc = rc || !plus ? rc : number(plus, 1, 1 << 24, &count);
 	if (rc)
 		return rc;
-	*prefix = n;
-	rc = plus ? number(plus, 1, 1 << 24, &n) : 0;
-	if (rc)
-		return rc;
-	*count = plus ? n : 1;
+	a->prefix = prefix;
+	a->count = count;
 	return 0;
 }
 
-/* A second address would replace the first in silence; the command line's replaces the file's, as everywhere. */
+/* The interface's first address of the family, or a further one. */
 static int
-addr_again(bool given, unsigned int i, unsigned int *of_file)
+add_addr(struct tern_if_conf *c, const struct tern_alias *a)
 {
-	if (given && (origin.file || !(*of_file >> i & 1)))
-		return bad("interface %u has one already: write ADDR/PREFIX+COUNT for several in a row", i);
-	if (origin.file)
-		*of_file |= 1u << i;
-	else
-		*of_file &= ~(1u << i);
+	if (a->af == TERN_AF_INET && !c->prefix4) {
+		memcpy(c->addr4, a->addr, 4);
+		c->prefix4 = a->prefix;
+		c->addr4_count = a->count;
+	} else if (a->af == TERN_AF_INET6 && !c->prefix6) {
+		memcpy(c->addr6, a->addr, 16);
+		c->prefix6 = a->prefix;
+		c->addr6_count = a->count;
+	} else if (c->n_aliases == TERN_ALIAS_MAX) {
+		return bad("more than %u addresses of one interface besides the first: write ADDR/PREFIX+COUNT for several in a row",
+			   TERN_ALIAS_MAX);
+	} else {
+		c->alias[c->n_aliases++] = *a;
+	}
 	return 0;
+}
+
+/* What the command line says replaces what the file said, as everywhere. */
+static void
+drop_addrs(struct tern_if_conf *c, uint8_t af)
+{
+	unsigned int i, n = 0;
+
+	*(af == TERN_AF_INET ? &c->prefix4 : &c->prefix6) = 0;
+	for (i = 0; i < c->n_aliases; i++)
+		if (c->alias[i].af != af)
+			c->alias[n++] = c->alias[i];
+	c->n_aliases = n;
+}
+
+/* One address, or several with commas or spaces between them. */
+static int
+set_addrs(struct options *o, const char *val, uint8_t af, unsigned int *of_file)
+{
+	struct tern_if_conf *c = cur_if(o);
+	struct tern_alias a = {.af = af};
+	char buf[CFG_VALUE_LEN], *one, *save;
+	int rc = 0;
+
+	if (snprintf(buf, sizeof(buf), "%s", val) >= (int)sizeof(buf))
+		return bad("the value is longer than %zu characters: give the option again instead", sizeof(buf) - 1);
+	if (!origin.file && *of_file >> o->cur_if & 1)
+		drop_addrs(c, af);
+	*of_file = origin.file ? *of_file | 1u << o->cur_if : *of_file & ~(1u << o->cur_if);
+	one = strtok_r(buf, ", \t", &save);
+	if (!one)
+		return bad("'%s' is no address", val);
+	for (; !rc && one; one = strtok_r(NULL, ", \t", &save)) {
+		rc = prefixed(one, &a);
+		rc = rc ? rc : add_addr(c, &a);
+	}
+	return rc;
 }
 
 static int
 set_addr(struct options *o, const char *val)
 {
-	struct tern_if_conf *c = cur_if(o);
-
-	if (addr_again(c->prefix4, o->cur_if, &o->addr4_of_file))
-		return -EINVAL;
-	return prefixed(val, TERN_AF_INET, c->addr4, &c->prefix4, &c->addr4_count);
+	return set_addrs(o, val, TERN_AF_INET, &o->addr4_of_file);
 }
 
 static int
 set_addr6(struct options *o, const char *val)
 {
-	struct tern_if_conf *c = cur_if(o);
-
-	if (addr_again(c->prefix6, o->cur_if, &o->addr6_of_file))
-		return -EINVAL;
-	return prefixed(val, TERN_AF_INET6, c->addr6, &c->prefix6, &c->addr6_count);
+	return set_addrs(o, val, TERN_AF_INET6, &o->addr6_of_file);
 }
 
 static int
@@ -463,9 +495,9 @@ static const struct opt opts[] = {
 
 	CALL("if", "if", "N", set_if, NULL, "the options below are for interface N (0..3); a file has [if0] .. [if3]"),
 	CALL("if", "port-id", "N", set_port_id, NULL, "its ethdev port; default: N"),
-	CALL("if", "addr", "A/LEN[+COUNT]", set_addr, NULL, "IPv4 address, or COUNT consecutive ones from A"),
+	CALL("if", "addr", "A/LEN[+COUNT]", set_addr, NULL, "IPv4 address, or COUNT consecutive ones from A; several: again, or with commas"),
 	CALL("if", "gw", "ADDR", set_gw, NULL, "IPv4 gateway"),
-	CALL("if", "addr6", "A/LEN[+COUNT]", set_addr6, NULL, "IPv6 address"),
+	CALL("if", "addr6", "A/LEN[+COUNT]", set_addr6, NULL, "IPv6 address; likewise"),
 	CALL("if", "gw6", "ADDR", set_gw6, NULL, "IPv6 gateway"),
 	CALL("if", "mtu", "N", set_mtu, NULL, "bytes; default: the device's"),
 
@@ -789,8 +821,14 @@ file_section(struct options *o, struct rte_cfgfile *cfg, const char *path, const
 	if (n > 0)
 		rte_cfgfile_section_entries(cfg, name, e, n);
 	origin.section = name;
-	for (k = 0; k < n && !rc; k++)
-		rc = file_entry(o, name, &e[k]);
+	for (k = 0; k < n && !rc; k++) {
+		origin.name = e[k].name;
+		for (i = 0; i < (unsigned int)k && !rc; i++)
+			if (strcmp(e[i].name, e[k].name) == 0)
+				rc = bad("is there twice in [%s]: give it once%s", name,
+					 strncmp(e[k].name, "addr", 4) ? "" : ", with commas between several addresses");
+		rc = rc ? rc : file_entry(o, name, &e[k]);
+	}
 	free(e);
 	return rc;
 }

@@ -149,6 +149,43 @@ make_requests(struct client *cl, const struct options *o)
 			o->connect.af == TERN_AF_INET6 ? "]" : "", ntohs(o->connect.port), i ? "close" : "keep-alive");
 }
 
+static bool
+in_subnet(const uint8_t *a, const uint8_t *b, unsigned int prefix)
+{
+	unsigned int i;
+
+	for (i = 0; i < prefix; i++)
+		if (((a[i / 8] ^ b[i / 8]) >> (7 - i % 8)) & 1)
+			return false;
+	return true;
+}
+
+/* The interface's addresses whose subnet hop is in. */
+static uint64_t
+addrs_near(const struct tern_if_conf *c, uint8_t af, const uint8_t *hop)
+{
+	const bool v4 = af == TERN_AF_INET, near = in_subnet(hop, v4 ? c->addr4 : c->addr6, v4 ? c->prefix4 : c->prefix6);
+	uint64_t n = near ? RTE_MAX(v4 ? c->addr4_count : c->addr6_count, 1u) : 0;
+	unsigned int i;
+
+	for (i = 0; i < c->n_aliases; i++)
+		if (c->alias[i].af == af && in_subnet(hop, c->alias[i].addr, c->alias[i].prefix))
+			n += c->alias[i].count;
+	return n;
+}
+
+/* The interface's addresses that connections to the server come from: as tern.h says. */
+static uint64_t
+addrs_for(const struct tern_if_conf *c, const struct tern_endpoint *server)
+{
+	const bool v4 = server->af == TERN_AF_INET;
+	uint64_t n = addrs_near(c, server->af, server->addr);
+
+	if (!n)
+		n = addrs_near(c, server->af, v4 ? c->gw4 : c->gw6);
+	return n ? n : RTE_MAX(v4 ? c->addr4_count : c->addr6_count, 1u);
+}
+
 /* Connections that the local addresses and ports can make to the server. */
 static uint64_t
 ports(const struct options *o)
@@ -159,8 +196,7 @@ ports(const struct options *o)
 	unsigned int i;
 
 	for (i = 0; i < o->conf.n_ifs; i++)
-		addrs += RTE_MAX(1u, o->connect.af == TERN_AF_INET ? o->conf.ifs[i].addr4_count :
-								       o->conf.ifs[i].addr6_count);
+		addrs += addrs_for(&o->conf.ifs[i], &o->connect);
 	return addrs * (max - min + 1) * o->connect_ports;
 }
 

@@ -44,7 +44,17 @@ struct tern_endpoint {
 	uint8_t af; /* TERN_AF_INET or TERN_AF_INET6; 0 = unspecified */
 };
 
-/** An interface: one ethdev port with its addresses. addr4_count consecutive addresses from addr4 are local. */
+#define TERN_ALIAS_MAX 16 /* more addresses of an interface, of both families */
+struct tern_alias {
+	uint8_t addr[16]; /* IPv4: the first four bytes */
+	uint8_t af, prefix;
+	uint32_t count; /* consecutive ones from addr; 0 means 1 */
+};
+
+/**
+ * An interface: one ethdev port with its addresses. addr4_count consecutive addresses from addr4 are local. An active open that
+ * leaves the choice to the stack takes the addresses whose subnet the next hop is in, in turn; of addr4 or addr6 if there are none.
+ */
 struct tern_if_conf {
 	uint16_t port_id;	/* ethdev port */
 	uint16_t mtu;		/* bytes; 0 = the device's */
@@ -56,6 +66,10 @@ struct tern_if_conf {
 	uint8_t prefix6;
 	uint8_t gw6[16];
 	uint32_t addr6_count;	/* 0 means 1; counts up in the last four bytes */
+	/* Further ones, each in a subnet of its own or in one of the others', or a host's (/32, /128); found a little later than
+	 * the first, which must be there for its family. */
+	struct tern_alias alias[TERN_ALIAS_MAX];
+	unsigned int n_aliases;
 	/* What the peer's worker i sends arrives at worker i: a cable of tern_ring_pair() between stacks of as many workers.
 	 * Nothing is handed over then. */
 	bool paired;

@@ -85,6 +85,8 @@ link_iface_init(struct iface *ifc, uint8_t idx, const struct tern_if_conf *conf,
 	memcpy(&ifc->mac8, mac, sizeof(*mac));
 	ifc->tx_segs = ifc->tso_segs = UINT8_MAX;
 	ifc->mtu = mtu;
+	ifc->n_aliases = conf->n_aliases;
+	memcpy(ifc->alias, conf->alias, sizeof(ifc->alias));
 	rc = init_addr4(ifc, conf);
 	return rc ? rc : init_addr6(ifc, conf);
 }
@@ -95,38 +97,15 @@ link_is_local(const struct iface *ifc, uint8_t af, const void *addr)
 	return af == 4 ? iface_has4(ifc, *(const unaligned_uint32_t *)addr) : iface_has6(ifc, addr);
 }
 
-void
-link_local_addr(const struct iface *ifc, uint8_t af, uint32_t i, uint8_t out[16])
-{
-	uint32_t a;
-
-	memset(out, 0, 16);
-	if (af == 4) {
-		a = rte_cpu_to_be_32(ifc->first4 + i);
-		memcpy(out, &a, 4);
-		return;
-	}
-	memcpy(out, ifc->laddr6, 12);
-	memcpy(&a, ifc->laddr6 + 12, 4);
-	a = rte_cpu_to_be_32(rte_be_to_cpu_32(a) + i);
-	memcpy(out + 12, &a, 4);
-}
-
 bool
 link_on_link(const struct iface *ifc, uint8_t af, const void *addr)
 {
 	const uint8_t *a = addr;
-	const unsigned int bytes = ifc->prefix6 / 8, bits = ifc->prefix6 % 8;
 
-	if (af == 4)
-		return ifc->laddr4 && ((*(const unaligned_uint32_t *)addr ^ ifc->laddr4) & ifc->mask4) == 0;
-	if (!ifc->has6)
-		return false;
-	if (a[0] == 0xfe && (a[1] & 0xc0) == 0x80)
+	if (af == 4 ? ifc->laddr4 && ((*(const unaligned_uint32_t *)addr ^ ifc->laddr4) & ifc->mask4) == 0 :
+		      ifc->has6 && ((a[0] == 0xfe && (a[1] & 0xc0) == 0x80) || same_prefix(a, ifc->laddr6, ifc->prefix6)))
 		return true;
-	if (memcmp(a, ifc->laddr6, bytes) != 0)
-		return false;
-	return bits == 0 || ((a[bytes] ^ ifc->laddr6[bytes]) >> (8 - bits)) == 0;
+	return ifc->n_aliases && alias_on_link(ifc, af, addr);
 }
 
 /* The next hop to dst out of ifc. @return NULL: there is none. */
@@ -143,6 +122,8 @@ next_hop(const struct iface *ifc, uint8_t af, const void *dst)
 bool
 link_has_route(const struct iface *ifc, uint8_t af, const void *addr)
 {
+	if (af == 4 && ifc->n_aliases && alias_broadcast(ifc, *(const unaligned_uint32_t *)addr))
+		return false; /* a source that pkt_parse_plain() does not look for */
 	return next_hop(ifc, af, addr) != NULL;
 }
 

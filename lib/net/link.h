@@ -36,7 +36,9 @@ struct iface {
 	bool has6;
 	uint32_t count6;
 	uint16_t n_tx;
+	uint8_t n_aliases;
 	struct rte_mbuf *tx[TX_RING];
+	struct tern_alias alias[TERN_ALIAS_MAX]; /* further addresses: net/alias.c */
 };
 
 enum { NEIGH_FREE, NEIGH_INCOMPLETE, NEIGH_STALE, NEIGH_REACHABLE, NEIGH_FAILED };
@@ -70,10 +72,20 @@ void link_fini(struct worker *w); /* frees queued packets */
 
 /** Is addr (4 or 16 bytes by af) one of ours on ifc? */
 bool link_is_local(const struct iface *ifc, uint8_t af, const void *addr);
+/** Is addr one of the further addresses, in a subnet of one of those, or such a subnet's broadcast address? */
+bool alias_has(const struct iface *ifc, uint8_t af, const void *addr);
+bool alias_on_link(const struct iface *ifc, uint8_t af, const void *addr);
+bool alias_broadcast(const struct iface *ifc, uint32_t addr);
 static inline bool
 iface_has4(const struct iface *ifc, uint32_t addr)
 {
-	return rte_be_to_cpu_32(addr) - ifc->first4 < ifc->count4;
+	return likely(rte_be_to_cpu_32(addr) - ifc->first4 < ifc->count4) || (ifc->n_aliases && alias_has(ifc, 4, &addr));
+}
+/** Of a subnet of ifc. */
+static inline bool
+iface_broadcast(const struct iface *ifc, uint32_t addr)
+{
+	return (ifc->bcast4 && addr == ifc->bcast4) || (unlikely(ifc->n_aliases) && alias_broadcast(ifc, addr));
 }
 static inline bool
 iface_has6(const struct iface *ifc, const uint8_t addr[16])
@@ -85,7 +97,7 @@ iface_has6(const struct iface *ifc, const uint8_t addr[16])
 	memcpy(&a, addr + 12, 4);
 	memcpy(&base, ifc->laddr6 + 12, 4);
 	return (memcmp(addr, ifc->laddr6, 12) == 0 && rte_be_to_cpu_32(a) - rte_be_to_cpu_32(base) < ifc->count6) ||
-	       memcmp(addr, ifc->ll6, 16) == 0;
+	       memcmp(addr, ifc->ll6, 16) == 0 || (unlikely(ifc->n_aliases) && alias_has(ifc, 6, addr));
 }
 #define IFACE_ANY 0xffu
 /** Route: interface and next hop (copied to nexthop) for dst, out of interface via or IFACE_ANY. @return ifidx or -ENETUNREACH. */
@@ -102,8 +114,17 @@ link_way_back(const struct iface *ifc, const struct seg *s)
 		return true;
 	return link_has_route(ifc, s->flow.af, s->flow.af == 4 ? (const void *)&s->flow.addr.raddr4 : s->flow.addr.raddr6);
 }
-/** Local address number i, below count4 or count6, of ifc into out. */
-void link_local_addr(const struct iface *ifc, uint8_t af, uint32_t i, uint8_t out[16]);
+/** The local addresses that fit a next hop on ifc, those whose subnet it is in, else the first range: how many; number i into out. */
+uint32_t link_local_count(const struct iface *ifc, uint8_t af, const void *hop);
+void link_local_addr(const struct iface *ifc, uint8_t af, const void *hop, uint32_t i, uint8_t out[16]);
+/** Do a and b begin with the same n bits? */
+static inline bool
+same_prefix(const uint8_t *a, const uint8_t *b, unsigned int n)
+{
+	const unsigned int bytes = n / 8, bits = n % 8;
+
+	return memcmp(a, b, bytes) == 0 && (bits == 0 || ((a[bytes] ^ b[bytes]) >> (8 - bits)) == 0);
+}
 /**
  * Neighbour for nexthop, made if absent; takes a reference. hint: a source MAC seen from there, used (as STALE, being
  * verified) only when there was no entry. @return index or NEIGH_NONE when the cache is full of used entries.

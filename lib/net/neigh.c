@@ -189,6 +189,7 @@ arp_request(struct worker *w, const struct neigh *n, bool all)
 	struct rte_mbuf *m = rte_pktmbuf_alloc(w->mp);
 	struct rte_ether_hdr *eth;
 	struct rte_arp_hdr *arp;
+	uint8_t src[16];
 
 	if (!m) {
 		STAT_INC(w, MBUF_EMPTY);
@@ -208,8 +209,10 @@ arp_request(struct worker *w, const struct neigh *n, bool all)
 		.arp_hlen = RTE_ETHER_ADDR_LEN,
 		.arp_plen = 4,
 		.arp_opcode = RTE_BE16(RTE_ARP_OP_REQUEST),
-		.arp_data = {.arp_sha = ifc->mac, .arp_sip = ifc->laddr4},
+		.arp_data = {.arp_sha = ifc->mac},
 	};
+	link_local_addr(ifc, 4, n->addr, 0, src);
+	memcpy(&arp->arp_data.arp_sip, src, 4);
 	memcpy(&arp->arp_data.arp_tip, n->addr, 4);
 	STAT_INC(w, ARP_TX);
 	link_transmit(w, ifc, m);
@@ -300,15 +303,16 @@ nd_solicit(struct worker *w, const struct neigh *n, bool all)
 	const bool ll = n->addr[0] == 0xfe && (n->addr[1] & 0xc0) == 0x80;
 	struct nd_msg msg = {.type = ND_SOLICIT};
 	struct rte_ether_addr mac = n->l2.dst_addr;
-	uint8_t dst[16];
+	uint8_t dst[16], src[16];
 
+	link_local_addr(ifc, 6, n->addr, 0, src); /* RFC 4861 7.2.2: one that the neighbour has a way back to */
 	memcpy(msg.target, n->addr, 16);
 	memcpy(dst, n->addr, 16);
 	if (all) {
 		memcpy(dst, solicited_node, sizeof(solicited_node));
 		group_mac(&mac, dst);
 	}
-	nd_send(w, ifc, &msg, ll ? ifc->ll6 : ifc->laddr6, dst, &mac);
+	nd_send(w, ifc, &msg, ll ? ifc->ll6 : src, dst, &mac);
 }
 
 /* --- the states ---------------------------------------------------------------------------------------------------- */

@@ -221,7 +221,7 @@ ip4_options_ok(const uint8_t *p, uint32_t n)
 static __rte_noinline int
 ip4_not_for_us(const struct iface *ifc, uint32_t dst)
 {
-	return rte_be_to_cpu_32(dst) >> 24 >= 224 || (ifc->bcast4 && dst == ifc->bcast4) ? STAT_DROP_MARTIAN : STAT_DROP_IP_ADDR;
+	return rte_be_to_cpu_32(dst) >> 24 >= 224 || iface_broadcast(ifc, dst) ? STAT_DROP_MARTIAN : STAT_DROP_IP_ADDR;
 }
 
 /* A datagram that is answered with an error: nothing to a group, no fragment but the first (RFC 1122 3.2.2). */
@@ -249,7 +249,7 @@ parse4(const struct iface *ifc, struct rte_mbuf *m, struct seg *s, bool l2_group
 		return STAT_DROP_IP_CSUM;
 	if (unlikely(hlen > sizeof(*ip) && !ip4_options_ok((const uint8_t *)(ip + 1), hlen - sizeof(*ip))))
 		return STAT_DROP_IP_OPTIONS;
-	if (unlikely(ip4_source_martian(ifc, ip->src_addr)))
+	if (unlikely(ip4_source_martian(ifc, ip->src_addr) || iface_broadcast(ifc, ip->src_addr)))
 		return STAT_DROP_MARTIAN;
 	if (unlikely(ip->next_proto_id != IPPROTO_TCP && ip->next_proto_id != IPPROTO_ICMP &&
 		     !udp_for_us(ip->next_proto_id, l2_group, iface_has4(ifc, ip->dst_addr),

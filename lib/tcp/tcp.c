@@ -36,7 +36,7 @@ bad_destination(const struct worker *w, const struct tern_endpoint *r)
 		if (link_is_local(ifc, r->af, r->addr))
 			return true; /* our own: there is no loopback */
 		memcpy(&a, r->addr, 4);
-		if (r->af == 4 && a == ifc->bcast4)
+		if (r->af == 4 && iface_broadcast(ifc, a))
 			return true; /* directed broadcast */
 	}
 	return false;
@@ -62,11 +62,11 @@ choose_iface(const struct worker *w, const struct tern_endpoint *local, uint8_t 
 }
 
 static int
-choose_local(struct worker *w, const struct tern_endpoint *local, const struct tern_endpoint *remote, uint8_t ifidx,
-	     struct flow *f, uint32_t *portset, uint32_t *hash)
+choose_local(struct worker *w, const struct tern_endpoint *local, const struct neigh *hop, struct flow *f, uint32_t *portset,
+	     uint32_t *hash)
 {
-	const struct iface *ifc = &w->ifs[ifidx];
-	const uint32_t count = f->af == 4 ? ifc->count4 : ifc->count6;
+	const struct iface *ifc = &w->ifs[hop->ifidx];
+	const uint32_t count = link_local_count(ifc, f->af, hop->addr);
 	const uint16_t lport = local ? local->port : 0;
 	uint8_t a[16];
 	uint32_t i, first;
@@ -87,7 +87,7 @@ choose_local(struct worker *w, const struct tern_endpoint *local, const struct t
 		w->local_next = 0;
 	first = w->local_next;
 	for (i = 0; i < count && rc == -EADDRNOTAVAIL; i++) {
-		link_local_addr(ifc, f->af, first + i < count ? first + i : first + i - count, a);
+		link_local_addr(ifc, f->af, hop->addr, first + i < count ? first + i : first + i - count, a);
 		memcpy(f->af == 4 ? (void *)&f->addr.laddr4 : f->addr.laddr6, a, f->af == 4 ? 4 : 16);
 		f->lport = lport;
 		rc = portset_take(w, f, portset, hash);
@@ -122,7 +122,7 @@ tern_connect(struct tern_worker *tw, const struct tern_endpoint *local, const st
 	rc = link_path(w, f.af, remote->addr, via, NULL, &ifidx, &neigh);
 	if (rc)
 		return rc == -ENOBUFS ? -ENOMEM : rc;
-	rc = choose_local(w, local, remote, ifidx, &f, &portset, &hash);
+	rc = choose_local(w, local, &w->neighs[neigh], &f, &portset, &hash);
 	if (rc) {
 		link_neigh_put(w, neigh);
 		if (rc == -EADDRNOTAVAIL)

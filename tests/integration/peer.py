@@ -4,6 +4,7 @@
 
 peer.py linger0 HOST PORT PATH        ask for a file, read some of it, reset the connection
 peer.py timewait HOST PORT SECONDS    see that HOST, which closes first, holds TIME-WAIT for SECONDS (2 MSL)
+peer.py accept-from ADDR PORT         take one connection to ADDR, answer as much as it asks, print where it came from
 """
 import select
 import socket
@@ -95,9 +96,28 @@ def timewait(host, port, seconds):
     replay(tap, fins[0], "FIN again after 2 MSL", (RST, RST | ACK))
 
 
+def accept_from(addr, port):
+    """One connection to our port: an answer as long as its request; says where it came from."""
+    v6 = ":" in addr
+    with socket.socket(socket.AF_INET6 if v6 else socket.AF_INET) as s:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        s.bind(("::" if v6 else "0.0.0.0", port))  # addr may come later
+        s.listen()
+        s.settimeout(15)
+        c, peer = s.accept()
+        with c:
+            c.settimeout(10)
+            c.sendall(c.recv(4))
+            c.recv(1)
+            assert c.getsockname()[0] == addr
+    print(peer[0])
+
+
 def main():
     if len(sys.argv) == 5 and sys.argv[1] == "linger0":
         linger0(sys.argv[2], int(sys.argv[3]), sys.argv[4])
+    elif len(sys.argv) == 4 and sys.argv[1] == "accept-from":
+        accept_from(sys.argv[2], int(sys.argv[3]))
     elif len(sys.argv) == 5 and sys.argv[1] == "timewait":
         timewait(sys.argv[2], int(sys.argv[3]), float(sys.argv[4]))
     else:

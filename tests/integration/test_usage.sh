@@ -51,8 +51,10 @@ test_bad_addresses() {
 	refused 'both in one subnet' "${ok[@]}" --addr 192.0.2.1/24 --if 1 --addr 192.0.2.2/24
 	refused 'both have a default gateway' "${ok[@]}" --addr 192.0.2.1/24 --gw 192.0.2.9 --if 1 --addr 198.51.100.1/24 \
 		--gw 198.51.100.9
-	refused 'addr.*has one already' "${ok[@]}" --addr 192.0.2.1/24 --addr 192.0.2.7/24
-	refused 'addr6.*has one already' "${ok[@]}" --addr6 2001:db8::1/64 --addr6 2001:db8::7/64
+	refused 'interface 0 has the address 192.0.2.1 twice' "${ok[@]}" --addr 192.0.2.1/24 --addr 192.0.2.1/24
+	refused 'one subnet lies in the other' "${ok[@]}" --addr "192.0.2.1/24, 192.0.2.7/25"
+	refused 'leave its /64' "${ok[@]}" --addr6 2001:db8::1/64 --addr6 2001:db8:1::ffff:ffff/64+2
+	refused 'addr: more than 16 addresses' "${ok[@]}" $(printf ' --addr 192.0.2.%u/24' $(seq 1 18))
 }
 
 # What EAL will not have: the last line has its reason and what to do.
@@ -85,6 +87,8 @@ test_bad_config() {
 	printf '[tern]\nrole = http\ncolour = red\n' >"$LIB_TMP/bad.cfg"
 	refused 'bad.cfg:3.*colour' --config "$LIB_TMP/bad.cfg"
 	refused 'none.cfg' --config "$LIB_TMP/none.cfg"
+	printf '[if0]\naddr = 192.0.2.1/24\naddr = 192.0.2.7/24\n' >"$LIB_TMP/bad.cfg"
+	refused 'bad.cfg:.*addr: is there twice in .if0.*commas' --config "$LIB_TMP/bad.cfg"
 }
 
 # Backlog 0 and a huge one are adjusted, not refused, and say so.

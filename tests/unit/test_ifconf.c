@@ -8,7 +8,7 @@
 #include "net/ifconf.h"
 
 struct row {
-	const char *ifs[2]; /* "ADDR/PREFIX[+COUNT] [GATEWAY]", of either family; NULL: no such interface */
+	const char *ifs[2]; /* "ADDR/PREFIX[+COUNT][,...] [GATEWAY]", of either family; NULL: no such interface */
 	const char *says;   /* a part of the line; NULL: accepted */
 };
 
@@ -68,18 +68,57 @@ static const struct row rows[] = {
 	{{"2001:db8::1/64", "2001:db8::2/48"}, "in one subnet"},
 	{{"192.0.2.1/24 192.0.2.254", "198.51.100.1/24 198.51.100.254"}, "both have a default gateway"},
 	{{"2001:db8::1/64 fe80::1", "2001:db8:1::1/64 fe80::1"}, "both have a default gateway"},
+	/* further addresses */
+	{{"192.0.2.1/24,192.0.2.7/24"}, NULL},
+	{{"192.0.2.1/24,198.51.100.1/25+2,192.0.2.77/32 198.51.100.126"}, NULL},
+	{{"192.0.2.1/24,198.51.100.1/24", "203.0.113.1/24,203.0.113.9/24"}, NULL},
+	{{"192.0.2.1/32,192.0.2.2/32 198.51.100.9"}, NULL},
+	{{"192.0.2.1/32,192.0.2.7/24 192.0.2.9"}, NULL},
+	{{"2001:db8::1/64,2001:db8:1::1/64+9,2001:db8::7/128 2001:db8:1::99"}, NULL},
+	{{"192.0.2.1/24,127.0.0.1/8"}, "interface 0: 127.0.0.1 is loopback"},
+	{{"192.0.2.1/24,198.51.100.127/25"}, "198.51.100.127 is the network's or the broadcast"},
+	{{"192.0.2.1/24,198.51.100.1/25+127"}, "reach the broadcast address 198.51.100.127"},
+	{{"192.0.2.1/24,192.0.2.1/24"}, "interface 0 has the address 192.0.2.1 twice"},
+	{{"192.0.2.1/24+5,192.0.2.5/32"}, "interface 0 has the address 192.0.2.5 twice"},
+	{{"192.0.2.1/24,192.0.2.129/25"}, "192.0.2.1/24 and 192.0.2.129/25: one subnet lies in the other"},
+	{{"192.0.2.1/24,198.51.100.1/24", "203.0.113.1/24,198.51.100.1/24"}, "interfaces 0 and 1 both have the address 198.51.100.1"},
+	{{"192.0.2.1/24,198.51.100.1/24", "203.0.113.1/24,198.51.100.2/24"}, "are both in one subnet"},
+	{{"192.0.2.1/24,198.51.100.1/24 198.51.100.1"}, "gateway 198.51.100.1 is the interface's own"},
+	{{"192.0.2.1/24,198.51.100.1/25 198.51.100.127"}, "is the network's or the broadcast address of 198.51.100.1/25"},
+	{{"192.0.2.1/24,198.51.100.1/24 203.0.113.1"}, "is not in 192.0.2.1/24, nor in another of its subnets"},
+	{{"2001:db8::1/64,2001:db8::1/128"}, "interface 0 has the address 2001:db8::1 twice"},
+	{{"2001:db8::1/64,2001:db8:0:0:8000::1/80"}, "one subnet lies in the other"},
 };
+
+static void
+fill_alias(struct tern_if_conf *c, char *addr)
+{
+	struct tern_alias *a = &c->alias[c->n_aliases++];
+	char *count = strchr(addr, '+'), *prefix = strchr(addr, '/');
+	const bool v6 = strchr(addr, ':') != NULL;
+
+	if (count)
+		*count++ = 0;
+	*prefix++ = 0;
+	a->af = v6 ? TERN_AF_INET6 : TERN_AF_INET;
+	a->prefix = atoi(prefix);
+	a->count = count ? strtoul(count, NULL, 10) : 0;
+	CU_ASSERT_EQUAL(inet_pton(v6 ? AF_INET6 : AF_INET, addr, a->addr), 1);
+}
 
 static void
 fill(struct tern_if_conf *c, const char *text)
 {
-	char buf[128], *addr, *gw, *prefix, *count;
+	char buf[128], *addr, *gw, *prefix, *count, *more, *next;
 	const bool v6 = strchr(text, ':') != NULL;
 	const int af = v6 ? AF_INET6 : AF_INET;
 
 	memset(c, 0, sizeof(*c));
 	snprintf(buf, sizeof(buf), "%s", text);
 	addr = strtok_r(buf, " ", &gw);
+	addr = strtok_r(addr, ",", &more);
+	while ((next = strtok_r(NULL, ",", &more)) != NULL)
+		fill_alias(c, next);
 	count = strchr(addr, '+');
 	if (count)
 		*count++ = 0;
@@ -124,6 +163,14 @@ test_no_address(void)
 	CU_ASSERT_PTR_NOT_NULL(strstr(why, "no IPv4 address"));
 	memset(&c, 0, sizeof(c));
 	CU_ASSERT_EQUAL(ifconf_check(&c, 1, why, sizeof(why)), 0);
+	c.n_aliases = 1;
+	CU_ASSERT_EQUAL(ifconf_check(&c, 1, why, sizeof(why)), -22);
+	CU_ASSERT_PTR_NOT_NULL(strstr(why, "of no family"));
+	c.alias[0] = (struct tern_alias){.af = TERN_AF_INET, .addr = {192, 0, 2, 1}, .prefix = 24};
+	CU_ASSERT_EQUAL(ifconf_check(&c, 1, why, sizeof(why)), -22);
+	CU_ASSERT_PTR_NOT_NULL(strstr(why, "192.0.2.1, but no first IPv4 address"));
+	c.n_aliases = TERN_ALIAS_MAX + 1;
+	CU_ASSERT_EQUAL(ifconf_check(&c, 1, why, sizeof(why)), -22);
 }
 
 int

@@ -160,11 +160,11 @@ test_local_and_route(void)
 	}
 	CU_ASSERT_EQUAL(memcmp(ifc->ll6, our_ll6, 16), 0);
 	CU_ASSERT_TRUE(link_is_local(ifc, 6, our_ll6));
-	link_local_addr(ifc, 4, 3, a);
+	link_local_addr(ifc, 4, peer4, 3, a);
 	CU_ASSERT_EQUAL(memcmp(a, (uint8_t[16]){192, 0, 2, 4}, 16), 0);
-	link_local_addr(ifc, 4, 0, a);
+	link_local_addr(ifc, 4, peer4, 0, a);
 	CU_ASSERT_EQUAL(memcmp(a, (uint8_t[16]){192, 0, 2, 1}, 16), 0);
-	link_local_addr(ifc, 6, 2, a);
+	link_local_addr(ifc, 6, peer6, 2, a);
 	CU_ASSERT_EQUAL(memcmp(a, (uint8_t[16]){0x20, 1, 0xd, 0xb8, [15] = 3}, 16), 0);
 
 	CU_ASSERT_EQUAL(link_route(w, 4, peer4, IFACE_ANY, hop), 0);

@@ -3,7 +3,7 @@
  * Where answers and connections leave: by the interface the SYN came by, and only if there is a way back. Two interfaces,
  * one subnet and one gateway each.
  */
-#include "harness_frames.h"
+#include "via.h"
 
 static const uint8_t router_mac[2][6] = {{2, 0, 0, 0, 0, 0xa0}, {2, 0, 0, 0, 0, 0xa1}};
 static const uint8_t far4[4] = {203, 0, 113, 9}, far6[16] = {0x20, 1, 0xd, 0xb8, 0xff, [15] = 9};
@@ -47,42 +47,13 @@ gateways(bool first, bool second)
 	}
 }
 
-static void
-fix(uint8_t *p, uint16_t n, uint8_t proto)
-{
-	const unsigned int l4 = bed.af == 4 ? 34 : 54, at = l4 + (proto == 6 ? 16 : 2);
-	const bool pseudo = proto != 1;
-
-	if (bed.af == 4) {
-		put16(p + 24, 0);
-		put16(p + 24, ~fold(sum16(p + 14, 20, 0)));
-	}
-	put16(p + at, 0);
-	put16(p + at, ~(pseudo ? l4_sum(p + 14, p + l4, n - l4, proto) : fold(sum16(p + l4, n - l4, 0))));
-}
-
-/* As if it came from src through the router of interface i, to interface i's address. */
+/* As if it came from far away through the router of interface i, to interface i's address. */
 static void
 from_far(uint8_t *p, uint16_t n, unsigned int i, uint8_t proto)
 {
 	const struct iface *ifc = &W->ifs[i];
 
-	memcpy(p, &ifc->mac, 6);
-	memcpy(p + 6, router_mac[i], 6);
-	memcpy(p + (bed.af == 4 ? 26 : 22), bed.af == 4 ? far4 : far6, bed.af == 4 ? 4 : 16);
-	memcpy(p + (bed.af == 4 ? 30 : 38), bed.af == 4 ? (const uint8_t *)&ifc->laddr4 : ifc->laddr6, bed.af == 4 ? 4 : 16);
-	fix(p, n, proto);
-}
-
-static void
-arrive(unsigned int i, const uint8_t *p, uint16_t n)
-{
-	struct rte_mbuf *m = rte_pktmbuf_alloc(bed.n[0].mp);
-
-	memcpy(rte_pktmbuf_append(m, n), p, n);
-	worker_set_time(W, bed.now_us);
-	worker_input(W, i, &m, 1);
-	worker_run(W);
+	from_to(p, n, i, router_mac[i], bed.af == 4 ? far4 : far6, bed.af == 4 ? (const void *)&ifc->laddr4 : ifc->laddr6, proto);
 }
 
 static void
@@ -98,32 +69,11 @@ segment(unsigned int i, uint8_t flags, uint32_t seq, uint32_t ack, uint32_t len)
 static void
 ping(unsigned int i)
 {
-	const unsigned int l4 = bed.af == 4 ? 34 : 54;
 	uint8_t p[1600];
+	const uint16_t n = build_ping(p);
 
-	peer_build(p, SYN, 0, 0, 0);
-	put16(p + (bed.af == 4 ? 16 : 18), bed.af == 4 ? 20 + 40 : 40);
-	p[bed.af == 4 ? 23 : 20] = bed.af == 4 ? 1 : 58;
-	memset(p + l4, 7, 40);
-	put16(p + l4, bed.af == 4 ? 0x0800 : 0x8000);
-	from_far(p, l4 + 40, i, bed.af == 4 ? 1 : 58);
-	arrive(i, p, l4 + 40);
-}
-
-/* The next TCP segment out of interface i into *f. @return false: there is none. */
-static bool
-leaves(unsigned int i, struct frame *f)
-{
-	struct iface *ifc = &W->ifs[i];
-	bool got = false;
-	unsigned int k;
-
-	for (k = 0; k < ifc->n_tx; k++) {
-		got |= parse_frame(rte_pktmbuf_mtod(ifc->tx[k], const uint8_t *), ifc->tx[k]->data_len, f);
-		rte_pktmbuf_free(ifc->tx[k]);
-	}
-	ifc->n_tx = 0;
-	return got;
+	from_far(p, n, i, bed.af == 4 ? 1 : 58);
+	arrive(i, p, n);
 }
 
 static bool
