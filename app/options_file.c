@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The config file. rte_cfgfile reads it but knows no line numbers: they are found afterwards, by scanning for section and
+ * key, for the message only.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <rte_cfgfile.h>
+#include <rte_common.h>
+#include "option.h"
+
+/* Skip a [section] line. @return true and its name. */
+static bool
+section_line(const char *p, char *name, size_t size)
+{
+	const char *end = strchr(p, ']');
+
+	if (*p != '[' || !end)
+		return false;
+	snprintf(name, size, "%.*s", (int)(end - p - 1), p + 1);
+	return true;
+}
+
+unsigned int
+option_line(const char *file, const char *section, const char *key)
+{
+	FILE *f = fopen(file, "r");
+	char line[512], in[80] = "";
+	unsigned int no = 0, found = 0;
+
+	while (f && !found && fgets(line, sizeof(line), f)) {
+		const char *p = line + strspn(line, " \t");
+		const size_t n = key ? strlen(key) : 0;
+
+		no++;
+		if (section_line(p, in, sizeof(in))) {
+			if (!key && strcmp(in, section) == 0)
+				found = no;
+		} else if (key && strcmp(in, section) == 0 && strncmp(p, key, n) == 0 && strchr("= \t\r\n", p[n])) {
+			found = no;
+		}
+	}
+	if (f)
+		fclose(f);
+	return found;
+}
+
+/* What rte_cfgfile would refuse without a word, or take without one. @return 0 or -EINVAL after a line. */
+static int
+file_syntax(const char *path, FILE *f)
+{
+	char line[512], name[80] = "";
+	unsigned int no = 0;
+
+	while (fgets(line, sizeof(line), f)) {
+		const char *p = line + strspn(line, " \t");
+		const char *what = NULL;
+
+		no++;
+		if (strchr("#\r\n", *p)) /* also the end */
+			continue;
+		if (strlen(line) >= CFG_NAME_LEN + CFG_VALUE_LEN)
+			what = "the line is too long";
+		else if (*p == '[' && !section_line(p, name, sizeof(name)))
+			what = "a section ends with ']'";
+		else if (*p != '[' && !strchr(p, '='))
+			what = "write key = value";
+		else if (*p != '[' && !*name)
+			what = "a key needs a [section] above it";
+		if (what)
+			return complain("%s:%u: %s", path, no, what);
+	}
+	return *name ? 0 : complain("%s: there is no [section] in it", path);
+}
+
+static int
+file_entry(struct options *o, const char *section, const struct rte_cfgfile_entry *e)
+{
+	const bool is_if = strncmp(section, "if", 2) == 0;
+	const struct opt *t = option_find(e->name, strlen(e->name));
+	const char *hint = option_resembling(e->name, strlen(e->name));
+
+	origin.name = e->name;
+	if (strcmp(section, "eal") == 0) {
+		if (strcmp(e->name, "args"))
+			return bad("unknown: [eal] has args = ... only");
+		o->eal_args = strdup(e->value);
+		return o->eal_args ? 0 : -ENOMEM;
+	}
+	if (!t)
+		return bad("unknown key%s%s: see tern --help", hint ? "; did you mean " : "", hint ? hint : "");
+	if (strcmp(t->section, is_if ? "if" : section))
+		return bad("belongs to [%s%s], not to [%s]", t->section, strcmp(t->section, "if") ? "" : "0", section);
+	if (t->fn == set_if)
+		return bad("write a section [if%s] instead", e->value);
+	if (t->type != T_BOOL && !*e->value)
+		return bad("the value is empty");
+	return option_put(o, t, e->value);
+}
+
+static int
+file_section(struct options *o, struct rte_cfgfile *cfg, const char *path, const char *name)
+{
+	const int n = rte_cfgfile_section_num_entries(cfg, name);
+	struct rte_cfgfile_entry *e;
+	unsigned int i;
+	int k, rc = 0;
+	bool known = strcmp(name, "eal") == 0;
+
+	for (i = 0; i < n_opts; i++)
+		known |= strcmp(opts[i].section, name) == 0 && strcmp(name, "if");
+	if (strlen(name) == 3 && strncmp(name, "if", 2) == 0 && name[2] >= '0' && name[2] < '0' + TERN_IF_MAX) {
+		o->cur_if = name[2] - '0';
+		known = true;
+	}
+	if (!known)
+		return complain("%s:%u: unknown section [%s]: there are eal, tern, if0..if%d, tcp, http, client, bench, wire",
+				path, option_line(path, name, NULL), name, TERN_IF_MAX - 1);
+	if (rte_cfgfile_num_sections(cfg, name, strlen(name)) > 1)
+		return complain("%s:%u: section [%s] is there twice", path, option_line(path, name, NULL), name);
+	e = calloc(n > 0 ? n : 1, sizeof(*e));
+	if (!e)
+		return -ENOMEM;
+	if (n > 0)
+		rte_cfgfile_section_entries(cfg, name, e, n);
+	origin.section = name;
+	for (k = 0; k < n && !rc; k++) {
+		origin.name = e[k].name;
+		for (i = 0; i < (unsigned int)k && !rc; i++)
+			if (strcmp(e[i].name, e[k].name) == 0)
+				rc = bad("is there twice in [%s]: give it once%s", name,
+					 strncmp(e[k].name, "addr", 4) ? "" : ", with commas between several addresses");
+		rc = rc ? rc : file_entry(o, name, &e[k]);
+	}
+	free(e);
+	return rc;
+}
+
+int
+options_file(struct options *o, const char *path)
+{
+	static const struct rte_cfgfile_parameters params = {.comment_character = '#'};
+	struct rte_cfgfile *cfg = NULL;
+	char names[32][CFG_NAME_LEN], *list[32];
+	int i, n, rc = 0;
+	FILE *f = fopen(path, "r");
+
+	if (!f)
+		return complain("%s: %s", path, strerror(errno));
+	rc = file_syntax(path, f);
+	fclose(f);
+	if (rc)
+		return rc;
+	cfg = rte_cfgfile_load_with_params(path, CFG_FLAG_EMPTY_VALUES, &params);
+	if (!cfg)
+		return complain("%s: not readable as a config file", path);
+	for (i = 0; i < (int)RTE_DIM(list); i++)
+		list[i] = names[i];
+	n = rte_cfgfile_num_sections(cfg, NULL, 0);
+	if (n > (int)RTE_DIM(list)) {
+		rte_cfgfile_close(cfg);
+		return complain("%s: %d sections, at most %zu are possible", path, n, RTE_DIM(list));
+	}
+	rte_cfgfile_sections(cfg, list, n);
+	origin.file = path;
+	for (i = 0; i < n && !rc; i++)
+		rc = file_section(o, cfg, path, list[i]);
+	origin.file = origin.name = NULL;
+	rte_cfgfile_close(cfg);
+	return rc;
+}
