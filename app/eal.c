@@ -140,7 +140,7 @@ eal_start(const char *file_args, int argc, char **argv)
 	static char *args[ARGS_MAX + 1];
 	static char *text; /* EAL keeps pointers into it */
 	char *word, *save = NULL;
-	int i, n = 0;
+	int i, n = 0, used;
 
 	text = file_args ? strdup(file_args) : NULL;
 	args[n++] = argv[0];
@@ -156,7 +156,8 @@ eal_start(const char *file_args, int argc, char **argv)
 	}
 	if (check_taps(n, args))
 		return -EINVAL;
-	if (init(n, args) >= 0)
-		return 0;
+	used = init(n, args);
+	if (used >= 0) /* getopt has moved to the end what is no option, nor an option's value */
+		return used + 1 < n ? complain("'%s' is not an EAL option: see tern --help", args[used + 1]) : 0;
 	return complain("EAL did not start: %s; %s", *reason ? reason : rte_strerror(rte_errno), what_to_do());
 }

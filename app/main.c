@@ -64,7 +64,9 @@ app_start(struct tern_worker *w, void *arg)
 	struct stack *s = arg;
 	const int rc = s->role->start(s, w);
 
-	if (!rc && !s->role->readies)
+	if (rc)
+		__atomic_store_n(&s->failed, true, __ATOMIC_RELAXED); /* and has said why */
+	else if (!s->role->readies)
 		__atomic_fetch_add(&s->ready, 1, __ATOMIC_RELEASE);
 	return rc;
 }
@@ -97,10 +99,8 @@ app_trace(struct tern_worker *w, const char *line, void *arg)
 static void
 left(struct job *j, int rc)
 {
-	if (rc) {
+	if (rc && !__atomic_exchange_n(&j->s->failed, true, __ATOMIC_RELAXED))
 		complain("worker %u stopped: %s", j->worker, strerror(-rc));
-		__atomic_store_n(&j->s->failed, true, __ATOMIC_RELAXED);
-	}
 	__atomic_fetch_sub(&j->s->running, 1, __ATOMIC_RELEASE);
 }
 

@@ -33,6 +33,8 @@ extern struct origin origin;
 int __attribute__((format(printf, 1, 2))) bad(const char *fmt, ...);
 /** A whole decimal number from min to max. @return 0 or -EINVAL after a line. */
 int number(const char *s, int64_t min, int64_t max, int64_t *out);
+/** Was this option on the command line? */
+bool option_given(const char *name);
 /** The option of this name, or NULL. */
 const struct opt *option_find(const char *name, size_t len);
 /** The name of a known option that starts like this one, or NULL. */

@@ -148,6 +148,7 @@ const struct opt opts[] = {
 	    "sleep so long when no frame moved: for machines with few cores; 0: poll on"),
 };
 const unsigned int n_opts = RTE_DIM(opts);
+static bool given[RTE_DIM(opts)]; /* on the command line */
 
 /* --- reading ------------------------------------------------------------------------------------------------- */
 
@@ -246,6 +247,12 @@ option_resembling(const char *name, size_t len)
 }
 
 bool
+option_given(const char *name)
+{
+	return given[option_find(name, strlen(name)) - opts];
+}
+
+bool
 options_known(const char *arg)
 {
 	return strncmp(arg, "--", 2) == 0 && option_find(arg + 2, strcspn(arg + 2, "=")) != NULL;
@@ -308,6 +315,7 @@ options_argv(struct options *o, int argc, char **argv)
 		rc = option_put(o, t, val);
 		if (rc)
 			return rc;
+		given[t - opts] = true;
 	}
 	origin.name = NULL;
 	return 0;

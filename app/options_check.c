@@ -2,14 +2,17 @@
 /* Options that are right one by one: what only shows when all is known. */
 #include <errno.h>
 #include <string.h>
-#include "options.h"
+#include <rte_common.h>
+#include "option.h"
 #include "role.h"
+
+#define BUF_MIN 2048 /* as tern_create() has it */
 
 static int
 check_ifs(const struct options *o)
 {
 	static const uint8_t zero[16];
-	unsigned int i;
+	unsigned int i, k;
 
 	if (!o->ifs_given)
 		return complain("no address: give --addr ADDR/PREFIX or --addr6, or addr = ... in [if0]");
@@ -26,6 +29,10 @@ check_ifs(const struct options *o)
 			return complain("interface %u has --gw6 but no --addr6", i);
 		if (has6 && c->mtu && c->mtu < 1280)
 			return complain("interface %u: --mtu %u is too small for IPv6, 1280 at least", i, c->mtu);
+		for (k = 0; k < i; k++)
+			if (o->conf.ifs[k].port_id == c->port_id)
+				return complain("interfaces %u and %u are both ethdev port %u: give each its own --port-id", k, i,
+						c->port_id);
 	}
 	return 0;
 }
@@ -47,10 +54,16 @@ check_wire(const struct options *o)
 static int
 check_client(const struct options *o)
 {
+	const char *p;
+
 	if (!o->connect.af)
 		return complain("the client has no server: give --connect ADDR:PORT");
 	if (o->http_path && *o->http_path != '/')
 		return complain("--http: '%s' does not start with '/'", o->http_path);
+	for (p = o->http_path; p && *p; p++)
+		if ((unsigned char)*p <= ' ' || *p == 127)
+			return complain("--http: '%s' has a blank or a control character: write it as %%%02x", o->http_path,
+					(unsigned char)*p);
 	if (o->output && !o->http_path)
 		return complain("--output needs --http PATH");
 	if (o->output && (o->total != 1 || o->requests_per_conn != 1))
@@ -58,43 +71,117 @@ check_client(const struct options *o)
 	return 0;
 }
 
+/* Which roles have an option of this name, or of this section, when not every one has. */
+static const struct {
+	const char *name, *section, *roles;
+} takers[] = {
+	{"request-size", NULL, "client, serve, bench"},
+	{"response-size", NULL, "client, serve, bench"},
+	{"close", NULL, "client, serve, bench"},
+	{"packets", NULL, "client, serve, bench"},
+	{"requests-per-conn", NULL, "client, serve, bench"},
+	{"port", NULL, "http, echo, discard, serve, bench"},
+	{"listen-addr", NULL, "http, echo, discard, serve"},
+	{"backlog", NULL, "http, echo, discard, serve, bench"},
+	{"fastopen", NULL, "http, echo, discard, serve, bench"},
+	{"connect", NULL, "client"},
+	{"http", NULL, "client"},
+	{"output", NULL, "client"},
+	{NULL, "http", "http"},
+	{NULL, "client", "client, bench"},
+	{NULL, "bench", "bench"},
+	{NULL, "wire", "wire"},
+};
+
+static bool
+has_word(const char *list, const char *word)
+{
+	const char *p = strstr(list, word);
+
+	return p && strchr(", ", p[strlen(word)]); /* also the end */
+}
+
+/* On the command line, what the role has no use for is a mistake; a file may say it for another role. */
+static int
+check_takers(const char *role)
+{
+	unsigned int i, k;
+
+	for (i = 0; i < n_opts; i++) {
+		if (!option_given(opts[i].name))
+			continue;
+		for (k = 0; k < RTE_DIM(takers); k++)
+			if (takers[k].name ? strcmp(takers[k].name, opts[i].name) == 0 : strcmp(takers[k].section, opts[i].section) == 0)
+				break;
+		if (k < RTE_DIM(takers) && !has_word(takers[k].roles, role))
+			return complain("--%s is for --role %s; this is --role %s: leave it out", opts[i].name, takers[k].roles, role);
+	}
+	return 0;
+}
+
+/* Numbers that exclude each other, 0 being the default. */
+static int
+check_numbers(const struct options *o)
+{
+	const struct tern_tcp_conf *t = &o->conf.tcp;
+	const uint32_t init = t->rto_init_ms ? t->rto_init_ms : 1000, min = t->rto_min_ms ? t->rto_min_ms : 200;
+	const uint32_t max = t->rto_max_ms ? t->rto_max_ms : 60000;
+
+	if (min > max || init > max)
+		return complain("--rto-%s-ms %u is above --rto-max-ms %u: lower the one or raise the other", min > max ? "min" : "init",
+				min > max ? min : init, max);
+	if ((t->snd_buf && t->snd_buf < BUF_MIN) || (t->rcv_buf && t->rcv_buf < BUF_MIN))
+		return complain("--%s-buf %u: %u bytes at least, or 0 for the default", t->snd_buf && t->snd_buf < BUF_MIN ? "snd" : "rcv",
+				t->snd_buf && t->snd_buf < BUF_MIN ? t->snd_buf : t->rcv_buf, BUF_MIN);
+	if (o->packets && o->packets < 6)
+		return complain("--packets: %u is not 6, 7 or 8", o->packets);
+	if (o->packets && option_given("close") && o->close_mode != (o->packets == 6 ? CLOSE_SERVER : CLOSE_CLIENT))
+		return complain("--packets %u: then the %s closes first: leave --close out", o->packets,
+				o->packets == 6 ? "server" : "client");
+	if (o->ring_size & (o->ring_size - 1))
+		return complain("--ring-size: %u is not a power of two", o->ring_size);
+	if ((o->root != NULL) + (o->body != NULL) + (o->body_size != 0) > 1)
+		return complain("--root, --body and --body-size exclude each other");
+	return 0;
+}
+
+static void
+notices(const struct options *o, const char *role)
+{
+	const uint32_t max = o->conf.tcp.somaxconn ? o->conf.tcp.somaxconn : 4096;
+
+	if ((uint32_t)o->backlog > max)
+		notice("backlog %d is cut to somaxconn, %u", o->backlog, max);
+	if (o->conf.tcp.cc == TERN_CC_DCTCP && o->conf.tcp.ecn == TERN_ECN_OFF)
+		notice("dctcp without ECN is newreno");
+	if (o->requests_per_conn > 1 && o->close_mode == CLOSE_SERVER && strcmp(role, "client") == 0 && !o->http_path)
+		notice("the server must close after %u requests of a connection, too", o->requests_per_conn);
+}
+
 int
 options_check(struct options *o)
 {
 	const char *role = roles[o->role]->name;
 	const bool bench = strcmp(role, "bench") == 0;
+	int rc;
 
-	if (o->packets && o->packets < 6)
-		return complain("--packets: %u is not 6, 7 or 8", o->packets);
-	if (o->packets)
-		o->close_mode = o->packets == 6 ? CLOSE_SERVER : CLOSE_CLIENT;
 	if (bench && o->ifs_given)
 		return complain("bench makes its own interfaces: leave --addr and its like out");
-	if (o->ring_size & (o->ring_size - 1))
-		return complain("--ring-size: %u is not a power of two", o->ring_size);
-	if (!bench && (o->syn_flood || o->one_lcore))
-		return complain("--%s is for --role bench", o->syn_flood ? "syn-flood" : "one-lcore");
+	rc = check_numbers(o);
+	rc = rc ? rc : check_takers(role);
 	if (bench) {
 		o->duration_s = o->duration_s ? o->duration_s : 5;
 		/* 5 s at 200000 a second; a larger table is first touched while the clock runs */
 		o->conf.max_timewait = o->conf.max_timewait ? o->conf.max_timewait : 1 << 20;
-	} else if (strcmp(role, "wire") == 0 ? check_wire(o) : check_ifs(o)) {
-		return -EINVAL;
+	} else if (!rc) {
+		rc = strcmp(role, "wire") == 0 ? check_wire(o) : check_ifs(o);
 	}
-	if (strcmp(role, "client") == 0) {
-		if (check_client(o))
-			return -EINVAL;
-	} else if (o->http_path) {
-		return complain("--http PATH is for --role client; the server's files are --root DIR");
-	}
-	if (!o->conf.tcp.somaxconn ? o->backlog > 4096 : (uint32_t)o->backlog > o->conf.tcp.somaxconn)
-		notice("backlog %d is cut to somaxconn, %u", o->backlog,
-		       o->conf.tcp.somaxconn ? o->conf.tcp.somaxconn : 4096);
-	if (o->conf.tcp.cc == TERN_CC_DCTCP && o->conf.tcp.ecn == TERN_ECN_OFF)
-		notice("dctcp without ECN is newreno");
-	if ((o->root != NULL) + (o->body != NULL) + (o->body_size != 0) > 1)
-		return complain("--root, --body and --body-size exclude each other");
-	if (o->requests_per_conn > 1 && o->close_mode == CLOSE_SERVER && strcmp(role, "client") == 0 && !o->http_path)
-		notice("the server must close after %u requests of a connection, too", o->requests_per_conn);
+	if (!rc && strcmp(role, "client") == 0)
+		rc = check_client(o);
+	if (rc)
+		return rc;
+	if (o->packets)
+		o->close_mode = o->packets == 6 ? CLOSE_SERVER : CLOSE_CLIENT;
+	notices(o, role);
 	return 0;
 }

@@ -72,6 +72,8 @@ file_syntax(const char *path, FILE *f)
 		if (what)
 			return complain("%s:%u: %s", path, no, what);
 	}
+	if (ferror(f))
+		return complain("%s: %s", path, strerror(errno));
 	return *name ? 0 : complain("%s: there is no [section] in it", path);
 }
 

@@ -190,7 +190,7 @@ role_listen(struct stack *s, struct tern_worker *w, const struct tern_ops *ops, 
 		if (rc) {
 			complain("cannot listen on port %u (IPv%u): %s%s", o->port, af[i], strerror(-rc),
 				 rc == -EADDRNOTAVAIL ? ": --listen-addr is not an address of an interface"
-				 : rc == -ENOSPC      ? ": raise --max-requests, or lower --backlog"
+				 : rc == -ENOMEM      ? ": the half-open queue does not fit: raise --max-requests, or lower --backlog"
 						      : "");
 			return rc;
 		}

@@ -35,9 +35,9 @@ open_port(uint16_t id, uint16_t mtu, struct rte_mempool *mp)
 	struct rte_eth_conf conf = {0};
 	struct rte_eth_dev_info info;
 	uint16_t rx = RING, tx = RING;
-	int rc = rte_eth_dev_info_get(id, &info);
+	int rc;
 
-	if (rc)
+	if (!rte_eth_dev_is_valid_port(id) || rte_eth_dev_info_get(id, &info))
 		return complain("port %u is not there: wire needs two devices, as --vdev net_tap0 --vdev net_tap1", id);
 	conf.rxmode.mtu = mtu ? mtu : RTE_ETHER_MTU;
 	conf.txmode.offloads = info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
