@@ -14,6 +14,7 @@ struct wheel_node {
 	struct wheel_node *next;
 	struct wheel_node **pprev; /* NULL: not armed */
 	uint32_t expiry;	   /* low 32 bits of the tick */
+	uint32_t user;		   /* the owner's: it would be padding */
 };
 
 #define WHEEL_BITS 8

@@ -3,10 +3,10 @@
  * Keyed numbers, pure but for the worker's secrets: initial sequence numbers and timestamp offsets (RFC 6528, RFC 7323 5.4)
  * and SYN cookies (RFC 4987 3.6).
  *
- * A cookie is 28 bits of SipHash-2-4 over four-tuple, IRS and MSS index, 3 bits of MSS index and 1 bit that says which of
- * two secrets made it. A secret lives for two periods of 64 s: one as the current, one as the previous; then it is
+ * A cookie is 28 bits of SipHash-2-4 over four-tuple, IRS, MSS index and whether the SYN-ACK's window was small, 3 bits of MSS
+ * index and 1 bit that says which of two secrets made it. A secret lives for two periods of 64 s: one as the current, one as the previous; then it is
  * overwritten, so a stale cookie fails like a forged one. A guess succeeds with 2^-28: eight MSS values times two secrets
- * in 2^32. Window scale, SACK-permitted and ECN ride in the low six bits of the SYN-ACK's timestamp, which the peer echoes;
+ * in 2^32; with twice that while cookies of small windows are about, as both are tried. Window scale, SACK-permitted and ECN ride in the low six bits of the SYN-ACK's timestamp, which the peer echoes;
  * its offset is another part of the same hash.
  */
 #include <string.h>
@@ -74,9 +74,10 @@ tcp_isn(struct worker *w, const struct flow *f, uint32_t *iss, uint32_t *ts_off)
 }
 
 static uint32_t
-cookie(const struct worker *w, const struct flow *f, uint32_t irs, unsigned int mss_idx, unsigned int which, uint32_t *ts_off)
+cookie(const struct worker *w, const struct flow *f, uint32_t irs, bool small, unsigned int mss_idx, unsigned int which,
+       uint32_t *ts_off)
 {
-	const uint64_t tail[] = {ports(f) | (uint64_t)irs << 32, mss_idx | 9ull << 56};
+	const uint64_t tail[] = {ports(f) | (uint64_t)irs << 32, mss_idx | (uint64_t)small << 8 | 9ull << 56};
 	const uint64_t h = hash(f, tail, 2, w->cookie_key[which]);
 
 	*ts_off = h >> 32;
@@ -84,22 +85,22 @@ cookie(const struct worker *w, const struct flow *f, uint32_t irs, unsigned int 
 }
 
 uint32_t
-tcp_cookie_make(struct worker *w, const struct flow *f, uint32_t irs, uint16_t *mss, uint32_t *ts_off)
+tcp_cookie_make(struct worker *w, const struct flow *f, uint32_t irs, bool small, uint16_t *mss, uint32_t *ts_off)
 {
 	unsigned int i = RTE_DIM(mss_table) - 1;
 
 	while (i && mss_table[i] > *mss)
 		i--;
 	*mss = mss_table[i];
-	return cookie(w, f, irs, i, w->cookie_epoch & 1, ts_off);
+	return cookie(w, f, irs, small, i, w->cookie_epoch & 1, ts_off);
 }
 
 uint16_t
-tcp_cookie_check(struct worker *w, const struct flow *f, uint32_t irs, uint32_t got, uint32_t *ts_off)
+tcp_cookie_check(struct worker *w, const struct flow *f, uint32_t irs, bool small, uint32_t got, uint32_t *ts_off)
 {
 	const unsigned int idx = got >> MAC_BITS & 7;
 
-	return cookie(w, f, irs, idx, got >> 31, ts_off) == got ? mss_table[idx] : 0;
+	return cookie(w, f, irs, small, idx, got >> 31, ts_off) == got ? mss_table[idx] : 0;
 }
 
 void

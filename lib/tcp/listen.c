@@ -261,11 +261,11 @@ synack_options(const struct worker *w, const struct request *r, uint8_t *opt)
 	return tcp_opt_emit_syn(opt, &o);
 }
 
-/* Of a SYN-ACK: never scaled. While memory is tight no more is promised than a request takes. */
+/* Of a SYN-ACK: never scaled. While memory is tight it is small: no more is promised than a request takes. */
 static uint16_t
-synack_wnd(const struct tern_listener *l)
+synack_wnd(const struct tern_listener *l, bool small)
 {
-	return RTE_MIN(l->sockopts.rcv_buf, unlikely(mem_tight(l->w)) ? MEM_FIRST_WND : 65535u);
+	return RTE_MIN(l->sockopts.rcv_buf, unlikely(small) ? MEM_FIRST_WND : 65535u);
 }
 
 static void
@@ -327,12 +327,13 @@ tcp_request_timer(struct worker *w, struct request *r)
 	struct flow f;
 	uint16_t neigh;
 
-	if (r->retries >= w->conf.tcp.synack_retries) {
+	if (r->retries < w->conf.tcp.synack_retries) {
+		r->retries++;
+	} else if ((uint32_t)us_to_tick(w->now_us) - r->timer.expiry <= us_to_tick(AWAY_US)) {
 		STAT_INC(w, ATTEMPT_FAILS);
 		tcp_request_free(w, r);
 		return;
 	}
-	r->retries++;
 	request_arm(w, r);
 	flow_of(&r->o, &f);
 	if (link_path(w, f.af, raddr(&f), r->ifidx, NULL, &ifidx, &neigh))
@@ -367,7 +368,8 @@ send_cookie(struct worker *w, struct tern_listener *l, struct seg *s, struct tcp
 {
 	const uint8_t feat = common_features(w, peer);
 	struct tcp_opts o = {.has_mss = true, .mss = mss_offer(w, l, s->ifidx, s->flow.af)};
-	struct tcp_reply p = {.ack = s->seq + 1, .flags = TCP_SYN | TCP_ACK, .wnd = synack_wnd(l), .ttl = l->sockopts.ttl,
+	const bool small = mem_tight(w);
+	struct tcp_reply p = {.ack = s->seq + 1, .flags = TCP_SYN | TCP_ACK, .wnd = synack_wnd(l, small), .ttl = l->sockopts.ttl,
 			      .tos = l->sockopts.tos};
 	uint16_t mss = peer->has_mss ? RTE_MAX(peer->mss, TCP_MSS_MIN) :
 				       s->flow.af == 4 ? TCP_MSS_DEFAULT4 : TCP_MSS_DEFAULT6;
@@ -375,7 +377,7 @@ send_cookie(struct worker *w, struct tern_listener *l, struct seg *s, struct tcp
 	uint32_t ts_off;
 	int rc;
 
-	p.seq = tcp_cookie_make(w, &s->flow, s->seq, &mss, &ts_off);
+	p.seq = tcp_cookie_make(w, &s->flow, s->seq, small, &mss, &ts_off);
 	if (feat & F_TS) { /* without timestamps nothing could remember these */
 		peer->sack_ok = feat & F_SACK;
 		peer->has_ws = feat & F_WS;
@@ -394,6 +396,8 @@ send_cookie(struct worker *w, struct tern_listener *l, struct seg *s, struct tcp
 	if (rc == SEG_TAKEN) {
 		STAT_INC(w, COOKIES_SENT);
 		l->cookie_us = w->now_us;
+		if (unlikely(small))
+			l->cookie_small_us = w->now_us;
 	}
 	return rc;
 }
@@ -471,20 +475,31 @@ accept_full(struct worker *w, struct tern_listener *l)
 	return STAT_DROP_LISTEN;
 }
 
+/* May a cookie sent at `us` still come back? 0: none was sent. */
+static bool
+cookie_fresh(const struct worker *w, uint64_t us)
+{
+	return us && w->now_us - us <= 2 * COOKIE_PERIOD_US;
+}
+
 static int
 cookie_ack(struct worker *w, struct tern_listener *l, struct seg *s)
 {
 	struct tcp_opts o = {0}, rode = {0};
 	uint8_t feat = 0;
-	bool ecn = false;
+	bool ecn = false, small = false;
 	uint32_t ts_off;
 	struct conn *c;
 	uint16_t mss;
 	int rc;
 
-	if (!l->cookie_us || w->now_us - l->cookie_us > 2 * COOKIE_PERIOD_US)
+	if (!cookie_fresh(w, l->cookie_us))
 		return tcp_reset_reply(w, s, STAT_DROP_LISTEN_FLAGS);
-	mss = tcp_cookie_check(w, &s->flow, s->seq - 1, s->ack - 1, &ts_off);
+	mss = tcp_cookie_check(w, &s->flow, s->seq - 1, false, s->ack - 1, &ts_off);
+	if (unlikely(!mss && cookie_fresh(w, l->cookie_small_us))) {
+		small = true;
+		mss = tcp_cookie_check(w, &s->flow, s->seq - 1, true, s->ack - 1, &ts_off);
+	}
 	if (!mss) {
 		STAT_INC(w, COOKIES_FAILED);
 		/* Perhaps the first segment, whose IRS the cookie is made of, was lost or is late: a reset would end a good open. */
@@ -511,7 +526,7 @@ cookie_ack(struct worker *w, struct tern_listener *l, struct seg *s)
 	tcp_negotiate(w, c, mss, feat, rode.ws);
 	if (unlikely(ecn))
 		c->flags |= C_ECN;
-	return promote(w, l, c, synack_wnd(l), s);
+	return promote(w, l, c, synack_wnd(l, small), s);
 }
 
 /* reuse: the SYN takes a TIME-WAIT's place. */
@@ -620,7 +635,7 @@ listen_syn(struct worker *w, struct tern_listener *l, struct seg *s, struct time
 	r->feat = common_features(w, &o);
 	r->snd_ws = o.ws;
 	r->ecn = agree_ecn(w, s);
-	r->wnd = synack_wnd(l);
+	r->wnd = synack_wnd(l, mem_tight(w));
 	r->rcv_ws = l->sockopts.rcv_ws;
 	r->mss = o.has_mss ? RTE_MAX(o.mss, 1u) : 0;
 	tcp_set_state(w, &r->o, TERN_SYN_RECEIVED);

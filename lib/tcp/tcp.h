@@ -25,6 +25,7 @@ tcp_seqlen(const struct seg *s)
 #define TCP_MSS_DEFAULT6 1220u
 #define TCP_MSS_MIN 64u /* below: the peer wants us to drown in headers (CVE-2019-11479) */
 #define TCP_WS_MAX 14u	/* RFC 7323 2.3 */
+#define AWAY_US 1000000u /* a timer is so late: the worker did not run, and what came meanwhile may not be read yet */
 #define BACKOFF_MAX 16	/* doublings of a timeout: more shift nothing into a deadline but zeros */
 #define TCP_OPT_TS_LEN 12u
 #define TCP_OPT_SYN_LEN 20u /* MSS, SACK-permitted and timestamps, window scale: what everyone offers */
@@ -65,7 +66,7 @@ _Static_assert(offsetof(struct request, addr) == offsetof(struct tobj, addr), "r
 _Static_assert(sizeof(struct request) <= 128, "a half-open request is at most 128 bytes");
 
 /** TIME-WAIT record: 64 bytes for IPv4 (addr is cut), 96 for IPv6. kind_data: [0] ts_recent, [1] portset index + 1 or 0, of a
- *  passive open ts_off, [2] window << 16 | feat. */
+ *  passive open ts_off, [2] window << 16 | TOS << 8 | feat. timer.user: TTL. */
 struct timewait {
 	union {
 		struct tobj o;
@@ -254,7 +255,7 @@ struct tern_listener {
 	uint32_t half_max, half_n;
 	struct conn *acc_head, **acc_tail;
 	struct request *reqs;
-	uint64_t cookie_us; /* when the last cookie was sent, 0 never */
+	uint64_t cookie_us, cookie_small_us; /* when the last cookie was sent, and one of a small window; 0 never */
 	uint32_t tfo_max;   /* Fast Open connections without the final ACK, 0: no Fast Open */
 };
 
@@ -405,10 +406,11 @@ void tcp_listener_free(struct tern_listener *l);
 
 /* tcp/cookie.c: pure but for the worker's secrets */
 void tcp_isn(struct worker *w, const struct flow *f, uint32_t *iss, uint32_t *ts_off);
-/** @return the ISS; *mss becomes what it can say of it, *ts_off the offset of the connection's timestamps. */
-uint32_t tcp_cookie_make(struct worker *w, const struct flow *f, uint32_t irs, uint16_t *mss, uint32_t *ts_off);
+/** small: the window that goes with it. @return the ISS; *mss becomes what it can say of it, *ts_off the offset of the
+ *  connection's timestamps. */
+uint32_t tcp_cookie_make(struct worker *w, const struct flow *f, uint32_t irs, bool small, uint16_t *mss, uint32_t *ts_off);
 /** @return the MSS encoded, or 0: not one of ours. */
-uint16_t tcp_cookie_check(struct worker *w, const struct flow *f, uint32_t irs, uint32_t cookie, uint32_t *ts_off);
+uint16_t tcp_cookie_check(struct worker *w, const struct flow *f, uint32_t irs, bool small, uint32_t cookie, uint32_t *ts_off);
 uint32_t tcp_cookie_ts(uint32_t ts, const struct tcp_opts *o, bool ecn);
 /** @return whether ECN was agreed on. */
 bool tcp_cookie_ts_decode(uint32_t ts, struct tcp_opts *o);

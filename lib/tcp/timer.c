@@ -9,7 +9,6 @@
 #include "tcp/mem.h"
 
 #define R1 3 /* retransmissions: SHLD-10 */
-#define AWAY_US 1000000u /* a timer is so late: the worker did not run, and what came meanwhile may not be read yet */
 
 static void
 give_up(struct worker *w, struct conn *c)

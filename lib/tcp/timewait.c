@@ -54,6 +54,7 @@ tcp_timewait_enter(struct worker *w, struct conn *c, struct seg *s)
 	if (unlikely(c->af == 6))
 		tw->addr = c->addr;
 	tw->timer.pprev = NULL;
+	tw->timer.user = c->ttl;
 	tw->kind = TOBJ_TW;
 	tw->snd_nxt = c->snd_max;
 	tw->kind_data[TW_TS_RECENT] = c->ts_recent;
@@ -89,7 +90,7 @@ tcp_timewait_timer(struct worker *w, struct timewait *tw)
 static int
 reack(struct worker *w, const struct timewait *tw, struct seg *s, int reason)
 {
-	struct tcp_reply r = {.seq = tw->snd_nxt, .ack = tw->rcv_nxt, .flags = TCP_ACK, .ttl = w->conf.tcp.ttl,
+	struct tcp_reply r = {.seq = tw->snd_nxt, .ack = tw->rcv_nxt, .flags = TCP_ACK, .ttl = tw->timer.user,
 			      .wnd = tw->kind_data[TW_WND_FEAT] >> 16,
 			      .tos = (uint8_t)(tw->kind_data[TW_WND_FEAT] >> 8) & ~TCP_ECN_MASK};
 	uint32_t iss, ts_off;

@@ -381,15 +381,15 @@ run_secrets(struct rte_mempool *mp)
 	for (i = 0; i < OPS; i++) {
 		mss = 1460;
 		nth_flow(i, &f);
-		sink += tcp_cookie_make(w, &f, i, &mss, &off);
+		sink += tcp_cookie_make(w, &f, i, false, &mss, &off);
 	}
 	row("SYN cookie made", 1, rte_rdtsc() - start, OPS);
 	nth_flow(1, &f);
 	mss = 1460;
-	iss = tcp_cookie_make(w, &f, 1, &mss, &off);
+	iss = tcp_cookie_make(w, &f, 1, false, &mss, &off);
 	start = rte_rdtsc();
 	for (i = 0; i < OPS; i++)
-		good += tcp_cookie_check(w, &f, 1, iss, &off) != 0;
+		good += tcp_cookie_check(w, &f, 1, false, iss, &off) != 0;
 	row("SYN cookie checked", 1, rte_rdtsc() - start, OPS);
 	if (good != OPS) {
 		fprintf(stderr, "micro: a right cookie is refused\n");

@@ -446,6 +446,41 @@ test_first_window(void)
 	CHECK_EQ(expect(SYN | ACK, 0, 1, 0)->wnd, 65535);
 }
 
+/* The same of a cookie, which nobody remembers: what its SYN-ACK said holds, whatever memory became meanwhile. */
+static void
+test_cookie_window(void)
+{
+	bed.conf.tcp.cookie_mode = TERN_COOKIE_ALWAYS;
+	fx_listen();
+	for (unsigned int i = 0; i < 4; i++) {
+		const bool tight = i & 1, later = i & 2;
+		struct sock *s;
+
+		peer_new(2000 + i);
+		if (tight)
+			starve(bed.n[0].mp->size / 10);
+		tx(SYN, 0, 0, 0);
+		CHECK_EQ(expect(SYN | ACK, 0, 1, 0)->wnd, tight ? 4096 : 65535);
+		if (tight && !later)
+			feed();
+		else if (!tight && later)
+			starve(bed.n[0].mp->size / 10);
+		tx(ACK, 1, 1, 0);
+		s = sock_accept(&bed.n[0]);
+		CU_ASSERT_PTR_NOT_NULL_FATAL(s);
+		CHECK_EQ(((struct conn *)s->c)->rcv_adv - ((struct conn *)s->c)->rcv_nxt, tight ? 4096 : 65535);
+		feed();
+		sock_abort(s);
+		rx_flush();
+	}
+	CHECK_EQ(STAT(COOKIES_RECV), 4);
+	CHECK_EQ(STAT(COOKIES_FAILED), 0);
+	peer_new(3000); /* neither */
+	tx(ACK, 1, 77, 0);
+	expect(RST, 77, 0, 0);
+	CHECK_EQ(STAT(COOKIES_FAILED), 1);
+}
+
 /* One orphan more than may be is reset; their number follows the closes of the peers. */
 static void
 test_orphans(void)
@@ -531,6 +566,7 @@ main(int argc, char **argv)
 		{"foreign mbufs", test_foreign},
 		{"reset beyond", test_reset_beyond},
 		{"first window", test_first_window},
+		{"first window of a cookie", test_cookie_window},
 		{"orphans", test_orphans},
 		{"orphans' memory", test_orphan_memory},
 		{"application's mbufs", test_application},

@@ -256,6 +256,29 @@ test_away_syn(void)
 	CHECK_EQ(s->connected, 1);
 }
 
+/* And of a SYN-ACK. */
+static void
+test_away_request(void)
+{
+	fx_half_open();
+	for (unsigned int i = 0; i < W->conf.tcp.synack_retries; i++) {
+		CHECK(advance_to_frame(61 * SEC));
+		CHECK_EQ(rx_flush(), 1);
+	}
+	for (unsigned int i = 0; i < 2; i++) { /* the last wait, twice */
+		away(300 * SEC);
+		expect(SYN | ACK, 0, 1, 0);
+		CHECK_EQ(W->half_open, 1);
+	}
+	tx(ACK, 1, 1, 0);
+	CHECK(sock_accept(&bed.n[0]) != NULL);
+	peer_new(2000); /* and without a pause it ends */
+	tx(SYN, 0, 0, 0);
+	advance_us(200 * SEC);
+	CHECK_EQ(W->half_open, 0);
+	rx_flush();
+}
+
 static void
 test_away_keepalive(void)
 {
@@ -538,6 +561,7 @@ main(int argc, char **argv)
 		{"R2 below the probe's interval, over lost data", test_shut_short_r2},
 		{"away", test_away},
 		{"away: SYN", test_away_syn},
+		{"away: SYN-ACK", test_away_request},
 		{"away: keep-alive", test_away_keepalive},
 		{"away: probes", test_away_persist},
 		{"shut over lost data", test_shut_over_lost},

@@ -47,6 +47,27 @@ test_fin_restarts(void)
 	CHECK_EQ(W->table.count, 0);
 }
 
+/* What answers in its name looks as the connection did. */
+static void
+test_ttl_tos(void)
+{
+	struct sock *s = fx_established();
+	const struct frame *f;
+
+	CHECK_EQ(tern_setopt(s->c, TERN_OPT_TTL, 7), 0);
+	CHECK_EQ(tern_setopt(s->c, TERN_OPT_TOS, 0x28), 0);
+	sock_close(s);
+	run();
+	expect(FIN | ACK, 1, 1, 0);
+	tx(FIN | ACK, 1, 2, 0);
+	expect(ACK, 2, 2, 0);
+	tx(FIN | ACK, 1, 2, 0);
+	f = expect(ACK, 2, 2, 0);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(f);
+	CHECK_EQ(f->ttl, 7);
+	CHECK_EQ(f->tos, 0x28);
+}
+
 static void
 test_rst_ignored(void)
 {
@@ -341,6 +362,7 @@ main(int argc, char **argv)
 		{"expiry after 2 MSL", test_expiry},
 		{"configured 2 MSL", test_conf},
 		{"FIN restarts 2 MSL", test_fin_restarts},
+		{"TTL and TOS", test_ttl_tos},
 		{"RST is ignored", test_rst_ignored},
 		{"RST that answers an ACK", test_rst_answers_ack},
 		{"budget of ACKs", test_budget},
