@@ -20,7 +20,8 @@
  * - Text out of order is not kept beyond the limit. Above PRUNE it is dropped, too, though SACK reported it (RFC 2018 8 lets
  *   us): of the connections with the oldest holes those that hold most.
  * - A connection that holds nothing may queue what its peer's window takes now, which that peer will acknowledge; and always
- *   one small mbuf, of which there are as many as connections. So everybody goes on, if slowly, and who doesn't read holds nothing.
+ *   one small mbuf, of which there are as many as connections; a few bytes in a large one are copied to it. So everybody goes
+ *   on, if slowly, and who doesn't read holds nothing.
  * - An orphan, which nobody waits for, is reset once two of its retransmissions were not answered. Of orphans there are at most
  *   conf.tcp.max_orphans at any time: one more is reset (as Linux's tcp_max_orphans).
  * - New connections are the last to be refused: while there is a budget, SYNs are answered.
@@ -135,6 +136,12 @@ mem_send(const struct conn *c, uint32_t space)
 	if (usable > SMALL_ROOM && (mem_left(w) || c == w->mem.starved))
 		return RTE_MIN(space, usable);
 	return RTE_MIN(space, SMALL_ROOM);
+}
+
+__rte_noinline bool
+mem_small(const struct conn *c, uint32_t len)
+{
+	return len <= SMALL_ROOM && !c->snd_head && c->held >= limit(c->w, c) && !first_ones(c->w);
 }
 
 /* --- text out of order ------------------------------------------------------------------------------------------ */

@@ -82,6 +82,8 @@ uint32_t mem_window(const struct conn *c, uint32_t space);
 /** Bytes that may be queued for sending, while mem_tight(). */
 uint32_t mem_send(const struct conn *c, uint32_t space);
 
+/** Must len bytes that are to be sent go to a small mbuf, while mem_tight()? */
+bool mem_small(const struct conn *c, uint32_t len);
 /** c, which has no text out of order now, has or has had. */
 void mem_holes_add(struct worker *w, struct conn *c);
 void mem_holes_remove(struct worker *w, struct conn *c);

@@ -368,6 +368,20 @@ emit_plain(struct worker *w, struct conn *c, struct iface *ifc, uint8_t flags, u
 	return true;
 }
 
+/* The same before a trial has ended: nobody has read that text, nor may, so it has not come. Its ACK is still due. */
+static __rte_noinline bool
+emit_untried(struct worker *w, struct conn *c, uint8_t flags, uint32_t seq, struct rte_mbuf *src, uint32_t off, uint32_t len)
+{
+	const uint32_t nxt = c->rcv_nxt;
+	bool sent;
+
+	c->rcv_nxt -= c->rcv_queued;
+	sent = emit_any(w, c, flags, seq, src, off, len);
+	c->rcv_nxt = nxt;
+	c->pend |= P_ACK; /* on the list it is */
+	return sent;
+}
+
 /*
  * One segment of c: control, or len bytes from src + off. @return false: no room or no mbuf. Nearly every one is plain: what
  * is constant then is known to the compiler.
@@ -377,9 +391,10 @@ emit(struct worker *w, struct conn *c, uint8_t flags, uint32_t seq, struct rte_m
 {
 	struct iface *ifc = &w->ifs[c->ifidx];
 
-	if (unlikely((c->flags & (C_PLAIN | C_SACK | C_ECN | C_SND_URG)) != C_PLAIN || !link_tx_room(ifc, 1) ||
+	if (unlikely((c->flags & (C_PLAIN | C_SACK | C_ECN | C_SND_URG | C_TRIAL)) != C_PLAIN || !link_tx_room(ifc, 1) ||
 		     (len && (len > COPY_MAX || len > c->mss || src->data_len - off < len))))
-		return emit_any(w, c, flags, seq, src, off, len);
+		return c->flags & C_TRIAL ? emit_untried(w, c, flags, seq, src, off, len) :
+					    emit_any(w, c, flags, seq, src, off, len);
 	if (likely(c->feat & F_TS))
 		return emit_plain(w, c, ifc, flags, seq, src, off, len, true);
 	return emit_plain(w, c, ifc, flags, seq, src, off, len, false);

@@ -387,8 +387,8 @@ admit(struct worker *w, struct conn *c, struct seg *s, bool hole)
 				   mem_hole(w, c) ? MEM_KEEP : MEM_REFUSE;
 	struct rte_mbuf *copy;
 
-	if (v == MEM_KEEP && s->m->pool != w->mp && w->mem.foreign >= w->mem.foreign_max) {
-		copy = w->mem.own < w->mem.budget ? rte_pktmbuf_copy(s->m, w->mp, s->data_off, s->len) : NULL;
+	if (v != MEM_REFUSE && s->m->pool != w->mp && w->mem.foreign >= w->mem.foreign_max) {
+		copy = v == MEM_TRIAL || w->mem.own < w->mem.budget ? rte_pktmbuf_copy(s->m, w->mp, s->data_off, s->len) : NULL;
 		if (!copy)
 			return STAT_DROP_RX_NOBUF;
 		rte_pktmbuf_free(s->m);
@@ -528,7 +528,7 @@ tcp_trial_end(struct worker *w, struct conn *c)
 	const uint32_t unread = c->rcv_nxt - c->rcv_queued;
 
 	c->flags &= ~C_TRIAL;
-	if (!c->rcv_head || c->flags & C_FIN_RCVD || seq_gt(c->last_ack, unread) || !mem_tight(w))
+	if (!c->rcv_head || c->flags & C_FIN_RCVD || !mem_tight(w))
 		return;
 	tcp_queue_free(w, c, c->rcv_head);
 	c->rcv_head = c->rcv_tail = NULL;

@@ -208,6 +208,20 @@ unshare(struct worker *w, struct rte_mbuf *m, unsigned int n)
 	return head;
 }
 
+/* Memory is short, and what m holds fits a small one. @return as tern_send_mbuf(). */
+static __rte_noinline int
+send_small(struct conn *c, struct rte_mbuf *m)
+{
+	uint8_t buf[SMALL_ROOM];
+	const ssize_t n = send_copy(c, rte_pktmbuf_read(m, 0, m->pkt_len, buf), m->pkt_len);
+
+	if (n < 0)
+		return n;
+	c->w->mem.budget += m->pool == c->w->mp ? m->nb_segs : 0;
+	rte_pktmbuf_free(m);
+	return 0;
+}
+
 int
 tern_send_mbuf(struct tern_conn *tc, struct rte_mbuf *m)
 {
@@ -230,6 +244,8 @@ tern_send_mbuf(struct tern_conn *tc, struct rte_mbuf *m)
 	for (s = m; s; s = s->next)
 		if (s->data_len == 0)
 			return -EINVAL; /* empty segments would break the cursor's arithmetic */
+	if (unlikely(mem_tight(c->w)) && mem_small(c, len))
+		return send_small(c, m);
 	if (unlikely(shared)) {
 		m = unshare(c->w, m, shared);
 		if (!m) {

@@ -181,25 +181,33 @@ test_trial_fin(void)
 	rx_flush();
 }
 
-/* What an ACK has covered, here one that answers a bad segment of the same burst, is kept. */
+/* Nothing that is sent meanwhile, here probes of a closed window, acknowledges what is on trial; once it was read, an ACK does. */
 static void
 test_trial_acked(void)
 {
 	struct sock *s = fx_established();
+	const struct frame *f;
 
+	peer.wnd = 0;
+	tx(ACK, 1, 1, 0);
+	CHECK_EQ(sock_send(s, 100), 100);
 	starve(bed.n[0].mp->size / 10);
-	bed.corked = true;
-	tx(ACK | PSH, 1, 1, 500);
-	tx(SYN, 0, 0, 0); /* a challenge ACK goes out at once */
-	uncork();
-	if (rx_peek() && rx()->ack - peer.iss == 501)
-		CHECK_EQ(tern_recv_queued(s->c), 500);
-	else
-		CHECK_EQ(tern_recv_queued(s->c), 0);
-	feed();
 	rx_flush();
-	tx(ACK | PSH, 1 + tern_recv_queued(s->c), 1, 500 - tern_recv_queued(s->c));
-	CHECK_EQ(sock_recv_all(s), 500);
+	for (unsigned int i = 0; i < 2; i++) {
+		s->auto_read = i;
+		bed.corked = true;
+		tx(ACK | PSH, 1, 1, 500);
+		bed.now_us += 2 * SEC; /* a worker that was away: it receives, then timers are due, then there are events */
+		uncork();
+		f = rx();
+		CHECK(f && f->len == 1 && f->ack - peer.iss == 1);
+		while ((f = rx()) && !i)
+			CHECK_EQ(f->ack - peer.iss, 1);
+		CHECK_EQ(tern_recv_queued(s->c), 0);
+	}
+	CHECK(f && f->ack - peer.iss == 501);
+	CHECK_EQ(s->rx_pos, 501);
+	feed();
 	rx_flush();
 }
 
@@ -373,6 +381,92 @@ test_foreign(void)
 	CHECK(rte_mempool_full(other));
 	bed_down();
 	rte_mempool_free(other);
+}
+
+static void
+echo(struct tern_conn *c, void *user)
+{
+	struct rte_mbuf *m;
+
+	while ((m = tern_recv_mbuf(c)) != NULL)
+		if (tern_send_mbuf(c, m))
+			rte_pktmbuf_free(m);
+}
+
+/* Nor do more of them stay that came on trial, and which the application sends on. */
+static void
+test_foreign_trial(void)
+{
+	static const struct tern_ops ops = {.readable = echo};
+	struct rte_mempool *other = rte_pktmbuf_pool_create("other", 2047, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
+	struct tern_conn *c[10];
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(other);
+	for (unsigned int i = 0; i < 10; i++) {
+		peer_new(1000 + i);
+		c[i] = fx_established()->c;
+		tern_conn_set_user(c[i], &ops, NULL);
+	}
+	starve(bed.n[0].mp->size / 10);
+	W->mem.foreign_max = 4;
+	for (unsigned int i = 0; i < 10; i++) {
+		uint8_t b[1600];
+		struct rte_mbuf *m = rte_pktmbuf_alloc(other);
+		uint16_t n;
+
+		peer_new(1000 + i);
+		peer.irs = ((struct conn *)c[i])->iss;
+		n = peer_build(b, ACK, 1, 1, FULL);
+		memcpy(rte_pktmbuf_append(m, n), b, n);
+		worker_input(W, 0, &m, 1);
+		run();
+	}
+	rx_flush();
+	CHECK_EQ(W->mem.foreign, 4);
+	CHECK_EQ(W->mem.own, 6);
+	feed();
+	for (unsigned int i = 0; i < 10; i++)
+		tern_abort(c[i]);
+	run();
+	rx_flush();
+	CHECK(rte_mempool_full(other));
+	bed_down();
+	rte_mempool_free(other);
+}
+
+/* Answers of a few bytes to peers that acknowledge nothing: while memory is short, they do not keep the mbufs they came in. */
+static void
+test_small_text(void)
+{
+	static const struct tern_ops ops = {.readable = echo};
+	struct tern_conn *c[10];
+
+	for (unsigned int i = 0; i < 10; i++) {
+		peer_new(1000 + i);
+		c[i] = fx_established()->c;
+		tern_conn_set_user(c[i], &ops, NULL);
+	}
+	starve(bed.n[0].mp->size / 10);
+	for (unsigned int i = 0; i < 10; i++) {
+		peer_new(1000 + i);
+		peer.irs = ((struct conn *)c[i])->iss;
+		tx(ACK | PSH, 1, 1, 100);
+		CHECK_EQ(tern_send_queued(c[i]), 100);
+		expect(ACK, 1, 101, 100);
+	}
+	CHECK_EQ(W->mem.own, 0);
+	CHECK_EQ(rte_mempool_in_use_count(W->small), 10);
+	feed();
+	for (unsigned int i = 0; i < 10; i++) {
+		peer_new(1000 + i);
+		peer.irs = ((struct conn *)c[i])->iss;
+		tx(ACK, 101, 101, 0);
+		CHECK_EQ(tern_send_queued(c[i]), 0);
+		tern_abort(c[i]);
+	}
+	CHECK_EQ(rte_mempool_in_use_count(W->small), 0);
+	run();
+	rx_flush();
 }
 
 /* What the application holds makes the budget smaller, at once; the reserve is not its to take. */
@@ -564,6 +658,8 @@ main(int argc, char **argv)
 		{"listeners", test_listeners},
 		{"starved", test_starved},
 		{"foreign mbufs", test_foreign},
+		{"foreign mbufs on trial", test_foreign_trial},
+		{"a few bytes", test_small_text},
 		{"reset beyond", test_reset_beyond},
 		{"first window", test_first_window},
 		{"first window of a cookie", test_cookie_window},
