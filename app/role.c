@@ -16,7 +16,7 @@ const struct role *const roles[] = {&role_http, &role_echo, &role_discard, &role
 				     &role_wire};
 const unsigned int n_roles = RTE_DIM(roles);
 
-#define RETRY_MAX 32u /* that wait again: the others would find no mbuf either, and a poll has an end */
+#define RETRY_MAX 32u /* that wait again: a poll has an end */
 
 /* --- objects ------------------------------------------------------------------------------------------------- */
 

@@ -55,8 +55,8 @@ extern const struct role role_bench; /* a name only: bench.c runs it */
 
 /**
  * Fixed set of equal objects of one worker, one per connection: taken at start, so that nothing is allocated later.
- * Active ones are listed, the longest untouched first. `again` has those that no event will call: a send found no mbuf, or
- * a visit would have been too long.
+ * Active ones are listed, the longest untouched first. `again` has those that no event will call: a visit
+ * would have been too long.
  */
 struct item {
 	TAILQ_ENTRY(item) next, again;
@@ -93,7 +93,7 @@ slab_spend(struct slab *s, struct item *i, unsigned int *visit)
 	slab_again(s, i);
 	return false;
 }
-/** Call fn for what waits, until many wait again: for an mbuf, or to go on. */
+/** Call fn for what waits, until many wait again. */
 void slab_retry(struct slab *s, void (*fn)(struct item *i));
 
 /** Listen as the options say, on IPv4 and IPv6. @return 0 or -errno after one line. l[] may hold NULL. */

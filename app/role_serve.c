@@ -76,11 +76,8 @@ answer(struct serve *v, struct serve_conn *sc, unsigned int *visit)
 		n = left < PATTERN_CHUNK ? 0 : send_shared(v, sc->i.c, sc->sent);
 		if (n == 0)
 			n = tern_send(sc->i.c, role_pattern(sc->sent), RTE_MIN(left, PATTERN_CHUNK));
-		if (n <= 0) {
-			if (n == -ENOBUFS)
-				slab_again(&v->slab, &sc->i);
-			return false;
-		}
+		if (n <= 0)
+			return false; /* writable() or closed() follows */
 		sc->sent += n;
 		if (sc->sent == o->response_size) {
 			sc->sent = 0;
@@ -118,7 +115,7 @@ pump(struct item *it)
 			sc->requests++;
 	}
 	if (sc->answered < sc->requests)
-		return; /* writable() or the next poll follows */
+		return; /* writable(), closed() or the next poll follows */
 	tern_close(it->c);
 	slab_put(&v->slab, it);
 }
