@@ -182,6 +182,109 @@ test_share(void)
 	}
 }
 
+#define TRANSFER (4u << 20)
+#define SEGS (TRANSFER / MSS + 1)
+#define GREEDY 4u
+#define RTT_US (10 * MS)
+#define LOSE 200u
+
+static bool got[SEGS];
+static struct peer greedy_peer[GREEDY];
+
+/* Four blocks at any byte of the 14,600 in flight. */
+static void
+greedy_ack(unsigned int i)
+{
+	uint32_t b[4][2];
+
+	peer = greedy_peer[i];
+	for (unsigned int k = 0; k < 4; k++) {
+		b[k][0] = 2 + harness_rand() % 14000;
+		b[k][1] = b[k][0] + 1 + harness_rand() % 599;
+	}
+	blocks(4, b);
+	tx(ACK, 1, 1, 0);
+	greedy_peer[i] = peer;
+}
+
+/* What has come, newest first, is in the next segment's blocks. @return the first octet that has not. */
+static uint32_t
+receiver_says(void)
+{
+	uint32_t b[3][2], una = 0, i;
+	unsigned int n = 0;
+
+	while (una < SEGS && got[una])
+		una++;
+	for (i = SEGS; i > una && n < 3; i--) {
+		if (!got[i - 1])
+			continue;
+		b[n][1] = RTE_MIN(i * MSS, TRANSFER) + 1;
+		while (got[i - 1])
+			i--;
+		b[n++][0] = i * MSS + 1;
+	}
+	if (n)
+		blocks(n, b);
+	return RTE_MIN(una * MSS, TRANSFER) + 1;
+}
+
+/* TRANSFER octets to a peer that loses every LOSE-th segment, an ACK a round trip. @return how many; *frames: segments it took. */
+static unsigned int
+transfer(uint16_t port, unsigned int n_greedy, unsigned int *frames)
+{
+	struct sock *s = up(port, MSS);
+	const struct peer innocent = peer;
+	const struct frame *f;
+	unsigned int rounds;
+	uint32_t ack = 1;
+
+	memset(got, 0, sizeof(got));
+	conn(s)->cwnd = 100 * MSS;
+	for (rounds = *frames = 0; ack <= TRANSFER && rounds < 1000; rounds++) {
+		if (s->tx_pos <= TRANSFER)
+			sock_send(s, TRANSFER + 1 - s->tx_pos);
+		for (unsigned int i = 0; i < 10 * n_greedy; i++)
+			greedy_ack(i % n_greedy);
+		advance_us(RTT_US);
+		while ((f = rx()))
+			if (f->dport == port && f->len && ++*frames % LOSE)
+				got[(f->seq - innocent.irs) / MSS] = true;
+		peer = innocent;
+		ack = receiver_says();
+		tx(ACK, 1, ack, 0);
+	}
+	CHECK_EQ(ack, TRANSFER + 1);
+	finish(s);
+	return rounds;
+}
+
+/* Four that cut their SACK blocks at any byte, some thousand of them, take neither time nor packets of an innocent one. */
+static void
+test_innocent(void)
+{
+	unsigned int alone, beside, frames[2];
+
+	bed.conf.tcp.snd_buf = 8 << 20;
+	fx_listen();
+	alone = transfer(2001, 0, &frames[0]);
+	for (unsigned int i = 0; i < GREEDY; i++) {
+		struct sock *s = up(1001 + i, 1460);
+
+		CHECK_EQ(sock_send(s, 14600), 14600);
+		run();
+		rx_flush();
+		greedy_peer[i] = peer;
+	}
+	beside = transfer(2002, GREEDY, &frames[1]);
+	CHECK(beside * 100 <= alone * 105);
+	CHECK(frames[1] * 100 <= frames[0] * 105);
+	for (unsigned int i = 0; i < GREEDY; i++) {
+		peer = greedy_peer[i];
+		finish(bed.n[0].s + 1 + i);
+	}
+}
+
 /* Thousands of segments, SACKed every second one in random order: the scoreboard stays true. */
 static void
 test_order(void)
@@ -266,6 +369,7 @@ main(int argc, char **argv)
 		{"byte edges", test_byte_edges},
 		{"small segments", test_small_segments},
 		{"share", test_share},
+		{"innocent", test_innocent},
 		{"order", test_order},
 		{"right bytes", test_right_bytes},
 		CU_TEST_INFO_NULL,
