@@ -3,33 +3,36 @@
 # starve.sh: clients that take a server's packet buffers and do not give them back, beside one that wants nothing unusual.
 # For each device, kind, role and count: the lively client's requests alone; then the crowd comes (kind send: sends and never
 # reads; get: asks for 10 MB and never reads; holes: HOLE_SEGS segments, each behind an octet that never comes), and the lively
-# client works again; the crowd leaves all at once. A line each: the lively client's requests done/failed in both, its p50/p99
-# in us, the ratio of the p99s, pings sent/answered, mbufs free before, the least seen, 5 s after the crowd left; resident MiB
-# before/after; how many of the crowd were connected; refusals. "ok" when nothing failed, p99 stayed below RATIO_MAX times the
-# quiet one, ping was never silent for more than SILENT_MAX in a row and every buffer came back. Exit status: cells that are not ok.
-# Choose with DEVICES (tap af_packet), COUNTS, CELLS (role:kind), REQUESTS, HOLE_SEGS, RATIO_MAX; BUILD: a build directory with
-# -Dtests=enabled; TERN_ARGS: more options of the server.
+# client works again; the crowd leaves all at once. A row of a table each: the lively client's requests done/failed in both, its
+# p50/p99 in us, the ratio of the p99s, pings answered/sent, mbufs free before, the least seen, 5 s after the crowd left; MiB
+# resident before/after; how many of the crowd were connected; what was refused. "ok" when nothing failed, p99 stayed below
+# RATIO_MAX times the quiet one, every ping was answered but for as many as the kernel's queue to the device lost, and every
+# buffer came back. Device ring needs no kernel and no root: tests/starve/ring.c, in virtual time, where us count polls; it also
+# wants that no heap grew, that some mbufs were always left, and that the crowd's pool is whole again.
+# Exit status: cells that are not ok. Choose with DEVICES (tap af_packet ring), COUNTS, CELLS (role:kind), REQUESTS, HOLE_SEGS,
+# RATIO_MAX; BUILD: a build directory with -Dtests=enabled; TERN_ARGS: more options of the server.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
-DEVICES=${DEVICES:-tap af_packet} COUNTS=${COUNTS:-150 1000 10000}
+DEVICES=${DEVICES:-tap af_packet ring} COUNTS=${COUNTS:-150 1000 10000}
 CELLS=${CELLS:-http:get http:holes echo:send echo:holes discard:holes serve:send serve:holes}
 REQUESTS=${REQUESTS:-1000} HOLE_SEGS=${HOLE_SEGS:-180} RATIO_MAX=${RATIO_MAX:-10}
-SILENT_MAX=5 # pings in a row, 0.1 s apart: a crowd that begins to send fills the device's queue for a moment
 GATHER_S=${GATHER_S:-60} BACK_S=5 STAY_S=${STAY_S:-2}
 BUILD=${BUILD:-build-test}
-TERN=$BUILD/app/tern CROWD=$BUILD/tests/starve/crowd HOLES=$BUILD/tests/starve/holes
+TERN=$BUILD/app/tern CROWD=$BUILD/tests/starve/crowd HOLES=$BUILD/tests/starve/holes RING=$BUILD/tests/starve/ring
 NS=tern-starve$$ HOST=192.0.2.1
 declare -A PORT=([http]=80 [echo]=7 [discard]=9 [serve]=5000)
 
-need_root
-for f in "$TERN" "$CROWD" "$HOLES"; do [ -x "$f" ] || die "$f is missing: build with -Dtests=enabled"; done
+[ "$DEVICES" = ring ] || need_root
+for f in $([ "$DEVICES" = ring ] || echo "$TERN" "$CROWD" "$HOLES") "$RING"; do [ -x "$f" ] || die "$f is missing: build with -Dtests=enabled"; done
 lib_init
 mkdir -p "$LIB_TMP/www"
 printf '<html><body>tern, a page of more than sixty-four bytes with its head</body></html>\n' >"$LIB_TMP/www/index.html"
 random_file "$LIB_TMP/www/10m.bin" 10
-netns_make $NS
-ip netns exec $NS sysctl -qw net.ipv4.ip_local_port_range="1024 65000" net.ipv4.icmp_ratelimit=0
+if [ "$DEVICES" != ring ]; then
+	netns_make $NS
+	ip netns exec $NS sysctl -qw net.ipv4.ip_local_port_range="1024 65000" net.ipv4.icmp_ratelimit=0
+fi
 
 in_ns() { ip netns exec $NS "$@"; }
 
@@ -38,7 +41,8 @@ server() {
 	local vdev=net_tap0,iface=dtap0
 	DEV=dtap0
 	if [ "$1" = af_packet ]; then
-		DEV=veth0 vdev=net_af_packet0,iface=veth1
+		# its own queue has 512 frames, and the resets of a crowd that leaves would be lost
+		DEV=veth0 vdev=net_af_packet0,iface=veth1,blocksz=4096,framesz=2048,framecnt=16384
 		ip -n $NS link add veth0 type veth peer name veth1
 		ip -n $NS link set veth1 up
 		in_ns ethtool -K veth0 tx off tso off gso off gro off >/dev/null 2>&1
@@ -79,23 +83,14 @@ refusals() {
 		$2 > 0 { printf "%s=%s ", $1, $2 }' "$LIB_TMP/tern.out"
 }
 
-# judge: what is wrong with the cell, empty when nothing is
-judge() {
-	[ "$(field failed "$quiet")" = 0 ] && [ "$(field failed "$busy")" = 0 ] || printf 'requests '
-	[ "$ratio" -lt $((RATIO_MAX * 10)) ] || printf 'p99 '
-	[ "$silent" -le $SILENT_MAX ] || printf 'ping '
-	[ "$after" -ge $((before - 64)) ] || printf 'buffers '
-	[ "$rss1" -le $((rss0 + 64)) ] || printf 'memory '
-	[ "$STATUS" = 0 ] || printf 'status-%s ' "$STATUS"
-}
-
-cell() { # DEVICE ROLE KIND COUNT
-	local quiet busy before least after rss0 rss1 pings silent ratio crowd ping bad who lost
+# A cell is measured into: quiet busy (what the lively client says), before least after, rss0 rss1, sent pongs lost, who, extra (faults).
+measure_kernel() { # DEVICE ROLE KIND COUNT
+	local ping crowd
 	server "$1" "$2"
 	quiet=$(lively "$2")
 	sleep 1.1
 	before=$(mbufs_free | tail -1) rss0=$(resident)
-	ip netns exec $NS ping -i 0.1 -W 1 $HOST >"$LIB_TMP/ping.out" &
+	ip netns exec $NS ping -q -i 0.1 -W 1 $HOST >"$LIB_TMP/ping.out" &
 	ping=$!
 	LIB_PIDS+=($ping)
 	rm -f "$LIB_TMP/crowd.out"
@@ -115,27 +110,54 @@ cell() { # DEVICE ROLE KIND COUNT
 	sleep $BACK_S
 	kill -INT $ping
 	wait_exit 5 $ping
-	pings=$(sed -nE 's/^([0-9]+) packets transmitted, ([0-9]+) received.*/\1\/\2/p' "$LIB_TMP/ping.out")
-	# the longest run of pings without an answer; the last one may be under way
-	silent=$(sed -nE 's/.*icmp_seq=([0-9]+) .*time=.*/\1/p' "$LIB_TMP/ping.out" |
-		awk -v end="${pings%%/*}" '{ if ($1 - last - 1 > most) most = $1 - last - 1; last = $1 }
-			END { if (end - last - 1 > most) most = end - last - 1; print most + 0 }')
+	read -r sent pongs < <(sed -nE 's/^([0-9]+) packets transmitted, ([0-9]+) received.*/\1 \2/p' "$LIB_TMP/ping.out")
+	sent=$((sent - (sent > pongs))) # the last one may be under way
 	after=$(mbufs_free | tail -1) least=$(mbufs_free | sort -n | head -1) rss1=$(resident)
 	lost=$(in_ns cat /sys/class/net/$DEV/statistics/tx_dropped)
 	server_end "$1"
+	[ "$STATUS" = 0 ] || extra="status-$STATUS "
+}
+
+measure_ring() { # ring ROLE KIND COUNT
+	local out
+	"$RING" "$2" "$3" "$4" "$REQUESTS" "$HOLE_SEGS" >"$LIB_TMP/tern.out" 2>&1 || extra="status-$? "
+	quiet=$(grep ^quiet "$LIB_TMP/tern.out") busy=$(grep ^busy "$LIB_TMP/tern.out") who=$(grep ^all "$LIB_TMP/tern.out")
+	out=$(grep ^pings "$LIB_TMP/tern.out")
+	sent=$(field sent "$out") pongs=$(field answered "$out") lost=0
+	before=$(field before "$out") least=$(field least "$out") after=$(field after "$out")
+	rss0=0 rss1=$(($(field heap-grew "$out") / 1048576))
+	[ "$(field lacks "$out")" = 0 ] || extra+="crowd-buffers "
+	[ "$(field charged "$out")" = 0 ] || extra+="charges "
+	[ "${least:-0}" -ge 32 ] || extra+="reserve "
+	[ "$(field heap-grew "$out")" = 0 ] || extra+="heap "
+}
+
+# judge: what is wrong with the cell, empty when nothing is
+judge() {
+	[ "$(field failed "$quiet")" = 0 ] && [ "$(field failed "$busy")" = 0 ] || printf 'requests '
+	[ "$ratio" -lt $((RATIO_MAX * 10)) ] || printf 'p99 '
+	[ "${pongs:-0}" -gt 0 ] && [ $((sent - pongs)) -le "$lost" ] || printf 'ping '
+	[ "${after:-0}" -ge $((before - 64)) ] || printf 'buffers '
+	[ "$rss1" -le $((rss0 + 64)) ] || printf 'memory '
+	printf '%s' "$extra"
+}
+
+cell() { # DEVICE ROLE KIND COUNT
+	local quiet busy before least after rss0 rss1 sent pongs lost who extra="" ratio bad
+	if [ "$1" = ring ]; then measure_ring "$@"; else measure_kernel "$@"; fi
 	ratio=$(awk -v q="$(field p99 "$quiet")" -v b="$(field p99 "$busy")" 'BEGIN { printf "%d", q ? 10 * b / q : 0 }')
 	[ "$(field done "$busy")" -gt 0 ] 2>/dev/null || ratio=999990
 	bad=$(judge)
 	FAILED=$((FAILED + (${#bad} > 0)))
-	say "$(printf '%-9s %-7s %-5s %5s | %4s/%-4s %4s/%-4s | %6s/%-6s %6s/%-7s x%d.%d | %9s | %5s %5s %5s | %4s/%-4s | %s | %s| %s' "$1" "$2" "$3" "$4" \
-		"$(field done "$quiet")" "$(field failed "$quiet")" "$(field done "$busy")" "$(field failed "$busy")" \
-		"$(field p50 "$quiet")" "$(field p99 "$quiet")" "$(field p50 "$busy")" "$(field p99 "$busy")" \
-		$((ratio / 10)) $((ratio % 10)) "$pings" "$before" "$least" "$after" "$rss0" "$rss1" "${bad:-ok}" "${lost:+device-queue-full=$lost }$(refusals)" "$who")"
+	say "| $1 | $2:$3 | $4 | $(field done "$quiet")/$(field failed "$quiet") $(field done "$busy")/$(field failed "$busy") |" \
+		"$(field p50 "$quiet")/$(field p99 "$quiet") $(field p50 "$busy")/$(field p99 "$busy") | x$((ratio / 10)).$((ratio % 10)) |" \
+		"$pongs/$sent | $before $least $after | $rss0 $rss1 | ${bad:-ok} | $who | $([ "$lost" = 0 ] || echo "kernel's queue=$lost ")$(refusals)|"
 	[ -z "${KEEP:-}" ] || cp "$LIB_TMP/tern.out" "$KEEP.$1.$2.$3.$4"
 }
 
 FAILED=0
-say "device    role    kind  count | quiet     busy      | quiet p50/p99 busy p50/p99    ratio | pings | mbufs before least after | MiB | verdict | refusals | crowd"
+say "| device | role:kind | count | requests done/failed, quiet busy | p50/p99 us, quiet busy | ratio | pings | mbufs free before, least, after | MiB | verdict | crowd | refused |"
+say "|---|---|---|---|---|---|---|---|---|---|---|---|"
 for device in $DEVICES; do
 	for c in $CELLS; do
 		for n in $COUNTS; do
