@@ -28,11 +28,8 @@ while IFS='|' read -r _ row _ _ _ _ counters program name _; do
 	row=$(trim "$row") program=$(trim "$program") name=$(trim "$name")
 	mems=$((mems + 1))
 	[ "$row" = "$(printf 'M%02d' "$mems")" ] || complain "row $row is out of order"
-	if [ "$name" = - ]; then
-		[ -e "tests/unit/$program.c" ] || [ -e "$program.c" ] || complain "$row: no program $program"
-	else
-		grep -qF "{\"$name\", test_" "tests/unit/$program.c" || complain "$row: no test \"$name\" in $program"
-	fi
+	grep -qF -e "{\"$name\", test_" -e "CU_ADD_TEST(suite, $name);" "tests/unit/$program.c" || complain "$row: no test \"$name\" in $program"
+	grep -qF "'${program#test_}'" tests/unit/meson.build || complain "$row: $program is not built"
 	for c in $(grep -oE '\b[A-Z][A-Za-z0-9]{3,}' <<<"$counters" || true); do
 		grep -qF "\"$c\"" lib/base/stats.h || complain "$row: no counter $c"
 	done

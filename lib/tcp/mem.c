@@ -94,7 +94,7 @@ limit(const struct worker *w, const struct conn *c)
 static bool
 first_ones(const struct worker *w)
 {
-	return mem_left(w) > w->mem.budget / 8;
+	return mem_left(w) > w->mem.half / 4;
 }
 
 __rte_noinline enum mem_verdict

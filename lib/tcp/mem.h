@@ -43,7 +43,7 @@ mem_tight(const struct worker *w)
 static inline uint32_t
 mem_left(const struct worker *w)
 {
-	return w->mem.budget > w->mem.own ? w->mem.budget - w->mem.own : 0;
+	return RTE_MAX(w->mem.budget - (int32_t)w->mem.own, 0);
 }
 
 /** Is so much in queues that text out of order is dropped? */

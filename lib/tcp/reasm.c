@@ -388,7 +388,7 @@ admit(struct worker *w, struct conn *c, struct seg *s, bool hole)
 	struct rte_mbuf *copy;
 
 	if (v != MEM_REFUSE && s->m->pool != w->mp && w->mem.foreign >= w->mem.foreign_max) {
-		copy = v == MEM_TRIAL || w->mem.own < w->mem.budget ? rte_pktmbuf_copy(s->m, w->mp, s->data_off, s->len) : NULL;
+		copy = v == MEM_TRIAL || mem_left(w) ? rte_pktmbuf_copy(s->m, w->mp, s->data_off, s->len) : NULL;
 		if (!copy)
 			return STAT_DROP_RX_NOBUF;
 		rte_pktmbuf_free(s->m);

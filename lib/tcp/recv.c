@@ -114,8 +114,7 @@ tern_recv_mbuf(struct tern_conn *tc)
 		return NULL;
 	rcv_pop(c);
 	mem_uncharge(w, c, m);
-	if (likely(m->pool == w->mp) && w->mem.budget) /* the application's */
-		w->mem.budget--;
+	w->mem.budget -= m->pool == w->mp; /* the application's */
 	m->pkt_len = m->data_len;
 	c->rcv_queued -= m->data_len;
 	window_moved(c);

@@ -252,7 +252,7 @@ tern_send_mbuf(struct tern_conn *tc, struct rte_mbuf *m)
 			tern_want_writable(tc);
 			return -ENOBUFS;
 		}
-		c->w->mem.budget -= RTE_MIN(c->w->mem.budget, shared); /* these were counted in it */
+		c->w->mem.budget -= shared; /* these were counted in it */
 	}
 	for (s = m; s; s = s->next) {
 		mem_charge(c->w, c, s);
@@ -269,7 +269,7 @@ tern_mbuf_alloc(struct tern_worker *tw)
 {
 	struct worker *w = (struct worker *)tw;
 
-	if (unlikely(w->mem.own >= w->mem.budget)) {
+	if (unlikely(!mem_left(w))) {
 		STAT_INC(w, MBUF_EMPTY);
 		return NULL;
 	}

@@ -331,6 +331,61 @@ test_prepare(void)
 	down();
 }
 
+/* A device that takes nothing: what waits stays in its order, is counted, and goes out when there is room again. */
+static void
+test_tx_waits(void)
+{
+	uint8_t f[FRAME_MAX];
+	const uint16_t len = put_arp(f, 1, peer_mac, peer4, our4);
+	struct rte_mbuf *m;
+	unsigned int i;
+
+	up();
+	while ((m = rte_pktmbuf_alloc(frames_pool)) != NULL && rte_ring_enqueue(tx[0], m) == 0)
+		;
+	rte_pktmbuf_free(m);
+	for (i = 1; i <= 3; i++) {
+		receive(0, f, len);
+		turn(0);
+		CU_ASSERT_EQUAL(worker(0)->ifs[0].n_tx, i);
+		CU_ASSERT(worker(0)->stats[STAT_TX_FULL] >= i);
+	}
+	while (rte_ring_dequeue(tx[0], (void **)&m) == 0)
+		rte_pktmbuf_free(m);
+	turn(0);
+	CU_ASSERT_EQUAL(worker(0)->ifs[0].n_tx, 0);
+	CU_ASSERT_EQUAL(worker(0)->stats[STAT_DROP_TX_FULL], 0);
+	CU_ASSERT_EQUAL(rte_ring_count(tx[0]), 3);
+	while (rte_ring_dequeue(tx[0], (void **)&m) == 0) {
+		CU_ASSERT_EQUAL(memcmp(rte_pktmbuf_mtod(m, void *), peer_mac, 6), 0);
+		rte_pktmbuf_free(m);
+	}
+	down();
+}
+
+/* A device that must not be asked while there is nothing to refill it with: its frames wait, and are received afterwards. */
+static void
+test_rx_held(void)
+{
+	static struct rte_mbuf *taken[N_MBUFS];
+	uint8_t f[FRAME_MAX];
+	unsigned int n = 0;
+
+	up();
+	t->ports[0].rx_hold = true;
+	receive(0, f, put_arp(f, 1, peer_mac, peer4, our4));
+	while (n < N_MBUFS && (taken[n] = rte_pktmbuf_alloc(frames_pool)) != NULL)
+		n++;
+	turn(0);
+	CU_ASSERT_EQUAL(worker(0)->stats[STAT_RX_HELD], 2); /* polls */
+	CU_ASSERT_EQUAL(rte_ring_count(rx[0]), 1);
+	rte_pktmbuf_free_bulk(taken, n);
+	turn(0);
+	CU_ASSERT_EQUAL(worker(0)->stats[STAT_RX_HELD], 2);
+	CU_ASSERT_EQUAL(memcmp(sent(0), peer_mac, 6), 0);
+	down();
+}
+
 static uint64_t
 in_use(int w, const char *name, uint64_t *max)
 {
@@ -408,6 +463,8 @@ main(void)
 	CU_ADD_TEST(suite, test_question);
 	CU_ADD_TEST(suite, test_watch);
 	CU_ADD_TEST(suite, test_prepare);
+	CU_ADD_TEST(suite, test_tx_waits);
+	CU_ADD_TEST(suite, test_rx_held);
 	CU_ADD_TEST(suite, test_small_buffers);
 	CU_basic_set_mode(CU_BRM_VERBOSE);
 	CU_basic_run_tests();

@@ -267,6 +267,48 @@ test_discard(void)
 	to_the_end(&role_discard);
 }
 
+/* No mbuf for an answer: no poll asks again, writable() comes when there is one. */
+static void
+starved(const struct role *r, const char *request, size_t len)
+{
+	static struct rte_mbuf *taken[2][16384];
+	struct rte_mempool *mp[2];
+	unsigned int n[2] = {0}, i;
+	uint64_t before;
+
+	role_up(r);
+	mp[0] = SERVER->w->mp;
+	mp[1] = SERVER->w->small;
+	for (i = 0; i < 2; i++)
+		while (rte_mempool_avail_count(mp[i]) > (i ? 0 : mp[i]->size / 10) && n[i] < RTE_DIM(taken[i]))
+			taken[i][n[i]++] = rte_pktmbuf_alloc(mp[i]);
+	advance_us(2 * MS);
+	say(request, len);
+	before = SERVER->w->stats[STAT_MBUF_EMPTY];
+	CHECK(before > 0);
+	for (i = 0; i < 100; i++)
+		role_poll();
+	CHECK_EQ(SERVER->w->stats[STAT_MBUF_EMPTY], before);
+	CHECK_EQ(tern_recv_queued(s->c), 0);
+	for (i = 0; i < 2; i++)
+		rte_pktmbuf_free_bulk(taken[i], n[i]);
+	advance_us(2 * SEC);
+	CHECK(tern_recv_queued(s->c) > 0);
+	role_down();
+}
+
+static void
+test_http_starved(void)
+{
+	starved(&role_http, GET, strlen(GET));
+}
+
+static void
+test_serve_starved(void)
+{
+	starved(&role_serve, "a", 1);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -277,6 +319,8 @@ main(int argc, char **argv)
 		{"a pipeline takes turns", test_pipeline},
 		{"idle, and as good as idle", test_idle},
 		{"serve takes turns", test_serve_bound},
+		{"http starved", test_http_starved},
+		{"serve starved", test_serve_starved},
 		{"echo to the end", test_echo},
 		{"discard to the end", test_discard},
 		CU_TEST_INFO_NULL,
