@@ -141,9 +141,9 @@ send_request(struct client_conn *cc)
 
 	while (cc->sent < len) {
 		if (o->http_path)
-			n = tern_send(cc->i.c, cl->request[last] + cc->sent, len - cc->sent);
+			n = tern_send(cc->i.c, cl->request[last] + cc->sent, len - cc->sent, 0);
 		else
-			n = tern_send(cc->i.c, role_pattern(cc->sent), RTE_MIN(len - cc->sent, PATTERN_CHUNK));
+			n = tern_send(cc->i.c, role_pattern(cc->sent), RTE_MIN(len - cc->sent, PATTERN_CHUNK), 0);
 		if (n <= 0)
 			return; /* writable() or closed() follows */
 		cc->sent += n;
@@ -278,8 +278,7 @@ read_body(struct client *cl, struct client_conn *cc)
 		wrong = take(cl, cc, p, n);
 		head_done(&cl->heads, &cc->part, cc->i.c, n);
 	} else {
-		m = tern_recv_mbuf(cc->i.c);
-		if (!m)
+		if (tern_recv_mbufs(cc->i.c, &m, 1) <= 0)
 			return 0;
 		wrong = take(cl, cc, rte_pktmbuf_mtod(m, char *), m->data_len);
 		tern_mbuf_free(cl->w, m);

@@ -16,6 +16,7 @@ const struct role *const roles[] = {&role_http, &role_echo, &role_discard, &role
 				     &role_wire};
 const unsigned int n_roles = RTE_DIM(roles);
 
+#define ACCEPT_BATCH 32u
 #define RETRY_MAX 32u /* that wait again: a poll has an end */
 
 /* --- objects ------------------------------------------------------------------------------------------------- */
@@ -57,6 +58,28 @@ slab_get(struct slab *s, struct tern_conn *c, uint64_t now_us)
 	i->waits = false;
 	s->n_active++;
 	return i;
+}
+
+void
+slab_accept(struct slab *s, struct tern_listener *l, const struct tern_ops *ops, void (*begin)(struct item *i))
+{
+	const uint64_t now_us = tern_now_us(tern_listener_worker(l));
+	struct tern_conn *c[ACCEPT_BATCH];
+	unsigned int i, n;
+	struct item *it;
+
+	do {
+		n = tern_accept(l, NULL, NULL, c, ACCEPT_BATCH);
+		for (i = 0; i < n; i++) {
+			it = slab_get(s, c[i], now_us);
+			if (!it) {
+				tern_abort(c[i]);
+				continue;
+			}
+			tern_conn_set_user(c[i], ops, it);
+			begin(it);
+		}
+	} while (n == ACCEPT_BATCH);
 }
 
 void
@@ -171,7 +194,7 @@ has_family(const struct tern_conf *c, uint8_t af)
 }
 
 int
-role_listen(struct stack *s, struct tern_worker *w, const struct tern_ops *ops, void *user, struct tern_listener *l[2])
+role_listen(struct stack *s, struct tern_worker *w, const struct tern_listener_ops *ops, void *user, struct tern_listener *l[2])
 {
 	static const uint8_t af[2] = {TERN_AF_INET, TERN_AF_INET6};
 	const struct options *o = s->o;
@@ -194,7 +217,7 @@ role_listen(struct stack *s, struct tern_worker *w, const struct tern_ops *ops, 
 						      : "");
 			return rc;
 		}
-		tern_listener_fastopen(l[i], o->fastopen);
+		tern_listen_setopt(l[i], TERN_OPT_FASTOPEN, o->fastopen);
 		if (o->keepalive_s) {
 			tern_listen_setopt(l[i], TERN_OPT_KEEPIDLE_S, o->keepalive_s);
 			tern_listen_setopt(l[i], TERN_OPT_KEEPALIVE, 1);

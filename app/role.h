@@ -79,6 +79,8 @@ struct slab {
 int slab_init(struct slab *s, struct stack *st, struct tern_worker *w, uint32_t n, size_t size, void *owner);
 /** NULL: none left. All but the header keeps what it held before. */
 struct item *slab_get(struct slab *s, struct tern_conn *c, uint64_t now_us);
+/** What waits at l: each connection an item of s with these ops, for begin(), or reset when no item is left. */
+void slab_accept(struct slab *s, struct tern_listener *l, const struct tern_ops *ops, void (*begin)(struct item *i));
 void slab_put(struct slab *s, struct item *i);
 void slab_touch(struct slab *s, struct item *i, uint64_t now_us);
 void slab_again(struct slab *s, struct item *i);
@@ -97,7 +99,7 @@ slab_spend(struct slab *s, struct item *i, unsigned int *visit)
 void slab_retry(struct slab *s, void (*fn)(struct item *i));
 
 /** Listen as the options say, on IPv4 and IPv6. @return 0 or -errno after one line. l[] may hold NULL. */
-int role_listen(struct stack *s, struct tern_worker *w, const struct tern_ops *ops, void *user,
+int role_listen(struct stack *s, struct tern_worker *w, const struct tern_listener_ops *ops, void *user,
 		struct tern_listener *l[2]);
 void role_unlisten(struct tern_listener *l[2]);
 /** Per-worker memory of a role, on the worker's NUMA node, zeroed; kept in s->state. NULL after one line. */

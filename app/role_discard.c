@@ -20,7 +20,7 @@ pump(struct item *it)
 	unsigned int visit = VISIT_MBUFS;
 	struct rte_mbuf *m;
 
-	while (slab_spend(&d->slab, it, &visit) && (m = tern_recv_mbuf(it->c)) != NULL) {
+	while (slab_spend(&d->slab, it, &visit) && tern_recv_mbufs(it->c, &m, 1) > 0) {
 		d->n[N_BYTES] += m->pkt_len;
 		tern_mbuf_free(tern_conn_worker(it->c), m);
 	}
@@ -49,28 +49,22 @@ on_closed(struct tern_conn *c, void *user, int err)
 static const struct tern_ops conn_ops = {.readable = on_readable, .closed = on_closed};
 
 static void
+begin(struct item *it)
+{
+	((struct discard *)it->owner)->n[N_CONNS]++;
+	pump(it);
+}
+
+static void
 on_acceptable(struct tern_listener *l, void *user)
 {
-	struct discard *d = user;
-	struct tern_conn *c;
-	struct item *it;
-
-	while ((c = tern_accept(l, NULL, NULL)) != NULL) {
-		it = slab_get(&d->slab, c, 0);
-		if (!it) {
-			tern_abort(c);
-			continue;
-		}
-		d->n[N_CONNS]++;
-		tern_conn_set_user(c, &conn_ops, it);
-		pump(it);
-	}
+	slab_accept(&((struct discard *)user)->slab, l, &conn_ops, begin);
 }
 
 static int
 start(struct stack *s, struct tern_worker *w)
 {
-	static const struct tern_ops listen_ops = {.acceptable = on_acceptable};
+	static const struct tern_listener_ops listen_ops = {.acceptable = on_acceptable};
 	struct discard *d = role_state(s, w, sizeof(*d));
 	int rc;
 

@@ -29,7 +29,7 @@ send_copy(struct tern_conn *c, size_t space)
 {
 	uint8_t buf[2048];
 	const ssize_t n = tern_peek(c, buf, RTE_MIN(space, sizeof(buf)));
-	const ssize_t sent = n > 0 ? tern_send(c, buf, n) : 0;
+	const ssize_t sent = n > 0 ? tern_send(c, buf, n, 0) : 0;
 
 	return sent > 0 ? tern_recv(c, buf, sent) : 0;
 }
@@ -56,7 +56,9 @@ pump(struct item *it)
 			if (!len)
 				return; /* writable() follows */
 		} else {
-			m = ec->held ? ec->held : tern_recv_mbuf(it->c);
+			m = ec->held;
+			if (!m && tern_recv_mbufs(it->c, &m, 1) <= 0)
+				return;
 			len = m->pkt_len;
 			ec->held = tern_send_mbuf(it->c, m) ? m : NULL;
 			if (ec->held)
@@ -90,29 +92,23 @@ on_closed(struct tern_conn *c, void *user, int err)
 static const struct tern_ops conn_ops = {.readable = on_event, .writable = on_event, .closed = on_closed};
 
 static void
+begin(struct item *it)
+{
+	((struct echo_conn *)it)->held = NULL;
+	((struct echo *)it->owner)->n[N_CONNS]++;
+	pump(it);
+}
+
+static void
 on_acceptable(struct tern_listener *l, void *user)
 {
-	struct echo *e = user;
-	struct tern_conn *c;
-	struct item *it;
-
-	while ((c = tern_accept(l, NULL, NULL)) != NULL) {
-		it = slab_get(&e->slab, c, 0);
-		if (!it) {
-			tern_abort(c);
-			continue;
-		}
-		((struct echo_conn *)it)->held = NULL;
-		e->n[N_CONNS]++;
-		tern_conn_set_user(c, &conn_ops, it);
-		pump(it);
-	}
+	slab_accept(&((struct echo *)user)->slab, l, &conn_ops, begin);
 }
 
 static int
 start(struct stack *s, struct tern_worker *w)
 {
-	static const struct tern_ops listen_ops = {.acceptable = on_acceptable};
+	static const struct tern_listener_ops listen_ops = {.acceptable = on_acceptable};
 	struct echo *e = role_state(s, w, sizeof(*e));
 	int rc;
 

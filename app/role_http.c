@@ -231,9 +231,9 @@ send_answer(struct http *h, struct http_conn *hc, unsigned int *visit)
 		if (!slab_spend(&h->slab, &hc->i, visit))
 			return false;
 		if (hc->head_sent < hc->head_len)
-			n = tern_send(hc->i.c, hc->head + hc->head_sent, hc->head_len - hc->head_sent);
+			n = tern_send(hc->i.c, hc->head + hc->head_sent, hc->head_len - hc->head_sent, 0);
 		else
-			n = tern_send(hc->i.c, hc->body, RTE_MIN(hc->left, SEND_CHUNK));
+			n = tern_send(hc->i.c, hc->body, RTE_MIN(hc->left, SEND_CHUNK), 0);
 		if (n <= 0)
 			return false; /* writable() or closed() follows */
 		h->n[N_BYTES] += n;
@@ -283,7 +283,7 @@ drop_input(struct http *h, struct http_conn *hc)
 	struct rte_mbuf *m;
 
 	head_drop(&h->heads, &hc->part);
-	while (slab_spend(&h->slab, &hc->i, &visit) && (m = tern_recv_mbuf(hc->i.c)) != NULL) {
+	while (slab_spend(&h->slab, &hc->i, &visit) && tern_recv_mbufs(hc->i.c, &m, 1) > 0) {
 		hc->dropped += m->pkt_len;
 		tern_mbuf_free(tern_conn_worker(hc->i.c), m);
 	}
@@ -349,31 +349,27 @@ on_closed(struct tern_conn *c, void *user, int err)
 static const struct tern_ops conn_ops = {.readable = on_event, .writable = on_event, .closed = on_closed};
 
 static void
+begin(struct item *it)
+{
+	struct http_conn *hc = (struct http_conn *)it;
+
+	hc->part = NULL;
+	hc->left = hc->head_len = hc->head_sent = hc->dropped = 0;
+	hc->close = hc->dropping = hc->refused = false;
+	((struct http *)it->owner)->n[N_CONNS]++;
+	pump(it);
+}
+
+static void
 on_acceptable(struct tern_listener *l, void *user)
 {
-	struct http *h = user;
-	struct http_conn *hc;
-	struct tern_conn *c;
-
-	while ((c = tern_accept(l, NULL, NULL)) != NULL) {
-		hc = (struct http_conn *)slab_get(&h->slab, c, tern_now_us(tern_listener_worker(l)));
-		if (!hc) {
-			tern_abort(c);
-			continue;
-		}
-		hc->part = NULL;
-		hc->left = hc->head_len = hc->head_sent = hc->dropped = 0;
-		hc->close = hc->dropping = hc->refused = false;
-		h->n[N_CONNS]++;
-		tern_conn_set_user(c, &conn_ops, hc);
-		pump(&hc->i);
-	}
+	slab_accept(&((struct http *)user)->slab, l, &conn_ops, begin);
 }
 
 static int
 start(struct stack *s, struct tern_worker *w)
 {
-	static const struct tern_ops listen_ops = {.acceptable = on_acceptable};
+	static const struct tern_listener_ops listen_ops = {.acceptable = on_acceptable};
 	struct http *h = role_state(s, w, sizeof(*h));
 	unsigned int i;
 	int rc;

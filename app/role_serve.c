@@ -75,7 +75,7 @@ answer(struct serve *v, struct serve_conn *sc, unsigned int *visit)
 		left = o->response_size - sc->sent;
 		n = left < PATTERN_CHUNK ? 0 : send_shared(v, sc->i.c, sc->sent);
 		if (n == 0)
-			n = tern_send(sc->i.c, role_pattern(sc->sent), RTE_MIN(left, PATTERN_CHUNK));
+			n = tern_send(sc->i.c, role_pattern(sc->sent), RTE_MIN(left, PATTERN_CHUNK), 0);
 		if (n <= 0)
 			return false; /* writable() or closed() follows */
 		sc->sent += n;
@@ -96,6 +96,7 @@ pump(struct item *it)
 	const struct options *o = v->s->o;
 	unsigned int visit = VISIT_MBUFS;
 	struct rte_mbuf *m;
+	int got;
 
 	/* One request at a time: what is not read closes the client's window, so it cannot make us owe without end. */
 	while (answer(v, sc, &visit)) {
@@ -103,12 +104,11 @@ pump(struct item *it)
 			break;
 		if (!slab_spend(&v->slab, it, &visit))
 			return;
-		m = tern_recv_mbuf(it->c);
-		if (!m) {
-			if (tern_recv_eof(it->c))
-				break;
+		got = tern_recv_mbufs(it->c, &m, 1);
+		if (got == 0) /* their FIN */
+			break;
+		if (got < 0)
 			return;
-		}
 		sc->got += m->pkt_len;
 		tern_mbuf_free(tern_conn_worker(it->c), m);
 		for (; sc->got >= o->request_size; sc->got -= o->request_size)
@@ -139,23 +139,19 @@ on_closed(struct tern_conn *c, void *user, int err)
 static const struct tern_ops conn_ops = {.readable = on_event, .writable = on_event, .closed = on_closed};
 
 static void
+begin(struct item *it)
+{
+	struct serve_conn *sc = (struct serve_conn *)it;
+
+	sc->got = sc->sent = sc->requests = sc->answered = 0;
+	((struct serve *)it->owner)->n[N_CONNS]++;
+	pump(it);
+}
+
+static void
 on_acceptable(struct tern_listener *l, void *user)
 {
-	struct serve *v = user;
-	struct serve_conn *sc;
-	struct tern_conn *c;
-
-	while ((c = tern_accept(l, NULL, NULL)) != NULL) {
-		sc = (struct serve_conn *)slab_get(&v->slab, c, 0);
-		if (!sc) {
-			tern_abort(c);
-			continue;
-		}
-		sc->got = sc->sent = sc->requests = sc->answered = 0;
-		v->n[N_CONNS]++;
-		tern_conn_set_user(c, &conn_ops, sc);
-		pump(&sc->i);
-	}
+	slab_accept(&((struct serve *)user)->slab, l, &conn_ops, begin);
 }
 
 static int
@@ -168,7 +164,7 @@ init(struct stack *s)
 static int
 start(struct stack *s, struct tern_worker *w)
 {
-	static const struct tern_ops listen_ops = {.acceptable = on_acceptable};
+	static const struct tern_listener_ops listen_ops = {.acceptable = on_acceptable};
 	struct serve *v = role_state(s, w, sizeof(*v));
 	int rc;
 

@@ -25,6 +25,7 @@
 extern "C" {
 #endif
 
+struct iovec;
 struct rte_mbuf;
 struct rte_mempool;
 struct tern;
@@ -43,6 +44,12 @@ struct tern_endpoint {
 	uint16_t port;
 	uint8_t af; /* TERN_AF_INET or TERN_AF_INET6; 0 = unspecified */
 };
+
+/** ADDRESS, ADDRESS:PORT or [ADDRESS]:PORT of either family; no port is 0. @return 0 or -EINVAL. */
+int tern_endpoint_parse(const char *s, struct tern_endpoint *e);
+#define TERN_ENDPOINT_LEN 56 /* bytes that tern_endpoint_format() needs */
+/** As tern_endpoint_parse() reads it, without a port of 0. @return buf. */
+char *tern_endpoint_format(const struct tern_endpoint *e, char buf[TERN_ENDPOINT_LEN]);
 
 #define TERN_ALIAS_MAX 16 /* more addresses of an interface, of both families */
 struct tern_alias {
@@ -155,6 +162,9 @@ struct tern_conf {
 	struct tern_app app;
 };
 
+/** "MAJOR.MINOR.PATCH" of the library in use. */
+const char *tern_version(void);
+
 /* --- lifecycle ---------------------------------------------------------------------------------------------- */
 
 /**
@@ -187,12 +197,17 @@ uint64_t tern_now_us(const struct tern_worker *w);
 
 /* --- server ------------------------------------------------------------------------------------------------- */
 
-struct tern_ops {
-	/** The listener's accept queue is not empty: call tern_accept() until it returns NULL. */
+/** What a listener tells. */
+struct tern_listener_ops {
+	/** The accept queue is not empty: call tern_accept() until it gives less than was asked for. */
 	void (*acceptable)(struct tern_listener *l, void *user);
+};
+
+/** What a connection tells. Any pointer may be NULL. */
+struct tern_ops {
 	/** tern_connect() succeeded: the connection is ESTABLISHED. */
 	void (*connected)(struct tern_conn *c, void *user);
-	/** Data, or the peer's FIN, waits: call tern_recv()/tern_recv_mbuf(). While the worker's memory is short, what is left unread when
+	/** Data, or the peer's FIN, waits: call tern_recv() or tern_recv_mbufs(). While the worker's memory is short, what is left unread when
 	 *  this returns may be dropped before it is acknowledged, and comes again: tern_recv_queued() is less then. */
 	void (*readable)(struct tern_conn *c, void *user);
 	/** Half the send buffer is free again, or there is memory, after a tern_send() that was short, -EAGAIN or -ENOBUFS, or after
@@ -216,18 +231,14 @@ struct tern_ops {
  * @param local af and port needed; an all-zero address is the wildcard.
  * @return 0; -EINVAL (port 0, backlog < 0), -EADDRINUSE, -EADDRNOTAVAIL (not a local address), -ENOMEM, -ENOSPC.
  */
-int tern_listen(struct tern_worker *w, const struct tern_endpoint *local, int backlog, const struct tern_ops *ops,
+int tern_listen(struct tern_worker *w, const struct tern_endpoint *local, int backlog, const struct tern_listener_ops *ops,
 		void *user, struct tern_listener **l);
-/** The oldest connection of the accept queue, now owned by the caller with these ops; NULL if none waits. One that was reset
- *  with text waiting is handed out, too: readable() and closed() follow. */
-struct tern_conn *tern_accept(struct tern_listener *l, const struct tern_ops *ops, void *user);
+/** Up to n of the accept queue, the oldest first, now owned by the caller with these ops and this user pointer
+ *  (tern_conn_set_user() gives each its own). One that was reset with text waiting is handed out, too: readable() and closed() follow.
+ *  @return how many; less than n: none is left. */
+unsigned int tern_accept(struct tern_listener *l, const struct tern_ops *ops, void *user, struct tern_conn **c, unsigned int n);
 /** Stop listening: half-open requests are dropped, unaccepted connections are reset. */
 void tern_listener_close(struct tern_listener *l);
-/** Override the cookie mode of one listener. */
-void tern_listener_cookies(struct tern_listener *l, enum tern_cookie_mode mode);
-/** Take data that comes with a SYN (RFC 7413), of at most max_pending connections of this worker that have not completed
- *  the handshake; 0 [default]: none. The data may come twice over two connections: only for requests that may. */
-void tern_listener_fastopen(struct tern_listener *l, unsigned int max_pending);
 /** Make Fast Open cookies with this key from now on; those of the key before stay good until the next call. The key is the
  *  worker's: give it to all workers of a stack, and to all servers behind one address. */
 void tern_fastopen_key(struct tern_worker *w, const uint8_t key[16]);
@@ -252,21 +263,24 @@ int tern_connect_fastopen(struct tern_worker *w, const struct tern_endpoint *loc
 
 /* --- both --------------------------------------------------------------------------------------------------- */
 
+/* Flags of tern_send() and tern_sendv(). */
+#define TERN_SEND_MORE 1u   /* more will follow: what is less than a full segment waits for the next call, tern_shutdown() or
+			     * tern_close(), but 200 ms at most */
+#define TERN_SEND_URGENT 2u /* the peer is told that data up to the end of this is urgent (RFC 9293 3.8.5) */
+
 /** Copy up to len bytes into the send buffer. @return bytes taken (may be short: writable() follows), -EAGAIN when
- *  none fit, -EPIPE after shutdown/FIN sent, -ENOBUFS when memory is short (writable() follows, too), -ENOTCONN, or the connection's error. */
-ssize_t tern_send(struct tern_conn *c, const void *buf, size_t len);
-/** As tern_send(), and more will follow: what is less than a full segment waits for the next tern_send(), tern_shutdown()
- *  or tern_close(), but 200 ms at most. */
-ssize_t tern_send_more(struct tern_conn *c, const void *buf, size_t len);
-/** As tern_send(); the peer is told that data up to its end is urgent (RFC 9293 3.8.5). */
-ssize_t tern_send_urgent(struct tern_conn *c, const void *buf, size_t len);
+ *  none fit, -EPIPE after shutdown/FIN sent, -ENOBUFS when memory is short (writable() follows, too), -ENOTCONN, -EINVAL (a flag that
+ *  is none), or the connection's error. */
+ssize_t tern_send(struct tern_conn *c, const void *buf, size_t len, unsigned int flags);
+/** The same of n pieces, as if they stood one behind the other. */
+ssize_t tern_sendv(struct tern_conn *c, const struct iovec *iov, unsigned int n, unsigned int flags);
 /** Queue an mbuf chain for sending; its packets share it, but where checksums are summed in software: there they copy. On success the stack owns m (it is read-only and freed when
  *  acknowledged; of segments with other references only the caller's is given up, so the same ones may be sent on many
  *  connections); on error (as tern_send; -EAGAIN if it does not fit whole) it stays the caller's. */
 int tern_send_mbuf(struct tern_conn *c, struct rte_mbuf *m);
 /** An empty mbuf of the worker's pool with headroom for nothing but data, or NULL. The caller owns it. */
 struct rte_mbuf *tern_mbuf_alloc(struct tern_worker *w);
-/** rte_pktmbuf_free() that is cheaper for what tern_recv_mbuf() and tern_mbuf_alloc() gave: one segment of w's pool. */
+/** rte_pktmbuf_free() that is cheaper for what tern_recv_mbufs() and tern_mbuf_alloc() gave: one segment of w's pool. */
 void tern_mbuf_free(struct tern_worker *w, struct rte_mbuf *m);
 /** writable() is called once there is room in the send buffer and memory for it, as after a short tern_send(). */
 void tern_want_writable(struct tern_conn *c);
@@ -277,9 +291,10 @@ size_t tern_send_space(const struct tern_conn *c);
 ssize_t tern_recv(struct tern_conn *c, void *buf, size_t len);
 /** As tern_recv() but leaves the bytes queued. */
 ssize_t tern_peek(struct tern_conn *c, void *buf, size_t len);
-/** Take the oldest received mbuf (one segment, pkt_len bytes of data); the caller frees it, best with
- *  tern_mbuf_free(). NULL: nothing waits. */
-struct rte_mbuf *tern_recv_mbuf(struct tern_conn *c);
+/** Take up to n of the received mbufs, the oldest first (one segment each, pkt_len bytes of data); the caller frees them, best with
+ *  tern_mbuf_free(). @return how many, else as tern_recv(): 0 at the peer's FIN, -EAGAIN when nothing waits, or how the
+ *  connection ended. */
+int tern_recv_mbufs(struct tern_conn *c, struct rte_mbuf **m, unsigned int n);
 /** Bytes waiting in order / bytes not yet acknowledged by the peer. */
 size_t tern_recv_queued(const struct tern_conn *c);
 size_t tern_send_queued(const struct tern_conn *c);
@@ -319,13 +334,21 @@ enum tern_opt {
 	TERN_OPT_MAXSEG,	  /* bytes, 64 to 65535: cap on the segments sent, and on the MSS offered if the SYN is not out */
 	TERN_OPT_CORK, /* 1: hold what is less than a full segment back, for 200 ms at most; 0 sends it */
 	TERN_OPT_CC,   /* enum tern_cc; of a connect before its SYN went out, ECN with it */
+	/* of listeners only: */
+	TERN_OPT_COOKIES,  /* enum tern_cookie_mode [tern_tcp_conf.cookie_mode] */
+	TERN_OPT_FASTOPEN, /* [0] data that comes with a SYN (RFC 7413) is taken, of so many connections of this worker that have not
+			    * completed the handshake. It may come twice over two connections: only for requests that may */
 };
-/** @return 0, -EINVAL (value out of range) or -ENOPROTOOPT. */
+/** @return 0, -EINVAL (value out of range) or -ENOPROTOOPT (no such option, or one of listeners only). */
 int tern_setopt(struct tern_conn *c, enum tern_opt opt, uint32_t value);
+/** What is set; of MAXSEG the size of a full segment now, of SNDBUF and RCVBUF what the path made of them. @return 0, -ENOPROTOOPT. */
+int tern_getopt(const struct tern_conn *c, enum tern_opt opt, uint32_t *value);
 /** The same for the connections that l will accept: they have it when tern_accept() hands them out, and what shows on the wire counts
  *  for l's SYN-ACKs (RCVBUF: window and scale; MAXSEG, TTL, TOS, CC). At first all is as tern_tcp_conf says. Of a handshake
  *  under way the window stays what the SYN-ACK said. @return as tern_setopt(). */
 int tern_listen_setopt(struct tern_listener *l, enum tern_opt opt, uint32_t value);
+/** @return 0, -ENOPROTOOPT. */
+int tern_listen_getopt(const struct tern_listener *l, enum tern_opt opt, uint32_t *value);
 
 /** RFC 9293 3.3.2 states, with Linux's numbers (tcp_states.h). */
 enum tern_state {

@@ -31,12 +31,12 @@ on_readable(struct tern_conn *c, void *user)
 			tern_close(c);
 		if (n <= 0)
 			return;
-		if (tern_send(c, buf, n) != n) { /* no packet buffer left */
+		if (tern_send(c, buf, n, 0) != n) { /* no packet buffer left */
 			tern_abort(c);
 			return;
 		}
 	}
-	tern_send(c, buf, sizeof(buf)); /* takes nothing: asks for writable() */
+	tern_want_writable(c);
 }
 
 static const struct tern_ops conn_ops = {.readable = on_readable, .writable = on_readable};
@@ -46,14 +46,14 @@ on_acceptable(struct tern_listener *l, void *user)
 {
 	struct tern_conn *c;
 
-	while ((c = tern_accept(l, &conn_ops, NULL)) != NULL)
+	while (tern_accept(l, &conn_ops, NULL, &c, 1))
 		on_readable(c, NULL);
 }
 
 static int
 start(struct tern_worker *w, void *arg)
 {
-	static const struct tern_ops ops = {.acceptable = on_acceptable};
+	static const struct tern_listener_ops ops = {.acceptable = on_acceptable};
 	const struct tern_endpoint any = {.af = TERN_AF_INET, .port = htons(7)};
 	struct tern_listener *l;
 

@@ -30,7 +30,7 @@ on_connected(struct tern_conn *c, void *user)
 	static const char request[] = "GET / HTTP/1.0\r\nHost: 192.0.2.2\r\n\r\n";
 
 	/* a fresh connection has room for it: anything else is an error */
-	if (tern_send(c, request, sizeof(request) - 1) != sizeof(request) - 1) {
+	if (tern_send(c, request, sizeof(request) - 1, 0) != sizeof(request) - 1) {
 		tern_abort(c);
 		done(-ENOBUFS);
 	}
@@ -39,13 +39,16 @@ on_connected(struct tern_conn *c, void *user)
 static void
 on_readable(struct tern_conn *c, void *user)
 {
-	struct rte_mbuf *m;
+	struct rte_mbuf *m[16];
+	int i, n;
 
-	while ((m = tern_recv_mbuf(c)) != NULL) {
-		fwrite(rte_pktmbuf_mtod(m, char *), 1, m->pkt_len, stdout);
-		tern_mbuf_free(tern_conn_worker(c), m);
+	while ((n = tern_recv_mbufs(c, m, 16)) > 0) {
+		for (i = 0; i < n; i++) {
+			fwrite(rte_pktmbuf_mtod(m[i], char *), 1, m[i]->pkt_len, stdout);
+			tern_mbuf_free(tern_conn_worker(c), m[i]);
+		}
 	}
-	if (tern_recv_eof(c)) {
+	if (n == 0) { /* their FIN */
 		tern_close(c);
 		done(0);
 	}

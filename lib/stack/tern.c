@@ -486,6 +486,12 @@ tern_now_us(const struct tern_worker *w)
 	return ((const struct worker *)w)->now_us;
 }
 
+const char *
+tern_version(void)
+{
+	return TERN_VERSION;
+}
+
 unsigned int
 tern_stats_count(void)
 {

@@ -9,7 +9,7 @@
  *
  * A SYN with a valid cookie and with data becomes a connection at once, in SYN-RECEIVED with C_TFO: the application may
  * accept, read and answer; its SYN is kept out of the sequence arithmetic and repeated until the first ACK. At most
- * tern_listener_fastopen()'s number of them may be unconfirmed in a worker, because the source is not proven to be there;
+ * TERN_OPT_FASTOPEN's number of them may be unconfirmed in a worker, because the source is not proven to be there;
  * one that was reset counts for another minute or two, as a spoofed source resets what it never asked for (5.1). Beyond,
  * and with a bad cookie, the SYN is an ordinary one, and its data is the client's to send again.
  *
@@ -99,12 +99,6 @@ emit_option(uint8_t *p, const uint8_t *cookie, unsigned int len)
 }
 
 /* --- server ------------------------------------------------------------------------------------------------- */
-
-void
-tern_listener_fastopen(struct tern_listener *l, unsigned int max_pending)
-{
-	l->tfo_max = max_pending;
-}
 
 void
 tern_fastopen_key(struct tern_worker *tw, const uint8_t key[16])

@@ -75,7 +75,7 @@ check_local(const struct worker *w, const struct tern_endpoint *local, bool wild
 }
 
 int
-tern_listen(struct tern_worker *tw, const struct tern_endpoint *local, int backlog, const struct tern_ops *ops, void *user,
+tern_listen(struct tern_worker *tw, const struct tern_endpoint *local, int backlog, const struct tern_listener_ops *ops, void *user,
 	    struct tern_listener **out)
 {
 	struct worker *w = (struct worker *)tw;
@@ -121,12 +121,6 @@ tern_listen(struct tern_worker *tw, const struct tern_endpoint *local, int backl
 	return 0;
 }
 
-void
-tern_listener_cookies(struct tern_listener *l, enum tern_cookie_mode mode)
-{
-	l->cookie_mode = mode;
-}
-
 struct tern_worker *
 tern_listener_worker(struct tern_listener *l)
 {
@@ -155,22 +149,24 @@ tcp_listener_free(struct tern_listener *l)
 
 /* --- accept queue -------------------------------------------------------------------------------------------------- */
 
-struct tern_conn *
-tern_accept(struct tern_listener *l, const struct tern_ops *ops, void *user)
+unsigned int
+tern_accept(struct tern_listener *l, const struct tern_ops *ops, void *user, struct tern_conn **out, unsigned int n)
 {
-	struct conn *c = l->acc_head;
+	struct conn *c;
+	unsigned int i;
 
-	if (!c)
-		return NULL;
-	tcp_acceptq_remove(c);
-	c->ops = ops;
-	c->user = user;
-	STAT_INC(l->w, ACCEPTED);
-	if (c->rcv_head || c->flags & C_FIN_RCVD)
-		tcp_mark(c, P_READABLE);
-	if (unlikely(c->state == TERN_CLOSED)) /* ended while it waited; its text is there */
-		tcp_mark(c, P_CLOSED);
-	return (struct tern_conn *)c;
+	for (i = 0; i < n && (c = l->acc_head) != NULL; i++) {
+		tcp_acceptq_remove(c);
+		c->ops = ops;
+		c->user = user;
+		if (c->rcv_head || c->flags & C_FIN_RCVD)
+			tcp_mark(c, P_READABLE);
+		if (unlikely(c->state == TERN_CLOSED)) /* ended while it waited; its text is there */
+			tcp_mark(c, P_CLOSED);
+		out[i] = (struct tern_conn *)c;
+	}
+	l->w->stats[STAT_ACCEPTED] += i;
+	return i;
 }
 
 /* --- half-open queue ----------------------------------------------------------------------------------------------- */

@@ -103,22 +103,26 @@ tern_recv(struct tern_conn *tc, void *buf, size_t len)
 	return n;
 }
 
-struct rte_mbuf *
-tern_recv_mbuf(struct tern_conn *tc)
+int
+tern_recv_mbufs(struct tern_conn *tc, struct rte_mbuf **out, unsigned int n)
 {
 	struct conn *c = (struct conn *)tc;
-	struct rte_mbuf *m = c->rcv_head;
 	struct worker *w = c->w;
+	unsigned int i;
 
-	if (!m)
-		return NULL;
-	rcv_pop(c);
-	mem_uncharge(w, c, m);
-	w->mem.budget -= m->pool == w->mp; /* the application's */
-	m->pkt_len = m->data_len;
-	c->rcv_queued -= m->data_len;
+	if (unlikely(!c->rcv_head))
+		return recv_check(c);
+	for (i = 0; i < n && c->rcv_head; i++) {
+		struct rte_mbuf *m = rcv_pop(c);
+
+		mem_uncharge(w, c, m);
+		w->mem.budget -= m->pool == w->mp; /* the application's */
+		m->pkt_len = m->data_len;
+		c->rcv_queued -= m->data_len;
+		out[i] = m;
+	}
 	window_moved(c);
-	return m;
+	return i;
 }
 
 size_t

@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <string.h>
+#include <sys/uio.h>
 #include <rte_mbuf.h>
 #include "tcp/mem.h"
 
@@ -78,16 +79,13 @@ refused(struct conn *c)
 	return -ENOBUFS;
 }
 
-static ssize_t
+/* Copy what there is room for. @return how much that was. */
+static size_t
 send_copy(struct conn *c, const void *buf, size_t len)
 {
-	struct tern_conn *tc = (struct tern_conn *)c;
 	const uint8_t *p = buf;
-	size_t space = tern_send_space(tc), done = 0;
-	int rc = send_check(c);
+	size_t space = tern_send_space((struct tern_conn *)c), done = 0;
 
-	if (rc)
-		return rc;
 	while (done < len && space) {
 		struct rte_mbuf *m = c->snd_tail;
 		uint32_t n = RTE_MIN(len - done, space);
@@ -119,44 +117,60 @@ send_copy(struct conn *c, const void *buf, size_t len)
 		done += n;
 		space -= n;
 	}
+	return done;
+}
+
+static int
+send_flags(struct conn *c, unsigned int flags)
+{
+	if (unlikely(flags & ~(TERN_SEND_MORE | TERN_SEND_URGENT)))
+		return -EINVAL;
+	c->flags = flags & TERN_SEND_MORE ? c->flags | C_MORE : c->flags & ~C_MORE;
+	return send_check(c);
+}
+
+/* done of len bytes are queued. @return what the caller is told. */
+static ssize_t
+sent(struct conn *c, size_t done, size_t len, unsigned int flags)
+{
 	if (done < len)
 		c->flags |= C_WANT_WRITE;
 	if (done)
 		tcp_mark(c, P_OUTPUT);
-	if (done || len == 0)
-		return done;
-	return refused(c);
-}
-
-ssize_t
-tern_send(struct tern_conn *tc, const void *buf, size_t len)
-{
-	struct conn *c = (struct conn *)tc;
-
-	c->flags &= ~C_MORE;
-	return send_copy(c, buf, len);
-}
-
-ssize_t
-tern_send_more(struct tern_conn *tc, const void *buf, size_t len)
-{
-	struct conn *c = (struct conn *)tc;
-
-	c->flags |= C_MORE;
-	return send_copy(c, buf, len);
-}
-
-ssize_t
-tern_send_urgent(struct tern_conn *tc, const void *buf, size_t len)
-{
-	struct conn *c = (struct conn *)tc;
-	const ssize_t n = tern_send(tc, buf, len);
-
-	if (n > 0) {
+	else if (len)
+		return refused(c);
+	if (unlikely(flags & TERN_SEND_URGENT) && done) {
 		tcp_rare(c)->snd_up = snd_end(c);
 		c->flags |= C_SND_URG;
 	}
-	return n;
+	return done;
+}
+
+ssize_t
+tern_send(struct tern_conn *tc, const void *buf, size_t len, unsigned int flags)
+{
+	struct conn *c = (struct conn *)tc;
+	const int rc = send_flags(c, flags);
+
+	return rc ? rc : sent(c, send_copy(c, buf, len), len, flags);
+}
+
+ssize_t
+tern_sendv(struct tern_conn *tc, const struct iovec *iov, unsigned int n, unsigned int flags)
+{
+	struct conn *c = (struct conn *)tc;
+	const int rc = send_flags(c, flags);
+	size_t done = 0, len = 0;
+	unsigned int i;
+
+	if (rc)
+		return rc;
+	for (i = 0; i < n; i++) {
+		if (done == len) /* else a piece before it was short */
+			done += send_copy(c, iov[i].iov_base, iov[i].iov_len);
+		len += iov[i].iov_len;
+	}
+	return sent(c, done, len, flags);
 }
 
 static unsigned int
@@ -213,7 +227,7 @@ static __rte_noinline int
 send_small(struct conn *c, struct rte_mbuf *m)
 {
 	uint8_t buf[SMALL_ROOM];
-	const ssize_t n = send_copy(c, rte_pktmbuf_read(m, 0, m->pkt_len, buf), m->pkt_len);
+	const ssize_t n = tern_send((struct tern_conn *)c, rte_pktmbuf_read(m, 0, m->pkt_len, buf), m->pkt_len, 0);
 
 	if (n < 0)
 		return n;

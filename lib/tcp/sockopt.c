@@ -29,6 +29,8 @@ check_value(enum tern_opt opt, uint32_t v)
 		[TERN_OPT_MAXSEG] = {TCP_MSS_MIN, 65535},
 		[TERN_OPT_CORK] = {0, UINT32_MAX},
 		[TERN_OPT_CC] = {0, TERN_CC_COUNT - 1},
+		[TERN_OPT_COOKIES] = {0, TERN_COOKIE_NEVER},
+		[TERN_OPT_FASTOPEN] = {0, UINT32_MAX},
 	};
 
 	if ((unsigned int)opt >= RTE_DIM(range))
@@ -125,8 +127,83 @@ tern_listen_setopt(struct tern_listener *l, enum tern_opt opt, uint32_t v)
 	case TERN_OPT_CC:
 		o->cc = v;
 		break;
+	case TERN_OPT_COOKIES:
+		l->cookie_mode = v;
+		break;
+	case TERN_OPT_FASTOPEN:
+		l->tfo_max = v;
+		break;
 	}
 	return 0;
+}
+
+static uint32_t
+get_quickack(uint8_t feat, uint8_t quickack)
+{
+	if (feat & F_QUICKACK)
+		return TERN_QUICKACK_ON;
+	return quickack & QUICKACK_OFF ? TERN_QUICKACK_OFF : TERN_QUICKACK_AUTO;
+}
+
+int
+tern_listen_getopt(const struct tern_listener *l, enum tern_opt opt, uint32_t *v)
+{
+	const struct tcp_sockopts *o = &l->sockopts;
+
+	switch (opt) {
+	case TERN_OPT_NODELAY:
+		*v = !!(o->feat & F_NODELAY);
+		return 0;
+	case TERN_OPT_QUICKACK:
+		*v = get_quickack(o->feat, o->quickack);
+		return 0;
+	case TERN_OPT_KEEPALIVE:
+		*v = !!(o->feat & F_KEEPALIVE);
+		return 0;
+	case TERN_OPT_KEEPIDLE_S:
+		*v = o->keep_idle_s;
+		return 0;
+	case TERN_OPT_KEEPINTVL_S:
+		*v = o->keep_intvl_s;
+		return 0;
+	case TERN_OPT_KEEPCNT:
+		*v = o->keep_cnt;
+		return 0;
+	case TERN_OPT_USER_TIMEOUT_MS:
+		*v = o->user_timeout_ms;
+		return 0;
+	case TERN_OPT_LINGER0:
+		*v = !!(o->feat & F_LINGER0);
+		return 0;
+	case TERN_OPT_SNDBUF:
+		*v = o->snd_buf;
+		return 0;
+	case TERN_OPT_RCVBUF:
+		*v = o->rcv_buf;
+		return 0;
+	case TERN_OPT_TTL:
+		*v = o->ttl;
+		return 0;
+	case TERN_OPT_TOS:
+		*v = o->tos;
+		return 0;
+	case TERN_OPT_MAXSEG:
+		*v = o->maxseg;
+		return 0;
+	case TERN_OPT_CORK:
+		*v = !!(o->flags & C_CORK);
+		return 0;
+	case TERN_OPT_CC:
+		*v = o->cc;
+		return 0;
+	case TERN_OPT_COOKIES:
+		*v = l->cookie_mode;
+		return 0;
+	case TERN_OPT_FASTOPEN:
+		*v = l->tfo_max;
+		return 0;
+	}
+	return -ENOPROTOOPT;
 }
 
 /* --- of a connection ---------------------------------------------------------------------------------------------- */
@@ -188,7 +265,7 @@ int
 tern_setopt(struct tern_conn *tc, enum tern_opt opt, uint32_t v)
 {
 	struct conn *c = (struct conn *)tc;
-	const int rc = check_value(opt, v);
+	const int rc = opt == TERN_OPT_COOKIES || opt == TERN_OPT_FASTOPEN ? -ENOPROTOOPT : check_value(opt, v);
 
 	if (rc)
 		return rc;
@@ -245,6 +322,67 @@ tern_setopt(struct tern_conn *tc, enum tern_opt opt, uint32_t v)
 	case TERN_OPT_CC:
 		set_cc(c, v);
 		break;
+	case TERN_OPT_COOKIES:
+	case TERN_OPT_FASTOPEN:
+		break; /* of listeners only */
 	}
 	return 0;
+}
+
+int
+tern_getopt(const struct tern_conn *tc, enum tern_opt opt, uint32_t *v)
+{
+	const struct conn *c = (const struct conn *)tc;
+
+	switch (opt) {
+	case TERN_OPT_NODELAY:
+		*v = !!(c->feat & F_NODELAY);
+		return 0;
+	case TERN_OPT_QUICKACK:
+		*v = get_quickack(c->feat, c->quickack);
+		return 0;
+	case TERN_OPT_KEEPALIVE:
+		*v = !!(c->feat & F_KEEPALIVE);
+		return 0;
+	case TERN_OPT_KEEPIDLE_S:
+		*v = c->keep_idle_s;
+		return 0;
+	case TERN_OPT_KEEPINTVL_S:
+		*v = c->keep_intvl_s;
+		return 0;
+	case TERN_OPT_KEEPCNT:
+		*v = c->keep_cnt;
+		return 0;
+	case TERN_OPT_USER_TIMEOUT_MS:
+		*v = c->user_timeout_ms;
+		return 0;
+	case TERN_OPT_LINGER0:
+		*v = !!(c->feat & F_LINGER0);
+		return 0;
+	case TERN_OPT_SNDBUF:
+		*v = c->snd_buf;
+		return 0;
+	case TERN_OPT_RCVBUF:
+		*v = c->rcv_buf;
+		return 0;
+	case TERN_OPT_TTL:
+		*v = c->ttl;
+		return 0;
+	case TERN_OPT_TOS:
+		*v = c->tos;
+		return 0;
+	case TERN_OPT_MAXSEG:
+		*v = c->mss;
+		return 0;
+	case TERN_OPT_CORK:
+		*v = !!(c->flags & C_CORK);
+		return 0;
+	case TERN_OPT_CC:
+		*v = c->cc;
+		return 0;
+	case TERN_OPT_COOKIES:
+	case TERN_OPT_FASTOPEN:
+		break; /* of listeners only */
+	}
+	return -ENOPROTOOPT;
 }

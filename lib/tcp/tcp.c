@@ -164,7 +164,7 @@ tern_connect_fastopen(struct tern_worker *tw, const struct tern_endpoint *local,
 	if (rc)
 		return rc;
 	((struct conn *)*out)->flags |= C_TFO;
-	n = tern_send(*out, data, len);
+	n = tern_send(*out, data, len, 0);
 	if (n >= 0)
 		return n;
 	tern_close(*out);

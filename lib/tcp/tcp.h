@@ -245,7 +245,7 @@ struct tern_listener {
 	struct worker *w;
 	struct tern_listener *hnext, *next;
 	struct tern_endpoint local;
-	const struct tern_ops *ops;
+	const struct tern_listener_ops *ops;
 	void *user;
 	bool wildcard;
 	uint8_t cookie_mode;

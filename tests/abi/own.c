@@ -37,21 +37,23 @@ echo(struct tern_conn *c, void *user)
 	const ssize_t n = tern_recv(c, buf, sizeof(buf));
 
 	if (n > 0)
-		tern_send(c, buf, n);
+		tern_send(c, buf, n, 0);
 }
 static const struct tern_ops echo_ops = {.readable = echo};
 
 static void
 acceptable(struct tern_listener *l, void *user)
 {
-	tern_accept(l, &echo_ops, NULL);
+	struct tern_conn *c;
+
+	tern_accept(l, &echo_ops, NULL, &c, 1);
 }
-static const struct tern_ops listen_ops = {.acceptable = acceptable};
+static const struct tern_listener_ops listen_ops = {.acceptable = acceptable};
 
 static void
 connected(struct tern_conn *c, void *user)
 {
-	tern_send(c, "symbols", 7);
+	tern_send(c, "symbols", 7, 0);
 }
 
 static void

@@ -33,10 +33,12 @@ void client_turn(void);
 static bool
 took(struct tern_conn *c)
 {
-	struct rte_mbuf *m = tern_recv_mbuf(c);
+	struct rte_mbuf *m;
 
+	if (tern_recv_mbufs(c, &m, 1) <= 0)
+		return false;
 	rte_pktmbuf_free(m);
-	return m != NULL;
+	return true;
 }
 
 static void
@@ -45,7 +47,7 @@ server_readable(struct tern_conn *c, void *user)
 	static const char response[SIZE];
 
 	if (took(c)) {
-		tern_send(c, response, SIZE);
+		tern_send(c, response, SIZE, 0);
 		if (packets == 6) {
 			tern_close(c);
 			return;
@@ -61,7 +63,7 @@ acceptable(struct tern_listener *l, void *user)
 	static const struct tern_ops ops = {.readable = server_readable};
 	struct tern_conn *c;
 
-	while ((c = tern_accept(l, &ops, NULL)) != NULL)
+	while (tern_accept(l, &ops, NULL, &c, 1))
 		if (tern_recv_queued(c))
 			server_readable(c, NULL);
 }
@@ -71,7 +73,7 @@ request(struct tern_conn *c)
 {
 	static const char text[SIZE];
 
-	tern_send(c, text, SIZE);
+	tern_send(c, text, SIZE, 0);
 }
 
 static void
@@ -164,7 +166,7 @@ make(unsigned int i, const struct tern_conf *conf, struct rte_mempool *mp)
 static void
 pair_init(struct tern_conf *conf)
 {
-	static const struct tern_ops ops = {.acceptable = acceptable};
+	static const struct tern_listener_ops ops = {.acceptable = acceptable};
 	const struct tern_endpoint at = {.af = TERN_AF_INET, .port = htons(80)};
 	struct rte_mempool *mp;
 	struct tern_listener *l;

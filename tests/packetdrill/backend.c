@@ -112,7 +112,7 @@ on_closed(struct tern_conn *c, void *user, int err)
 }
 
 static const struct tern_ops conn_ops = {.closed = on_closed};
-static const struct tern_ops listen_ops;
+static const struct tern_listener_ops listen_ops;
 
 static int
 new_sock(int domain)
@@ -210,7 +210,8 @@ be_accept(int h, struct sockaddr *a, socklen_t *l)
 		return nh;
 	n = &be_socks[nh];
 	for (unsigned int i = 0; i < 2 && !c; i++)
-		c = s->l[i] ? tern_accept(s->l[i], &conn_ops, n) : NULL;
+		if (s->l[i])
+			tern_accept(s->l[i], &conn_ops, n, &c, 1);
 	if (!c) {
 		n->used = false;
 		return -EAGAIN;
@@ -286,7 +287,7 @@ open_to_peer(struct sock *s, bool fastopen, const void *buf, size_t len)
 		syn.snd_queued = len;
 		tcp_tfo_offer(be_worker, &syn, opt, &room);
 	}
-	return room ? tern_send(s->c, buf, room) : 0;
+	return room ? tern_send(s->c, buf, room, 0) : 0;
 }
 
 /* Would data go with a SYN to s->peer? */
@@ -416,8 +417,8 @@ be_sendto(int h, const void *buf, size_t len, int flags, const struct sockaddr *
 	if (is_opening(s))
 		return flags & MSG_FASTOPEN ? -EALREADY : -EAGAIN;
 	if (flags & MSG_OOB)
-		return tern_send_urgent(s->c, buf, len);
-	return flags & MSG_MORE ? tern_send_more(s->c, buf, len) : tern_send(s->c, buf, len);
+		return tern_send(s->c, buf, len, TERN_SEND_URGENT);
+	return tern_send(s->c, buf, len, flags & MSG_MORE ? TERN_SEND_MORE : 0);
 }
 
 static ssize_t

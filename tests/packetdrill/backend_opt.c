@@ -85,7 +85,7 @@ apply_one(struct sock *s, const struct optmap *o)
 
 	for (unsigned int i = 0; i < 2; i++)
 		if (s->l[i] && o->kept == O_FASTOPEN)
-			tern_listener_fastopen(s->l[i], v);
+			tern_listen_setopt(s->l[i], TERN_OPT_FASTOPEN, v);
 	if (s->c && o->kept == O_SYNCNT)
 		limit_syns((struct conn *)s->c, v);
 	if (o->tern == TERN_NONE)

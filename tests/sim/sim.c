@@ -223,8 +223,7 @@ read_some(struct end *e, size_t max)
 
 	while (sum < max) {
 		if (e->by_mbuf) {
-			m = tern_recv_mbuf(e->c);
-			if (!m)
+			if (tern_recv_mbufs(e->c, &m, 1) <= 0)
 				return;
 			n = m->pkt_len;
 			got(e, rte_pktmbuf_mtod(m, uint8_t *), n);
@@ -245,7 +244,7 @@ write_some(struct end *e)
 	ssize_t n;
 
 	while (e->tx_pos < e->tx_size) {
-		n = tern_send(e->c, content(e, is_client(e), e->tx_pos), RTE_MIN(e->tx_size - e->tx_pos, CHUNK));
+		n = tern_send(e->c, content(e, is_client(e), e->tx_pos), RTE_MIN(e->tx_size - e->tx_pos, CHUNK), 0);
 		if (n == -ENOBUFS) { /* no event will come */
 			wait_for_tick(e);
 			return;
@@ -343,7 +342,7 @@ on_acceptable(struct tern_listener *l, void *user)
 	struct pair *p;
 	uint32_t id;
 
-	while ((c = tern_accept(l, NULL, NULL)) != NULL) {
+	while (tern_accept(l, NULL, NULL, &c, 1)) {
 		tern_conn_info(c, &info);
 		id = (info.remote.addr[info.remote.af == 4 ? 3 : 15] - 1) * PORTS + ntohs(info.remote.port) - 1024;
 		p = id < s.n_pairs ? &s.pairs[id] : NULL;
@@ -654,7 +653,7 @@ choose_conf(void)
 static void
 node_start(unsigned int i)
 {
-	static const struct tern_ops listen_ops = {.acceptable = on_acceptable};
+	static const struct tern_listener_ops listen_ops = {.acceptable = on_acceptable};
 	struct node *n = &s.n[i];
 	struct tern_conf conf = s.conf;
 	struct tern_if_conf *ic = &conf.ifs[0];

@@ -62,7 +62,7 @@ static unsigned int begun, opening, connected, gone, left;
 static void
 push(struct tern_conn *c, void *user)
 {
-	while (!gets && tern_send(c, bulk, sizeof(bulk)) > 0)
+	while (!gets && tern_send(c, bulk, sizeof(bulk), 0) > 0)
 		;
 }
 
@@ -75,7 +75,7 @@ on_member(struct tern_conn *c, void *user)
 	opening--;
 	connected++;
 	if (gets)
-		tern_send(c, get, sizeof(get) - 1);
+		tern_send(c, get, sizeof(get) - 1, 0);
 	push(c, user);
 }
 
@@ -176,9 +176,9 @@ on_lively(struct tern_conn *c, void *user)
 	static const char page[] = "GET /index.html HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
 
 	if (stack.role == &role_http)
-		tern_send(c, page, sizeof(page) - 1);
+		tern_send(c, page, sizeof(page) - 1, 0);
 	else
-		tern_send(c, bulk, SIZE);
+		tern_send(c, bulk, SIZE, 0);
 	if (stack.role == &role_discard)
 		tern_shutdown(c);
 }

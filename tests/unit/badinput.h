@@ -50,8 +50,7 @@ fresh(void)
 	expect(SYN | ACK, 0, 1, 0);
 	tx(ACK, 1, 1, 0);
 	s = sock_new(&bed.n[0]);
-	s->c = tern_accept(bed.n[0].l[3], &sock_ops, s);
-	CU_ASSERT_PTR_NOT_NULL_FATAL(s->c);
+	CU_ASSERT_EQUAL_FATAL(tern_accept(bed.n[0].l[3], &sock_ops, s, &s->c, 1), 1);
 	tx(ACK | PSH, 1, 1, 10);
 	CHECK_EQ(sock_recv(s, 10), 10);
 	CHECK_EQ(sock_send(s, 10), 10);

@@ -80,7 +80,7 @@ on_acceptable(struct tern_listener *l, void *user)
 		s->auto_read = s->auto_close = true;
 }
 
-static const struct tern_ops listen_ops = {.acceptable = on_acceptable};
+static const struct tern_listener_ops listen_ops = {.acceptable = on_acceptable};
 
 struct sock *
 sock_new(struct node *n)
@@ -139,8 +139,7 @@ sock_accept(struct node *n)
 		if (!n->l[i])
 			continue;
 		s = sock_new(n);
-		s->c = tern_accept(n->l[i], &sock_ops, s);
-		if (s->c)
+		if (tern_accept(n->l[i], &sock_ops, s, &s->c, 1))
 			return s;
 		n->n_socks--;
 	}
@@ -158,7 +157,7 @@ sock_send(struct sock *s, size_t len)
 	len = RTE_MIN(len, sizeof(buf));
 	for (size_t i = 0; i < len; i++)
 		buf[i] = pat(s->tx_pos + i);
-	n = tern_send(s->c, buf, len);
+	n = tern_send(s->c, buf, len, 0);
 	if (n > 0)
 		s->tx_pos += n;
 	return n;

@@ -106,7 +106,7 @@ test_served(void)
 	unsigned int i;
 
 	start();
-	CHECK_EQ(tern_listen(TW_(&bed.n[0]), &any, 8, &sock_ops, &bed.n[0], &bed.n[0].l[0]), 0);
+	CHECK_EQ(tern_listen(TW_(&bed.n[0]), &any, 8, NULL, &bed.n[0], &bed.n[0].l[0]), 0);
 	known(at(1, 9));
 	for (i = 0; i < 3; i++) {
 		peer_new(41000 + i);
@@ -145,7 +145,7 @@ test_broadcast(void)
 	struct frame f;
 
 	start();
-	CHECK_EQ(tern_listen(TW_(&bed.n[0]), &any, 8, &sock_ops, &bed.n[0], &bed.n[0].l[0]), 0);
+	CHECK_EQ(tern_listen(TW_(&bed.n[0]), &any, 8, NULL, &bed.n[0], &bed.n[0].l[0]), 0);
 	memcpy(to.addr, at(1, 12), bed.af == 4 ? 4 : 16);
 	CHECK_EQ(tern_connect(TW_(&bed.n[0]), NULL, &to, &sock_ops, NULL, &c), -EINVAL); /* our own */
 	if (bed.af == 6)
@@ -246,9 +246,9 @@ test_listener(void)
 
 	start();
 	memcpy(l.addr, at(1, 13), bed.af == 4 ? 4 : 16);
-	CHECK_EQ(tern_listen(TW_(&bed.n[0]), &l, 8, &sock_ops, &bed.n[0], &bed.n[0].l[0]), -EADDRNOTAVAIL);
+	CHECK_EQ(tern_listen(TW_(&bed.n[0]), &l, 8, NULL, &bed.n[0], &bed.n[0].l[0]), -EADDRNOTAVAIL);
 	memcpy(l.addr, at(1, 12), bed.af == 4 ? 4 : 16);
-	CHECK_EQ(tern_listen(TW_(&bed.n[0]), &l, 8, &sock_ops, &bed.n[0], &bed.n[0].l[0]), 0);
+	CHECK_EQ(tern_listen(TW_(&bed.n[0]), &l, 8, NULL, &bed.n[0], &bed.n[0].l[0]), 0);
 	known(at(1, 9));
 	CHECK(segment(at(1, 9), at(1, 12), SYN, 0, 0, 0, &f) && f.flags == (SYN | ACK));
 	CHECK(segment(at(1, 9), at(1, 11), SYN, 0, 0, 0, &f) && f.flags == (RST | ACK));

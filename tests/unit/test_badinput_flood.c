@@ -566,11 +566,11 @@ test_b44(void)
 			if (!held[n])
 				break;
 		}
-		tern_send(s->c, "0123456789", 10);
+		tern_send(s->c, "0123456789", 10, 0);
 		run();
 		tx(ACK | PSH, 101, 1, 1000);
 		tx(ACK, 2000, 1, 100);
-		tern_send(s->c, "0123456789", 10);
+		tern_send(s->c, "0123456789", 10, 0);
 		tern_shutdown(s->c);
 		run();
 		advance_us(2 * SEC);

@@ -288,7 +288,7 @@ test_never(void)
 	tx(SYN, 0, 0, 0);
 	expect_silence();
 	CHECK_EQ(STAT(COOKIES_SENT), 0);
-	tern_listener_cookies(bed.n[0].l[0], TERN_COOKIE_AUTO); /* one listener's own mode */
+	tern_listen_setopt(bed.n[0].l[0], TERN_OPT_COOKIES, TERN_COOKIE_AUTO); /* one listener's own mode */
 	tx(SYN, 0, 0, 0);
 	expect(SYN | ACK, 0, 1, 0);
 	CHECK_EQ(STAT(COOKIES_SENT), 1);

@@ -57,12 +57,11 @@ test_mbufs(void)
 	run();
 	tx(ACK, 1, 1001, 700);
 	CHECK(rx_flush() >= 1);
-	m = tern_recv_mbuf(s->c);
-	CU_ASSERT_PTR_NOT_NULL_FATAL(m);
+	CU_ASSERT_EQUAL_FATAL(tern_recv_mbufs(s->c, &m, 1), 1);
 	CHECK_EQ(rte_pktmbuf_pkt_len(m), 700);
 	CHECK_EQ(*rte_pktmbuf_mtod_offset(m, uint8_t *, 699), pat(700));
 	rte_pktmbuf_free(m);
-	CHECK(tern_recv_mbuf(s->c) == NULL);
+	CHECK_EQ(tern_recv_mbufs(s->c, &m, 1), -EAGAIN);
 	tx(ACK, 701, 1101, 0);
 	CHECK_EQ(tern_send_queued(s->c), 0);
 }

@@ -372,7 +372,7 @@ test_choice(void)
 
 		if (i)
 			CHECK_EQ(tern_listen_setopt(bed.n[0].l[0], TERN_OPT_CC, cc[i]), 0);
-		tern_listener_cookies(bed.n[0].l[0], i == 3 ? TERN_COOKIE_ALWAYS : TERN_COOKIE_AUTO);
+		tern_listen_setopt(bed.n[0].l[0], TERN_OPT_COOKIES, i == 3 ? TERN_COOKIE_ALWAYS : TERN_COOKIE_AUTO);
 		peer_new(42000 + i);
 		tx(SYN, 0, 0, 0);
 		expect(SYN | ACK, 0, 1, 0);

@@ -23,7 +23,7 @@ static void
 listen_fastopen(void)
 {
 	fx_listen();
-	tern_listener_fastopen(bed.n[0].l[0], PENDING);
+	tern_listen_setopt(bed.n[0].l[0], TERN_OPT_FASTOPEN, PENDING);
 }
 
 /* What the listener gives out for this peer's address. */
@@ -74,7 +74,7 @@ test_cookie_given(void)
 	CHECK_EQ(STAT(TFO_COOKIE_REQD), 3);
 	CHECK_EQ(STAT(TFO_PASSIVE), 0);
 	/* a listener without Fast Open gives none */
-	tern_listener_fastopen(bed.n[0].l[0], 0);
+	tern_listen_setopt(bed.n[0].l[0], TERN_OPT_FASTOPEN, 0);
 	peer_new(40010);
 	offer(NULL, 0);
 	tx(SYN, 0, 0, 0);
@@ -173,7 +173,7 @@ test_synack_urgent(void)
 	s = sock_accept(&bed.n[0]);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(s);
 	CHECK_EQ(sock_recv_all(s), 100);
-	CHECK_EQ(tern_send_urgent(s->c, (uint8_t[]){pat(1)}, 1), 1);
+	CHECK_EQ(tern_send(s->c, (uint8_t[]){pat(1)}, 1, TERN_SEND_URGENT), 1);
 	s->tx_pos++;
 	run();
 	expect(ACK | PSH | URG, 1, 101, 1);
@@ -334,7 +334,7 @@ test_server_reset(void)
 	uint8_t b[1];
 
 	listen_fastopen();
-	tern_listener_fastopen(bed.n[0].l[0], 10);
+	tern_listen_setopt(bed.n[0].l[0], TERN_OPT_FASTOPEN, 10);
 	learn_cookie();
 	for (unsigned int i = 0; i < 4; i++) { /* RST, or ICMP; after accept, or before */
 		peer_new(40000 + i);
@@ -357,7 +357,7 @@ test_server_reset(void)
 			CHECK_EQ(sock_recv(s, 50), 50);
 			CHECK_EQ(sock_recv(s, 100), 50);
 			CHECK_EQ(tern_recv(s->c, b, 1), i < 2 ? -ECONNRESET : -ECONNREFUSED);
-			CHECK_EQ(tern_send(s->c, b, 1), i < 2 ? -ECONNRESET : -ECONNREFUSED);
+			CHECK_EQ(tern_send(s->c, b, 1, 0), i < 2 ? -ECONNRESET : -ECONNREFUSED);
 			run();
 		}
 		CU_ASSERT_PTR_NOT_NULL_FATAL(s);
@@ -484,7 +484,7 @@ test_key_renewed(void)
 
 	bed.conf.tcp.fastopen_key_s = 1000;
 	listen_fastopen();
-	tern_listener_fastopen(bed.n[0].l[0], 100);
+	tern_listen_setopt(bed.n[0].l[0], TERN_OPT_FASTOPEN, 100);
 	learn_cookie();
 	memcpy(first, cookie, 8);
 	CHECK(try_cookie(40001, &fresh) && !fresh);
@@ -515,7 +515,7 @@ test_key_given(void)
 
 	memcpy(bed.conf.tcp.fastopen_key, key, 16);
 	listen_fastopen();
-	tern_listener_fastopen(bed.n[0].l[0], 100);
+	tern_listen_setopt(bed.n[0].l[0], TERN_OPT_FASTOPEN, 100);
 	learn_cookie();
 	peer_addr(&e, 0);
 	memcpy(m, e.addr, n);

@@ -341,7 +341,7 @@ test_pair(void)
 	bed.dir[0].delay_us = bed.dir[1].delay_us = 10 * MS;
 	bed_start_pair();
 	CHECK_EQ(node_listen(&bed.n[1], SRV_PORT, 4, &bed.n[1].l[0]), 0);
-	tern_listener_fastopen(bed.n[1].l[0], 10);
+	tern_listen_setopt(bed.n[1].l[0], TERN_OPT_FASTOPEN, 10);
 	peer_addr(&r, SRV_PORT);
 	for (unsigned int i = 0; i < 100; i++)
 		b[i] = pat(1 + i);

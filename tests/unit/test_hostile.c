@@ -296,7 +296,7 @@ test_random(void)
 							tern_shutdown(s->c);
 							break;
 						default:
-							tern_send(s->c, "x", 1);
+							tern_send(s->c, "x", 1, 0);
 						}
 						run();
 						rx_flush();

@@ -388,7 +388,7 @@ echo(struct tern_conn *c, void *user)
 {
 	struct rte_mbuf *m;
 
-	while ((m = tern_recv_mbuf(c)) != NULL)
+	while (tern_recv_mbufs(c, &m, 1) > 0)
 		if (tern_send_mbuf(c, m))
 			rte_pktmbuf_free(m);
 }

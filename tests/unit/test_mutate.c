@@ -104,7 +104,7 @@ act(struct sock *s)
 		break;
 	}
 	default:
-		tern_send(s->c, some, below(sizeof(some)));
+		tern_send(s->c, some, below(sizeof(some)), 0);
 	}
 	run();
 }

@@ -2,7 +2,6 @@
 /* Passive opens over the wire: RFC 9293 3.5, 3.10.7.1 to 3.10.7.4, RFC 6528, RFC 7323 2 and 3. */
 #include "harness.h"
 
-static const struct tern_ops no_ops; /* outlives its listeners */
 
 static void
 test_handshake(void)
@@ -367,7 +366,7 @@ test_listen_errors(void)
 	CHECK_EQ(node_listen(&bed.n[0], 0, 1, &l), -EINVAL);
 	CHECK_EQ(node_listen(&bed.n[0], 81, -1, &l), -EINVAL);
 	peer_addr(&e, 81);
-	CHECK_EQ(tern_listen(TW_(&bed.n[0]), &e, 1, &no_ops, NULL, &l), -EADDRNOTAVAIL);
+	CHECK_EQ(tern_listen(TW_(&bed.n[0]), &e, 1, NULL, NULL, &l), -EADDRNOTAVAIL);
 	CHECK_EQ(node_listen(&bed.n[0], 81, 1, &l), 0);
 	CHECK_EQ(node_listen(&bed.n[0], 81, 1, &l2), -EADDRINUSE);
 	CHECK(tern_listener_worker(l) == TW_(&bed.n[0]));
@@ -410,7 +409,7 @@ test_wildcard(void)
 	struct tern_endpoint any = {.af = bed.af, .port = htons(SRV_PORT)};
 
 	bed_start();
-	CHECK_EQ(tern_listen(TW_(&bed.n[0]), &any, 4, &no_ops, NULL, &bed.n[0].l[1]), 0);
+	CHECK_EQ(tern_listen(TW_(&bed.n[0]), &any, 4, NULL, NULL, &bed.n[0].l[1]), 0);
 	tx(SYN, 0, 0, 0);
 	expect(SYN | ACK, 0, 1, 0);
 	tx(ACK, 1, 1, 0);

@@ -184,9 +184,7 @@ test_accept_queue(void)
 	CHECK_EQ(W->accept_queued, 1);
 	s = sock_new(&bed.n[0]);
 	memset(&seen, 0, sizeof(seen));
-	c = tern_accept(bed.n[0].l[0], &see_ops, s);
-	CU_ASSERT_PTR_NOT_NULL_FATAL(c);
-	s->c = c;
+	CU_ASSERT_EQUAL_FATAL(tern_accept(bed.n[0].l[0], &see_ops, s, &s->c, 1), 1);
 	seen.drain = true;
 	run();
 	CHECK_EQ(seen.got, 100);
@@ -196,8 +194,7 @@ test_accept_queue(void)
 	CHECK_EQ(W->conns.avail, W->conns.total);
 	peer_new(40002);
 	unaccepted(100);
-	c = tern_accept(bed.n[0].l[0], NULL, NULL);
-	CU_ASSERT_PTR_NOT_NULL_FATAL(c);
+	CU_ASSERT_EQUAL_FATAL(tern_accept(bed.n[0].l[0], NULL, NULL, &c, 1), 1);
 	tern_close(c);
 	run();
 	CHECK_EQ(W->conns.avail, W->conns.total);

@@ -114,7 +114,7 @@ send_urgent(struct sock *s, uint32_t len)
 	for (uint32_t i = 0; i < len; i++)
 		b[i] = pat(s->tx_pos + i);
 	s->tx_pos += len;
-	return tern_send_urgent(s->c, b, len);
+	return tern_send(s->c, b, len, TERN_SEND_URGENT);
 }
 
 /* Sent: every segment up to the end of it carries the pointer, relative to its own number (MUST-30, MUST-62). */
@@ -387,7 +387,7 @@ test_listen_beside(void)
 	struct tern_endpoint any = {.af = bed.af, .port = htons(SRV_PORT)};
 	struct sock *s = fx_established();
 
-	CHECK_EQ(tern_listen(TW_(&bed.n[0]), &any, 4, &sock_ops, NULL, &bed.n[0].l[1]), 0);
+	CHECK_EQ(tern_listen(TW_(&bed.n[0]), &any, 4, NULL, NULL, &bed.n[0].l[1]), 0);
 	CHECK_EQ(node_listen(&bed.n[0], SRV_PORT, 4, &bed.n[0].l[2]), -EADDRINUSE);
 	tx(ACK, 1, 1, 100);
 	CHECK_EQ(sock_recv_all(s), 100);

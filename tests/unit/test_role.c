@@ -61,7 +61,7 @@ role_down(void)
 static void
 say(const char *p, size_t n)
 {
-	CHECK_EQ(tern_send(s->c, p, n), n);
+	CHECK_EQ(tern_send(s->c, p, n, 0), n);
 	run();
 }
 
@@ -239,7 +239,7 @@ to_the_end(const struct role *r)
 
 	role_up(r);
 	for (i = 0; i < 4000 && role_sum(&stack, N_ANSWERED) < sizeof(text); i++) {
-		n = sent < sizeof(text) ? tern_send(s->c, text + sent, sizeof(text) - sent) : 0;
+		n = sent < sizeof(text) ? tern_send(s->c, text + sent, sizeof(text) - sent, 0) : 0;
 		sent += n > 0 ? n : 0;
 		role_poll();
 		advance_us(MS);

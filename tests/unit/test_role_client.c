@@ -87,7 +87,7 @@ static void
 say(const char *p, size_t n)
 {
 	if (n && srv->c)
-		CHECK_EQ(tern_send(srv->c, p, n), n);
+		CHECK_EQ(tern_send(srv->c, p, n, 0), n);
 	run();
 }
 

@@ -26,7 +26,7 @@ static void
 listen_any(void)
 {
 	const struct tern_endpoint any = {.af = bed.af, .port = htons(SRV_PORT)};
-	static const struct tern_ops none;
+	static const struct tern_listener_ops none;
 
 	bed_start();
 	CHECK_EQ(tern_listen(TW_(&bed.n[0]), &any, 8, &none, NULL, &bed.n[0].l[0]), 0);

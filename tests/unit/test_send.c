@@ -92,7 +92,7 @@ send_more(struct sock *s, uint32_t len)
 	for (uint32_t i = 0; i < len; i++)
 		b[i] = pat(s->tx_pos + i);
 	s->tx_pos += len;
-	return tern_send_more(s->c, b, len);
+	return tern_send(s->c, b, len, TERN_SEND_MORE);
 }
 
 static void

@@ -66,7 +66,7 @@ server_readable(struct tern_conn *c, void *user)
 	char buf[MSG];
 
 	if (tern_recv(c, buf, sizeof(buf)) == MSG)
-		tern_send(c, buf, sizeof(buf));
+		tern_send(c, buf, sizeof(buf), 0);
 	if (tern_recv_eof(c)) {
 		done[SERVER][tern_worker_index(tern_conn_worker(c))]++;
 		tern_close(c);
@@ -77,15 +77,16 @@ static void
 acceptable(struct tern_listener *l, void *user)
 {
 	static const struct tern_ops ops = {.readable = server_readable};
+	struct tern_conn *c;
 
-	while (tern_accept(l, &ops, NULL))
+	while (tern_accept(l, &ops, NULL, &c, 1))
 		;
 }
 
 static int
 server_start(struct tern_worker *w, void *arg)
 {
-	static const struct tern_ops ops = {.acceptable = acceptable};
+	static const struct tern_listener_ops ops = {.acceptable = acceptable};
 	const struct tern_endpoint at = {.af = TERN_AF_INET, .port = htons(80)};
 	struct tern_listener *l;
 
@@ -97,7 +98,7 @@ connected(struct tern_conn *c, void *user)
 {
 	static const char request[MSG];
 
-	tern_send(c, request, sizeof(request));
+	tern_send(c, request, sizeof(request), 0);
 }
 
 static void
