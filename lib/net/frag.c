@@ -58,7 +58,7 @@ frag_destroy(struct frag *f)
 
 /* Free what the library gave up, for this reason. */
 static void
-bury(struct worker *w, enum stat reason)
+bury(struct tern_worker *w, enum stat reason)
 {
 	struct frag *f = w->frag;
 	uint32_t i;
@@ -83,7 +83,7 @@ fragment_ok(uint32_t off, uint32_t len, uint32_t hlen, bool more, uint8_t proto)
 }
 
 static struct rte_mbuf *
-input4(struct worker *w, struct seg *s, bool *ok)
+input4(struct tern_worker *w, struct seg *s, bool *ok)
 {
 	struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod_offset(s->m, struct rte_ipv4_hdr *, L3_OFF);
 	const uint16_t fo = rte_be_to_cpu_16(ip->fragment_offset);
@@ -100,7 +100,7 @@ input4(struct worker *w, struct seg *s, bool *ok)
 }
 
 static struct rte_mbuf *
-input6(struct worker *w, struct seg *s, bool *ok)
+input6(struct tern_worker *w, struct seg *s, bool *ok)
 {
 	struct rte_ipv6_hdr *ip = rte_pktmbuf_mtod_offset(s->m, struct rte_ipv6_hdr *, L3_OFF);
 	struct rte_ipv6_fragment_ext *fh = pkt_at(s->m, L3_OFF + sizeof(*ip), sizeof(*fh));
@@ -130,7 +130,7 @@ why_dead(const struct rte_ip_frag_death_row *dead, const struct rte_mbuf *m, boo
 }
 
 struct rte_mbuf *
-frag_input(struct worker *w, struct seg *s)
+frag_input(struct tern_worker *w, struct seg *s)
 {
 	struct rte_mbuf *m;
 	bool ok = false;
@@ -156,19 +156,19 @@ frag_input(struct worker *w, struct seg *s)
 }
 
 uint32_t
-frag_max(const struct worker *w)
+frag_max(const struct tern_worker *w)
 {
 	return w->mp->size / RTE_MAX(w->conf.mbuf_pool ? w->conf.n_workers : 1, 1u) / HELD_PART;
 }
 
 uint32_t
-frag_held(const struct worker *w)
+frag_held(const struct tern_worker *w)
 {
 	return w->frag->held;
 }
 
 uint64_t
-frag_expire(struct worker *w)
+frag_expire(struct tern_worker *w)
 {
 	struct frag *f = w->frag;
 	const uint64_t end_us = f->last_us + FRAG_TIMEOUT_US + TICK_US; /* the library's limit is exclusive */
@@ -189,7 +189,7 @@ frag_expire(struct worker *w)
 
 /* n bytes at off of the payload of m, hlen bytes of headers before it, as a fragment. @return NULL: no mbuf. */
 static struct rte_mbuf *
-fragment(struct worker *w, const struct rte_mbuf *m, uint32_t hlen, uint32_t off, uint32_t n, uint32_t id, bool more)
+fragment(struct tern_worker *w, const struct rte_mbuf *m, uint32_t hlen, uint32_t off, uint32_t n, uint32_t id, bool more)
 {
 	const bool v4 = hlen == L3_OFF + sizeof(struct rte_ipv4_hdr);
 	const uint32_t ext = v4 ? 0 : sizeof(struct rte_ipv6_fragment_ext);
@@ -227,7 +227,7 @@ fragment(struct worker *w, const struct rte_mbuf *m, uint32_t hlen, uint32_t off
 
 /* All of them or none (RFC 1122 3.2.2.6). */
 void
-frag_output(struct worker *w, struct iface *ifc, struct rte_mbuf *m)
+frag_output(struct tern_worker *w, struct iface *ifc, struct rte_mbuf *m)
 {
 	const uint8_t *ip = rte_pktmbuf_mtod_offset(m, const uint8_t *, L3_OFF);
 	const bool v4 = ip[0] >> 4 == 4;
@@ -257,7 +257,7 @@ frag_output(struct worker *w, struct iface *ifc, struct rte_mbuf *m)
 }
 
 void
-link_send_frame(struct worker *w, struct iface *ifc, struct rte_mbuf *m)
+link_send_frame(struct tern_worker *w, struct iface *ifc, struct rte_mbuf *m)
 {
 	struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod_offset(m, struct rte_ipv4_hdr *, L3_OFF);
 	uint16_t *field = rte_pktmbuf_mtod_offset(m, uint16_t *, L3_OFF + m->l3_len + 2); /* of ICMP and ICMPv6 */

@@ -125,7 +125,7 @@ quoted_ip(const struct iface *ifc, const struct seg *s, struct icmp_err *e)
  * sequence number. What is no answer to a TCP segment is counted and dropped.
  */
 static int
-icmp_error(struct worker *w, const struct seg *s, struct icmp_err *e)
+icmp_error(struct tern_worker *w, const struct seg *s, struct icmp_err *e)
 {
 	const uint8_t *h = pkt_at(s->m, s->l4_off, HDR_LEN), *tcp;
 	uint32_t hlen;
@@ -168,7 +168,7 @@ echo_start(struct seg *s, uint16_t l3_len, uint8_t type)
 }
 
 static int
-echo4(struct worker *w, struct seg *s)
+echo4(struct tern_worker *w, struct seg *s)
 {
 	struct rte_ipv4_hdr *ip;
 
@@ -191,7 +191,7 @@ echo4(struct worker *w, struct seg *s)
 }
 
 static int
-echo6(struct worker *w, struct seg *s)
+echo6(struct tern_worker *w, struct seg *s)
 {
 	struct rte_ipv6_hdr *ip;
 
@@ -219,7 +219,7 @@ echo6(struct worker *w, struct seg *s)
 
 /* The frame of a port unreachable about s. @return NULL: no mbuf, or none as large. */
 static struct rte_mbuf *
-unreach_build(struct worker *w, const struct seg *s)
+unreach_build(struct tern_worker *w, const struct seg *s)
 {
 	const bool v4 = s->flow.af == 4;
 	const uint32_t l3 = v4 ? sizeof(struct rte_ipv4_hdr) : sizeof(struct rte_ipv6_hdr);
@@ -261,7 +261,7 @@ unreach_build(struct worker *w, const struct seg *s)
 }
 
 int
-icmp_udp_input(struct worker *w, struct seg *s)
+icmp_udp_input(struct tern_worker *w, struct seg *s)
 {
 	struct iface *ifc = &w->ifs[s->ifidx];
 	struct rte_mbuf *m;
@@ -282,7 +282,7 @@ icmp_udp_input(struct worker *w, struct seg *s)
 }
 
 int
-icmp_input(struct worker *w, struct seg *s, struct icmp_err *e)
+icmp_input(struct tern_worker *w, struct seg *s, struct icmp_err *e)
 {
 	const uint8_t *h = pkt_at(s->m, s->l4_off, HDR_LEN);
 
@@ -302,7 +302,7 @@ icmp_input(struct worker *w, struct seg *s, struct icmp_err *e)
 }
 
 int
-icmp6_input(struct worker *w, struct seg *s, struct icmp_err *e)
+icmp6_input(struct tern_worker *w, struct seg *s, struct icmp_err *e)
 {
 	const uint8_t *h = pkt_at(s->m, s->l4_off, HDR_LEN);
 

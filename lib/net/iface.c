@@ -129,7 +129,7 @@ link_has_route(const struct iface *ifc, uint8_t af, const void *addr)
 
 /* A subnet before any gateway. */
 int
-link_route(const struct worker *w, uint8_t af, const void *dst, uint8_t via, uint8_t nexthop[16])
+link_route(const struct tern_worker *w, uint8_t af, const void *dst, uint8_t via, uint8_t nexthop[16])
 {
 	const unsigned int from = via == IFACE_ANY ? 0 : via, to = via == IFACE_ANY ? w->n_ifs : via + 1u;
 	const void *hop = NULL;
@@ -151,7 +151,7 @@ link_route(const struct worker *w, uint8_t af, const void *dst, uint8_t via, uin
 }
 
 uint32_t
-link_ip_id(struct worker *w, uint8_t af, const void *dst)
+link_ip_id(struct tern_worker *w, uint8_t af, const void *dst)
 {
 	const unsigned int n = af == 4 ? 1 : 2;
 	uint64_t m[3] = {0}, h;
@@ -163,7 +163,7 @@ link_ip_id(struct worker *w, uint8_t af, const void *dst)
 }
 
 void
-link_reply(struct worker *w, uint8_t ifidx, struct rte_mbuf *m)
+link_reply(struct tern_worker *w, uint8_t ifidx, struct rte_mbuf *m)
 {
 	struct iface *ifc = &w->ifs[ifidx];
 

@@ -15,7 +15,7 @@
 
 /* Not that of the last answer. Apart: nobody else saves registers for it. */
 static __rte_noinline int
-other_path(struct worker *w, uint8_t af, const void *addr, uint8_t via, const struct rte_ether_addr *hint, uint8_t *ifidx,
+other_path(struct tern_worker *w, uint8_t af, const void *addr, uint8_t via, const struct rte_ether_addr *hint, uint8_t *ifidx,
 	   uint16_t *neigh)
 {
 	struct path *p = &w->path;
@@ -36,7 +36,7 @@ other_path(struct worker *w, uint8_t af, const void *addr, uint8_t via, const st
 }
 
 int
-link_path(struct worker *w, uint8_t af, const void *addr, uint8_t via, const struct rte_ether_addr *hint, uint8_t *ifidx,
+link_path(struct tern_worker *w, uint8_t af, const void *addr, uint8_t via, const struct rte_ether_addr *hint, uint8_t *ifidx,
 	  uint16_t *neigh)
 {
 	const struct path *p = &w->path;
@@ -56,7 +56,7 @@ link_path(struct worker *w, uint8_t af, const void *addr, uint8_t via, const str
 }
 
 void
-link_output(struct worker *w, uint8_t ifidx, uint16_t idx, struct rte_mbuf *m)
+link_output(struct tern_worker *w, uint8_t ifidx, uint16_t idx, struct rte_mbuf *m)
 {
 	struct iface *ifc = &w->ifs[ifidx];
 	struct neigh *n;
@@ -82,13 +82,13 @@ link_output(struct worker *w, uint8_t ifidx, uint16_t idx, struct rte_mbuf *m)
 /* --- input -------------------------------------------------------------------------------------------------- */
 
 static void
-frag_arm(struct worker *w, uint64_t at_us)
+frag_arm(struct tern_worker *w, uint64_t at_us)
 {
 	wheel_arm(&w->wheel, &w->neighs[w->max_neighs].timer, us_to_tick(at_us));
 }
 
 void
-link_timer(struct worker *w, struct neigh *n)
+link_timer(struct tern_worker *w, struct neigh *n)
 {
 	uint64_t at_us;
 
@@ -102,7 +102,7 @@ link_timer(struct worker *w, struct neigh *n)
 }
 
 int
-link_input(struct worker *w, struct seg *s, struct rte_mbuf **whole, struct icmp_err *e)
+link_input(struct tern_worker *w, struct seg *s, struct rte_mbuf **whole, struct icmp_err *e)
 {
 	*whole = NULL;
 	switch (s->kind) {
@@ -127,7 +127,7 @@ link_input(struct worker *w, struct seg *s, struct rte_mbuf **whole, struct icmp
 /* --- set-up ------------------------------------------------------------------------------------------------- */
 
 int
-link_init(struct worker *w, uint32_t max_neighbours)
+link_init(struct tern_worker *w, uint32_t max_neighbours)
 {
 	int rc = neigh_init(w, max_neighbours);
 
@@ -140,7 +140,7 @@ link_init(struct worker *w, uint32_t max_neighbours)
 }
 
 void
-link_fini(struct worker *w)
+link_fini(struct tern_worker *w)
 {
 	neigh_fini(w);
 	frag_destroy(w->frag);

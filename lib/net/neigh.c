@@ -37,7 +37,7 @@
 #define KEEP_FLAGS (RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL)
 
 static uint32_t
-neigh_hash(const struct worker *w, uint8_t ifidx, const uint8_t addr[16])
+neigh_hash(const struct tern_worker *w, uint8_t ifidx, const uint8_t addr[16])
 {
 	unsigned __int128 p;
 	uint64_t a[2];
@@ -48,7 +48,7 @@ neigh_hash(const struct worker *w, uint8_t ifidx, const uint8_t addr[16])
 }
 
 static struct neigh *
-neigh_find(const struct worker *w, uint8_t ifidx, uint8_t af, const uint8_t addr[16])
+neigh_find(const struct tern_worker *w, uint8_t ifidx, uint8_t af, const uint8_t addr[16])
 {
 	uint32_t i = w->neigh_hash[neigh_hash(w, ifidx, addr)];
 	struct neigh *n;
@@ -62,7 +62,7 @@ neigh_find(const struct worker *w, uint8_t ifidx, uint8_t af, const uint8_t addr
 }
 
 static void
-lru_append(struct worker *w, struct neigh *n)
+lru_append(struct tern_worker *w, struct neigh *n)
 {
 	struct neigh *head = &w->neighs[w->max_neighs];
 
@@ -73,7 +73,7 @@ lru_append(struct worker *w, struct neigh *n)
 }
 
 static void
-queue_put(struct worker *w, struct neigh *n, struct rte_mbuf *m)
+queue_put(struct tern_worker *w, struct neigh *n, struct rte_mbuf *m)
 {
 	if (n->n_queued == NEIGH_QUEUE || !RTE_MBUF_DIRECT(m) || m->data_off < sizeof(m)) {
 		link_drop(w, m, STAT_DROP_NEIGH_QUEUE);
@@ -93,7 +93,7 @@ queue_put(struct worker *w, struct neigh *n, struct rte_mbuf *m)
 
 /* The oldest, or NULL. */
 static struct rte_mbuf *
-queue_get(struct worker *w, struct neigh *n)
+queue_get(struct tern_worker *w, struct neigh *n)
 {
 	struct rte_mbuf *m = n->queue;
 
@@ -106,7 +106,7 @@ queue_get(struct worker *w, struct neigh *n)
 }
 
 static void
-queue_free(struct worker *w, struct neigh *n)
+queue_free(struct tern_worker *w, struct neigh *n)
 {
 	struct rte_mbuf *m;
 
@@ -115,13 +115,13 @@ queue_free(struct worker *w, struct neigh *n)
 }
 
 struct rte_mbuf *
-link_neigh_unanswered(struct worker *w, struct neigh *n)
+link_neigh_unanswered(struct tern_worker *w, struct neigh *n)
 {
 	return n->state == NEIGH_FAILED ? queue_get(w, n) : NULL;
 }
 
 static void
-queue_flush(struct worker *w, struct neigh *n)
+queue_flush(struct tern_worker *w, struct neigh *n)
 {
 	struct rte_mbuf *m;
 
@@ -133,7 +133,7 @@ queue_flush(struct worker *w, struct neigh *n)
 
 /* Forget the entry: it stays on the list of unused ones, about to be made anew. */
 static void
-neigh_evict(struct worker *w, struct neigh *n)
+neigh_evict(struct tern_worker *w, struct neigh *n)
 {
 	uint32_t *p = &w->neigh_hash[neigh_hash(w, n->ifidx, n->addr)];
 
@@ -149,7 +149,7 @@ neigh_evict(struct worker *w, struct neigh *n)
 
 /* A new entry, INCOMPLETE and not yet solicited, without references; NULL when all are in use. */
 static struct neigh *
-neigh_make(struct worker *w, uint8_t ifidx, uint8_t af, const uint8_t addr[16])
+neigh_make(struct tern_worker *w, uint8_t ifidx, uint8_t af, const uint8_t addr[16])
 {
 	struct neigh *n = w->neighs[w->max_neighs].lru_next;
 	uint32_t *head;
@@ -177,13 +177,13 @@ neigh_make(struct worker *w, uint8_t ifidx, uint8_t af, const uint8_t addr[16])
 }
 
 static void
-arm(struct worker *w, struct neigh *n, uint64_t at_us)
+arm(struct tern_worker *w, struct neigh *n, uint64_t at_us)
 {
 	wheel_arm(&w->wheel, &n->timer, us_to_tick(at_us));
 }
 
 static void
-arp_request(struct worker *w, const struct neigh *n, bool all)
+arp_request(struct tern_worker *w, const struct neigh *n, bool all)
 {
 	struct iface *ifc = &w->ifs[n->ifidx];
 	struct rte_mbuf *m = rte_pktmbuf_alloc(w->mp);
@@ -264,7 +264,7 @@ nd_options(const uint8_t *p, uint32_t n, uint8_t type, const struct nd_lla **lla
 }
 
 static void
-nd_send(struct worker *w, struct iface *ifc, const struct nd_msg *msg, const uint8_t src[16], const uint8_t dst[16],
+nd_send(struct tern_worker *w, struct iface *ifc, const struct nd_msg *msg, const uint8_t src[16], const uint8_t dst[16],
 	const struct rte_ether_addr *mac)
 {
 	struct rte_mbuf *m = rte_pktmbuf_alloc(w->mp);
@@ -297,7 +297,7 @@ nd_send(struct worker *w, struct iface *ifc, const struct nd_msg *msg, const uin
 }
 
 static void
-nd_solicit(struct worker *w, const struct neigh *n, bool all)
+nd_solicit(struct tern_worker *w, const struct neigh *n, bool all)
 {
 	struct iface *ifc = &w->ifs[n->ifidx];
 	const bool ll = n->addr[0] == 0xfe && (n->addr[1] & 0xc0) == 0x80;
@@ -319,7 +319,7 @@ nd_solicit(struct worker *w, const struct neigh *n, bool all)
 
 /* Ask for n, and look again in a second. all: not only at the MAC we believe in. */
 static void
-solicit(struct worker *w, struct neigh *n, bool all)
+solicit(struct tern_worker *w, struct neigh *n, bool all)
 {
 	n->tries++;
 	arm(w, n, w->now_us + RETRANS_US);
@@ -331,7 +331,7 @@ solicit(struct worker *w, struct neigh *n, bool all)
 
 /* n has this MAC and is not confirmed. */
 static void
-neigh_stale(struct worker *w, struct neigh *n, const struct rte_ether_addr *mac)
+neigh_stale(struct tern_worker *w, struct neigh *n, const struct rte_ether_addr *mac)
 {
 	n->l2.dst_addr = *mac;
 	n->state = NEIGH_STALE;
@@ -341,7 +341,7 @@ neigh_stale(struct worker *w, struct neigh *n, const struct rte_ether_addr *mac)
 }
 
 static void
-neigh_confirm(struct worker *w, struct neigh *n, const struct rte_ether_addr *mac)
+neigh_confirm(struct tern_worker *w, struct neigh *n, const struct rte_ether_addr *mac)
 {
 	if (mac)
 		n->l2.dst_addr = *mac;
@@ -353,7 +353,7 @@ neigh_confirm(struct worker *w, struct neigh *n, const struct rte_ether_addr *ma
 }
 
 bool
-link_neigh_heard(struct worker *w, uint8_t ifidx, uint8_t af, const void *a, const struct rte_ether_addr *mac,
+link_neigh_heard(struct tern_worker *w, uint8_t ifidx, uint8_t af, const void *a, const struct rte_ether_addr *mac,
 		 enum heard how)
 {
 	uint8_t addr[16] = {0};
@@ -391,7 +391,7 @@ link_neigh_heard(struct worker *w, uint8_t ifidx, uint8_t af, const void *a, con
 }
 
 uint16_t
-link_neigh_get(struct worker *w, uint8_t ifidx, uint8_t af, const uint8_t nexthop[16],
+link_neigh_get(struct tern_worker *w, uint8_t ifidx, uint8_t af, const uint8_t nexthop[16],
 	       const struct rte_ether_addr *hint)
 {
 	uint8_t addr[16] = {0};
@@ -410,7 +410,7 @@ link_neigh_get(struct worker *w, uint8_t ifidx, uint8_t af, const uint8_t nextho
 }
 
 void
-link_neigh_put(struct worker *w, uint16_t idx)
+link_neigh_put(struct tern_worker *w, uint16_t idx)
 {
 	struct neigh *n = &w->neighs[idx];
 
@@ -419,7 +419,7 @@ link_neigh_put(struct worker *w, uint16_t idx)
 }
 
 void
-link_neigh_suspect(struct worker *w, uint16_t idx)
+link_neigh_suspect(struct tern_worker *w, uint16_t idx)
 {
 	struct neigh *n = &w->neighs[idx];
 
@@ -430,13 +430,13 @@ link_neigh_suspect(struct worker *w, uint16_t idx)
 }
 
 bool
-link_neigh_silent(const struct worker *w, uint16_t idx)
+link_neigh_silent(const struct tern_worker *w, uint16_t idx)
 {
 	return idx != NEIGH_NONE && (w->neighs[idx].state == NEIGH_INCOMPLETE || w->neighs[idx].state == NEIGH_FAILED);
 }
 
 void
-neigh_timer(struct worker *w, struct neigh *n)
+neigh_timer(struct tern_worker *w, struct neigh *n)
 {
 	if (n->state == NEIGH_REACHABLE) {
 		n->state = NEIGH_STALE;
@@ -453,7 +453,7 @@ neigh_timer(struct worker *w, struct neigh *n)
 }
 
 void
-neigh_output(struct worker *w, struct iface *ifc, struct neigh *n, struct rte_mbuf *m)
+neigh_output(struct tern_worker *w, struct iface *ifc, struct neigh *n, struct rte_mbuf *m)
 {
 	if (n->tries == 0) {
 		if (n->state == NEIGH_FAILED)
@@ -469,7 +469,7 @@ neigh_output(struct worker *w, struct iface *ifc, struct neigh *n, struct rte_mb
 /* --- ARP ------------------------------------------------------------------------------------------------------------ */
 
 static int
-arp_reply(struct worker *w, struct iface *ifc, struct rte_mbuf *m, struct rte_arp_hdr *arp)
+arp_reply(struct tern_worker *w, struct iface *ifc, struct rte_mbuf *m, struct rte_arp_hdr *arp)
 {
 	struct rte_ether_hdr *eth = rte_pktmbuf_mtod(m, struct rte_ether_hdr *);
 	const uint32_t us = arp->arp_data.arp_tip;
@@ -505,7 +505,7 @@ arp_at(const struct rte_mbuf *m)
 }
 
 int
-arp_input(struct worker *w, struct seg *s)
+arp_input(struct tern_worker *w, struct seg *s)
 {
 	struct iface *ifc = &w->ifs[s->ifidx];
 	struct rte_arp_hdr *arp = arp_at(s->m);
@@ -553,7 +553,7 @@ link_is_neigh_update(const struct seg *s)
 
 /* RFC 4861 7.1.1, 7.2.3, 7.2.4. */
 static int
-nd_solicited(struct worker *w, struct seg *s, const struct nd_msg *in, const struct nd_lla *lla)
+nd_solicited(struct tern_worker *w, struct seg *s, const struct nd_msg *in, const struct nd_lla *lla)
 {
 	const uint8_t *src = s->flow.addr.raddr6, *dst = s->flow.addr.laddr6;
 	const struct rte_ether_hdr *eth = rte_pktmbuf_mtod(s->m, const struct rte_ether_hdr *);
@@ -580,7 +580,7 @@ nd_solicited(struct worker *w, struct seg *s, const struct nd_msg *in, const str
 
 /* RFC 4861 7.1.2, 7.2.5. */
 static int
-nd_advertised(struct worker *w, struct seg *s, const struct nd_msg *in, const struct nd_lla *lla)
+nd_advertised(struct tern_worker *w, struct seg *s, const struct nd_msg *in, const struct nd_lla *lla)
 {
 	const bool to_group = s->flow.addr.laddr6[0] == 0xff, solicited = in->flags & NA_SOLICITED;
 	enum heard how = HEARD_UNASKED;
@@ -595,7 +595,7 @@ nd_advertised(struct worker *w, struct seg *s, const struct nd_msg *in, const st
 
 /* One contiguous segment only: what came in fragments is refused with it (RFC 6980). */
 int
-nd_input(struct worker *w, struct seg *s)
+nd_input(struct tern_worker *w, struct seg *s)
 {
 	const struct nd_msg *in = pkt_at(s->m, s->l4_off, s->len);
 	const struct nd_lla *lla = NULL;
@@ -613,7 +613,7 @@ nd_input(struct worker *w, struct seg *s)
 /* --- set-up ------------------------------------------------------------------------------------------------- */
 
 int
-neigh_init(struct worker *w, uint32_t max_neighbours)
+neigh_init(struct tern_worker *w, uint32_t max_neighbours)
 {
 	struct neigh *head;
 	uint32_t i, slots;
@@ -638,7 +638,7 @@ neigh_init(struct worker *w, uint32_t max_neighbours)
 }
 
 void
-neigh_fini(struct worker *w)
+neigh_fini(struct tern_worker *w)
 {
 	struct rte_mbuf *m;
 	uint32_t i;

@@ -32,7 +32,7 @@
 static void
 out_flush(struct engine *e, unsigned int to)
 {
-	struct worker *w = e->w;
+	struct tern_worker *w = e->w;
 	const unsigned int n = e->n_out[to];
 	const unsigned int k = rte_ring_mp_enqueue_burst(e->t->engines[to]->inbox, (void *const *)e->out[to], n, NULL);
 
@@ -54,7 +54,7 @@ give(struct engine *e, unsigned int to, struct rte_mbuf *m, uint8_t ifidx)
 }
 
 bool
-engine_handover(struct worker *w, const struct seg *s)
+engine_handover(struct tern_worker *w, const struct seg *s)
 {
 	const unsigned int owner = steer_owner(w->steer, &s->flow);
 
@@ -69,7 +69,7 @@ engine_handover(struct worker *w, const struct seg *s)
 /* Once the watch is over, the device's hash is proof enough. A reassembled datagram has none: its fragments were
  * spread by addresses only. */
 bool
-engine_handover_rss(struct worker *w, const struct seg *s)
+engine_handover_rss(struct tern_worker *w, const struct seg *s)
 {
 	struct engine *e = w->tern->engines[w->index];
 	bool taken;
@@ -92,7 +92,7 @@ engine_handover_rss(struct worker *w, const struct seg *s)
 }
 
 void
-engine_share_neigh(struct worker *w, const struct seg *s)
+engine_share_neigh(struct tern_worker *w, const struct seg *s)
 {
 	struct engine *e = w->tern->engines[w->index];
 	struct rte_mbuf *copy;
@@ -122,7 +122,7 @@ input_staged(struct engine *e)
 
 /* Fewer mbufs than a burst takes, and a device that must not be asked then (stack/port.c). The caches of other lcores don't count. */
 static bool
-rx_held(struct worker *w)
+rx_held(struct tern_worker *w)
 {
 	const uint32_t cached = w->mp_cache ? w->mp_cache->len : 0;
 
@@ -165,7 +165,7 @@ poll_rx(struct engine *e)
 static bool
 poll_inbox(struct engine *e)
 {
-	struct worker *w = e->w;
+	struct tern_worker *w = e->w;
 	struct rte_mbuf *m[BURST];
 	const unsigned int n = rte_ring_sc_dequeue_burst(e->inbox, (void **)m, BURST, NULL);
 	unsigned int i, k;
@@ -203,7 +203,7 @@ prepare(struct engine *e, unsigned int i)
 static bool
 poll_tx(struct engine *e, unsigned int i)
 {
-	struct worker *w = e->w;
+	struct tern_worker *w = e->w;
 	struct iface *ifc = &w->ifs[i];
 	unsigned int sent = 0, k;
 
@@ -236,7 +236,7 @@ poll_tx(struct engine *e, unsigned int i)
 static inline bool
 tx_waits(struct engine *e, unsigned int i)
 {
-	const struct worker *w = e->w;
+	const struct tern_worker *w = e->w;
 
 	if (likely(!w->conf.tx_wait_us) || w->ifs[i].n_tx >= BURST || e->txbox[i])
 		return false;
@@ -248,7 +248,7 @@ tx_waits(struct engine *e, unsigned int i)
 static void
 poll_once(struct engine *e)
 {
-	struct worker *w = e->w;
+	struct tern_worker *w = e->w;
 	const struct tern_app *app = &e->t->conf.app;
 	bool busy = poll_rx(e);
 	unsigned int i;
@@ -257,7 +257,7 @@ poll_once(struct engine *e)
 		busy |= poll_inbox(e);
 	busy |= worker_run(w);
 	if (app->poll)
-		app->poll((struct tern_worker *)w, w->now_us, app->arg);
+		app->poll(w, w->now_us, app->arg);
 	while (e->out_mask)
 		out_flush(e, __builtin_ctzll(e->out_mask));
 	for (i = 0; i < w->n_ifs; i++)
@@ -269,7 +269,7 @@ poll_once(struct engine *e)
 static void
 account(struct engine *e, uint64_t tsc)
 {
-	struct worker *w = e->w;
+	struct tern_worker *w = e->w;
 
 	w->total_cycles += tsc - e->tsc;
 	if (e->busy)
@@ -304,7 +304,7 @@ all_idle(const struct tern *t)
 static bool
 draining(struct engine *e)
 {
-	struct worker *w = e->w;
+	struct tern_worker *w = e->w;
 	const struct tern_app *app = &e->t->conf.app;
 	bool idle;
 	unsigned int i;
@@ -313,7 +313,7 @@ draining(struct engine *e)
 		w->draining = true;
 		e->drain_us = w->now_us + e->t->drain_ms * UINT64_C(1000);
 		if (app->drain)
-			app->drain((struct tern_worker *)w, app->arg);
+			app->drain(w, app->arg);
 	}
 	idle = worker_idle(w, false);
 	for (i = 0; i < w->n_ifs; i++)
@@ -362,7 +362,7 @@ begin(struct engine *e)
 	worker_bind(e->w);
 	e->tsc = rte_rdtsc();
 	worker_set_time(e->w, engine_clock_us(e->t, e->tsc));
-	return app->start ? app->start((struct tern_worker *)e->w, app->arg) : 0;
+	return app->start ? app->start(e->w, app->arg) : 0;
 }
 
 /* @return false when the worker must leave. */

@@ -19,7 +19,7 @@ enum { CMD_STOP = 1 << 0, CMD_DRAIN = 1 << 1, CMD_HANDOVER = 1 << 2 }; /* tern.c
 
 /** One worker's side of the edge. */
 struct engine {
-	struct worker *w;
+	struct tern_worker *w;
 	struct tern *t;
 	unsigned int lcore;
 	bool busy;                            /* the previous poll moved a packet or fired a timer */
@@ -65,9 +65,9 @@ engine_clock_us(const struct tern *t, uint64_t tsc)
 }
 
 /** Hand-over hook of workers on ports that can't steer. */
-bool engine_handover(struct worker *w, const struct seg *s);
+bool engine_handover(struct tern_worker *w, const struct seg *s);
 /** Copies of what teaches a MAC, and asks for no answer, go to the other workers. */
-void engine_share_neigh(struct worker *w, const struct seg *s);
+void engine_share_neigh(struct tern_worker *w, const struct seg *s);
 /** Hand-over hook behind RSS: watches that the device keeps its promise. */
-bool engine_handover_rss(struct worker *w, const struct seg *s);
+bool engine_handover_rss(struct tern_worker *w, const struct seg *s);
 #endif

@@ -260,7 +260,7 @@ start_ports(struct tern *t)
 
 /* What a buffer can take in, of a device that does not scatter, and what goes out in one piece where no chain can. */
 static uint16_t
-fitting_mtu(const struct worker *w, const struct port *p)
+fitting_mtu(const struct tern_worker *w, const struct port *p)
 {
 	const uint16_t room = rte_pktmbuf_data_room_size(w->mp) - RTE_PKTMBUF_HEADROOM - RTE_ETHER_HDR_LEN;
 
@@ -273,7 +273,7 @@ fitting_mtu(const struct worker *w, const struct port *p)
 }
 
 static int
-make_ifaces(struct tern *t, struct worker *w)
+make_ifaces(struct tern *t, struct tern_worker *w)
 {
 	unsigned int i;
 	int rc;
@@ -471,19 +471,19 @@ tern_drain(struct tern *t, uint32_t timeout_ms)
 struct tern_worker *
 tern_worker_get(struct tern *t, unsigned int i)
 {
-	return i < t->conf.n_workers ? (struct tern_worker *)t->engines[i]->w : NULL;
+	return i < t->conf.n_workers ? t->engines[i]->w : NULL;
 }
 
 unsigned int
 tern_worker_index(const struct tern_worker *w)
 {
-	return ((const struct worker *)w)->index;
+	return w->index;
 }
 
 uint64_t
 tern_now_us(const struct tern_worker *w)
 {
-	return ((const struct worker *)w)->now_us;
+	return w->now_us;
 }
 
 const char *
@@ -530,7 +530,7 @@ tern_stats_by_name(const struct tern *t, const char *name)
 }
 
 static void
-gauges_add(const struct worker *w, struct tern_gauges *g)
+gauges_add(const struct tern_worker *w, struct tern_gauges *g)
 {
 	g->conns += w->conns.total - w->conns.avail;
 	g->conns_max += w->conns.total;
@@ -560,7 +560,7 @@ tern_gauges_get(const struct tern *t, int w, struct tern_gauges *g)
 			gauges_add(t->engines[k]->w, g);
 }
 
-/* Those of base/pool.h have a place in struct worker; of the others, at is 0 and pool_fill() knows them by their index. */
+/* Those of base/pool.h have a place in struct tern_worker; of the others, at is 0 and pool_fill() knows them by their index. */
 enum { POOL_MBUFS, POOL_SMALL, POOL_NEIGHS, POOL_NEIGH_QUEUE, POOL_FRAGS };
 static const struct {
 	const char *name;
@@ -571,20 +571,20 @@ static const struct {
 	[POOL_NEIGHS] = {"neighbours", 0},
 	[POOL_NEIGH_QUEUE] = {"neighbour-queue", 0},
 	[POOL_FRAGS] = {"fragments", 0},
-	{"conns", offsetof(struct worker, conns)},
-	{"rares", offsetof(struct worker, rares)},
-	{"losses", offsetof(struct worker, losses)},
-	{"runs", offsetof(struct worker, runs)},
-	{"rx-runs", offsetof(struct worker, rxruns)},
-	{"requests", offsetof(struct worker, requests)},
-	{"time-waits4", offsetof(struct worker, timewaits[0])},
-	{"time-waits6", offsetof(struct worker, timewaits[1])},
-	{"portsets", offsetof(struct worker, portset_pool)},
+	{"conns", offsetof(struct tern_worker, conns)},
+	{"rares", offsetof(struct tern_worker, rares)},
+	{"losses", offsetof(struct tern_worker, losses)},
+	{"runs", offsetof(struct tern_worker, runs)},
+	{"rx-runs", offsetof(struct tern_worker, rxruns)},
+	{"requests", offsetof(struct tern_worker, requests)},
+	{"time-waits4", offsetof(struct tern_worker, timewaits[0])},
+	{"time-waits6", offsetof(struct tern_worker, timewaits[1])},
+	{"portsets", offsetof(struct tern_worker, portset_pool)},
 };
 
 /* Add kind i of w to *p. */
 static void
-pool_add(const struct worker *w, unsigned int i, struct tern_pool *p)
+pool_add(const struct tern_worker *w, unsigned int i, struct tern_pool *p)
 {
 	const struct pool *of = (const struct pool *)((const char *)w + pool_kinds[i].at);
 	const struct rte_mempool *mp = i == POOL_MBUFS ? w->mp : w->small;

@@ -284,17 +284,17 @@ trace_format_pkt(const struct rte_mbuf *m, char *buf, size_t n)
 }
 
 void
-trace_pkt_hook(struct worker *w, const struct rte_mbuf *m, bool out)
+trace_pkt_hook(struct tern_worker *w, const struct rte_mbuf *m, bool out)
 {
 	char buf[512];
 
 	(void)out; /* source and destination say it, as in tcpdump */
 	trace_format_pkt(m, buf, sizeof(buf));
-	w->conf.app.trace((struct tern_worker *)w, buf, w->conf.app.arg);
+	w->conf.app.trace(w, buf, w->conf.app.arg);
 }
 
 void
-trace_state_hook(struct worker *w, const struct tobj *o, unsigned int from, unsigned int to)
+trace_state_hook(struct tern_worker *w, const struct tobj *o, unsigned int from, unsigned int to)
 {
 	char buf[160];
 	struct line l = {.buf = buf, .n = sizeof(buf)};
@@ -303,7 +303,7 @@ trace_state_hook(struct worker *w, const struct tobj *o, unsigned int from, unsi
 	add(&l, ".%u > ", rte_be_to_cpu_16(o->lport));
 	add_addr(&l, o->af, o->af == 4 ? (const void *)&o->addr.raddr4 : o->addr.raddr6);
 	add(&l, ".%u: %s -> %s", rte_be_to_cpu_16(o->rport), tern_state_name(from), tern_state_name(to));
-	w->conf.app.trace((struct tern_worker *)w, buf, w->conf.app.arg);
+	w->conf.app.trace(w, buf, w->conf.app.arg);
 }
 
 const char *

@@ -8,6 +8,6 @@
 /** Format the frame m (from Ethernet on) into buf as tcpdump would print it. @return its length. */
 int trace_format_pkt(const struct rte_mbuf *m, char *buf, size_t n);
 /* For worker.trace_pkt and worker.trace_state: a line to conf.app.trace(). */
-void trace_pkt_hook(struct worker *w, const struct rte_mbuf *m, bool out);
-void trace_state_hook(struct worker *w, const struct tobj *o, unsigned int from, unsigned int to);
+void trace_pkt_hook(struct tern_worker *w, const struct rte_mbuf *m, bool out);
+void trace_state_hook(struct tern_worker *w, const struct tobj *o, unsigned int from, unsigned int to);
 #endif

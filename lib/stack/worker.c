@@ -125,7 +125,7 @@ worker_conf_defaults(struct tern_conf *conf)
 }
 
 int
-worker_mbufs_init(struct worker *w)
+worker_mbufs_init(struct tern_worker *w)
 {
 	const struct rte_pktmbuf_pool_private *priv = rte_mempool_get_priv(w->mp);
 	const uint32_t n = RTE_MAX(RTE_MAX(w->conf.n_mbufs / SMALL_PART, 8u), RTE_MIN(w->conf.n_mbufs, w->conf.max_conns));
@@ -154,18 +154,18 @@ worker_mbufs_init(struct worker *w)
 }
 
 void
-worker_bind(struct worker *w)
+worker_bind(struct tern_worker *w)
 {
 	w->mp_cache = rte_mempool_default_cache(w->mp, rte_lcore_id());
 	w->small_cache = rte_mempool_default_cache(w->small, rte_lcore_id());
 }
 
 int
-worker_create(struct worker **out, const struct tern_conf *conf, unsigned int index, int node, struct rte_mempool *mp,
+worker_create(struct tern_worker **out, const struct tern_conf *conf, unsigned int index, int node, struct rte_mempool *mp,
 	      uint64_t now_us)
 {
 	const uint64_t max_objs = (uint64_t)conf->max_conns + conf->max_requests + conf->max_timewait;
-	struct worker *w = node_alloc(sizeof(*w), node);
+	struct tern_worker *w = node_alloc(sizeof(*w), node);
 	uint8_t key[32];
 	int rc;
 
@@ -193,7 +193,7 @@ worker_create(struct worker **out, const struct tern_conf *conf, unsigned int in
 	wheel_init(&w->wheel, now_us >> TICK_SHIFT);
 	rc = worker_mbufs_init(w);
 	rc = rc ? rc : table_init(&w->table, (uint32_t)max_objs, key, node);
-	rc = rc ? rc : pool_init(&w->conns, conf->max_conns, sizeof(struct conn), node);
+	rc = rc ? rc : pool_init(&w->conns, conf->max_conns, sizeof(struct tern_conn), node);
 	rc = rc ? rc : pool_init(&w->rares, conf->max_conns, sizeof(struct conn_rare), node);
 	rc = rc ? rc : pool_init(&w->losses, conf->max_conns, sizeof(struct loss), node);
 	rc = rc ? rc : pool_init(&w->runs, RTE_MAX(conf->n_mbufs, RUNS_MIN), sizeof(struct txrun), node);
@@ -219,10 +219,10 @@ worker_create(struct worker **out, const struct tern_conf *conf, unsigned int in
 static void
 free_object(struct tobj *o, void *arg)
 {
-	struct worker *w = arg;
+	struct tern_worker *w = arg;
 
 	if (o->kind == TOBJ_CONN) {
-		struct conn *c = (struct conn *)o;
+		struct tern_conn *c = (struct tern_conn *)o;
 
 		tcp_queue_free(w, c, c->snd_head);
 		tcp_queue_free(w, c, c->rcv_head);
@@ -232,7 +232,7 @@ free_object(struct tobj *o, void *arg)
 
 /* What a connection that ended kept for its last callbacks. */
 static void
-free_dead(struct conn *c)
+free_dead(struct tern_conn *c)
 {
 	if (c->state == TERN_CLOSED) {
 		tcp_queue_free(c->w, c, c->rcv_head);
@@ -241,7 +241,7 @@ free_dead(struct conn *c)
 }
 
 struct reset {
-	struct worker *w;
+	struct tern_worker *w;
 	bool (*make_room)(void *);
 	void *arg;
 	bool stuck;
@@ -259,11 +259,11 @@ reset_peer(struct tobj *o, void *arg)
 		return;
 	}
 	STAT_INC(r->w, ABORT_ON_CLOSE);
-	tcp_send_ctl(r->w, (struct conn *)o, TCP_RST | TCP_ACK, ((struct conn *)o)->snd_max);
+	tcp_send_ctl(r->w, (struct tern_conn *)o, TCP_RST | TCP_ACK, ((struct tern_conn *)o)->snd_max);
 }
 
 void
-worker_reset_peers(struct worker *w, bool (*make_room)(void *), void *arg)
+worker_reset_peers(struct tern_worker *w, bool (*make_room)(void *), void *arg)
 {
 	struct reset r = {w, make_room, arg, false};
 
@@ -271,10 +271,10 @@ worker_reset_peers(struct worker *w, bool (*make_room)(void *), void *arg)
 }
 
 void
-worker_destroy(struct worker *w)
+worker_destroy(struct tern_worker *w)
 {
 	struct tern_listener *l, *next;
-	struct conn *c;
+	struct tern_conn *c;
 	unsigned int i, k;
 
 	if (!w)
@@ -310,7 +310,7 @@ worker_destroy(struct worker *w)
 }
 
 void
-worker_set_time(struct worker *w, uint64_t now_us)
+worker_set_time(struct tern_worker *w, uint64_t now_us)
 {
 	const uint32_t ms = (uint32_t)(now_us / 1000); /* by a constant: a multiplication, once a poll */
 
@@ -325,7 +325,7 @@ worker_set_time(struct worker *w, uint64_t now_us)
 }
 
 static void
-count_and_free(struct worker *w, struct rte_mbuf *m, int reason)
+count_and_free(struct tern_worker *w, struct rte_mbuf *m, int reason)
 {
 	w->stats[reason]++;
 	rte_pktmbuf_free(m);
@@ -333,7 +333,7 @@ count_and_free(struct worker *w, struct rte_mbuf *m, int reason)
 
 /* What is not TCP. Consumes s->m. @return the datagram that this completes, or NULL. */
 static struct rte_mbuf *
-other_input(struct worker *w, struct seg *s)
+other_input(struct tern_worker *w, struct seg *s)
 {
 	struct rte_mbuf *whole;
 	struct icmp_err e;
@@ -350,7 +350,7 @@ other_input(struct worker *w, struct seg *s)
 
 /* What is not plain. */
 static __rte_noinline bool
-parse_other(struct worker *w, const struct iface *ifc, struct rte_mbuf *m, struct seg *s)
+parse_other(struct tern_worker *w, const struct iface *ifc, struct rte_mbuf *m, struct seg *s)
 {
 	int rc = pkt_parse(ifc, m, s);
 
@@ -375,7 +375,7 @@ parse_other(struct worker *w, const struct iface *ifc, struct rte_mbuf *m, struc
 
 /* Stage A for one frame; true when it is a TCP segment for stages B and C. */
 static __rte_always_inline bool
-stage_parse(struct worker *w, const struct iface *ifc, struct rte_mbuf *m, struct seg *s)
+stage_parse(struct tern_worker *w, const struct iface *ifc, struct rte_mbuf *m, struct seg *s)
 {
 	if (likely(pkt_parse_plain(ifc, m, s))) /* the hash is made of what is in registers still */
 		s->hash = table_hash(&w->table, &s->flow);
@@ -389,7 +389,7 @@ stage_parse(struct worker *w, const struct iface *ifc, struct rte_mbuf *m, struc
 
 /* Stage B: the bucket is there by now; ask for the object. @return whether s is bulk data. */
 static inline bool
-stage_peek(struct worker *w, struct seg *s)
+stage_peek(struct tern_worker *w, struct seg *s)
 {
 	const char *o = (const char *)table_peek(&w->table, s->hash, &s->hint);
 	unsigned int i;
@@ -401,7 +401,7 @@ stage_peek(struct worker *w, struct seg *s)
 
 /* Bulk data: what follows each other becomes one. Only for connections of this worker: another one would parse it again. */
 static __rte_noinline unsigned int
-merge(struct worker *w, struct seg *s, unsigned int n)
+merge(struct tern_worker *w, struct seg *s, unsigned int n)
 {
 	unsigned int i, used, k = 0;
 
@@ -419,7 +419,7 @@ merge(struct worker *w, struct seg *s, unsigned int n)
 }
 
 void
-worker_input(struct worker *w, uint8_t ifidx, struct rte_mbuf **m, unsigned int n)
+worker_input(struct tern_worker *w, uint8_t ifidx, struct rte_mbuf **m, unsigned int n)
 {
 	const struct iface *ifc = &w->ifs[ifidx];
 	struct seg segs[BURST], *s = segs, *peeked = segs, *end;
@@ -448,7 +448,7 @@ worker_input(struct worker *w, uint8_t ifidx, struct rte_mbuf **m, unsigned int 
 }
 
 static void
-neigh_fired(struct worker *w, struct neigh *n)
+neigh_fired(struct tern_worker *w, struct neigh *n)
 {
 	struct rte_mbuf *m;
 
@@ -462,12 +462,12 @@ neigh_fired(struct worker *w, struct neigh *n)
 static void
 timer_fired(struct wheel_node *n, void *arg)
 {
-	struct worker *w = arg;
+	struct tern_worker *w = arg;
 	struct tobj *o = (struct tobj *)n;
 
 	switch (o->kind) {
 	case TOBJ_CONN:
-		tcp_timer(w, (struct conn *)o);
+		tcp_timer(w, (struct tern_conn *)o);
 		break;
 	case TOBJ_REQ:
 		tcp_request_timer(w, (struct request *)o);
@@ -482,7 +482,7 @@ timer_fired(struct wheel_node *n, void *arg)
 }
 
 bool
-worker_run(struct worker *w)
+worker_run(struct tern_worker *w)
 {
 	const unsigned int fired = wheel_advance(&w->wheel, w->now_us >> TICK_SHIFT, TIMER_BUDGET, timer_fired, w);
 
@@ -492,7 +492,7 @@ worker_run(struct worker *w)
 }
 
 uint64_t
-worker_next_us(const struct worker *w)
+worker_next_us(const struct tern_worker *w)
 {
 	const uint64_t tick = wheel_next(&w->wheel);
 
@@ -502,7 +502,7 @@ worker_next_us(const struct worker *w)
 }
 
 bool
-worker_idle(const struct worker *w, bool timewait_too)
+worker_idle(const struct tern_worker *w, bool timewait_too)
 {
 	if (w->conns.avail != w->conns.total || w->requests.avail != w->requests.total || w->pend_head)
 		return false;

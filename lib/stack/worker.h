@@ -35,7 +35,7 @@
 #define MBUF_AHEAD 6u	/* a line from another core takes as long as making two or three packets */
 #define SMALL_ROOM 256u /* bytes: a request, an answer */
 
-struct conn;
+struct tern_conn;
 struct seg;
 struct steer;
 struct frag;
@@ -58,12 +58,12 @@ struct tcp_sockopts {
 	uint8_t rcv_ws; /* window scale to offer: what rcv_buf or conf.tcp.rcv_buf_max needs */
 };
 
-struct worker {
+struct tern_worker {
 	/* read and written every poll */
 	uint64_t now_us;
 	uint32_t now_ms;	   /* now_us / 1000: the timestamp clock (RFC 7323 5.4) */
 	struct mem mem;
-	struct conn *pend_head, **pend_tail; /* connections that need the output pass */
+	struct tern_conn *pend_head, **pend_tail; /* connections that need the output pass */
 	struct table table;
 	struct pool conns, rares, losses, runs, rxruns, requests, timewaits[2]; /* timewaits: 64 bytes for IPv4, 96 for IPv6 */
 	struct rte_mempool *mp;	   /* mbufs for data and packets; not owned */
@@ -76,14 +76,14 @@ struct worker {
 	uint64_t stats[STAT_COUNT];
 
 	/* hooks */
-	void (*trace_pkt)(struct worker *w, const struct rte_mbuf *m, bool out); /* m at L2; NULL: off */
-	void (*trace_state)(struct worker *w, const struct tobj *o, unsigned int from, unsigned int to);
+	void (*trace_pkt)(struct tern_worker *w, const struct rte_mbuf *m, bool out); /* m at L2; NULL: off */
+	void (*trace_state)(struct tern_worker *w, const struct tobj *o, unsigned int from, unsigned int to);
 	/* Which worker owns this flow; NULL: this one owns all. Used for port choice and for packets without object. */
 	const struct steer *steer;
 	/* Give a packet to its owner; true when taken (else the caller goes on). NULL: this one owns all. */
-	bool (*handover)(struct worker *w, const struct seg *s);
+	bool (*handover)(struct tern_worker *w, const struct seg *s);
 	/* Called with what is not TCP, unless another worker gave it: ARP and NDP teach all workers. NULL: there are none. */
-	void (*share)(struct worker *w, const struct seg *s);
+	void (*share)(struct tern_worker *w, const struct seg *s);
 
 	/* colder */
 	struct tern *tern;
@@ -145,19 +145,19 @@ token_take(uint64_t *t, uint64_t now_us, uint32_t burst, uint32_t interval_us)
 int worker_conf_defaults(struct tern_conf *conf);
 /** Allocate and initialise a worker on NUMA node; conf with defaults resolved; mp stays the caller's. now_us starts the
  *  clock. Interfaces are added by link_iface_init(&w->ifs[i], ...), w->n_ifs. @return 0, -ENOMEM. */
-int worker_create(struct worker **w, const struct tern_conf *conf, unsigned int index, int node, struct rte_mempool *mp,
+int worker_create(struct tern_worker **w, const struct tern_conf *conf, unsigned int index, int node, struct rte_mempool *mp,
 		  uint64_t now_us);
 /** Send every synchronised connection's peer what tern_abort() sends, before worker_destroy(). The connections stay as they
  *  are. make_room(arg) takes packets from ifs[].tx; when it can't, false, the rest goes without. */
-void worker_reset_peers(struct worker *w, bool (*make_room)(void *), void *arg);
+void worker_reset_peers(struct tern_worker *w, bool (*make_room)(void *), void *arg);
 /** Frees every connection silently (no packets, no callbacks), then all memory. */
-void worker_destroy(struct worker *w);
+void worker_destroy(struct tern_worker *w);
 /** The part of worker_create() that the mbuf functions below need: w->mp, conf and node are set. @return 0, -EINVAL, -ENOMEM. */
-int worker_mbufs_init(struct worker *w);
+int worker_mbufs_init(struct tern_worker *w);
 /** The worker runs on this lcore from now on. */
-void worker_bind(struct worker *w);
+void worker_bind(struct tern_worker *w);
 /** Time never goes back. */
-void worker_set_time(struct worker *w, uint64_t now_us);
+void worker_set_time(struct tern_worker *w, uint64_t now_us);
 /** Fetch a line that will be written: another core gives it up at once, not first for reading. */
 static inline void
 prefetch_own(const void *p)
@@ -185,13 +185,13 @@ worker_prefetch(const struct rte_mbuf *m)
 	prefetch_own(buf + RTE_PKTMBUF_HEADROOM + RTE_CACHE_LINE_SIZE);
 }
 /** Parse, look up in prefetched stages and process n <= BURST frames received on ifidx. Consumes the mbufs. */
-void worker_input(struct worker *w, uint8_t ifidx, struct rte_mbuf **m, unsigned int n);
+void worker_input(struct tern_worker *w, uint8_t ifidx, struct rte_mbuf **m, unsigned int n);
 /** Timers due, callbacks, then one output pass over the pending connections. @return true if anything was done. */
-bool worker_run(struct worker *w);
+bool worker_run(struct tern_worker *w);
 /** Earliest time worker_run() has work by itself: now when connections are pending, UINT64_MAX when never. */
-uint64_t worker_next_us(const struct worker *w);
+uint64_t worker_next_us(const struct tern_worker *w);
 /** True when no connection, half-open request or TIME-WAIT is left (TIME-WAIT counts only if asked). */
-bool worker_idle(const struct worker *w, bool timewait_too);
+bool worker_idle(const struct tern_worker *w, bool timewait_too);
 
 /*
  * rte_pktmbuf_alloc() in stores alone: the line of an mbuf that another core freed is far away, and nothing here waits for it.
@@ -220,7 +220,7 @@ mbuf_new(struct rte_mempool *mp, struct rte_mempool_cache *cache, uint32_t room,
 /** One of the worker's pool. What comes next from the pool is fetched: a worker that sends more than it receives takes mbufs
  *  that its peers freed. */
 static inline struct rte_mbuf *
-worker_mbuf(struct worker *w)
+worker_mbuf(struct tern_worker *w)
 {
 	const struct rte_mempool_cache *cache = w->mp_cache;
 	const char *next;
@@ -237,7 +237,7 @@ worker_mbuf(struct worker *w)
 
 /** A small one: warm, as no other core ever has it. */
 static inline struct rte_mbuf *
-worker_small_mbuf(struct worker *w)
+worker_small_mbuf(struct tern_worker *w)
 {
 	return mbuf_new(w->small, w->small_cache, sizeof(struct rte_mbuf), w->small_init);
 }
@@ -254,7 +254,7 @@ mbuf_free_far(struct rte_mbuf *m, bool plain)
 
 /** rte_pktmbuf_free() that leaves the second cache line of a plain mbuf alone, and knows the way to the worker's own pools. */
 static inline void
-worker_mbuf_free(struct worker *w, struct rte_mbuf *m)
+worker_mbuf_free(struct tern_worker *w, struct rte_mbuf *m)
 {
 	struct rte_mempool_cache *cache;
 
@@ -275,7 +275,7 @@ us_to_tick(uint64_t us)
 	return (us + TICK_US - 1) >> TICK_SHIFT; /* never early */
 }
 static inline uint64_t
-worker_rand(struct worker *w)
+worker_rand(struct tern_worker *w)
 {
 	const uint64_t r = ((w->rng[1] * 5) << 7 | (w->rng[1] * 5) >> 57) * 9, t = w->rng[1] << 17;
 

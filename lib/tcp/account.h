@@ -6,7 +6,7 @@
 #define MEM_H
 #include <stdint.h>
 
-struct conn;
+struct tern_conn;
 
 /** Who is charged beside the connection: a listener for all that it accepted; the first is for active opens. */
 struct mem_account {
@@ -25,7 +25,7 @@ struct mem {
 	uint32_t n_accounts;
 	uint32_t orphans; /* closed by the application, not by the peer yet */
 	uint32_t listed; /* connections on the lists: */
-	struct conn *starved, **starved_tail; /* that found no mbuf to send, the oldest first */
-	struct conn *holes, **holes_tail;     /* that hold text out of order, the oldest hole first */
+	struct tern_conn *starved, **starved_tail; /* that found no mbuf to send, the oldest first */
+	struct tern_conn *holes, **holes_tail;     /* that hold text out of order, the oldest hole first */
 };
 #endif

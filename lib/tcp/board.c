@@ -8,7 +8,7 @@
 
 
 struct loss *
-tcp_loss(struct conn *c)
+tcp_loss(struct tern_conn *c)
 {
 	struct loss *l = c->loss;
 
@@ -30,7 +30,7 @@ tcp_loss(struct conn *c)
 }
 
 void
-tcp_loss_free(struct worker *w, struct conn *c)
+tcp_loss_free(struct tern_worker *w, struct tern_conn *c)
 {
 	while (c->loss->head)
 		tcp_runs_free_head(w, c->loss);
@@ -39,7 +39,7 @@ tcp_loss_free(struct worker *w, struct conn *c)
 }
 
 void
-tcp_loss_sent(struct worker *w, struct conn *c, uint32_t seq, uint32_t end)
+tcp_loss_sent(struct tern_worker *w, struct tern_conn *c, uint32_t seq, uint32_t end)
 {
 	struct loss *l;
 
@@ -53,14 +53,14 @@ tcp_loss_sent(struct worker *w, struct conn *c, uint32_t seq, uint32_t end)
 }
 
 struct txrun *
-tcp_loss_next(struct conn *c)
+tcp_loss_next(struct tern_conn *c)
 {
 	return TAILQ_FIRST(&c->loss->due);
 }
 
 /* n bytes go out again: for undo, and for the counters. */
 static void
-note_resent(struct worker *w, struct conn *c, uint32_t n)
+note_resent(struct tern_worker *w, struct tern_conn *c, uint32_t n)
 {
 	struct loss *l = c->loss;
 
@@ -78,7 +78,7 @@ note_resent(struct worker *w, struct conn *c, uint32_t n)
 }
 
 bool
-tcp_loss_resent(struct worker *w, struct conn *c, struct txrun *r, uint32_t n)
+tcp_loss_resent(struct tern_worker *w, struct tern_conn *c, struct txrun *r, uint32_t n)
 {
 	if (r->end - r->seq > n && !tcp_run_split(w, c, r, r->seq + n))
 		return false;
@@ -92,14 +92,14 @@ tcp_loss_resent(struct worker *w, struct conn *c, struct txrun *r, uint32_t n)
 }
 
 void
-tcp_loss_not_resent(struct conn *c, struct txrun *r)
+tcp_loss_not_resent(struct tern_conn *c, struct txrun *r)
 {
 	c->loss->retx -= r->end - r->seq;
 	tcp_run_due(c->loss, r);
 }
 
 void
-tcp_congestion(struct conn *c, bool echo)
+tcp_congestion(struct tern_conn *c, bool echo)
 {
 	const struct cc *cc = tcp_loss(c)->cc;
 

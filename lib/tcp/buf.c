@@ -13,7 +13,7 @@
 #include "tcp/mem.h"
 
 static void
-grant(struct worker *w, struct conn *c, uint32_t *buf, uint32_t want)
+grant(struct tern_worker *w, struct tern_conn *c, uint32_t *buf, uint32_t want)
 {
 	const uint64_t room = w->conf.tcp.buf_mem > w->buf_granted ? w->conf.tcp.buf_mem - w->buf_granted : 0;
 
@@ -30,7 +30,7 @@ grant(struct worker *w, struct conn *c, uint32_t *buf, uint32_t want)
 }
 
 static void
-give_back(struct worker *w, struct conn *c, uint32_t *buf, uint32_t want)
+give_back(struct tern_worker *w, struct tern_conn *c, uint32_t *buf, uint32_t want)
 {
 	const uint32_t n = RTE_MIN(*buf - want, c->rare->buf_grant);
 
@@ -40,14 +40,14 @@ give_back(struct worker *w, struct conn *c, uint32_t *buf, uint32_t want)
 }
 
 void
-tcp_buf_release(struct worker *w, struct conn *c)
+tcp_buf_release(struct tern_worker *w, struct tern_conn *c)
 {
 	w->buf_granted -= c->rare->buf_grant;
 	c->rare->buf_grant = 0;
 }
 
 void
-tcp_rcv_tune(struct worker *w, struct conn *c)
+tcp_rcv_tune(struct tern_worker *w, struct tern_conn *c)
 {
 	struct conn_rare *r = tcp_rare(c);
 	const uint32_t now = (uint32_t)w->now_us, max = w->conf.tcp.rcv_buf_max;
@@ -75,7 +75,7 @@ tcp_rcv_tune(struct worker *w, struct conn *c)
 }
 
 void
-tcp_snd_tune(struct worker *w, struct conn *c)
+tcp_snd_tune(struct tern_worker *w, struct tern_conn *c)
 {
 	const uint32_t want = RTE_MIN(2ull * c->cwnd, w->conf.tcp.snd_buf_max);
 

@@ -14,20 +14,20 @@ cc_get(unsigned int id)
 }
 
 static uint32_t
-initial_window(const struct conn *c)
+initial_window(const struct tern_conn *c)
 {
 	return RTE_MIN(10u * c->mss, RTE_MAX(2u * c->mss, 14600u)); /* RFC 6928 2 */
 }
 
 void
-tcp_cc_init(struct conn *c)
+tcp_cc_init(struct tern_conn *c)
 {
 	c->cwnd = initial_window(c);
 	c->ssthresh = UINT32_MAX;
 }
 
 void
-tcp_cc_restart(struct conn *c)
+tcp_cc_restart(struct tern_conn *c)
 {
 	c->cwnd = RTE_MIN(c->cwnd, initial_window(c));
 }

@@ -38,31 +38,31 @@ struct cc_dctcp_state {
 struct cc {
 	const char *name;
 	/** `acked` bytes are new. rtt_us: a sample, or 0. limited: cwnd was what held the sender back. */
-	void (*acked)(struct conn *c, uint32_t acked, uint32_t rtt_us, bool limited);
+	void (*acked)(struct tern_conn *c, uint32_t acked, uint32_t rtt_us, bool limited);
 	/** A loss. @return the new ssthresh, at least two segments. */
-	uint32_t (*reduce)(struct conn *c);
+	uint32_t (*reduce)(struct tern_conn *c);
 	/** Nothing was sent for an RTO. NULL: no need to know. */
-	void (*idle)(struct conn *c);
+	void (*idle)(struct tern_conn *c);
 	/** A congestion echo, once a window of data. @return as reduce(), which NULL stands for. */
-	uint32_t (*echo)(struct conn *c);
+	uint32_t (*echo)(struct tern_conn *c);
 	/** ECN was agreed on, and a segment with or without an echo came. Not NULL: every mark counts (RFC 8257), also for whoever
 	 *  receives: ACKs say which data was marked. */
-	void (*marks)(struct conn *c, bool ece);
+	void (*marks)(struct tern_conn *c, bool ece);
 };
 
 extern const struct cc cc_newreno, cc_cubic, cc_dctcp;
-void cc_newreno_acked(struct conn *c, uint32_t acked, uint32_t rtt_us, bool limited);
-uint32_t cc_newreno_reduce(struct conn *c);
+void cc_newreno_acked(struct tern_conn *c, uint32_t acked, uint32_t rtt_us, bool limited);
+uint32_t cc_newreno_reduce(struct tern_conn *c);
 /** By enum tern_cc. */
 const struct cc *cc_get(unsigned int id);
 /** The first window. */
-void tcp_cc_init(struct conn *c);
+void tcp_cc_init(struct tern_conn *c);
 /** Down to the initial window. */
-void tcp_cc_restart(struct conn *c);
+void tcp_cc_restart(struct tern_conn *c);
 
 /** Slow start's growth, in bytes (RFC 3465). */
 static inline void
-cc_slow_start(struct conn *c, uint32_t acked)
+cc_slow_start(struct tern_conn *c, uint32_t acked)
 {
 	c->cwnd = RTE_MIN(c->cwnd + RTE_MIN(acked, CC_ABC_LIMIT * c->mss), 1u << 30);
 }

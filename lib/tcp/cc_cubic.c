@@ -37,7 +37,7 @@ cube_root(uint64_t v)
 
 /* W_cubic at t_ms into the epoch, 4.2. */
 static uint32_t
-w_cubic(const struct conn *c, const struct cc_cubic_state *s, uint64_t t_ms)
+w_cubic(const struct tern_conn *c, const struct cc_cubic_state *s, uint64_t t_ms)
 {
 	const uint64_t d = RTE_MIN(t_ms > s->k_ms ? t_ms - s->k_ms : s->k_ms - t_ms, (uint64_t)D_MAX_MS);
 	const uint64_t delta = d * d * d * c->mss * 4 / 10000000000ull; /* 0.4 per s^3 */
@@ -49,7 +49,7 @@ w_cubic(const struct conn *c, const struct cc_cubic_state *s, uint64_t t_ms)
 }
 
 static void
-start_epoch(struct conn *c, struct cc_cubic_state *s)
+start_epoch(struct tern_conn *c, struct cc_cubic_state *s)
 {
 	s->epoch_us = c->w->now_us;
 	s->epoch_cwnd = s->w_est = c->cwnd;
@@ -60,7 +60,7 @@ start_epoch(struct conn *c, struct cc_cubic_state *s)
 }
 
 static void
-avoidance(struct conn *c, struct cc_cubic_state *s, uint32_t n)
+avoidance(struct tern_conn *c, struct cc_cubic_state *s, uint32_t n)
 {
 	uint32_t t_ms, w;
 
@@ -92,7 +92,7 @@ avoidance(struct conn *c, struct cc_cubic_state *s, uint32_t n)
 }
 
 static void
-start_round(const struct conn *c, struct cc_cubic_state *s, uint32_t last_rtt_us)
+start_round(const struct tern_conn *c, struct cc_cubic_state *s, uint32_t last_rtt_us)
 {
 	s->last_rtt_us = last_rtt_us;
 	s->round_rtt_us = UINT32_MAX;
@@ -103,7 +103,7 @@ start_round(const struct conn *c, struct cc_cubic_state *s, uint32_t last_rtt_us
 
 /* A round trip's delay against the last one's: 9406 4.2. The ACK that ends a round is of what was sent in it. */
 static void
-hystart(struct conn *c, struct cc_cubic_state *s, uint32_t rtt_us)
+hystart(struct tern_conn *c, struct cc_cubic_state *s, uint32_t rtt_us)
 {
 	uint32_t thresh;
 
@@ -133,7 +133,7 @@ hystart(struct conn *c, struct cc_cubic_state *s, uint32_t rtt_us)
 }
 
 static void
-acked(struct conn *c, uint32_t n, uint32_t rtt_us, bool limited)
+acked(struct tern_conn *c, uint32_t n, uint32_t rtt_us, bool limited)
 {
 	struct cc_cubic_state *s = &c->loss->cc_state.cubic;
 
@@ -148,7 +148,7 @@ acked(struct conn *c, uint32_t n, uint32_t rtt_us, bool limited)
 }
 
 static uint32_t
-reduce(struct conn *c)
+reduce(struct tern_conn *c)
 {
 	struct cc_cubic_state *s = &c->loss->cc_state.cubic;
 
@@ -161,7 +161,7 @@ reduce(struct conn *c)
 
 /* Time without data does not count: 4.2 wants the epoch to begin again. */
 static void
-idle(struct conn *c)
+idle(struct tern_conn *c)
 {
 	c->loss->cc_state.cubic.epoch_us = 0;
 }

@@ -11,7 +11,7 @@
 
 /* 3.3: the share of marked bytes, smoothed over windows of data. */
 static void
-marks(struct conn *c, bool ece)
+marks(struct tern_conn *c, bool ece)
 {
 	struct cc_dctcp_state *s = &c->loss->cc_state.dctcp;
 	uint32_t acked, down;
@@ -40,7 +40,7 @@ marks(struct conn *c, bool ece)
 }
 
 static uint32_t
-echo(struct conn *c)
+echo(struct tern_conn *c)
 {
 	struct cc_dctcp_state *s = &c->loss->cc_state.dctcp;
 	const uint32_t cut = (uint64_t)c->cwnd * s->alpha / ALPHA_ONE / 2;
@@ -52,7 +52,7 @@ echo(struct conn *c)
 
 /* 3.5: once a window whatever tells of congestion: what an echo took already is part of the half. */
 static uint32_t
-reduce(struct conn *c)
+reduce(struct tern_conn *c)
 {
 	const struct cc_dctcp_state *s = &c->loss->cc_state.dctcp;
 	const uint32_t ssthresh = cc_newreno_reduce(c);

@@ -4,7 +4,7 @@
 #include "tcp/loss.h"
 
 void
-cc_newreno_acked(struct conn *c, uint32_t n, uint32_t rtt_us, bool limited)
+cc_newreno_acked(struct tern_conn *c, uint32_t n, uint32_t rtt_us, bool limited)
 {
 	struct cc_newreno_state *s = &c->loss->cc_state.newreno;
 
@@ -23,7 +23,7 @@ cc_newreno_acked(struct conn *c, uint32_t n, uint32_t rtt_us, bool limited)
 }
 
 uint32_t
-cc_newreno_reduce(struct conn *c)
+cc_newreno_reduce(struct tern_conn *c)
 {
 	c->loss->cc_state.newreno.acc = 0;
 	return RTE_MAX(RTE_MIN(c->cwnd, c->snd_max - c->snd_una) / 2, 2u * c->mss); /* RFC 5681 (4) */

@@ -8,11 +8,11 @@
 #include "tcp/loss.h"
 #include "tcp/mem.h"
 
-struct conn *
-tcp_conn_new(struct worker *w, const struct tcp_sockopts *o, const struct flow *f, uint32_t hash, uint8_t ifidx, uint32_t iss,
+struct tern_conn *
+tcp_conn_new(struct tern_worker *w, const struct tcp_sockopts *o, const struct flow *f, uint32_t hash, uint8_t ifidx, uint32_t iss,
 	     uint32_t ts_off)
 {
-	struct conn *c = pool_get(&w->conns);
+	struct tern_conn *c = pool_get(&w->conns);
 	unsigned int i;
 
 	if (unlikely(!c)) {
@@ -57,7 +57,7 @@ tcp_conn_new(struct worker *w, const struct tcp_sockopts *o, const struct flow *
 }
 
 void
-tcp_negotiate(struct worker *w, struct conn *c, uint16_t peer_mss, uint8_t feat, uint8_t snd_ws)
+tcp_negotiate(struct tern_worker *w, struct tern_conn *c, uint16_t peer_mss, uint8_t feat, uint8_t snd_ws)
 {
 	if (peer_mss == 0)
 		peer_mss = c->af == 4 ? TCP_MSS_DEFAULT4 : TCP_MSS_DEFAULT6; /* MUST-15 */
@@ -70,7 +70,7 @@ tcp_negotiate(struct worker *w, struct conn *c, uint16_t peer_mss, uint8_t feat,
 }
 
 void
-tcp_established(struct worker *w, struct conn *c)
+tcp_established(struct tern_worker *w, struct tern_conn *c)
 {
 	tcp_set_state(w, &c->o, TERN_ESTABLISHED);
 	STAT_INC(w, ESTABLISHED);
@@ -84,7 +84,7 @@ tcp_established(struct worker *w, struct conn *c)
 }
 
 void
-tcp_acceptq_add(struct tern_listener *l, struct conn *c)
+tcp_acceptq_add(struct tern_listener *l, struct tern_conn *c)
 {
 	c->lst = l;
 	c->account = l->account;
@@ -99,7 +99,7 @@ tcp_acceptq_add(struct tern_listener *l, struct conn *c)
 }
 
 void
-tcp_acceptq_remove(struct conn *c)
+tcp_acceptq_remove(struct tern_conn *c)
 {
 	struct tern_listener *l = c->lst;
 
@@ -117,7 +117,7 @@ tcp_acceptq_remove(struct conn *c)
 /* All but what was received in order, which the application may still read in its last callbacks: with that, a connection
  * also keeps its place among those to accept. */
 static void
-release_resources(struct worker *w, struct conn *c)
+release_resources(struct tern_worker *w, struct tern_conn *c)
 {
 	wheel_cancel(&w->wheel, &c->timer);
 	c->rto_at = c->delack_at = c->misc_at = c->keep_at = 0;
@@ -151,7 +151,7 @@ release_resources(struct worker *w, struct conn *c)
 
 /* The application's side of an end: what it was not told yet, closed(), and the object is free after the pending pass. */
 static void
-finish(struct conn *c, int err)
+finish(struct tern_conn *c, int err)
 {
 	c->err = err;
 	c->pend &= ~(P_OUTPUT | P_ACK | P_WRITABLE | P_STALLED | (err ? P_URGENT : 0));
@@ -160,7 +160,7 @@ finish(struct conn *c, int err)
 }
 
 void
-tcp_drop(struct worker *w, struct conn *c, int err)
+tcp_drop(struct tern_worker *w, struct tern_conn *c, int err)
 {
 	if (c->state == TERN_CLOSED)
 		return;
@@ -181,7 +181,7 @@ tcp_drop(struct worker *w, struct conn *c, int err)
 
 /* TIME-WAIT took the connection's place in the table and its port. */
 void
-tcp_conn_retire(struct worker *w, struct conn *c)
+tcp_conn_retire(struct tern_worker *w, struct tern_conn *c)
 {
 	STAT_INC(w, CLOSED_OK);
 	c->state = TERN_CLOSED;

@@ -64,7 +64,7 @@ ports(const struct flow *f)
 }
 
 void
-tcp_isn(struct worker *w, const struct flow *f, uint32_t *iss, uint32_t *ts_off)
+tcp_isn(struct tern_worker *w, const struct flow *f, uint32_t *iss, uint32_t *ts_off)
 {
 	const uint64_t tail[] = {ports(f) | 4ull << 56};
 	const uint64_t h = hash(f, tail, 1, w->secret);
@@ -74,7 +74,7 @@ tcp_isn(struct worker *w, const struct flow *f, uint32_t *iss, uint32_t *ts_off)
 }
 
 static uint32_t
-cookie(const struct worker *w, const struct flow *f, uint32_t irs, bool small, unsigned int mss_idx, unsigned int which,
+cookie(const struct tern_worker *w, const struct flow *f, uint32_t irs, bool small, unsigned int mss_idx, unsigned int which,
        uint32_t *ts_off)
 {
 	const uint64_t tail[] = {ports(f) | (uint64_t)irs << 32, mss_idx | (uint64_t)small << 8 | 9ull << 56};
@@ -85,7 +85,7 @@ cookie(const struct worker *w, const struct flow *f, uint32_t irs, bool small, u
 }
 
 uint32_t
-tcp_cookie_make(struct worker *w, const struct flow *f, uint32_t irs, bool small, uint16_t *mss, uint32_t *ts_off)
+tcp_cookie_make(struct tern_worker *w, const struct flow *f, uint32_t irs, bool small, uint16_t *mss, uint32_t *ts_off)
 {
 	unsigned int i = RTE_DIM(mss_table) - 1;
 
@@ -96,7 +96,7 @@ tcp_cookie_make(struct worker *w, const struct flow *f, uint32_t irs, bool small
 }
 
 uint16_t
-tcp_cookie_check(struct worker *w, const struct flow *f, uint32_t irs, bool small, uint32_t got, uint32_t *ts_off)
+tcp_cookie_check(struct tern_worker *w, const struct flow *f, uint32_t irs, bool small, uint32_t got, uint32_t *ts_off)
 {
 	const unsigned int idx = got >> MAC_BITS & 7;
 
@@ -104,7 +104,7 @@ tcp_cookie_check(struct worker *w, const struct flow *f, uint32_t irs, bool smal
 }
 
 void
-tcp_cookie_rotate(struct worker *w)
+tcp_cookie_rotate(struct tern_worker *w)
 {
 	const uint64_t epoch = w->now_us / COOKIE_PERIOD_US;
 

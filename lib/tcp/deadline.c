@@ -11,7 +11,7 @@
 
 /* The node stands at or before at, which is one less than a deadline: 0, none, is later than all. */
 static inline void
-stand_before(struct worker *w, struct conn *c, uint64_t at)
+stand_before(struct tern_worker *w, struct tern_conn *c, uint64_t at)
 {
 	uint64_t tick;
 
@@ -26,20 +26,20 @@ stand_before(struct worker *w, struct conn *c, uint64_t at)
 }
 
 void
-tcp_timer_sync(struct worker *w, struct conn *c)
+tcp_timer_sync(struct tern_worker *w, struct tern_conn *c)
 {
 	stand_before(w, c, RTE_MIN(RTE_MIN(c->rto_at - 1, c->delack_at - 1), RTE_MIN(c->misc_at - 1, c->keep_at - 1)));
 }
 
 void
-tcp_timer_sent(struct worker *w, struct conn *c)
+tcp_timer_sent(struct tern_worker *w, struct tern_conn *c)
 {
 	stand_before(w, c, RTE_MIN(c->rto_at - 1, c->delack_at - 1));
 }
 
 /* A probe goes ahead of the timeout while nothing is known to be lost: RFC 8985 7.2. */
 static bool
-probe_wanted(const struct conn *c)
+probe_wanted(const struct tern_conn *c)
 {
 	const struct loss *l = c->loss;
 
@@ -51,14 +51,14 @@ probe_wanted(const struct conn *c)
 
 /* R2 ends the wait (RFC 9293 3.10.8). A closed window's begins with a probe that was not answered: MUST-37. */
 static __rte_noinline void
-r2_ends_wait(struct conn *c)
+r2_ends_wait(struct tern_conn *c)
 {
 	if (tcp_synchronised(c) && (c->retries || !tcp_probing(c)))
 		c->rto_at = tcp_r2_at(c);
 }
 
 void
-tcp_r2_moved(struct worker *w, struct conn *c)
+tcp_r2_moved(struct tern_worker *w, struct tern_conn *c)
 {
 	if (c->rto_at > tcp_r2_at(c)) {
 		r2_ends_wait(c);
@@ -67,7 +67,7 @@ tcp_r2_moved(struct worker *w, struct conn *c)
 }
 
 void
-tcp_rto_start(struct worker *w, struct conn *c)
+tcp_rto_start(struct tern_worker *w, struct tern_conn *c)
 {
 	uint64_t at = c->rto_us, pto;
 
@@ -86,7 +86,7 @@ tcp_rto_start(struct worker *w, struct conn *c)
 }
 
 void
-tcp_keepalive_start(struct worker *w, struct conn *c)
+tcp_keepalive_start(struct tern_worker *w, struct tern_conn *c)
 {
 	c->keep_probes = 0;
 	c->last_rx_ms = w->now_ms;

@@ -6,7 +6,7 @@
 
 /* CLOSED and LISTEN: 3.10.7.1, 3.10.7.2. */
 static int
-unbound_input(struct worker *w, struct seg *s)
+unbound_input(struct tern_worker *w, struct seg *s)
 {
 	struct tern_listener *l;
 
@@ -19,7 +19,7 @@ unbound_input(struct worker *w, struct seg *s)
 }
 
 static inline void
-dispose(struct worker *w, struct seg *s, int rc)
+dispose(struct tern_worker *w, struct seg *s, int rc)
 {
 	if (rc == SEG_TAKEN)
 		return;
@@ -30,7 +30,7 @@ dispose(struct worker *w, struct seg *s, int rc)
 
 /* A SYN that is surely newer reopens the tuple, if somebody listens. */
 static int
-timewait_segment(struct worker *w, struct timewait *tw, struct seg *s)
+timewait_segment(struct tern_worker *w, struct timewait *tw, struct seg *s)
 {
 	struct tern_listener *l = unlikely(tcp_timewait_newer(tw, s)) ? tcp_listener_find(w, s) : NULL;
 
@@ -38,7 +38,7 @@ timewait_segment(struct worker *w, struct timewait *tw, struct seg *s)
 }
 
 static __rte_noinline void
-other_segment(struct worker *w, struct tobj *o, struct seg *s)
+other_segment(struct tern_worker *w, struct tobj *o, struct seg *s)
 {
 	if (o == NULL)
 		dispose(w, s, unbound_input(w, s));
@@ -49,16 +49,16 @@ other_segment(struct worker *w, struct tobj *o, struct seg *s)
 }
 
 static __rte_noinline void
-conn_segment(struct worker *w, struct conn *c, struct seg *s)
+conn_segment(struct tern_worker *w, struct tern_conn *c, struct seg *s)
 {
 	dispose(w, s, tcp_conn_input(w, c, s));
 }
 
 void
-tcp_input(struct worker *w, struct tobj *o, struct seg *s)
+tcp_input(struct tern_worker *w, struct tobj *o, struct seg *s)
 {
 	if (likely(o && o->kind == TOBJ_CONN)) /* apart: each saves the registers that it needs */
-		conn_segment(w, (struct conn *)o, s);
+		conn_segment(w, (struct tern_conn *)o, s);
 	else
 		other_segment(w, o, s);
 }

@@ -12,7 +12,7 @@
 
 
 bool
-tcp_ecn_asks(const struct conn *c)
+tcp_ecn_asks(const struct tern_conn *c)
 {
 	const uint8_t ecn = c->w->conf.tcp.ecn;
 
@@ -28,7 +28,7 @@ tcp_ecn_agree(unsigned int cc, struct tcp_reply *h)
 }
 
 void
-tcp_ecn_output(struct conn *c, struct tcp_reply *h, uint32_t len)
+tcp_ecn_output(struct tern_conn *c, struct tcp_reply *h, uint32_t len)
 {
 	h->tos &= ~TCP_ECN_MASK;
 	if (c->flags & C_ECE && h->flags & TCP_ACK)

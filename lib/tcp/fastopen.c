@@ -46,18 +46,18 @@ struct tfo_peer {
 };
 
 int
-tcp_tfo_init(struct worker *w)
+tcp_tfo_init(struct tern_worker *w)
 {
 	w->tfo_peers = node_alloc(CACHE_SLOTS * sizeof(struct tfo_peer), w->node);
 	if (!w->tfo_peers)
 		return -ENOMEM;
 	if (!w->conf.tcp.fastopen_key_s)
-		tern_fastopen_key((struct tern_worker *)w, w->conf.tcp.fastopen_key);
+		tern_fastopen_key(w, w->conf.tcp.fastopen_key);
 	return 0;
 }
 
 void
-tcp_tfo_fini(struct worker *w)
+tcp_tfo_fini(struct tern_worker *w)
 {
 	if (w->tfo_peers)
 		node_free(w->tfo_peers, CACHE_SLOTS * sizeof(struct tfo_peer));
@@ -101,10 +101,8 @@ emit_option(uint8_t *p, const uint8_t *cookie, unsigned int len)
 /* --- server ------------------------------------------------------------------------------------------------- */
 
 void
-tern_fastopen_key(struct tern_worker *tw, const uint8_t key[16])
+tern_fastopen_key(struct tern_worker *w, const uint8_t key[16])
 {
-	struct worker *w = (struct worker *)tw;
-
 	memcpy(w->tfo_key[1], w->tfo_key[0], sizeof(w->tfo_key[1]));
 	memcpy(w->tfo_key[0], key, sizeof(w->tfo_key[0]));
 	w->n_tfo_keys = RTE_MIN(w->n_tfo_keys + 1, 2);
@@ -112,7 +110,7 @@ tern_fastopen_key(struct tern_worker *tw, const uint8_t key[16])
 }
 
 static void
-key_of(const struct worker *w, uint64_t epoch, uint8_t key[16])
+key_of(const struct tern_worker *w, uint64_t epoch, uint8_t key[16])
 {
 	crypto_generichash(key, 16, (const uint8_t *)&epoch, sizeof(epoch), w->conf.tcp.fastopen_key,
 			   sizeof(w->conf.tcp.fastopen_key));
@@ -120,7 +118,7 @@ key_of(const struct worker *w, uint64_t epoch, uint8_t key[16])
 
 /* The keys of this time. It divides once a period. */
 static void
-renew_keys(struct worker *w)
+renew_keys(struct tern_worker *w)
 {
 	const uint64_t period = w->conf.tcp.fastopen_key_s * 1000000ull, epoch = w->now_us / period;
 
@@ -148,7 +146,7 @@ make_cookie(const union flow_addr *a, uint8_t af, const uint8_t key[16], uint8_t
 
 /* Which key made it? @return -1: none of ours. The current cookie in any case. */
 static int
-check_cookie(struct worker *w, const struct seg *s, const uint8_t *got, int len, uint8_t cookie[COOKIE_LEN])
+check_cookie(struct tern_worker *w, const struct seg *s, const uint8_t *got, int len, uint8_t cookie[COOKIE_LEN])
 {
 	uint8_t other[COOKIE_LEN];
 
@@ -167,7 +165,7 @@ check_cookie(struct worker *w, const struct seg *s, const uint8_t *got, int len,
 
 /* Connections that nobody has confirmed, and those reset in the last minute or two. */
 static uint32_t
-unconfirmed(struct worker *w)
+unconfirmed(struct tern_worker *w)
 {
 	if (w->now_us >= w->tfo_resets_at_us) {
 		w->tfo_resets[1] = w->now_us - w->tfo_resets_at_us < RESETS_US ? w->tfo_resets[0] : 0;
@@ -178,7 +176,7 @@ unconfirmed(struct worker *w)
 }
 
 enum tfo_syn
-tcp_tfo_syn(struct worker *w, struct tern_listener *l, const struct seg *s, uint8_t *opt, unsigned int *optlen)
+tcp_tfo_syn(struct tern_worker *w, struct tern_listener *l, const struct seg *s, uint8_t *opt, unsigned int *optlen)
 {
 	const uint8_t *got;
 	uint8_t cookie[COOKIE_LEN];
@@ -205,7 +203,7 @@ tcp_tfo_syn(struct worker *w, struct tern_listener *l, const struct seg *s, uint
 }
 
 unsigned int
-tcp_tfo_option(struct worker *w, const struct conn *c, uint8_t *opt)
+tcp_tfo_option(struct tern_worker *w, const struct tern_conn *c, uint8_t *opt)
 {
 	uint8_t cookie[COOKIE_LEN];
 	uint32_t data;
@@ -219,14 +217,14 @@ tcp_tfo_option(struct worker *w, const struct conn *c, uint8_t *opt)
 }
 
 void
-tcp_tfo_confirmed(struct worker *w, struct conn *c)
+tcp_tfo_confirmed(struct tern_worker *w, struct tern_conn *c)
 {
 	c->flags &= ~(C_TFO | C_SYNACK | C_TFO_NEW);
 	w->tfo_pending--;
 }
 
 void
-tcp_tfo_reset(struct worker *w)
+tcp_tfo_reset(struct tern_worker *w)
 {
 	unconfirmed(w);
 	w->tfo_resets[0]++;
@@ -235,7 +233,7 @@ tcp_tfo_reset(struct worker *w)
 /* --- client ------------------------------------------------------------------------------------------------- */
 
 static struct tfo_peer *
-peer_slot(const struct worker *w, const struct conn *c, uint16_t port, struct tfo_key *k)
+peer_slot(const struct tern_worker *w, const struct tern_conn *c, uint16_t port, struct tfo_key *k)
 {
 	uint64_t h;
 
@@ -251,7 +249,7 @@ peer_slot(const struct worker *w, const struct conn *c, uint16_t port, struct tf
 }
 
 static struct tfo_peer *
-peer_find(const struct worker *w, const struct conn *c, uint16_t port)
+peer_find(const struct tern_worker *w, const struct tern_conn *c, uint16_t port)
 {
 	struct tfo_key k;
 	struct tfo_peer *p = peer_slot(w, c, port, &k);
@@ -260,7 +258,7 @@ peer_find(const struct worker *w, const struct conn *c, uint16_t port)
 }
 
 static struct tfo_peer *
-peer_make(struct worker *w, const struct conn *c, uint16_t port)
+peer_make(struct tern_worker *w, const struct tern_conn *c, uint16_t port)
 {
 	struct tfo_key k;
 	struct tfo_peer *p = peer_slot(w, c, port, &k);
@@ -274,7 +272,7 @@ peer_make(struct worker *w, const struct conn *c, uint16_t port)
 
 /* Is this server left alone? */
 static bool
-is_off(const struct worker *w, const struct conn *c)
+is_off(const struct tern_worker *w, const struct tern_conn *c)
 {
 	const struct tfo_peer *p = peer_find(w, c, c->rport);
 
@@ -282,7 +280,7 @@ is_off(const struct worker *w, const struct conn *c)
 }
 
 bool
-tcp_tfo_known(const struct worker *w, const struct conn *c)
+tcp_tfo_known(const struct tern_worker *w, const struct tern_conn *c)
 {
 	const struct tfo_peer *p = peer_find(w, c, 0);
 
@@ -290,7 +288,7 @@ tcp_tfo_known(const struct worker *w, const struct conn *c)
 }
 
 unsigned int
-tcp_tfo_offer(const struct worker *w, const struct conn *c, uint8_t *opt, uint32_t *data)
+tcp_tfo_offer(const struct tern_worker *w, const struct tern_conn *c, uint8_t *opt, uint32_t *data)
 {
 	const struct tfo_peer *p = peer_find(w, c, 0);
 	uint32_t room;
@@ -309,7 +307,7 @@ tcp_tfo_offer(const struct worker *w, const struct conn *c, uint8_t *opt, uint32
 
 /* 4.1.3.1: no Fast Open with this server for a while. @return false: there was none this time. */
 static bool
-leave_alone(struct worker *w, const struct conn *c)
+leave_alone(struct tern_worker *w, const struct tern_conn *c)
 {
 	struct tfo_peer *p = peer_make(w, c, c->rport);
 
@@ -323,7 +321,7 @@ leave_alone(struct worker *w, const struct conn *c)
 
 /* What the SYN-ACK says for the next time. @return whether it brought a cookie that we did not have. */
 static bool
-remember(struct worker *w, const struct conn *c, const struct seg *s, const struct tcp_opts *o)
+remember(struct tern_worker *w, const struct tern_conn *c, const struct seg *s, const struct tcp_opts *o)
 {
 	const uint8_t *cookie;
 	const int len = find_option(s->opt, s->optlen, &cookie);
@@ -342,7 +340,7 @@ remember(struct worker *w, const struct conn *c, const struct seg *s, const stru
 }
 
 void
-tcp_tfo_answer(struct worker *w, struct conn *c, const struct seg *s, const struct tcp_opts *o)
+tcp_tfo_answer(struct tern_worker *w, struct tern_conn *c, const struct seg *s, const struct tcp_opts *o)
 {
 	const uint32_t acked = s->ack - (c->iss + 1), sent = c->snd_max - (c->iss + 1);
 	const bool fresh = remember(w, c, s, o);
@@ -361,21 +359,21 @@ tcp_tfo_answer(struct worker *w, struct conn *c, const struct seg *s, const stru
 }
 
 void
-tcp_tfo_hole(struct worker *w, struct conn *c)
+tcp_tfo_hole(struct tern_worker *w, struct tern_conn *c)
 {
 	if (leave_alone(w, c))
 		STAT_INC(w, TFO_BLACKHOLE);
 }
 
 void
-tcp_tfo_icmp(struct worker *w, struct conn *c)
+tcp_tfo_icmp(struct tern_worker *w, struct tern_conn *c)
 {
 	if (!c->backoff)
 		leave_alone(w, c);
 }
 
 void
-tcp_tfo_plain(struct conn *c)
+tcp_tfo_plain(struct tern_conn *c)
 {
 	c->snd_nxt = c->iss;
 	c->snd_cur = c->snd_head;

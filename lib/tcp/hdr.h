@@ -130,7 +130,7 @@ put_headers(const struct iface *ifc, struct rte_mbuf *m, uint8_t *p, struct ends
 }
 
 static inline void
-count_out(struct worker *w, uint8_t flags)
+count_out(struct tern_worker *w, uint8_t flags)
 {
 	STAT_INC(w, OUT_SEGS);
 	if (flags & TCP_RST)
@@ -138,11 +138,11 @@ count_out(struct worker *w, uint8_t flags)
 }
 
 /* tcp_reply() whatever the segment and the answer are like. */
-int tcp_reply_any(struct worker *w, struct seg *s, const struct tcp_reply *r);
+int tcp_reply_any(struct tern_worker *w, struct seg *s, const struct tcp_reply *r);
 
 /** Rewrite the received packet into an answer and send it. @return SEG_TAKEN, or a reason if it can't be. */
 static __rte_always_inline int
-tcp_reply(struct worker *w, struct seg *s, const struct tcp_reply *r)
+tcp_reply(struct tern_worker *w, struct seg *s, const struct tcp_reply *r)
 {
 	const uint32_t total = RTE_ETHER_HDR_LEN + sizeof(struct rte_ipv4_hdr) + sizeof(struct rte_tcp_hdr) + r->optlen;
 	const struct ends e = {&s->flow.addr, &s->flow.lport, 4};

@@ -28,7 +28,7 @@ plateau(uint32_t len)
 }
 
 static void
-resend(struct worker *w, struct conn *c)
+resend(struct tern_worker *w, struct tern_conn *c)
 {
 	if (!(c->feat & F_SACK) || !tcp_loss_too_big(w, c))
 		tcp_snd_rewind(c);
@@ -39,7 +39,7 @@ resend(struct worker *w, struct conn *c)
 
 /* The SYN and its data are too big: the SYN goes alone, the data follows in what fits. */
 static int
-syn_too_big(struct worker *w, struct conn *c, uint32_t mtu)
+syn_too_big(struct tern_worker *w, struct tern_conn *c, uint32_t mtu)
 {
 	STAT_INC(w, PMTU_DOWN);
 	tcp_tfo_icmp(w, c);
@@ -51,7 +51,7 @@ syn_too_big(struct worker *w, struct conn *c, uint32_t mtu)
 }
 
 static int
-too_big(struct worker *w, struct conn *c, const struct icmp_err *e)
+too_big(struct tern_worker *w, struct tern_conn *c, const struct icmp_err *e)
 {
 	const uint32_t mtu = e->mtu ? e->mtu : plateau(e->ip_len);
 
@@ -69,7 +69,7 @@ too_big(struct worker *w, struct conn *c, const struct icmp_err *e)
 }
 
 static int
-conn_icmp(struct worker *w, struct conn *c, const struct icmp_err *e)
+conn_icmp(struct tern_worker *w, struct tern_conn *c, const struct icmp_err *e)
 {
 	const bool tfo = unlikely(c->flags & C_TFO && c->state == TERN_SYN_RECEIVED); /* its SYN is before SND.UNA */
 
@@ -92,7 +92,7 @@ conn_icmp(struct worker *w, struct conn *c, const struct icmp_err *e)
 }
 
 static int
-request_icmp(struct worker *w, struct request *r, const struct icmp_err *e)
+request_icmp(struct tern_worker *w, struct request *r, const struct icmp_err *e)
 {
 	if (e->seq != r->snd_nxt - 1) /* the SYN-ACK */
 		return STAT_DROP_ICMP_SEQ;
@@ -105,7 +105,7 @@ request_icmp(struct worker *w, struct request *r, const struct icmp_err *e)
 }
 
 int
-tcp_icmp_input(struct worker *w, const struct seg *s, const struct icmp_err *e)
+tcp_icmp_input(struct tern_worker *w, const struct seg *s, const struct icmp_err *e)
 {
 	struct tobj *o = table_lookup(&w->table, &e->flow, table_hash(&w->table, &e->flow));
 
@@ -116,19 +116,19 @@ tcp_icmp_input(struct worker *w, const struct seg *s, const struct icmp_err *e)
 		return w->handover && w->handover(w, &quoted) ? SEG_TAKEN : STAT_DROP_ICMP_SEQ;
 	}
 	if (o->kind == TOBJ_CONN)
-		return conn_icmp(w, (struct conn *)o, e);
+		return conn_icmp(w, (struct tern_conn *)o, e);
 	return o->kind == TOBJ_REQ ? request_icmp(w, (struct request *)o, e) : STAT_DROP_ICMP_SEQ;
 }
 
 /* No need to compare sequence numbers: nobody else can say this. Half-open requests send their SYN-ACK again. */
 void
-tcp_unreachable(struct worker *w, const struct rte_mbuf *m)
+tcp_unreachable(struct tern_worker *w, const struct rte_mbuf *m)
 {
 	const struct rte_ipv4_hdr *ip4 = rte_pktmbuf_mtod_offset(m, const struct rte_ipv4_hdr *, RTE_ETHER_HDR_LEN);
 	const struct rte_ipv6_hdr *ip6 = (const struct rte_ipv6_hdr *)ip4;
 	const uint8_t *ports = (const uint8_t *)(ip4 + 1);
 	struct flow f = {.af = ip4->version_ihl >> 4};
-	struct conn *c;
+	struct tern_conn *c;
 
 	if (f.af == 4) {
 		f.addr.laddr4 = ip4->src_addr;
@@ -140,7 +140,7 @@ tcp_unreachable(struct worker *w, const struct rte_mbuf *m)
 	}
 	memcpy(&f.lport, ports, 2);
 	memcpy(&f.rport, ports + 2, 2);
-	c = (struct conn *)table_lookup(&w->table, &f, table_hash(&w->table, &f));
+	c = (struct tern_conn *)table_lookup(&w->table, &f, table_hash(&w->table, &f));
 	if (!c || c->kind != TOBJ_CONN)
 		return;
 	if (c->state == TERN_SYN_SENT) {

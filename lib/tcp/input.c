@@ -20,7 +20,7 @@ enum { GO_ON = -2, PROCESS_ACK = -3 }; /* the next step; the part of the fourth 
  * budget is the connection's own, so that nobody learns from it about another one (CVE-2016-5696).
  */
 static bool
-ack_allowed(struct worker *w, struct conn *c, enum stat skipped)
+ack_allowed(struct tern_worker *w, struct tern_conn *c, enum stat skipped)
 {
 	if (w->now_ms - c->challenge_ms >= CHALLENGE_PERIOD_MS) {
 		c->challenge_ms = w->now_ms;
@@ -36,7 +36,7 @@ ack_allowed(struct worker *w, struct conn *c, enum stat skipped)
 
 /* The ACK of a segment that is not acceptable: RFC 9293 3.10.7.4, first. */
 static void
-unacceptable_ack(struct worker *w, struct conn *c, enum stat skipped)
+unacceptable_ack(struct tern_worker *w, struct tern_conn *c, enum stat skipped)
 {
 	if (ack_allowed(w, c, skipped))
 		tcp_mark(c, P_ACK);
@@ -44,7 +44,7 @@ unacceptable_ack(struct worker *w, struct conn *c, enum stat skipped)
 
 /* All connections' challenge ACKs in a second: a number that can't be known, so counting replies tells nothing. */
 static bool
-challenge_allowed(struct worker *w)
+challenge_allowed(struct tern_worker *w)
 {
 	if (w->now_ms - w->challenge_ms >= 1000) {
 		w->challenge_ms = w->now_ms;
@@ -58,7 +58,7 @@ challenge_allowed(struct worker *w)
 
 /* RFC 5961: whoever meant this knows the right number, and will say so. */
 static void
-challenge_ack(struct worker *w, struct conn *c)
+challenge_ack(struct tern_worker *w, struct tern_conn *c)
 {
 	if (!ack_allowed(w, c, STAT_ACK_SKIPPED_CHALLENGE))
 		return;
@@ -73,7 +73,7 @@ challenge_ack(struct worker *w, struct conn *c)
 /* --- SYN-SENT: 3.10.7.3 ------------------------------------------------------------------------------------------- */
 
 static void
-take_syn_options(struct worker *w, struct conn *c, const struct seg *s, const struct tcp_opts *o)
+take_syn_options(struct tern_worker *w, struct tern_conn *c, const struct seg *s, const struct tcp_opts *o)
 {
 	const struct tern_tcp_conf *conf = &w->conf.tcp;
 	uint8_t feat = 0;
@@ -99,7 +99,7 @@ take_syn_options(struct worker *w, struct conn *c, const struct seg *s, const st
 
 /* Our SYN is acknowledged: time it, and know what RFC 6298 5.7 and RFC 5681 3.1 say of a SYN that was lost. */
 static void
-syn_acked(struct worker *w, struct conn *c, const struct tcp_opts *o)
+syn_acked(struct tern_worker *w, struct tern_conn *c, const struct tcp_opts *o)
 {
 	const bool lost = c->backoff != 0;
 
@@ -122,7 +122,7 @@ syn_acked(struct worker *w, struct conn *c, const struct tcp_opts *o)
 /* --- the other states: 3.10.7.4 ------------------------------------------------------------------------------------ */
 
 static bool
-ts_recent_void(const struct worker *w, const struct conn *c)
+ts_recent_void(const struct tern_worker *w, const struct tern_conn *c)
 {
 	return tcp_paws_clock(w) - c->ts_recent_at > PAWS_IDLE;
 }
@@ -133,7 +133,7 @@ ts_recent_void(const struct worker *w, const struct conn *c)
  * come without; a silent drop would end such connections by timeout. It tells no round trip and moves no TS.Recent.
  */
 static int
-check_timestamp(struct worker *w, struct conn *c, const struct seg *s, const struct tcp_opts *o)
+check_timestamp(struct tern_worker *w, struct tern_conn *c, const struct seg *s, const struct tcp_opts *o)
 {
 	if (s->flags & TCP_RST)
 		return GO_ON;
@@ -150,14 +150,14 @@ check_timestamp(struct worker *w, struct conn *c, const struct seg *s, const str
 
 /* Where the peer's FIN stood: as Linux, whose kin reset there once they have closed. Nobody else has a FIN to count. */
 static bool
-at_fin(const struct conn *c, const struct seg *s)
+at_fin(const struct tern_conn *c, const struct seg *s)
 {
 	return c->flags & C_FIN_RCVD && s->seq == c->rcv_nxt - 1;
 }
 
 /* Left of the window: cut what we have. @return false: nothing is left. */
 static bool
-cut_old(struct conn *c, struct seg *s)
+cut_old(struct tern_conn *c, struct seg *s)
 {
 	const uint32_t old = c->rcv_nxt - s->seq, cut = RTE_MIN(old, s->len);
 	const bool all = old >= s->len + !!(s->flags & TCP_FIN);
@@ -177,7 +177,7 @@ cut_old(struct conn *c, struct seg *s)
  * probes a closed window. Nothing else is sent by a peer that keeps to the window: that has the connection's budget.
  */
 static int
-outside(struct worker *w, struct conn *c, bool honest)
+outside(struct tern_worker *w, struct tern_conn *c, bool honest)
 {
 	if (honest)
 		tcp_mark(c, P_ACK);
@@ -188,7 +188,7 @@ outside(struct worker *w, struct conn *c, bool honest)
 
 /* First: sequence number. Trims the segment to the window. */
 static int
-check_sequence(struct worker *w, struct conn *c, struct seg *s)
+check_sequence(struct tern_worker *w, struct tern_conn *c, struct seg *s)
 {
 	const uint32_t wnd = seq_gt(c->rcv_adv, c->rcv_nxt) ? c->rcv_adv - c->rcv_nxt : 0, right = c->rcv_nxt + wnd;
 	const uint32_t seqlen = tcp_seqlen(s);
@@ -246,14 +246,14 @@ check_sequence(struct worker *w, struct conn *c, struct seg *s)
 
 /* Where the peer stands if text of its was not kept here: as hard to guess as RCV.NXT (Linux takes the last SACKed number). */
 static bool
-at_refused(const struct conn *c, const struct seg *s)
+at_refused(const struct tern_conn *c, const struct seg *s)
 {
 	return c->rare && c->rare->has_refused && s->seq == c->rare->refused;
 }
 
 /* Second: RST. RFC 5961 3.2. */
 static int
-check_rst(struct worker *w, struct conn *c, const struct seg *s)
+check_rst(struct tern_worker *w, struct tern_conn *c, const struct seg *s)
 {
 	if (!(s->flags & TCP_RST))
 		return GO_ON;
@@ -272,7 +272,7 @@ check_rst(struct worker *w, struct conn *c, const struct seg *s)
 
 /* Our FIN is acknowledged. @return GO_ON, or what becomes of s when the connection is over. */
 static int
-fin_acked(struct worker *w, struct conn *c, struct seg *s)
+fin_acked(struct tern_worker *w, struct tern_conn *c, struct seg *s)
 {
 	switch (c->state) {
 	case TERN_FIN_WAIT_1:
@@ -293,7 +293,7 @@ fin_acked(struct worker *w, struct conn *c, struct seg *s)
 
 /* RFC 7323 4.3, of a timestamp that is not old. */
 static inline void
-newer_ts(struct worker *w, struct conn *c, const struct seg *s, const struct tcp_opts *o)
+newer_ts(struct tern_worker *w, struct tern_conn *c, const struct seg *s, const struct tcp_opts *o)
 {
 	if (seq_le(s->seq, c->last_ack)) {
 		c->ts_recent = o->tsval;
@@ -303,7 +303,7 @@ newer_ts(struct worker *w, struct conn *c, const struct seg *s, const struct tcp
 
 /* Only for a segment whose ACK was good, else anyone could push ts_recent ahead (RFC 5961 5.2). */
 static void
-update_ts_recent(struct worker *w, struct conn *c, const struct seg *s, const struct tcp_opts *o)
+update_ts_recent(struct tern_worker *w, struct tern_conn *c, const struct seg *s, const struct tcp_opts *o)
 {
 	if (c->feat & F_TS && o->has_ts && (seq_ge(o->tsval, c->ts_recent) || ts_recent_void(w, c)))
 		newer_ts(w, c, s, o);
@@ -311,7 +311,7 @@ update_ts_recent(struct worker *w, struct conn *c, const struct seg *s, const st
 
 /* SYN-RECEIVED of a connection: their ACK. @return GO_ON, or PROCESS_ACK: it may say more than that our SYN is acknowledged. */
 static int
-opened(struct worker *w, struct conn *c, struct seg *s, const struct tcp_opts *o)
+opened(struct tern_worker *w, struct tern_conn *c, struct seg *s, const struct tcp_opts *o)
 {
 	const bool tfo = c->flags & C_TFO, syn = s->flags & TCP_SYN; /* tfo: its SYN is not counted in SND.UNA */
 
@@ -340,7 +340,7 @@ opened(struct worker *w, struct conn *c, struct seg *s, const struct tcp_opts *o
 
 /* Fourth: ACK. */
 static int
-check_ack(struct worker *w, struct conn *c, struct seg *s, const struct tcp_opts *o)
+check_ack(struct tern_worker *w, struct tern_conn *c, struct seg *s, const struct tcp_opts *o)
 {
 	if (!(s->flags & TCP_ACK))
 		return STAT_DROP_TCP_FLAGS;
@@ -364,7 +364,7 @@ check_ack(struct worker *w, struct conn *c, struct seg *s, const struct tcp_opts
 
 /* Sixth: URG. Inline (RFC 6093 5): the application is told how far it reaches, the data comes with the rest. */
 static void
-take_urgent(struct worker *w, struct conn *c, const struct seg *s)
+take_urgent(struct tern_worker *w, struct tern_conn *c, const struct seg *s)
 {
 	const uint32_t up = s->seq + s->urp; /* the octet after the urgent data: MUST-62 */
 
@@ -380,7 +380,7 @@ take_urgent(struct worker *w, struct conn *c, const struct seg *s)
 
 /* Seventh: segment text. */
 static int
-take_data(struct worker *w, struct conn *c, struct seg *s)
+take_data(struct tern_worker *w, struct tern_conn *c, struct seg *s)
 {
 	if (s->len == 0)
 		return SEG_DONE;
@@ -397,7 +397,7 @@ take_data(struct worker *w, struct conn *c, struct seg *s)
 
 /* Eighth: FIN, in order. @return SEG_DONE, or SEG_TAKEN when s became its ACK. */
 static int
-take_fin(struct worker *w, struct conn *c, struct seg *s)
+take_fin(struct tern_worker *w, struct tern_conn *c, struct seg *s)
 {
 	c->rcv_nxt++;
 	c->flags |= C_FIN_RCVD;
@@ -420,7 +420,7 @@ take_fin(struct worker *w, struct conn *c, struct seg *s)
 
 /* Text with the FIN, or before one that is known. */
 static __rte_noinline int
-text_and_fin(struct worker *w, struct conn *c, struct seg *s)
+text_and_fin(struct tern_worker *w, struct tern_conn *c, struct seg *s)
 {
 	uint32_t fin_seq = s->seq + s->len;
 	bool fin = s->flags & TCP_FIN;
@@ -441,7 +441,7 @@ text_and_fin(struct worker *w, struct conn *c, struct seg *s)
 }
 
 int
-tcp_text_and_fin(struct worker *w, struct conn *c, struct seg *s)
+tcp_text_and_fin(struct tern_worker *w, struct tern_conn *c, struct seg *s)
 {
 	if (s->flags & TCP_FIN || unlikely(c->flags & C_OFO_FIN))
 		return text_and_fin(w, c, s);
@@ -450,7 +450,7 @@ tcp_text_and_fin(struct worker *w, struct conn *c, struct seg *s)
 
 /* SYN-SENT: 3.10.7.3. */
 static __rte_noinline int
-syn_sent(struct worker *w, struct conn *c, struct seg *s)
+syn_sent(struct tern_worker *w, struct tern_conn *c, struct seg *s)
 {
 	const bool acceptable = s->flags & TCP_ACK && seq_gt(s->ack, c->iss) && seq_le(s->ack, c->snd_max);
 	struct tcp_opts o;
@@ -491,7 +491,7 @@ syn_sent(struct worker *w, struct conn *c, struct seg *s)
 
 /* The first four steps for any segment. */
 static __rte_noinline int
-check_any(struct worker *w, struct conn *c, struct seg *s, struct tcp_opts *o)
+check_any(struct tern_worker *w, struct tern_conn *c, struct seg *s, struct tcp_opts *o)
 {
 	int rc;
 
@@ -513,7 +513,7 @@ check_any(struct worker *w, struct conn *c, struct seg *s, struct tcp_opts *o)
 
 /* Timestamps that are not old if they were agreed on, and nothing else. @return false: look closer. */
 static inline bool
-usual_options(const struct conn *c, const struct seg *s, struct tcp_opts *o)
+usual_options(const struct tern_conn *c, const struct seg *s, struct tcp_opts *o)
 {
 	if (likely(c->feat & F_TS))
 		return tcp_opt_usual(s->opt, s->optlen, o) && seq_ge(o->tsval, c->ts_recent);
@@ -523,7 +523,7 @@ usual_options(const struct conn *c, const struct seg *s, struct tcp_opts *o)
 
 /* What check_any() would find nothing about: next in order, all of it in the window, not old, an ACK of what was sent. */
 static inline bool
-is_usual(const struct conn *c, const struct seg *s, struct tcp_opts *o)
+is_usual(const struct tern_conn *c, const struct seg *s, struct tcp_opts *o)
 {
 	return c->state != TERN_SYN_SENT && c->state != TERN_SYN_RECEIVED && usual_options(c, s, o) &&
 	       (s->flags & (TCP_ACK | TCP_SYN | TCP_RST)) == TCP_ACK && s->seq == c->rcv_nxt &&
@@ -534,7 +534,7 @@ is_usual(const struct conn *c, const struct seg *s, struct tcp_opts *o)
 
 /* RFC 8257 3.2: when the state changes, what came before is acknowledged with the old one, and this at once with the new. */
 static void
-echo_state(struct worker *w, struct conn *c, bool ce)
+echo_state(struct tern_worker *w, struct tern_conn *c, bool ce)
 {
 	if (ce == !!(c->flags & C_ECE))
 		return;
@@ -546,7 +546,7 @@ echo_state(struct worker *w, struct conn *c, bool ce)
 
 /* RFC 3168 6.1.3 */
 static void
-echo_until_cwr(struct conn *c, const struct seg *s, bool ce)
+echo_until_cwr(struct tern_conn *c, const struct seg *s, bool ce)
 {
 	if (s->flags & TCP_CWR)
 		c->flags &= ~C_ECE;
@@ -558,7 +558,7 @@ echo_until_cwr(struct conn *c, const struct seg *s, bool ce)
 
 /* An acceptable segment of a connection that agreed on ECN, after its ACK was processed. */
 static __rte_noinline void
-ecn_input(struct worker *w, struct conn *c, const struct seg *s)
+ecn_input(struct tern_worker *w, struct tern_conn *c, const struct seg *s)
 {
 	const bool ce = (s->tos & TCP_ECN_MASK) == ECN_CE, ece = s->flags & TCP_ECE;
 	const struct cc *cc = cc_get(c->cc);
@@ -584,7 +584,7 @@ ecn_input(struct worker *w, struct conn *c, const struct seg *s)
 }
 
 int
-tcp_conn_input(struct worker *w, struct conn *c, struct seg *s)
+tcp_conn_input(struct tern_worker *w, struct tern_conn *c, struct seg *s)
 {
 	struct tcp_opts o;
 	int rc;

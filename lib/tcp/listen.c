@@ -39,7 +39,7 @@ is_zero(const uint8_t *a, unsigned int n)
 
 /* Exact local address before wildcard (MUST-42). */
 struct tern_listener *
-tcp_listener_find(struct worker *w, const struct seg *s)
+tcp_listener_find(struct tern_worker *w, const struct seg *s)
 {
 	const void *addr = s->flow.af == 4 ? (const void *)&s->flow.addr.laddr4 : s->flow.addr.laddr6;
 	struct tern_listener *l, *wild = NULL;
@@ -56,7 +56,7 @@ tcp_listener_find(struct worker *w, const struct seg *s)
 }
 
 static int
-check_local(const struct worker *w, const struct tern_endpoint *local, bool wildcard)
+check_local(const struct tern_worker *w, const struct tern_endpoint *local, bool wildcard)
 {
 	const struct tern_listener *l;
 	const unsigned int n = local->af == 4 ? 4 : 16;
@@ -75,10 +75,9 @@ check_local(const struct worker *w, const struct tern_endpoint *local, bool wild
 }
 
 int
-tern_listen(struct tern_worker *tw, const struct tern_endpoint *local, int backlog, const struct tern_listener_ops *ops, void *user,
+tern_listen(struct tern_worker *w, const struct tern_endpoint *local, int backlog, const struct tern_listener_ops *ops, void *user,
 	    struct tern_listener **out)
 {
-	struct worker *w = (struct worker *)tw;
 	const struct tern_tcp_conf *conf = &w->conf.tcp;
 	struct tern_listener *l;
 	uint32_t half;
@@ -124,13 +123,13 @@ tern_listen(struct tern_worker *tw, const struct tern_endpoint *local, int backl
 struct tern_worker *
 tern_listener_worker(struct tern_listener *l)
 {
-	return (struct tern_worker *)l->w;
+	return l->w;
 }
 
 void
 tcp_listener_free(struct tern_listener *l)
 {
-	struct worker *w = l->w;
+	struct tern_worker *w = l->w;
 	struct tern_listener **pp;
 
 	while (l->reqs)
@@ -152,7 +151,7 @@ tcp_listener_free(struct tern_listener *l)
 unsigned int
 tern_accept(struct tern_listener *l, const struct tern_ops *ops, void *user, struct tern_conn **out, unsigned int n)
 {
-	struct conn *c;
+	struct tern_conn *c;
 	unsigned int i;
 
 	for (i = 0; i < n && (c = l->acc_head) != NULL; i++) {
@@ -163,7 +162,7 @@ tern_accept(struct tern_listener *l, const struct tern_ops *ops, void *user, str
 			tcp_mark(c, P_READABLE);
 		if (unlikely(c->state == TERN_CLOSED)) /* ended while it waited; its text is there */
 			tcp_mark(c, P_CLOSED);
-		out[i] = (struct tern_conn *)c;
+		out[i] = c;
 	}
 	l->w->stats[STAT_ACCEPTED] += i;
 	return i;
@@ -172,7 +171,7 @@ tern_accept(struct tern_listener *l, const struct tern_ops *ops, void *user, str
 /* --- half-open queue ----------------------------------------------------------------------------------------------- */
 
 static struct request *
-request_new(struct worker *w, struct tern_listener *l, const struct seg *s)
+request_new(struct tern_worker *w, struct tern_listener *l, const struct seg *s)
 {
 	struct request *r = pool_get(&w->requests);
 
@@ -210,7 +209,7 @@ request_new(struct worker *w, struct tern_listener *l, const struct seg *s)
 
 /* Out of the listener's queue and the pool; the table is the caller's. */
 static void
-request_release(struct worker *w, struct request *r)
+request_release(struct tern_worker *w, struct request *r)
 {
 	struct tern_listener *l = r->lst;
 
@@ -224,7 +223,7 @@ request_release(struct worker *w, struct request *r)
 }
 
 void
-tcp_request_free(struct worker *w, struct request *r)
+tcp_request_free(struct tern_worker *w, struct request *r)
 {
 	if (unlikely(w->trace_state != NULL))
 		w->trace_state(w, &r->o, r->state, TERN_CLOSED);
@@ -233,7 +232,7 @@ tcp_request_free(struct worker *w, struct request *r)
 }
 
 static uint16_t
-mss_offer(const struct worker *w, const struct tern_listener *l, uint8_t ifidx, uint8_t af)
+mss_offer(const struct tern_worker *w, const struct tern_listener *l, uint8_t ifidx, uint8_t af)
 {
 	const uint16_t mss = tcp_mss_offer(&w->ifs[ifidx], af);
 
@@ -241,7 +240,7 @@ mss_offer(const struct worker *w, const struct tern_listener *l, uint8_t ifidx, 
 }
 
 static unsigned int
-synack_options(const struct worker *w, const struct request *r, uint8_t *opt)
+synack_options(const struct tern_worker *w, const struct request *r, uint8_t *opt)
 {
 	const struct tcp_opts o = {
 		.has_mss = true,
@@ -265,7 +264,7 @@ synack_wnd(const struct tern_listener *l, bool small)
 }
 
 static void
-synack_hdr(const struct worker *w, const struct request *r, struct tcp_reply *p, uint8_t *opt)
+synack_hdr(const struct tern_worker *w, const struct request *r, struct tcp_reply *p, uint8_t *opt)
 {
 	const struct tcp_sockopts *so = &r->lst->sockopts;
 
@@ -278,7 +277,7 @@ synack_hdr(const struct worker *w, const struct request *r, struct tcp_reply *p,
 
 /* ACK in the name of a request: <SEQ=SND.NXT><ACK=RCV.NXT>. */
 static int
-request_ack(struct worker *w, struct request *r, struct seg *s, int reason)
+request_ack(struct tern_worker *w, struct request *r, struct seg *s, int reason)
 {
 	const struct tcp_sockopts *so = &r->lst->sockopts;
 	struct tcp_reply p = {.seq = r->snd_nxt, .ack = r->rcv_nxt, .flags = TCP_ACK, .ttl = so->ttl, .tos = so->tos,
@@ -302,7 +301,7 @@ request_ack(struct worker *w, struct request *r, struct seg *s, int reason)
 }
 
 static void
-request_arm(struct worker *w, struct request *r)
+request_arm(struct tern_worker *w, struct request *r)
 {
 	const uint64_t rto = (uint64_t)w->conf.tcp.rto_init_ms * 1000 << RTE_MIN(r->retries, BACKOFF_MAX);
 
@@ -316,7 +315,7 @@ raddr(const struct flow *f)
 }
 
 void
-tcp_request_timer(struct worker *w, struct request *r)
+tcp_request_timer(struct tern_worker *w, struct request *r)
 {
 	struct tcp_reply p;
 	uint8_t opt[40], ifidx;
@@ -345,7 +344,7 @@ tcp_request_timer(struct worker *w, struct request *r)
 /* --- SYN ----------------------------------------------------------------------------------------------------------- */
 
 static uint8_t
-common_features(const struct worker *w, const struct tcp_opts *o)
+common_features(const struct tern_worker *w, const struct tcp_opts *o)
 {
 	const struct tern_tcp_conf *conf = &w->conf.tcp;
 
@@ -354,13 +353,13 @@ common_features(const struct worker *w, const struct tcp_opts *o)
 }
 
 static bool
-agree_ecn(const struct worker *w, const struct seg *s)
+agree_ecn(const struct tern_worker *w, const struct seg *s)
 {
 	return unlikely((s->flags & TCP_ECN_FLAGS) == TCP_ECN_FLAGS) && w->conf.tcp.ecn != TERN_ECN_OFF;
 }
 
 static int
-send_cookie(struct worker *w, struct tern_listener *l, struct seg *s, struct tcp_opts *peer)
+send_cookie(struct tern_worker *w, struct tern_listener *l, struct seg *s, struct tcp_opts *peer)
 {
 	const uint8_t feat = common_features(w, peer);
 	struct tcp_opts o = {.has_mss = true, .mss = mss_offer(w, l, s->ifidx, s->flow.af)};
@@ -401,11 +400,11 @@ send_cookie(struct worker *w, struct tern_listener *l, struct seg *s, struct tcp
 /* --- final ACK ----------------------------------------------------------------------------------------------------- */
 
 /* A connection in SYN-RECEIVED for the peer of s, not yet in the table. */
-static struct conn *
-passive_conn(struct worker *w, const struct tern_listener *l, const struct seg *s, uint32_t iss, uint32_t ts_off)
+static struct tern_conn *
+passive_conn(struct tern_worker *w, const struct tern_listener *l, const struct seg *s, uint32_t iss, uint32_t ts_off)
 {
 	const struct rte_ether_hdr *eth = rte_pktmbuf_mtod(s->m, const struct rte_ether_hdr *);
-	struct conn *c = tcp_conn_new(w, &l->sockopts, &s->flow, s->hash, s->ifidx, iss, ts_off);
+	struct tern_conn *c = tcp_conn_new(w, &l->sockopts, &s->flow, s->hash, s->ifidx, iss, ts_off);
 
 	if (!c)
 		return NULL;
@@ -421,10 +420,10 @@ passive_conn(struct worker *w, const struct tern_listener *l, const struct seg *
 }
 
 /* The same, in the table. */
-static struct conn *
-passive_insert(struct worker *w, const struct tern_listener *l, const struct seg *s, uint32_t iss, uint32_t ts_off)
+static struct tern_conn *
+passive_insert(struct tern_worker *w, const struct tern_listener *l, const struct seg *s, uint32_t iss, uint32_t ts_off)
 {
-	struct conn *c = passive_conn(w, l, s, iss, ts_off);
+	struct tern_conn *c = passive_conn(w, l, s, iss, ts_off);
 
 	if (c && !table_insert(&w->table, &c->o))
 		return c;
@@ -439,7 +438,7 @@ passive_insert(struct worker *w, const struct tern_listener *l, const struct seg
 
 /* c has all it negotiated: ESTABLISHED, queued, and the segment is its first. wnd: what the SYN-ACK said. */
 static int
-promote(struct worker *w, struct tern_listener *l, struct conn *c, uint16_t wnd, struct seg *s)
+promote(struct tern_worker *w, struct tern_listener *l, struct tern_conn *c, uint16_t wnd, struct seg *s)
 {
 	c->last_ack = c->rcv_nxt;
 	c->rcv_adv = c->rcv_nxt + wnd;
@@ -461,7 +460,7 @@ promote(struct worker *w, struct tern_listener *l, struct conn *c, uint16_t wnd,
 
 /* Full accept queue at the final ACK. @return 0: there is room. */
 static int
-accept_full(struct worker *w, struct tern_listener *l)
+accept_full(struct tern_worker *w, struct tern_listener *l)
 {
 	if (l->accept_n < l->accept_max)
 		return 0;
@@ -473,19 +472,19 @@ accept_full(struct worker *w, struct tern_listener *l)
 
 /* May a cookie sent at `us` still come back? 0: none was sent. */
 static bool
-cookie_fresh(const struct worker *w, uint64_t us)
+cookie_fresh(const struct tern_worker *w, uint64_t us)
 {
 	return us && w->now_us - us <= 2 * COOKIE_PERIOD_US;
 }
 
 static int
-cookie_ack(struct worker *w, struct tern_listener *l, struct seg *s)
+cookie_ack(struct tern_worker *w, struct tern_listener *l, struct seg *s)
 {
 	struct tcp_opts o = {0}, rode = {0};
 	uint8_t feat = 0;
 	bool ecn = false, small = false;
 	uint32_t ts_off;
-	struct conn *c;
+	struct tern_conn *c;
 	uint16_t mss;
 	int rc;
 
@@ -527,7 +526,7 @@ cookie_ack(struct worker *w, struct tern_listener *l, struct seg *s)
 
 /* reuse: the SYN takes a TIME-WAIT's place. */
 static void
-choose_isn(struct worker *w, const struct seg *s, bool reuse, uint32_t old_snd_nxt, uint32_t *iss, uint32_t *ts_off)
+choose_isn(struct tern_worker *w, const struct seg *s, bool reuse, uint32_t old_snd_nxt, uint32_t *iss, uint32_t *ts_off)
 {
 	tcp_isn(w, &s->flow, iss, ts_off);
 	if (reuse && seq_le(*iss, old_snd_nxt)) /* stay ahead of the old incarnation: RFC 9293 3.6.1 */
@@ -536,12 +535,12 @@ choose_isn(struct worker *w, const struct seg *s, bool reuse, uint32_t old_snd_n
 
 /* A SYN whose cookie is right: a connection at once, with the data that came along (RFC 7413 4.2.2). */
 static int
-fastopen(struct worker *w, struct tern_listener *l, struct seg *s, const struct tcp_opts *o, uint32_t old_snd_nxt, bool reuse,
+fastopen(struct tern_worker *w, struct tern_listener *l, struct seg *s, const struct tcp_opts *o, uint32_t old_snd_nxt, bool reuse,
 	 bool new_cookie)
 {
 	const struct tern_tcp_conf *conf = &w->conf.tcp;
 	uint32_t iss, ts_off;
-	struct conn *c;
+	struct tern_conn *c;
 	int rc;
 
 	choose_isn(w, s, reuse, old_snd_nxt, &iss, &ts_off);
@@ -575,7 +574,7 @@ fastopen(struct worker *w, struct tern_listener *l, struct seg *s, const struct 
 }
 
 static int
-listen_syn(struct worker *w, struct tern_listener *l, struct seg *s, struct timewait *tw)
+listen_syn(struct tern_worker *w, struct tern_listener *l, struct seg *s, struct timewait *tw)
 {
 	const bool half_full = l->half_n >= l->half_max;
 	uint32_t old_snd_nxt = 0, iss, ts_off;
@@ -646,7 +645,7 @@ listen_syn(struct worker *w, struct tern_listener *l, struct seg *s, struct time
 }
 
 int
-tcp_listen_input(struct worker *w, struct tern_listener *l, struct seg *s, struct timewait *tw)
+tcp_listen_input(struct tern_worker *w, struct tern_listener *l, struct seg *s, struct timewait *tw)
 {
 	if (s->flags & TCP_RST)
 		return STAT_DROP_LISTEN_FLAGS;
@@ -660,7 +659,7 @@ tcp_listen_input(struct worker *w, struct tern_listener *l, struct seg *s, struc
 
 /* The request's SYN-ACK was answered after how long: its timer knows when it was sent. */
 static uint32_t
-synack_rtt_us(const struct worker *w, const struct request *r)
+synack_rtt_us(const struct tern_worker *w, const struct request *r)
 {
 	const uint32_t sent = r->timer.expiry - (uint32_t)us_to_tick(w->conf.tcp.rto_init_ms * 1000ull);
 	const int32_t ticks = (int32_t)((uint32_t)us_to_tick(w->now_us) - sent);
@@ -669,12 +668,12 @@ synack_rtt_us(const struct worker *w, const struct request *r)
 }
 
 static int
-request_complete(struct worker *w, struct request *r, struct seg *s, const struct tcp_opts *o)
+request_complete(struct tern_worker *w, struct request *r, struct seg *s, const struct tcp_opts *o)
 {
 	struct tern_listener *l = r->lst;
 	const bool again = r->retries != 0;
 	const uint16_t wnd = r->wnd;
-	struct conn *c;
+	struct tern_conn *c;
 	int rc = accept_full(w, l);
 
 	if (rc) {
@@ -708,7 +707,7 @@ request_complete(struct worker *w, struct request *r, struct seg *s, const struc
 }
 
 int
-tcp_request_input(struct worker *w, struct request *r, struct seg *s)
+tcp_request_input(struct tern_worker *w, struct request *r, struct seg *s)
 {
 	const bool in_window = seq_ge(s->seq, r->rcv_nxt) && seq_lt(s->seq, r->rcv_nxt + r->wnd);
 	struct tcp_opts o;

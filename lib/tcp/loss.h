@@ -67,32 +67,32 @@ struct loss {
 };
 
 /** Never fails: a connection has at most one, and there is one for each. */
-struct loss *tcp_loss(struct conn *c);
-void tcp_loss_free(struct worker *w, struct conn *c);
+struct loss *tcp_loss(struct tern_conn *c);
+void tcp_loss_free(struct tern_worker *w, struct tern_conn *c);
 /** [seq, end) was just sent, and snd_max moved. */
-void tcp_loss_sent(struct worker *w, struct conn *c, uint32_t seq, uint32_t end);
+void tcp_loss_sent(struct tern_worker *w, struct tern_conn *c, uint32_t seq, uint32_t end);
 /** s was taken by tcp_ack(), which moved SND.UNA by `acked`. */
-void tcp_loss_acked(struct worker *w, struct conn *c, const struct seg *s, const struct tcp_opts *o, uint32_t acked);
+void tcp_loss_acked(struct tern_worker *w, struct tern_conn *c, const struct seg *s, const struct tcp_opts *o, uint32_t acked);
 /** @return false: no scoreboard, go back to SND.UNA. */
-bool tcp_loss_timeout(struct worker *w, struct conn *c);
+bool tcp_loss_timeout(struct tern_worker *w, struct tern_conn *c);
 /** All that is in flight goes out again, as smaller segments. @return false: no scoreboard, go back to SND.UNA. */
-bool tcp_loss_too_big(struct worker *w, struct conn *c);
+bool tcp_loss_too_big(struct tern_worker *w, struct tern_conn *c);
 /** The lost run that is due, NULL: none. */
-struct txrun *tcp_loss_next(struct conn *c);
+struct txrun *tcp_loss_next(struct tern_conn *c);
 /** Congestion is told of without a loss (RFC 3168 6.1.2). */
-void tcp_congestion(struct conn *c, bool echo);
+void tcp_congestion(struct tern_conn *c, bool echo);
 /** n bytes of r are about to be sent again. @return false: no room to note it. */
-bool tcp_loss_resent(struct worker *w, struct conn *c, struct txrun *r, uint32_t n);
+bool tcp_loss_resent(struct tern_worker *w, struct tern_conn *c, struct txrun *r, uint32_t n);
 /** They were not. */
-void tcp_loss_not_resent(struct conn *c, struct txrun *r);
-void tcp_reorder_fired(struct worker *w, struct conn *c);
-void tcp_tlp_fired(struct worker *w, struct conn *c);
+void tcp_loss_not_resent(struct tern_conn *c, struct txrun *r);
+void tcp_reorder_fired(struct tern_worker *w, struct tern_conn *c);
+void tcp_tlp_fired(struct tern_worker *w, struct tern_conn *c);
 /** A reduction begins: remember what there was. */
-void tcp_loss_save(struct conn *c);
+void tcp_loss_save(struct tern_conn *c);
 
 /** What was noted of a loss long ago is not compared with sequence numbers that have come round since. */
 static inline void
-tcp_loss_age(const struct conn *c)
+tcp_loss_age(const struct tern_conn *c)
 {
 	struct loss *l = c->loss;
 
@@ -104,30 +104,30 @@ tcp_loss_age(const struct conn *c)
 
 /* tcp/runs.c */
 /** [seq, end) has just been sent as segments of conn.mss, the last with FIN perhaps. */
-void tcp_runs_sent(struct worker *w, struct conn *c, uint32_t seq, uint32_t end);
+void tcp_runs_sent(struct tern_worker *w, struct tern_conn *c, uint32_t seq, uint32_t end);
 /** Bring the list up to SND.MAX: what no run covers was sent at xmit_us. */
-void tcp_runs_cover(struct worker *w, struct conn *c, uint64_t xmit_us);
+void tcp_runs_cover(struct tern_worker *w, struct tern_conn *c, uint64_t xmit_us);
 /** The last run that starts before seq, NULL: none. */
 struct txrun *tcp_run_before(struct loss *l, uint32_t seq);
 /** Where segments of r begin: the first above seq, which is r's end when there is none; the last at seq or before. */
-uint32_t tcp_run_edge(const struct conn *c, const struct txrun *r, uint32_t seq);
-uint32_t tcp_run_floor(const struct conn *c, const struct txrun *r, uint32_t seq);
+uint32_t tcp_run_edge(const struct tern_conn *c, const struct txrun *r, uint32_t seq);
+uint32_t tcp_run_floor(const struct tern_conn *c, const struct txrun *r, uint32_t seq);
 /** Cut r at seq: the rest is a run of its own behind it. @return false: none free. */
-bool tcp_run_split(struct worker *w, struct conn *c, struct txrun *r, uint32_t seq);
+bool tcp_run_split(struct tern_worker *w, struct tern_conn *c, struct txrun *r, uint32_t seq);
 /** r begins at seq now. */
-void tcp_run_trim(struct worker *w, struct conn *c, struct txrun *r, uint32_t seq);
+void tcp_run_trim(struct tern_worker *w, struct tern_conn *c, struct txrun *r, uint32_t seq);
 /** r has arrived, and takes in what follows it and has as well. */
 void tcp_run_sacked(struct loss *l, struct txrun *r);
-void tcp_run_join(struct worker *w, struct loss *l, struct txrun *r);
+void tcp_run_join(struct tern_worker *w, struct loss *l, struct txrun *r);
 /** r is lost; is in the network since now; is in the network still, behind `at` in time or else before all. */
 void tcp_run_due(struct loss *l, struct txrun *r);
 void tcp_run_flies(struct loss *l, struct txrun *r);
 void tcp_run_flew(struct loss *l, struct txrun *r, struct txrun *at);
-void tcp_runs_free_head(struct worker *w, struct loss *l);
+void tcp_runs_free_head(struct tern_worker *w, struct loss *l);
 
 /** Bytes in the network: RFC 6675 4. */
 static inline uint32_t
-tcp_pipe(const struct conn *c)
+tcp_pipe(const struct tern_conn *c)
 {
 	const struct loss *l = c->loss;
 

@@ -37,7 +37,7 @@
 #define MBUF_CACHE_MAX 384u /* of an lcore: one and a half times what is configured */
 
 int
-mem_init(struct worker *w)
+mem_init(struct tern_worker *w)
 {
 	struct mem *mem = &w->mem;
 	const uint32_t workers = RTE_MAX(w->conf.n_workers, 1u);
@@ -55,14 +55,14 @@ mem_init(struct worker *w)
 }
 
 void
-mem_fini(struct worker *w)
+mem_fini(struct tern_worker *w)
 {
 	if (w->mem.accounts)
 		node_free(w->mem.accounts, w->mem.n_accounts * sizeof(w->mem.accounts[0]));
 }
 
 void
-mem_measure(struct worker *w)
+mem_measure(struct tern_worker *w)
 {
 	const uint32_t have = rte_mempool_avail_count(w->mp) + w->mem.own;
 
@@ -71,7 +71,7 @@ mem_measure(struct worker *w)
 }
 
 struct mem_account *
-mem_account_get(struct worker *w)
+mem_account_get(struct tern_worker *w)
 {
 	uint32_t i = w->mem.n_accounts - 1;
 
@@ -83,7 +83,7 @@ mem_account_get(struct worker *w)
 
 /* What c may hold while mem_tight(). */
 static uint32_t
-limit(const struct worker *w, const struct conn *c)
+limit(const struct tern_worker *w, const struct tern_conn *c)
 {
 	const uint32_t left = mem_left(w), held = c->account->held;
 
@@ -92,13 +92,13 @@ limit(const struct worker *w, const struct conn *c)
 
 /* Is there enough for the first mbuf of each that holds none? */
 static bool
-first_ones(const struct worker *w)
+first_ones(const struct tern_worker *w)
 {
 	return mem_left(w) > w->mem.half / 4;
 }
 
 __rte_noinline enum mem_verdict
-mem_receive(const struct worker *w, const struct conn *c)
+mem_receive(const struct tern_worker *w, const struct tern_conn *c)
 {
 	if (c->held < limit(w, c) || (!c->held && first_ones(w)))
 		return MEM_KEEP;
@@ -106,13 +106,13 @@ mem_receive(const struct worker *w, const struct conn *c)
 }
 
 __rte_noinline bool
-mem_hole(const struct worker *w, const struct conn *c)
+mem_hole(const struct tern_worker *w, const struct tern_conn *c)
 {
 	return !mem_tight(w) || (c->held < limit(w, c) && !mem_prune_due(w));
 }
 
 __rte_noinline uint32_t
-mem_window(const struct conn *c, uint32_t space)
+mem_window(const struct tern_conn *c, uint32_t space)
 {
 	const uint32_t most = limit(c->w, c), mss = RTE_MAX(c->rcv_mss, TCP_MSS_DEFAULT4);
 
@@ -122,9 +122,9 @@ mem_window(const struct conn *c, uint32_t space)
 }
 
 __rte_noinline uint32_t
-mem_send(const struct conn *c, uint32_t space)
+mem_send(const struct tern_conn *c, uint32_t space)
 {
-	const struct worker *w = c->w;
+	const struct tern_worker *w = c->w;
 	const uint32_t most = limit(w, c), room = rte_pktmbuf_data_room_size(w->mp) - RTE_PKTMBUF_HEADROOM;
 	uint32_t usable;
 
@@ -139,7 +139,7 @@ mem_send(const struct conn *c, uint32_t space)
 }
 
 __rte_noinline bool
-mem_small(const struct conn *c, uint32_t len)
+mem_small(const struct tern_conn *c, uint32_t len)
 {
 	return len <= SMALL_ROOM && !c->snd_head && c->held >= limit(c->w, c) && !first_ones(c->w);
 }
@@ -147,7 +147,7 @@ mem_small(const struct conn *c, uint32_t len)
 /* --- text out of order ------------------------------------------------------------------------------------------ */
 
 void
-mem_refused(struct conn *c, uint32_t end)
+mem_refused(struct tern_conn *c, uint32_t end)
 {
 	struct conn_rare *r = tcp_rare(c);
 
@@ -157,7 +157,7 @@ mem_refused(struct conn *c, uint32_t end)
 }
 
 __rte_noinline void
-mem_holes_add(struct worker *w, struct conn *c)
+mem_holes_add(struct tern_worker *w, struct tern_conn *c)
 {
 	struct conn_rare *r = tcp_rare(c);
 
@@ -169,7 +169,7 @@ mem_holes_add(struct worker *w, struct conn *c)
 }
 
 __rte_noinline void
-mem_holes_remove(struct worker *w, struct conn *c)
+mem_holes_remove(struct tern_worker *w, struct tern_conn *c)
 {
 	struct conn_rare *r = c->rare;
 
@@ -185,7 +185,7 @@ mem_holes_remove(struct worker *w, struct conn *c)
 /* --- the starved -------------------------------------------------------------------------------------------------- */
 
 __rte_noinline void
-mem_starved_add(struct worker *w, struct conn *c)
+mem_starved_add(struct tern_worker *w, struct tern_conn *c)
 {
 	struct conn_rare *r = tcp_rare(c);
 
@@ -199,7 +199,7 @@ mem_starved_add(struct worker *w, struct conn *c)
 }
 
 __rte_noinline void
-mem_starved_remove(struct worker *w, struct conn *c)
+mem_starved_remove(struct tern_worker *w, struct tern_conn *c)
 {
 	struct conn_rare *r = c->rare;
 

@@ -9,7 +9,7 @@
 
 /** m is in one of c's queues from now on. */
 static inline void
-mem_charge(struct worker *w, struct conn *c, const struct rte_mbuf *m)
+mem_charge(struct tern_worker *w, struct tern_conn *c, const struct rte_mbuf *m)
 {
 	w->mem.own++;
 	c->account->held++;
@@ -22,7 +22,7 @@ mem_charge(struct worker *w, struct conn *c, const struct rte_mbuf *m)
 
 /** m, which was charged, is not any more. */
 static inline void
-mem_uncharge(struct worker *w, struct conn *c, const struct rte_mbuf *m)
+mem_uncharge(struct tern_worker *w, struct tern_conn *c, const struct rte_mbuf *m)
 {
 	w->mem.own--;
 	c->account->held--;
@@ -35,33 +35,33 @@ mem_uncharge(struct worker *w, struct conn *c, const struct rte_mbuf *m)
 
 /** Is so much in queues that each connection has a limit? */
 static inline bool
-mem_tight(const struct worker *w)
+mem_tight(const struct tern_worker *w)
 {
 	return w->mem.own >= w->mem.half;
 }
 
 static inline uint32_t
-mem_left(const struct worker *w)
+mem_left(const struct tern_worker *w)
 {
 	return RTE_MAX(w->mem.budget - (int32_t)w->mem.own, 0);
 }
 
 /** Is so much in queues that text out of order is dropped? */
 static inline bool
-mem_prune_due(const struct worker *w)
+mem_prune_due(const struct tern_worker *w)
 {
 	return w->mem.own > w->mem.half + w->mem.half / 4;
 }
 
 #define MEM_FIRST_WND 4096u /* bytes: the first window of a connection while mem_tight() */
 
-int mem_init(struct worker *w);
-void mem_fini(struct worker *w);
+int mem_init(struct tern_worker *w);
+void mem_fini(struct tern_worker *w);
 /** Once a millisecond: what there is. */
-void mem_measure(struct worker *w);
+void mem_measure(struct tern_worker *w);
 
 /** An account for a listener; given back with mem_account_put(), and once more by each of its connections. */
-struct mem_account *mem_account_get(struct worker *w);
+struct mem_account *mem_account_get(struct tern_worker *w);
 static inline void
 mem_account_put(struct mem_account *a)
 {
@@ -74,24 +74,24 @@ enum mem_verdict {
 	MEM_TRIAL, /* if the application reads it at once */
 	MEM_REFUSE,
 };
-enum mem_verdict mem_receive(const struct worker *w, const struct conn *c);
+enum mem_verdict mem_receive(const struct tern_worker *w, const struct tern_conn *c);
 /** May text out of order be kept? */
-bool mem_hole(const struct worker *w, const struct conn *c);
+bool mem_hole(const struct tern_worker *w, const struct tern_conn *c);
 /** Bytes of window that c's memory is good for, while mem_tight(). */
-uint32_t mem_window(const struct conn *c, uint32_t space);
+uint32_t mem_window(const struct tern_conn *c, uint32_t space);
 /** Bytes that may be queued for sending, while mem_tight(). */
-uint32_t mem_send(const struct conn *c, uint32_t space);
+uint32_t mem_send(const struct tern_conn *c, uint32_t space);
 
 /** Must len bytes that are to be sent go to a small mbuf, while mem_tight()? */
-bool mem_small(const struct conn *c, uint32_t len);
+bool mem_small(const struct tern_conn *c, uint32_t len);
 /** c, which has no text out of order now, has or has had. */
-void mem_holes_add(struct worker *w, struct conn *c);
-void mem_holes_remove(struct worker *w, struct conn *c);
+void mem_holes_add(struct tern_worker *w, struct tern_conn *c);
+void mem_holes_remove(struct tern_worker *w, struct tern_conn *c);
 /** c found no mbuf: writable() when there is one. */
-void mem_starved_add(struct worker *w, struct conn *c);
-void mem_starved_remove(struct worker *w, struct conn *c);
+void mem_starved_add(struct tern_worker *w, struct tern_conn *c);
+void mem_starved_remove(struct tern_worker *w, struct tern_conn *c);
 /** Text up to end came and was not kept: the peer is there, and may reset from there. */
-void mem_refused(struct conn *c, uint32_t end);
+void mem_refused(struct tern_conn *c, uint32_t end);
 /** tcp/relieve.c, once a poll: prune, and wake the starved. */
-void mem_relieve(struct worker *w);
+void mem_relieve(struct tern_worker *w);
 #endif

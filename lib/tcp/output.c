@@ -23,7 +23,7 @@
 #define CORK_US 200000u /* how long a cork holds, as Linux's tcp(7) promises */
 
 uint32_t
-tcp_rcv_space(const struct conn *c)
+tcp_rcv_space(const struct tern_conn *c)
 {
 	uint32_t space = c->rcv_queued < c->rcv_buf ? c->rcv_buf - c->rcv_queued : 0;
 
@@ -37,7 +37,7 @@ tcp_rcv_space(const struct conn *c)
  * worth or half the buffer (MUST-39). Rounding up to the scale keeps the edge; tcp_data() enforces the true limit.
  */
 static __rte_always_inline uint16_t
-advertise(struct conn *c)
+advertise(struct tern_conn *c)
 {
 	const uint32_t space = tcp_rcv_space(c), round = (1u << c->rcv_ws) - 1;
 	uint32_t wnd = seq_gt(c->rcv_adv, c->rcv_nxt) ? c->rcv_adv - c->rcv_nxt : 0, field;
@@ -51,7 +51,7 @@ advertise(struct conn *c)
 }
 
 static unsigned int
-syn_options(const struct worker *w, const struct conn *c, uint8_t *opt)
+syn_options(const struct tern_worker *w, const struct tern_conn *c, uint8_t *opt)
 {
 	const struct tern_tcp_conf *conf = &w->conf.tcp;
 	const bool ack = c->state == TERN_SYN_RECEIVED; /* then only what the peer offered */
@@ -71,7 +71,7 @@ syn_options(const struct worker *w, const struct conn *c, uint8_t *opt)
 
 /* Attach len bytes from segment src at off to packet m. On false the caller frees m with what was attached. */
 static __rte_noinline bool
-attach_payload(struct worker *w, struct rte_mbuf *m, struct rte_mbuf *src, uint32_t off, uint32_t len)
+attach_payload(struct tern_worker *w, struct rte_mbuf *m, struct rte_mbuf *src, uint32_t off, uint32_t len)
 {
 	struct rte_mbuf *tail = m;
 
@@ -112,7 +112,7 @@ few_pieces(const struct rte_mbuf *src, uint32_t off, uint32_t len, uint32_t n)
 
 /* As attach_payload() for more pieces than the device takes: copied, into full mbufs. */
 static __rte_noinline bool
-copy_pieces(struct worker *w, struct rte_mbuf *m, struct rte_mbuf *src, uint32_t off, uint32_t len)
+copy_pieces(struct tern_worker *w, struct rte_mbuf *m, struct rte_mbuf *src, uint32_t off, uint32_t len)
 {
 	struct rte_mbuf *tail = m;
 
@@ -142,7 +142,7 @@ copy_pieces(struct worker *w, struct rte_mbuf *m, struct rte_mbuf *src, uint32_t
 }
 
 static inline bool
-add_payload(struct worker *w, const struct conn *c, struct rte_mbuf *m, struct rte_mbuf *src, uint32_t off, uint32_t len)
+add_payload(struct tern_worker *w, const struct tern_conn *c, struct rte_mbuf *m, struct rte_mbuf *src, uint32_t off, uint32_t len)
 {
 	const struct iface *ifc = &w->ifs[c->ifidx];
 	const uint32_t pieces = (len > c->mss ? ifc->tso_segs : ifc->tx_segs) - 1;
@@ -154,7 +154,7 @@ add_payload(struct worker *w, const struct conn *c, struct rte_mbuf *m, struct r
 
 /* The lines of the mbuf that comes next from the pool, for as large a segment: whoever freed it has them. */
 static inline void
-prefetch_next(struct worker *w, uint32_t len)
+prefetch_next(struct tern_worker *w, uint32_t len)
 {
 	const struct rte_mempool_cache *cache = w->mp_cache;
 	const char *p;
@@ -199,7 +199,7 @@ attached_sum(const struct rte_mbuf *m, uint16_t hlen)
 }
 
 static void
-sent_ack(struct conn *c)
+sent_ack(struct tern_conn *c)
 {
 	c->last_ack = c->rcv_nxt;
 	c->delack_at = 0;
@@ -210,7 +210,7 @@ sent_ack(struct conn *c)
 
 /* Urgent data ends behind seq: say so in the segment just built at p, an IP header. RFC 9293 3.8.5, MUST-62. */
 static __rte_noinline void
-put_urgent(struct conn *c, const struct iface *ifc, uint8_t *p, uint32_t seq)
+put_urgent(struct tern_conn *c, const struct iface *ifc, uint8_t *p, uint32_t seq)
 {
 	const uint32_t up = c->rare->snd_up;
 	uint16_t urp, flags, cksum;
@@ -235,7 +235,7 @@ put_urgent(struct conn *c, const struct iface *ifc, uint8_t *p, uint32_t seq)
 
 /* Routers may fragment the segment just built at p, an IPv4 header: it is not atomic then (RFC 6864 4.3). */
 static __rte_noinline void
-clear_df(struct worker *w, const struct conn *c, const struct rte_mbuf *m, uint8_t *p)
+clear_df(struct tern_worker *w, const struct tern_conn *c, const struct rte_mbuf *m, uint8_t *p)
 {
 	struct rte_ipv4_hdr *ip = (struct rte_ipv4_hdr *)p;
 
@@ -248,7 +248,7 @@ clear_df(struct worker *w, const struct conn *c, const struct rte_mbuf *m, uint8
 
 /* A frame without its Ethernet header to c's neighbour; there is room. */
 static inline void
-to_neighbour(struct worker *w, const struct conn *c, struct iface *ifc, struct rte_mbuf *m)
+to_neighbour(struct tern_worker *w, const struct tern_conn *c, struct iface *ifc, struct rte_mbuf *m)
 {
 	const struct neigh *n = &w->neighs[c->neigh];
 
@@ -264,7 +264,7 @@ to_neighbour(struct worker *w, const struct conn *c, struct iface *ifc, struct r
 
 /* Any segment, whatever it has to say. */
 static __rte_noinline bool
-emit_any(struct worker *w, struct conn *c, uint8_t flags, uint32_t seq, struct rte_mbuf *src, uint32_t off, uint32_t len)
+emit_any(struct tern_worker *w, struct tern_conn *c, uint8_t flags, uint32_t seq, struct rte_mbuf *src, uint32_t off, uint32_t len)
 {
 	const struct ends e = {&c->addr, &c->lport, c->af};
 	struct tcp_reply h = {.seq = seq, .flags = flags, .ttl = c->ttl, .tos = c->tos};
@@ -341,7 +341,7 @@ emit_any(struct worker *w, struct conn *c, uint8_t flags, uint32_t seq, struct r
 
 /* A segment over IPv4 with no option but timestamps, and data in one piece if any. */
 static __rte_always_inline bool
-emit_plain(struct worker *w, struct conn *c, struct iface *ifc, uint8_t flags, uint32_t seq, struct rte_mbuf *src, uint32_t off,
+emit_plain(struct tern_worker *w, struct tern_conn *c, struct iface *ifc, uint8_t flags, uint32_t seq, struct rte_mbuf *src, uint32_t off,
 	   uint32_t len, const bool ts)
 {
 	const uint16_t optlen = ts ? TCP_OPT_TS_LEN : 0, hlen = PLAIN_HDR + optlen;
@@ -370,7 +370,7 @@ emit_plain(struct worker *w, struct conn *c, struct iface *ifc, uint8_t flags, u
 
 /* The same before a trial has ended: nobody has read that text, nor may, so it has not come. Its ACK is still due. */
 static __rte_noinline bool
-emit_untried(struct worker *w, struct conn *c, uint8_t flags, uint32_t seq, struct rte_mbuf *src, uint32_t off, uint32_t len)
+emit_untried(struct tern_worker *w, struct tern_conn *c, uint8_t flags, uint32_t seq, struct rte_mbuf *src, uint32_t off, uint32_t len)
 {
 	const uint32_t nxt = c->rcv_nxt;
 	bool sent;
@@ -387,7 +387,7 @@ emit_untried(struct worker *w, struct conn *c, uint8_t flags, uint32_t seq, stru
  * is constant then is known to the compiler.
  */
 static bool
-emit(struct worker *w, struct conn *c, uint8_t flags, uint32_t seq, struct rte_mbuf *src, uint32_t off, uint32_t len)
+emit(struct tern_worker *w, struct tern_conn *c, uint8_t flags, uint32_t seq, struct rte_mbuf *src, uint32_t off, uint32_t len)
 {
 	struct iface *ifc = &w->ifs[c->ifidx];
 
@@ -402,7 +402,7 @@ emit(struct worker *w, struct conn *c, uint8_t flags, uint32_t seq, struct rte_m
 
 /* The SYN of an active open, as emit(): what everyone offers, over IPv4. */
 static bool
-emit_syn(struct worker *w, struct conn *c)
+emit_syn(struct tern_worker *w, struct tern_conn *c)
 {
 	struct iface *ifc = &w->ifs[c->ifidx];
 	const struct ends e = {&c->addr, &c->lport, 4};
@@ -427,14 +427,14 @@ emit_syn(struct worker *w, struct conn *c)
 }
 
 bool
-tcp_send_ctl(struct worker *w, struct conn *c, uint8_t flags, uint32_t seq)
+tcp_send_ctl(struct tern_worker *w, struct tern_conn *c, uint8_t flags, uint32_t seq)
 {
 	return emit(w, c, flags, seq, NULL, 0, 0); /* lost like any packet when there is no room */
 }
 
 /* Nothing was sent for an RTO: what cwnd knows of the path is old (RFC 5681 4.1). */
 static void
-restart_idle(struct conn *c)
+restart_idle(struct tern_conn *c)
 {
 	const uint32_t cwnd = c->cwnd;
 
@@ -447,7 +447,7 @@ restart_idle(struct conn *c)
 
 /* Account for [seq, end) being sent. */
 static void
-sent_range(struct worker *w, struct conn *c, uint32_t seq, uint32_t end)
+sent_range(struct tern_worker *w, struct tern_conn *c, uint32_t seq, uint32_t end)
 {
 	if (seq_lt(seq, c->snd_max)) {
 		STAT_INC(w, RETRANS_SEGS);
@@ -476,7 +476,7 @@ sent_range(struct worker *w, struct conn *c, uint32_t seq, uint32_t end)
 
 /* The SYN-ACK of a Fast Open, when it is due. @return false: no room. */
 static bool
-output_synack(struct worker *w, struct conn *c)
+output_synack(struct tern_worker *w, struct tern_conn *c)
 {
 	if (!(c->flags & C_SYNACK))
 		return true;
@@ -498,7 +498,7 @@ output_synack(struct worker *w, struct conn *c)
 
 /* The same of what is sent while nothing is in flight and nothing known to be lost. */
 static inline void
-sent_alone(struct worker *w, struct conn *c, uint32_t end)
+sent_alone(struct tern_worker *w, struct tern_conn *c, uint32_t end)
 {
 	c->flags = (c->flags | C_RTT) & ~C_PERSIST;
 	c->rtt_seq = end;
@@ -512,7 +512,7 @@ sent_alone(struct worker *w, struct conn *c, uint32_t end)
 
 /* SYN of an active open, or SYN-ACK of a simultaneous one. */
 static bool
-output_syn(struct worker *w, struct conn *c)
+output_syn(struct tern_worker *w, struct tern_conn *c)
 {
 	const bool ack = c->state == TERN_SYN_RECEIVED;
 	const uint8_t ecn = unlikely(tcp_ecn_asks(c)) ? TCP_ECN_FLAGS : 0;
@@ -544,7 +544,7 @@ output_syn(struct worker *w, struct conn *c)
  * unacknowledged small segment holds the next one back, so the tail of a large write need not wait for its head's ACK.
  */
 static bool
-worth_sending(const struct conn *c, uint32_t len, uint32_t unsent, bool fin)
+worth_sending(const struct tern_conn *c, uint32_t len, uint32_t unsent, bool fin)
 {
 	if (len >= c->mss)
 		return true;
@@ -562,14 +562,14 @@ worth_sending(const struct conn *c, uint32_t len, uint32_t unsent, bool fin)
 
 /* Is it a cork, not the peer's window, that holds all of the queue back? */
 static bool
-corked(const struct conn *c)
+corked(const struct tern_conn *c)
 {
 	return c->flags & (C_CORK | C_MORE) && c->snd_queued <= RTE_MIN(c->snd_wnd, c->cwnd);
 }
 
 /* What is lost, oldest first, as far as cwnd lets it. @return false: no room or no mbuf. */
 static __rte_noinline bool
-output_lost(struct worker *w, struct conn *c)
+output_lost(struct tern_worker *w, struct tern_conn *c)
 {
 	struct txrun *r;
 
@@ -594,7 +594,7 @@ output_lost(struct worker *w, struct conn *c)
 
 /* len bytes of new data, and FIN. alone: nothing is in flight, nor known to be lost, and this is all. */
 static __rte_always_inline bool
-send_new(struct worker *w, struct conn *c, uint32_t len, uint32_t unsent, bool fin, const bool alone)
+send_new(struct tern_worker *w, struct tern_conn *c, uint32_t len, uint32_t unsent, bool fin, const bool alone)
 {
 	uint8_t flags = TCP_ACK;
 
@@ -621,7 +621,7 @@ send_new(struct worker *w, struct conn *c, uint32_t len, uint32_t unsent, bool f
 
 /* What cwnd lets through, beside SND.WND. */
 static inline uint32_t
-cwnd_room(const struct conn *c, uint32_t flight)
+cwnd_room(const struct tern_conn *c, uint32_t flight)
 {
 	const struct loss *l = c->loss;
 	uint32_t cwnd = c->cwnd;
@@ -637,7 +637,7 @@ cwnd_room(const struct conn *c, uint32_t flight)
 
 /* How much of n bytes of new data the device gets at once: whole segments (the tail is Nagle's), in few enough pieces. */
 static __rte_noinline uint32_t
-tso_len(const struct conn *c, uint32_t n)
+tso_len(const struct tern_conn *c, uint32_t n)
 {
 	const struct rte_mbuf *m = c->snd_cur;
 	const uint32_t most = RTE_MIN(TSO_SEGS, c->w->ifs[c->ifidx].tso_segs - 1u);
@@ -653,7 +653,7 @@ tso_len(const struct conn *c, uint32_t n)
 }
 
 bool
-tcp_output(struct worker *w, struct conn *c)
+tcp_output(struct tern_worker *w, struct tern_conn *c)
 {
 	const bool tso = w->ifs[c->ifidx].tx_tso;
 
@@ -719,7 +719,7 @@ tcp_output(struct worker *w, struct conn *c)
 }
 
 bool
-tcp_send_probe(struct worker *w, struct conn *c)
+tcp_send_probe(struct tern_worker *w, struct tern_conn *c)
 {
 	const uint32_t unsent = c->snd_queued;
 	/* What the window lets through, else one byte beyond it (RFC 9293 3.8.6.1). */
@@ -735,7 +735,7 @@ tcp_send_probe(struct worker *w, struct conn *c)
 }
 
 bool
-tcp_probe_new(struct worker *w, struct conn *c)
+tcp_probe_new(struct tern_worker *w, struct tern_conn *c)
 {
 	const uint32_t end = c->snd_una + c->snd_queued, flight = c->snd_nxt - c->snd_una;
 	const uint32_t unsent = seq_lt(c->snd_nxt, end) ? end - c->snd_nxt : 0, len = RTE_MIN(unsent, (uint32_t)c->mss);
@@ -750,7 +750,7 @@ tcp_probe_new(struct worker *w, struct conn *c)
  * search that is made then for each of a run's many lost parts, one after the other, goes on where the last one ended.
  */
 static struct rte_mbuf *
-find_sent(struct conn *c, uint32_t seq, struct txrun *r, uint32_t *at)
+find_sent(struct tern_conn *c, uint32_t seq, struct txrun *r, uint32_t *at)
 {
 	const uint32_t head = c->snd_una - c->snd_head_off;
 	struct rte_mbuf *m = c->snd_head, *from;
@@ -779,7 +779,7 @@ find_sent(struct conn *c, uint32_t seq, struct txrun *r, uint32_t *at)
 }
 
 bool
-tcp_retransmit(struct worker *w, struct conn *c, uint32_t seq, uint32_t end, struct txrun *r)
+tcp_retransmit(struct tern_worker *w, struct tern_conn *c, uint32_t seq, uint32_t end, struct txrun *r)
 {
 	const uint32_t data_end = c->snd_una + c->snd_queued;
 	const uint32_t upto = seq_lt(end, data_end) ? end : data_end;
@@ -799,7 +799,7 @@ tcp_retransmit(struct worker *w, struct conn *c, uint32_t seq, uint32_t end, str
 }
 
 bool
-tcp_retransmit_one(struct worker *w, struct conn *c)
+tcp_retransmit_one(struct tern_worker *w, struct tern_conn *c)
 {
 	return tcp_retransmit(w, c, c->snd_una, c->snd_una + RTE_MIN(c->snd_queued, (uint32_t)c->mss) + 1, NULL);
 }

@@ -13,7 +13,7 @@
 #define PEND_ROUNDS 8 /* a callback may mark other connections: bound what one poll chases */
 
 static void
-free_received(struct conn *c)
+free_received(struct tern_conn *c)
 {
 	if (likely(!c->rcv_head))
 		return;
@@ -24,7 +24,7 @@ free_received(struct conn *c)
 
 /* The callback of one pending bit, unless the handle was given up meanwhile. */
 static void
-deliver(struct conn *c, unsigned int bit)
+deliver(struct tern_conn *c, unsigned int bit)
 {
 	const struct tern_ops *ops = c->ops;
 	void (*fn)(struct tern_conn *, void *);
@@ -51,14 +51,14 @@ deliver(struct conn *c, unsigned int bit)
 		fn = ops->stalled;
 	}
 	if (fn)
-		fn((struct tern_conn *)c, c->user);
+		fn(c, c->user);
 }
 
 enum visited { VISIT_DONE, VISIT_FREED, VISIT_RETRY };
 
 /* Deliver c's events, then send. c stays marked P_QUEUED, so that callbacks don't put it on the list again. */
 static enum visited
-visit(struct worker *w, struct conn *c)
+visit(struct tern_worker *w, struct tern_conn *c)
 {
 	if (c->pend & P_ACCEPTABLE) {
 		c->pend &= ~P_ACCEPTABLE;
@@ -78,7 +78,7 @@ visit(struct worker *w, struct conn *c)
 	}
 	if (c->pend & (P_CLOSED | P_FREE)) {
 		if (c->pend & P_CLOSED && c->ops && c->ops->closed && !(c->flags & C_ORPHAN))
-			c->ops->closed((struct tern_conn *)c, c->user, c->err);
+			c->ops->closed(c, c->user, c->err);
 		free_received(c);
 		mem_account_put(c->account);
 		pool_put(&w->conns, c);
@@ -98,13 +98,13 @@ visit(struct worker *w, struct conn *c)
 }
 
 bool
-tcp_run_pending(struct worker *w)
+tcp_run_pending(struct tern_worker *w)
 {
 	unsigned int round, stuck = 0;
 	bool any = false, full = false;
 
 	for (round = 0; round < PEND_ROUNDS && w->pend_head && !full; round++) {
-		struct conn *c = w->pend_head, *next, **last = w->pend_tail;
+		struct tern_conn *c = w->pend_head, *next, **last = w->pend_tail;
 
 		w->pend_head = NULL;
 		w->pend_tail = &w->pend_head;

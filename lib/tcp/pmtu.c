@@ -13,21 +13,21 @@
 #define PMTU_RAISE_US 600000000ull /* RFC 1191 6.3, RFC 8201 4: 10 minutes */
 
 static uint32_t
-headers(const struct conn *c)
+headers(const struct tern_conn *c)
 {
 	return (c->af == 4 ? 40 : 60) + (c->feat & F_TS ? TCP_OPT_TS_LEN : 0);
 }
 
 /* Is misc_at the time to try the full size again? */
 static bool
-raise_armed(const struct conn *c)
+raise_armed(const struct tern_conn *c)
 {
 	return c->rare && c->rare->raise_us && c->misc_at == c->rare->raise_us &&
 	       !(c->state == TERN_FIN_WAIT_2 && c->flags & C_ORPHAN);
 }
 
 static void
-arm_raise(struct worker *w, struct conn *c)
+arm_raise(struct tern_worker *w, struct tern_conn *c)
 {
 	c->rare->raise_us = w->now_us + PMTU_RAISE_US;
 	c->misc_at = c->rare->raise_us;
@@ -40,7 +40,7 @@ arm_raise(struct worker *w, struct conn *c)
  * ever. @return false: they did already.
  */
 bool
-tcp_pmtu_lower(struct worker *w, struct conn *c, uint32_t mtu)
+tcp_pmtu_lower(struct tern_worker *w, struct tern_conn *c, uint32_t mtu)
 {
 	const uint32_t least = c->af == 4 ? PMTU_MIN4 : PMTU_MIN6, mss = RTE_MAX(mtu, least) - headers(c);
 	const bool cut = c->af == 4 && mtu < least && !(c->rare && c->rare->may_fragment);
@@ -62,7 +62,7 @@ tcp_pmtu_lower(struct worker *w, struct conn *c, uint32_t mtu)
 }
 
 bool
-tcp_pmtu_timer(struct conn *c)
+tcp_pmtu_timer(struct tern_conn *c)
 {
 	if (!raise_armed(c))
 		return false;
@@ -78,7 +78,7 @@ tcp_pmtu_timer(struct conn *c)
 }
 
 void
-tcp_pmtu_suspect(struct worker *w, struct conn *c, bool again)
+tcp_pmtu_suspect(struct tern_worker *w, struct tern_conn *c, bool again)
 {
 	const uint32_t base = c->af == 4 ? PMTU_BASE4 : PMTU_MIN6, flight = c->snd_max - c->snd_una;
 
@@ -89,7 +89,7 @@ tcp_pmtu_suspect(struct worker *w, struct conn *c, bool again)
 }
 
 int
-tcp_soft_error(const struct conn *c)
+tcp_soft_error(const struct tern_conn *c)
 {
 	if (c->rare && c->rare->soft_err && c->rare->soft_us >= c->unacked_us)
 		return c->rare->soft_err;
@@ -97,7 +97,7 @@ tcp_soft_error(const struct conn *c)
 }
 
 void
-tcp_pmtu_opened(struct worker *w, struct conn *c, uint32_t mtu)
+tcp_pmtu_opened(struct tern_worker *w, struct tern_conn *c, uint32_t mtu)
 {
 	if (mtu)
 		tcp_pmtu_lower(w, c, mtu);
@@ -106,7 +106,7 @@ tcp_pmtu_opened(struct worker *w, struct conn *c, uint32_t mtu)
 }
 
 void
-tcp_note_soft_error(struct worker *w, struct conn *c, int err)
+tcp_note_soft_error(struct tern_worker *w, struct tern_conn *c, int err)
 {
 	tcp_rare(c)->soft_err = err;
 	c->rare->soft_us = w->now_us;

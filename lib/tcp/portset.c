@@ -42,13 +42,13 @@ struct portset {
 };
 
 static uint32_t
-n_buckets(const struct worker *w)
+n_buckets(const struct tern_worker *w)
 {
 	return rte_align32pow2(w->conf.max_portsets);
 }
 
 int
-portset_init(struct worker *w)
+portset_init(struct tern_worker *w)
 {
 	w->portset_hash = node_alloc(n_buckets(w) * sizeof(void *), w->node);
 	w->homes = node_alloc(2 * sizeof(*w->homes), w->node);
@@ -58,7 +58,7 @@ portset_init(struct worker *w)
 }
 
 void
-portset_fini(struct worker *w)
+portset_fini(struct tern_worker *w)
 {
 	pool_fini(&w->portset_pool);
 	if (w->portset_hash)
@@ -71,21 +71,21 @@ portset_fini(struct worker *w)
 
 /* The hash of p's tuple with this local port. */
 static inline uint32_t
-port_hash(const struct worker *w, const struct portset *p, uint32_t port)
+port_hash(const struct tern_worker *w, const struct portset *p, uint32_t port)
 {
 	return steer_hash_port(w->steer, p->steer_base, p->af, rte_cpu_to_be_16(port)) & (w->steer->reta_size - 1);
 }
 
 /* Of the map's word i, the ports that come home. */
 static inline uint64_t
-home_pattern(const struct worker *w, const struct portset *p, uint32_t i)
+home_pattern(const struct tern_worker *w, const struct portset *p, uint32_t i)
 {
 	return likely(!w->steer) ? UINT64_MAX : w->homes[p->af == 6].pattern[port_hash(w, p, i * 64)];
 }
 
 /* And may be chosen. */
 static inline uint64_t
-home_word(const struct worker *w, const struct portset *p, uint32_t i)
+home_word(const struct tern_worker *w, const struct portset *p, uint32_t i)
 {
 	const uint32_t min = w->conf.tcp.port_min, max = w->conf.tcp.port_max;
 	uint64_t bits = home_pattern(w, p, i);
@@ -98,7 +98,7 @@ home_word(const struct worker *w, const struct portset *p, uint32_t i)
 }
 
 static void
-make_patterns(const struct worker *w, uint8_t af)
+make_patterns(const struct tern_worker *w, uint8_t af)
 {
 	struct homes *h = &w->homes[af == 6];
 	uint32_t i, port, owner;
@@ -115,7 +115,7 @@ make_patterns(const struct worker *w, uint8_t af)
 
 /* How many ports come home, of all that are chosen from: counted once for each of RETA's entries. */
 static uint32_t
-count_homes(const struct worker *w, const struct portset *p)
+count_homes(const struct tern_worker *w, const struct portset *p)
 {
 	struct homes *h = &w->homes[p->af == 6];
 	uint32_t i, first;
@@ -132,7 +132,7 @@ count_homes(const struct worker *w, const struct portset *p)
 }
 
 static inline bool
-is_home(const struct worker *w, const struct portset *p, uint32_t port)
+is_home(const struct tern_worker *w, const struct portset *p, uint32_t port)
 {
 	const uint32_t min = w->conf.tcp.port_min;
 
@@ -152,7 +152,7 @@ same_addr(const struct portset *p, const struct flow *f)
 }
 
 static void
-drop_set(struct worker *w, struct portset *p)
+drop_set(struct tern_worker *w, struct portset *p)
 {
 	struct portset **pp = &w->portset_hash[p->bucket];
 
@@ -165,14 +165,14 @@ drop_set(struct worker *w, struct portset *p)
 }
 
 static struct portset *
-set_at(const struct worker *w, uint32_t i)
+set_at(const struct tern_worker *w, uint32_t i)
 {
 	return (struct portset *)((char *)w->portset_pool.base + (size_t)i * w->portset_pool.size);
 }
 
 /* Not that of the last connect. Apart: for its copy of f the compiler took all of an address to pieces, each time. */
 static __rte_noinline struct portset *
-find_other_set(struct worker *w, const struct flow *f)
+find_other_set(struct tern_worker *w, const struct flow *f)
 {
 	struct flow key = *f;
 	struct portset *p;
@@ -201,7 +201,7 @@ find_other_set(struct worker *w, const struct flow *f)
 }
 
 static inline struct portset *
-find_set(struct worker *w, const struct flow *f)
+find_set(struct tern_worker *w, const struct flow *f)
 {
 	struct portset *p = w->portset_last;
 
@@ -210,7 +210,7 @@ find_set(struct worker *w, const struct flow *f)
 
 /* The table is large and the bucket of a new tuple far away: ask for what a later connect will look at. */
 static inline void
-fetch_ahead(const struct worker *w, const struct portset *p, struct flow *f, uint32_t port)
+fetch_ahead(const struct tern_worker *w, const struct portset *p, struct flow *f, uint32_t port)
 {
 	if (!is_home(w, p, port))
 		return;
@@ -220,7 +220,7 @@ fetch_ahead(const struct worker *w, const struct portset *p, struct flow *f, uin
 
 /* The first port of an open word behind the cursor's, which is the last to be looked at again. */
 static __rte_noinline int
-next_word_port(const struct worker *w, struct portset *p)
+next_word_port(const struct tern_worker *w, struct portset *p)
 {
 	uint32_t i = p->cursor >> 6, looked;
 
@@ -244,7 +244,7 @@ next_word_port(const struct worker *w, struct portset *p)
 
 /* The next free port at or after the cursor that comes home. */
 static int
-next_port(struct worker *w, struct portset *p, struct flow *f)
+next_port(struct tern_worker *w, struct portset *p, struct flow *f)
 {
 	const uint32_t ahead = CONNECT_AHEAD * (w->steer ? w->steer->n_workers : 1u), i = p->cursor >> 6;
 	uint64_t bits;
@@ -263,7 +263,7 @@ next_port(struct worker *w, struct portset *p, struct flow *f)
 
 /* The next free port that no table object has. *hash: its flow's. */
 static int
-choose_port(struct worker *w, struct portset *p, struct flow *f, uint32_t *hash)
+choose_port(struct tern_worker *w, struct portset *p, struct flow *f, uint32_t *hash)
 {
 	unsigned int tries;
 	int port;
@@ -284,7 +284,7 @@ choose_port(struct worker *w, struct portset *p, struct flow *f, uint32_t *hash)
 }
 
 static int
-claim_port(struct worker *w, struct portset *p, const struct flow *f, uint32_t *hash)
+claim_port(struct tern_worker *w, struct portset *p, const struct flow *f, uint32_t *hash)
 {
 	const uint16_t port = rte_be_to_cpu_16(f->lport);
 
@@ -296,7 +296,7 @@ claim_port(struct worker *w, struct portset *p, const struct flow *f, uint32_t *
 }
 
 int
-portset_take(struct worker *w, struct flow *f, uint32_t *idx, uint32_t *hash)
+portset_take(struct tern_worker *w, struct flow *f, uint32_t *idx, uint32_t *hash)
 {
 	struct portset *p = find_set(w, f);
 	int port;
@@ -316,7 +316,7 @@ portset_take(struct worker *w, struct flow *f, uint32_t *idx, uint32_t *hash)
 }
 
 void
-portset_release(struct worker *w, uint32_t idx, uint16_t lport)
+portset_release(struct tern_worker *w, uint32_t idx, uint16_t lport)
 {
 	struct portset *p = set_at(w, idx);
 	const uint16_t port = rte_be_to_cpu_16(lport);

@@ -23,7 +23,7 @@
 
 /* One mbuf that was charged to c. */
 static inline void
-free_one(struct worker *w, struct conn *c, struct rte_mbuf *m)
+free_one(struct tern_worker *w, struct tern_conn *c, struct rte_mbuf *m)
 {
 	if (likely(m->pool != w->small))
 		mem_uncharge(w, c, m);
@@ -33,7 +33,7 @@ free_one(struct worker *w, struct conn *c, struct rte_mbuf *m)
 }
 
 __rte_noinline void
-tcp_queue_free(struct worker *w, struct conn *c, struct rte_mbuf *m)
+tcp_queue_free(struct tern_worker *w, struct tern_conn *c, struct rte_mbuf *m)
 {
 	struct rte_mbuf *next;
 
@@ -45,7 +45,7 @@ tcp_queue_free(struct worker *w, struct conn *c, struct rte_mbuf *m)
 
 /* Cut a packet down to the len bytes at off, as a bare chain of non-empty segments, which c is charged for. */
 static struct rte_mbuf *
-payload_chain(struct worker *w, struct conn *c, struct rte_mbuf *m, uint32_t off, uint32_t len)
+payload_chain(struct tern_worker *w, struct tern_conn *c, struct rte_mbuf *m, uint32_t off, uint32_t len)
 {
 	struct rte_mbuf *head, *next;
 
@@ -78,7 +78,7 @@ payload_chain(struct worker *w, struct conn *c, struct rte_mbuf *m, uint32_t off
 
 /* A small segment's bytes into the buffer they follow. @return false: it stays as it is. */
 static bool
-coalesce(struct worker *w, struct conn *c, struct rte_mbuf *tail, struct rte_mbuf *m)
+coalesce(struct tern_worker *w, struct tern_conn *c, struct rte_mbuf *tail, struct rte_mbuf *m)
 {
 	const uint32_t len = m->data_len;
 
@@ -94,7 +94,7 @@ coalesce(struct worker *w, struct conn *c, struct rte_mbuf *tail, struct rte_mbu
 
 /* One segment without next to the end of the in-order queue. */
 static void
-append(struct worker *w, struct conn *c, struct rte_mbuf *m)
+append(struct tern_worker *w, struct tern_conn *c, struct rte_mbuf *m)
 {
 	struct rte_mbuf *t = c->rcv_tail;
 
@@ -110,7 +110,7 @@ append(struct worker *w, struct conn *c, struct rte_mbuf *m)
 }
 
 static void
-append_chain(struct worker *w, struct conn *c, struct rte_mbuf *m)
+append_chain(struct tern_worker *w, struct tern_conn *c, struct rte_mbuf *m)
 {
 	struct rte_mbuf *next;
 
@@ -124,13 +124,13 @@ append_chain(struct worker *w, struct conn *c, struct rte_mbuf *m)
 /* --- out of order: c->ofo is the highest run of a ring, its next the lowest ----------------------------------------------- */
 
 static struct rxrun *
-run_at(const struct worker *w, uint32_t index)
+run_at(const struct tern_worker *w, uint32_t index)
 {
 	return index ? (struct rxrun *)((char *)w->rxruns.base + (size_t)(index - 1) * w->rxruns.size) : NULL;
 }
 
 static void
-recent_remove(const struct worker *w, struct conn *c, struct rxrun *r)
+recent_remove(const struct tern_worker *w, struct tern_conn *c, struct rxrun *r)
 {
 	if (r->newer)
 		run_at(w, r->newer)->older = r->older;
@@ -141,7 +141,7 @@ recent_remove(const struct worker *w, struct conn *c, struct rxrun *r)
 }
 
 static void
-recent_add(const struct worker *w, struct conn *c, struct rxrun *r)
+recent_add(const struct tern_worker *w, struct tern_conn *c, struct rxrun *r)
 {
 	const uint32_t index = ((char *)r - (char *)w->rxruns.base) / w->rxruns.size + 1;
 
@@ -154,7 +154,7 @@ recent_add(const struct worker *w, struct conn *c, struct rxrun *r)
 
 /* r has the newest segment. */
 static void
-recent(const struct worker *w, struct conn *c, struct rxrun *r)
+recent(const struct tern_worker *w, struct tern_conn *c, struct rxrun *r)
 {
 	if (!r->newer)
 		return;
@@ -164,7 +164,7 @@ recent(const struct worker *w, struct conn *c, struct rxrun *r)
 
 /* r goes: the next one is the lowest, or who comes before r takes its place in the lane. */
 static void
-lane_leave(const struct conn *c, struct rxrun *prev, struct rxrun *r)
+lane_leave(const struct tern_conn *c, struct rxrun *prev, struct rxrun *r)
 {
 	struct rxrun *t = c->ofo->next, *heir = t == r ? r->next : prev;
 
@@ -180,7 +180,7 @@ lane_leave(const struct conn *c, struct rxrun *prev, struct rxrun *r)
 }
 
 static void
-run_unlink(struct worker *w, struct conn *c, struct rxrun *prev, struct rxrun *r)
+run_unlink(struct tern_worker *w, struct tern_conn *c, struct rxrun *prev, struct rxrun *r)
 {
 	lane_leave(c, prev, r);
 	recent_remove(w, c, r);
@@ -197,7 +197,7 @@ run_unlink(struct worker *w, struct conn *c, struct rxrun *prev, struct rxrun *r
 
 /* What r held is gone, or the in-order queue's. */
 static void
-run_free(struct worker *w, struct conn *c, struct rxrun *prev, struct rxrun *r)
+run_free(struct tern_worker *w, struct tern_conn *c, struct rxrun *prev, struct rxrun *r)
 {
 	c->ofo_bytes -= r->right - r->left;
 	c->ofo_segs -= r->segs;
@@ -205,7 +205,7 @@ run_free(struct worker *w, struct conn *c, struct rxrun *prev, struct rxrun *r)
 }
 
 void
-tcp_ofo_free(struct worker *w, struct conn *c)
+tcp_ofo_free(struct tern_worker *w, struct tern_conn *c)
 {
 	while (c->ofo) {
 		tcp_queue_free(w, c, c->ofo->next->head);
@@ -215,7 +215,7 @@ tcp_ofo_free(struct worker *w, struct conn *c)
 
 /* The first n bytes of a run go, which is longer. */
 static void
-run_cut(struct worker *w, struct conn *c, struct rxrun *r, uint32_t n)
+run_cut(struct tern_worker *w, struct tern_conn *c, struct rxrun *r, uint32_t n)
 {
 	struct rte_mbuf *m;
 
@@ -235,7 +235,7 @@ run_cut(struct worker *w, struct conn *c, struct rxrun *r, uint32_t n)
 
 /* Move what the hole no longer holds back. */
 static void
-pull_ofo(struct worker *w, struct conn *c)
+pull_ofo(struct tern_worker *w, struct tern_conn *c)
 {
 	while (c->ofo && seq_le(c->ofo->next->left, c->rcv_nxt)) {
 		struct rxrun *r = c->ofo->next;
@@ -253,7 +253,7 @@ pull_ofo(struct worker *w, struct conn *c)
 
 /* The last run that starts at seq or before; the highest, whose next is the lowest, when all of them start later. */
 static struct rxrun *
-run_before(const struct conn *c, uint32_t seq)
+run_before(const struct tern_conn *c, uint32_t seq)
 {
 	struct rxrun *r = c->ofo, *t;
 	unsigned int n = 0;
@@ -277,7 +277,7 @@ run_before(const struct conn *c, uint32_t seq)
 
 /* An empty run behind prev in the ring. */
 static struct rxrun *
-run_new(struct worker *w, struct conn *c, struct rxrun *prev, uint32_t seq)
+run_new(struct tern_worker *w, struct tern_conn *c, struct rxrun *prev, uint32_t seq)
 {
 	struct rxrun *r, *low;
 
@@ -308,7 +308,7 @@ run_new(struct worker *w, struct conn *c, struct rxrun *prev, uint32_t seq)
 
 /* Take in the runs that r, which is the newest, reaches by now. */
 static void
-run_join(struct worker *w, struct conn *c, struct rxrun *r)
+run_join(struct tern_worker *w, struct tern_conn *c, struct rxrun *r)
 {
 	while (r != c->ofo && seq_le(r->next->left, r->right)) {
 		struct rxrun *n = r->next;
@@ -329,7 +329,7 @@ run_join(struct worker *w, struct conn *c, struct rxrun *r)
 }
 
 void
-tcp_dsack(struct conn *c, uint32_t left, uint32_t right)
+tcp_dsack(struct tern_conn *c, uint32_t left, uint32_t right)
 {
 	if (!(c->feat & F_SACK) || c->flags & C_DSACK || left == right)
 		return;
@@ -340,7 +340,7 @@ tcp_dsack(struct conn *c, uint32_t left, uint32_t right)
 
 /* What of [left, right) waits already? */
 static void
-note_overlap(struct conn *c, uint32_t left, uint32_t right)
+note_overlap(struct tern_conn *c, uint32_t left, uint32_t right)
 {
 	const struct rxrun *r = run_before(c, left);
 
@@ -354,7 +354,7 @@ note_overlap(struct conn *c, uint32_t left, uint32_t right)
 
 /* Segments without a hole, in order, to the end of a run. */
 static void
-run_append(struct worker *w, struct conn *c, struct rxrun *r, struct rte_mbuf *m)
+run_append(struct tern_worker *w, struct tern_conn *c, struct rxrun *r, struct rte_mbuf *m)
 {
 	struct rte_mbuf *next;
 
@@ -380,7 +380,7 @@ run_append(struct worker *w, struct conn *c, struct rxrun *r, struct rte_mbuf *m
  * @return 0 or the reason why not.
  */
 static __rte_noinline int
-admit(struct worker *w, struct conn *c, struct seg *s, bool hole)
+admit(struct tern_worker *w, struct tern_conn *c, struct seg *s, bool hole)
 {
 	const enum mem_verdict v = !mem_tight(w)	  ? MEM_KEEP :
 				   !hole		  ? mem_receive(w, c) :
@@ -402,14 +402,14 @@ admit(struct worker *w, struct conn *c, struct seg *s, bool hole)
 
 /* Is there a question? */
 static inline bool
-must_ask(const struct worker *w)
+must_ask(const struct tern_worker *w)
 {
 	return unlikely((w->mem.own >= w->mem.half) | (w->mem.foreign >= w->mem.foreign_max));
 }
 
 /* Text beyond a hole. */
 static int
-insert_text(struct worker *w, struct conn *c, struct seg *s)
+insert_text(struct tern_worker *w, struct tern_conn *c, struct seg *s)
 {
 	uint32_t seq = s->seq, len = s->len, off = s->data_off;
 	struct rxrun *r = run_before(c, seq);
@@ -435,7 +435,7 @@ insert_text(struct worker *w, struct conn *c, struct seg *s)
 }
 
 static int
-queue_ofo(struct worker *w, struct conn *c, struct seg *s)
+queue_ofo(struct tern_worker *w, struct tern_conn *c, struct seg *s)
 {
 	tcp_mark(c, P_ACK); /* RFC 5681 4.2 */
 	tcp_quickack(c);
@@ -454,7 +454,7 @@ queue_ofo(struct worker *w, struct conn *c, struct seg *s)
 
 /* The sender starts, or starts again: it needs ACKs to open its window. Half of ours at most, so that ACKs stay rare. */
 void
-tcp_quickack(struct conn *c)
+tcp_quickack(struct tern_conn *c)
 {
 	const uint32_t half = (c->rcv_adv - c->rcv_nxt) / 2;
 
@@ -467,14 +467,14 @@ tcp_quickack(struct conn *c)
 
 /* The visit that delivers the data moves the timer, unless the application's answer carries the ACK. */
 static void
-delay_ack(const struct worker *w, struct conn *c)
+delay_ack(const struct tern_worker *w, struct tern_conn *c)
 {
 	c->delack_at = w->now_us + w->conf.tcp.delack_ms * 1000;
 }
 
 /* RFC 5681 4.2, RFC 9293 3.8.6.3: at least every second segment, whatever its size, never later than delack_ms. */
 static void
-schedule_ack(struct worker *w, struct conn *c, bool two)
+schedule_ack(struct tern_worker *w, struct tern_conn *c, bool two)
 {
 	const uint32_t gap_ms = w->now_ms - c->last_data_ms;
 
@@ -490,7 +490,7 @@ schedule_ack(struct worker *w, struct conn *c, bool two)
 }
 
 int
-tcp_data(struct worker *w, struct conn *c, struct seg *s)
+tcp_data(struct tern_worker *w, struct tern_conn *c, struct seg *s)
 {
 	struct rte_mbuf *m;
 
@@ -523,7 +523,7 @@ tcp_data(struct worker *w, struct conn *c, struct seg *s)
 }
 
 __rte_noinline void
-tcp_trial_end(struct worker *w, struct conn *c)
+tcp_trial_end(struct tern_worker *w, struct tern_conn *c)
 {
 	const uint32_t unread = c->rcv_nxt - c->rcv_queued;
 
@@ -539,7 +539,7 @@ tcp_trial_end(struct worker *w, struct conn *c)
 }
 
 int
-tcp_data_hold(struct worker *w, struct conn *c, struct seg *s)
+tcp_data_hold(struct tern_worker *w, struct tern_conn *c, struct seg *s)
 {
 	if (!s->len || c->ofo) /* the SYN came again: one copy is enough */
 		return SEG_DONE;
@@ -547,7 +547,7 @@ tcp_data_hold(struct worker *w, struct conn *c, struct seg *s)
 }
 
 void
-tcp_data_held(struct worker *w, struct conn *c)
+tcp_data_held(struct tern_worker *w, struct tern_conn *c)
 {
 	if (c->ofo && c->ofo->next->left == c->rcv_nxt) {
 		pull_ofo(w, c);
@@ -561,7 +561,7 @@ tcp_data_held(struct worker *w, struct conn *c)
 
 /* The newest blocks of the queue, newest first. @return how many. */
 static unsigned int
-newest_blocks(const struct conn *c, uint32_t block[][2], unsigned int max)
+newest_blocks(const struct tern_conn *c, uint32_t block[][2], unsigned int max)
 {
 	const struct rxrun *r = run_at(c->w, c->ofo_newest);
 	unsigned int n;
@@ -574,7 +574,7 @@ newest_blocks(const struct conn *c, uint32_t block[][2], unsigned int max)
 }
 
 unsigned int
-tcp_sack_blocks(struct conn *c, uint8_t *opt, unsigned int room)
+tcp_sack_blocks(struct tern_conn *c, uint8_t *opt, unsigned int room)
 {
 	const unsigned int max = room >= 12 ? RTE_MIN((room - 4) / 8, 4u) : 0, d = c->flags & C_DSACK ? 1 : 0;
 	uint32_t block[4][2];

@@ -14,7 +14,7 @@
 #define ECHO_MAX_US 1000000000u /* an echo that is older is none */
 
 void
-tcp_rtt_sample(struct worker *w, struct conn *c, uint32_t rtt_us)
+tcp_rtt_sample(struct tern_worker *w, struct tern_conn *c, uint32_t rtt_us)
 {
 	const uint64_t min = w->conf.tcp.rto_min_ms * 1000ull, max = w->conf.tcp.rto_max_ms * 1000ull;
 	uint64_t rto;
@@ -36,7 +36,7 @@ tcp_rtt_sample(struct worker *w, struct conn *c, uint32_t rtt_us)
 
 /* Unambiguous also for a retransmission (RFC 7323 4.1), to a millisecond. */
 bool
-tcp_rtt_echoed(struct worker *w, struct conn *c, const struct tcp_opts *o, uint64_t max_us)
+tcp_rtt_echoed(struct tern_worker *w, struct tern_conn *c, const struct tcp_opts *o, uint64_t max_us)
 {
 	const uint32_t ms = w->now_ms + c->ts_off - o->tsecr;
 
@@ -47,7 +47,7 @@ tcp_rtt_echoed(struct worker *w, struct conn *c, const struct tcp_opts *o, uint6
 }
 
 static void
-sample_rtt(struct worker *w, struct conn *c, const struct seg *s, const struct tcp_opts *o)
+sample_rtt(struct tern_worker *w, struct tern_conn *c, const struct seg *s, const struct tcp_opts *o)
 {
 	if (c->flags & C_RTT) {
 		if (seq_ge(s->ack, c->rtt_seq)) {
@@ -60,7 +60,7 @@ sample_rtt(struct worker *w, struct conn *c, const struct seg *s, const struct t
 }
 
 static void
-enter_recovery(struct worker *w, struct conn *c)
+enter_recovery(struct tern_worker *w, struct tern_conn *c)
 {
 	c->ssthresh = c->loss->cc->reduce(c);
 	c->loss->recover = c->snd_max;
@@ -73,7 +73,7 @@ enter_recovery(struct worker *w, struct conn *c)
 }
 
 static void
-duplicate_ack(struct worker *w, struct conn *c)
+duplicate_ack(struct tern_worker *w, struct tern_conn *c)
 {
 	struct loss *l = tcp_loss(c);
 
@@ -87,7 +87,7 @@ duplicate_ack(struct worker *w, struct conn *c)
 }
 
 static void
-grow_cwnd(struct worker *w, struct conn *c, uint32_t acked)
+grow_cwnd(struct tern_worker *w, struct tern_conn *c, uint32_t acked)
 {
 	struct loss *l = c->loss;
 
@@ -118,7 +118,7 @@ grow_cwnd(struct worker *w, struct conn *c, uint32_t acked)
  * newer than any before, whatever its sequence number (a reordered segment's; as Linux). @return true when it changed.
  */
 static inline bool
-update_window(struct conn *c, const struct seg *s)
+update_window(struct tern_conn *c, const struct seg *s)
 {
 	const uint32_t old = c->snd_wnd, wnd = (uint32_t)s->wnd << c->snd_ws;
 
@@ -134,7 +134,7 @@ update_window(struct conn *c, const struct seg *s)
 
 /* The same of a window that is closed, or was. */
 static __rte_noinline bool
-closed_window(struct worker *w, struct conn *c, const struct seg *s)
+closed_window(struct tern_worker *w, struct tern_conn *c, const struct seg *s)
 {
 	const uint32_t old = c->snd_wnd;
 	const bool changed = update_window(c, s);
@@ -159,14 +159,14 @@ closed_window(struct worker *w, struct conn *c, const struct seg *s)
 }
 
 void
-tcp_ack_old(struct worker *w, struct conn *c, const struct seg *s, const struct tcp_opts *o)
+tcp_ack_old(struct tern_worker *w, struct tern_conn *c, const struct seg *s, const struct tcp_opts *o)
 {
 	if (c->feat & F_SACK && o->n_sack && c->snd_max != c->snd_una)
 		tcp_loss_acked(w, c, s, o, 0);
 }
 
 bool
-tcp_ack(struct worker *w, struct conn *c, const struct seg *s, const struct tcp_opts *o)
+tcp_ack(struct tern_worker *w, struct tern_conn *c, const struct seg *s, const struct tcp_opts *o)
 {
 	const bool outstanding = c->snd_max != c->snd_una;
 	const bool wnd_changed =
@@ -217,7 +217,7 @@ tcp_ack(struct worker *w, struct conn *c, const struct seg *s, const struct tcp_
 }
 
 void
-tcp_rto_fired(struct worker *w, struct conn *c)
+tcp_rto_fired(struct tern_worker *w, struct tern_conn *c)
 {
 	STAT_INC(w, TIMEOUTS);
 	c->flags &= ~C_RTT;

@@ -8,9 +8,8 @@
 #include "tcp/mem.h"
 
 size_t
-tern_urgent_left(const struct tern_conn *tc)
+tern_urgent_left(const struct tern_conn *c)
 {
-	const struct conn *c = (const struct conn *)tc;
 	const uint32_t read = c->rcv_nxt - !!(c->flags & C_FIN_RCVD) - c->rcv_queued;
 
 	return c->flags & C_RCV_URG && seq_gt(c->rare->rcv_up, read) ? c->rare->rcv_up - read : 0;
@@ -18,13 +17,13 @@ tern_urgent_left(const struct tern_conn *tc)
 
 /* The window may have opened: tell the peer when it is worth a segment (RFC 9293 3.8.6.2.2, MUST-39). */
 static void
-window_moved(struct conn *c)
+window_moved(struct tern_conn *c)
 {
 	uint32_t space, wnd;
 
 	if (unlikely(c->rcv_nxt - c->irs > TCP_TUNE_AFTER) && c->state != TERN_CLOSED)
 		tcp_rcv_tune(c->w, c);
-	if (unlikely(c->flags & C_RCV_URG) && !tern_urgent_left((struct tern_conn *)c))
+	if (unlikely(c->flags & C_RCV_URG) && !tern_urgent_left(c))
 		c->flags &= ~C_RCV_URG;
 	if (c->pend & P_ACK) /* it says so */
 		return;
@@ -35,7 +34,7 @@ window_moved(struct conn *c)
 }
 
 static int
-recv_check(const struct conn *c)
+recv_check(const struct tern_conn *c)
 {
 	if (c->flags & C_FIN_RCVD)
 		return 0; /* the stream is whole, however the connection ended */
@@ -44,7 +43,7 @@ recv_check(const struct conn *c)
 
 /* Unlink the oldest segment. Of a single one the second cache line, with next in it, stays untouched. */
 static inline struct rte_mbuf *
-rcv_pop(struct conn *c)
+rcv_pop(struct tern_conn *c)
 {
 	struct rte_mbuf *m = c->rcv_head;
 
@@ -59,9 +58,8 @@ rcv_pop(struct conn *c)
 }
 
 ssize_t
-tern_peek(struct tern_conn *tc, void *buf, size_t len)
+tern_peek(struct tern_conn *c, void *buf, size_t len)
 {
-	struct conn *c = (struct conn *)tc;
 	struct rte_mbuf *m;
 	size_t done = 0;
 
@@ -77,10 +75,9 @@ tern_peek(struct tern_conn *tc, void *buf, size_t len)
 }
 
 ssize_t
-tern_recv(struct tern_conn *tc, void *buf, size_t len)
+tern_recv(struct tern_conn *c, void *buf, size_t len)
 {
-	struct conn *c = (struct conn *)tc;
-	const ssize_t n = tern_peek(tc, buf, len);
+	const ssize_t n = tern_peek(c, buf, len);
 	ssize_t left = n;
 
 	if (n <= 0)
@@ -104,10 +101,9 @@ tern_recv(struct tern_conn *tc, void *buf, size_t len)
 }
 
 int
-tern_recv_mbufs(struct tern_conn *tc, struct rte_mbuf **out, unsigned int n)
+tern_recv_mbufs(struct tern_conn *c, struct rte_mbuf **out, unsigned int n)
 {
-	struct conn *c = (struct conn *)tc;
-	struct worker *w = c->w;
+	struct tern_worker *w = c->w;
 	unsigned int i;
 
 	if (unlikely(!c->rcv_head))
@@ -128,19 +124,17 @@ tern_recv_mbufs(struct tern_conn *tc, struct rte_mbuf **out, unsigned int n)
 size_t
 tern_recv_queued(const struct tern_conn *c)
 {
-	return ((const struct conn *)c)->rcv_queued;
+	return c->rcv_queued;
 }
 
 bool
-tern_recv_eof(const struct tern_conn *tc)
+tern_recv_eof(const struct tern_conn *c)
 {
-	const struct conn *c = (const struct conn *)tc;
-
 	return !c->rcv_head && recv_check(c) == 0;
 }
 
 bool
 tern_peer_closed(const struct tern_conn *tc)
 {
-	return ((const struct conn *)tc)->flags & C_FIN_RCVD;
+	return tc->flags & C_FIN_RCVD;
 }

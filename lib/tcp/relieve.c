@@ -8,10 +8,10 @@
 #define RELIEVE_MAX 8u /* connections that one poll prunes or wakes */
 
 /* Of those with the oldest holes who holds most. */
-static struct conn *
-prune_whom(const struct worker *w)
+static struct tern_conn *
+prune_whom(const struct tern_worker *w)
 {
-	struct conn *c = w->mem.holes, *most = c;
+	struct tern_conn *c = w->mem.holes, *most = c;
 	unsigned int i;
 
 	for (i = 0; c && i < PRUNE_LOOK; i++, c = c->rare->holes_next)
@@ -21,9 +21,9 @@ prune_whom(const struct worker *w)
 }
 
 __rte_noinline void
-mem_relieve(struct worker *w)
+mem_relieve(struct tern_worker *w)
 {
-	struct conn *c;
+	struct tern_conn *c;
 	unsigned int i;
 
 	for (i = 0; i < RELIEVE_MAX && w->mem.holes && mem_prune_due(w); i++) {

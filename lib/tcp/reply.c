@@ -9,7 +9,7 @@
 #define RST_BURST 256u	     /* ... after a burst */
 
 int
-tcp_reply_any(struct worker *w, struct seg *s, const struct tcp_reply *r)
+tcp_reply_any(struct tern_worker *w, struct seg *s, const struct tcp_reply *r)
 {
 	const uint16_t total = RTE_ETHER_HDR_LEN + l3_len(s->flow.af) + sizeof(struct rte_tcp_hdr) + r->optlen;
 	const struct iface *ifc = &w->ifs[s->ifidx];
@@ -39,7 +39,7 @@ tcp_reply_any(struct worker *w, struct seg *s, const struct tcp_reply *r)
 }
 
 bool
-tcp_send_bare(struct worker *w, const struct flow *f, uint8_t ifidx, uint16_t neigh, const struct tcp_reply *r)
+tcp_send_bare(struct tern_worker *w, const struct flow *f, uint8_t ifidx, uint16_t neigh, const struct tcp_reply *r)
 {
 	const struct iface *ifc = &w->ifs[ifidx];
 	const struct ends e = {&f->addr, &f->lport, f->af};
@@ -60,7 +60,7 @@ tcp_send_bare(struct worker *w, const struct flow *f, uint8_t ifidx, uint16_t ne
 }
 
 bool
-tcp_answer_allowed(struct worker *w)
+tcp_answer_allowed(struct tern_worker *w)
 {
 	if (token_take(&w->rst_tokens_us, w->now_us, RST_BURST, RST_INTERVAL_US))
 		return true;
@@ -69,7 +69,7 @@ tcp_answer_allowed(struct worker *w)
 }
 
 int
-tcp_reset_reply(struct worker *w, struct seg *s, int reason)
+tcp_reset_reply(struct tern_worker *w, struct seg *s, int reason)
 {
 	struct tcp_reply r = {.ttl = w->conf.tcp.ttl, .flags = TCP_RST};
 	int rc;

@@ -21,7 +21,7 @@
 #define RUNS_SHARE 4u
 
 static struct txrun *
-run_get(struct worker *w, struct loss *l)
+run_get(struct tern_worker *w, struct loss *l)
 {
 	if (unlikely(l->n_runs >= RTE_MIN(RUNS_MAX, (w->runs.avail + RUNS_SHARE - 1) / RUNS_SHARE))) {
 		if (w->runs.avail)
@@ -51,7 +51,7 @@ off_list(struct loss *l, struct txrun *r)
 
 /* [the list's end, end), from the queue's segment m that starts at m_seq. */
 static void
-append(struct worker *w, struct loss *l, const struct txrun *as)
+append(struct tern_worker *w, struct loss *l, const struct txrun *as)
 {
 	struct txrun *r = run_get(w, l);
 
@@ -69,7 +69,7 @@ append(struct worker *w, struct loss *l, const struct txrun *as)
 
 /* Up to end, how it was sent is not known. Full segments, unless a small one was among them. */
 static void
-cover(struct worker *w, struct conn *c, uint32_t end, uint64_t xmit_us)
+cover(struct tern_worker *w, struct tern_conn *c, uint32_t end, uint64_t xmit_us)
 {
 	const uint32_t seq = c->loss->tail ? c->loss->tail->end : c->snd_una;
 	const uint16_t mss = seq_gt(c->snd_sml, seq) && seq_le(c->snd_sml, c->snd_max) ? 1 : c->mss;
@@ -79,13 +79,13 @@ cover(struct worker *w, struct conn *c, uint32_t end, uint64_t xmit_us)
 }
 
 void
-tcp_runs_cover(struct worker *w, struct conn *c, uint64_t xmit_us)
+tcp_runs_cover(struct tern_worker *w, struct tern_conn *c, uint64_t xmit_us)
 {
 	cover(w, c, c->snd_max, xmit_us);
 }
 
 void
-tcp_runs_sent(struct worker *w, struct conn *c, uint32_t seq, uint32_t end)
+tcp_runs_sent(struct tern_worker *w, struct tern_conn *c, uint32_t seq, uint32_t end)
 {
 	struct loss *l = c->loss;
 	const uint64_t now = w->now_us;
@@ -108,7 +108,7 @@ tcp_runs_sent(struct worker *w, struct conn *c, uint32_t seq, uint32_t end)
 }
 
 uint32_t
-tcp_run_floor(const struct conn *c, const struct txrun *r, uint32_t seq)
+tcp_run_floor(const struct tern_conn *c, const struct txrun *r, uint32_t seq)
 {
 	const bool byte = r->mss == 1;
 	const uint32_t mss = byte && c->loss->n_runs >= BYTE_RUNS ? c->mss : r->mss, first = byte ? mss : r->first;
@@ -118,7 +118,7 @@ tcp_run_floor(const struct conn *c, const struct txrun *r, uint32_t seq)
 }
 
 uint32_t
-tcp_run_edge(const struct conn *c, const struct txrun *r, uint32_t seq)
+tcp_run_edge(const struct tern_conn *c, const struct txrun *r, uint32_t seq)
 {
 	const uint32_t floor = tcp_run_floor(c, r, seq);
 	const uint32_t mss = r->mss == 1 && c->loss->n_runs >= BYTE_RUNS ? c->mss : r->mss;
@@ -167,7 +167,7 @@ leave_lane(struct loss *l, struct txrun *r, const struct txrun *n)
 
 /* r begins with the last `end - seq` bytes of what it was: how long is its first segment? */
 static void
-set_first(const struct conn *c, struct txrun *r, uint32_t seq)
+set_first(const struct tern_conn *c, struct txrun *r, uint32_t seq)
 {
 	if (r->mss != 1)
 		r->first = tcp_run_edge(c, r, seq) - seq;
@@ -175,7 +175,7 @@ set_first(const struct conn *c, struct txrun *r, uint32_t seq)
 }
 
 bool
-tcp_run_split(struct worker *w, struct conn *c, struct txrun *r, uint32_t seq)
+tcp_run_split(struct tern_worker *w, struct tern_conn *c, struct txrun *r, uint32_t seq)
 {
 	struct loss *l = c->loss;
 	struct txrun *n = run_get(w, l);
@@ -198,7 +198,7 @@ tcp_run_split(struct worker *w, struct conn *c, struct txrun *r, uint32_t seq)
 }
 
 void
-tcp_runs_free_head(struct worker *w, struct loss *l)
+tcp_runs_free_head(struct tern_worker *w, struct loss *l)
 {
 	struct txrun *r = l->head, *n = r->next;
 
@@ -216,7 +216,7 @@ tcp_runs_free_head(struct worker *w, struct loss *l)
 }
 
 void
-tcp_run_trim(struct worker *w, struct conn *c, struct txrun *r, uint32_t seq)
+tcp_run_trim(struct tern_worker *w, struct tern_conn *c, struct txrun *r, uint32_t seq)
 {
 	if (seq == r->end)
 		tcp_runs_free_head(w, c->loss);
@@ -232,7 +232,7 @@ tcp_run_sacked(struct loss *l, struct txrun *r)
 }
 
 void
-tcp_run_join(struct worker *w, struct loss *l, struct txrun *r)
+tcp_run_join(struct tern_worker *w, struct loss *l, struct txrun *r)
 {
 	struct txrun *n;
 

@@ -28,7 +28,7 @@ struct news {
 
 /* 8985 6.2 step 1. The path may have become longer: what is too old is forgotten. */
 static void
-note_min_rtt(const struct worker *w, struct loss *l, uint32_t rtt_us)
+note_min_rtt(const struct tern_worker *w, struct loss *l, uint32_t rtt_us)
 {
 	if (unlikely(w->now_us >= l->min_until_us)) {
 		l->min_rtt_us = l->min_next_us;
@@ -41,7 +41,7 @@ note_min_rtt(const struct worker *w, struct loss *l, uint32_t rtt_us)
 
 /* n bytes of r have arrived, its last at end: RACK_update(), 8985 6.2 steps 1 to 3. */
 static void
-arrived(struct worker *w, struct conn *c, const struct txrun *r, uint32_t end, uint32_t n, struct news *news)
+arrived(struct tern_worker *w, struct tern_conn *c, const struct txrun *r, uint32_t end, uint32_t n, struct news *news)
 {
 	struct loss *l = c->loss;
 	const uint32_t rtt = RTE_MIN(w->now_us - r->xmit_us, (uint64_t)UINT32_MAX);
@@ -77,7 +77,7 @@ arrived(struct worker *w, struct conn *c, const struct txrun *r, uint32_t end, u
 
 /* Runs below SND.UNA. */
 static void
-clean_acked(struct worker *w, struct conn *c, struct news *news)
+clean_acked(struct tern_worker *w, struct tern_conn *c, struct news *news)
 {
 	struct loss *l = c->loss;
 	struct txrun *r;
@@ -101,7 +101,7 @@ clean_acked(struct worker *w, struct conn *c, struct news *news)
 
 /* The segments that [left, right) covers whole. What arrived is one run, however it came: the list is as long as there are holes. */
 static void
-mark_sacked(struct worker *w, struct conn *c, uint32_t left, uint32_t right, struct news *news)
+mark_sacked(struct tern_worker *w, struct tern_conn *c, uint32_t left, uint32_t right, struct news *news)
 {
 	struct loss *l = c->loss;
 	struct txrun *before = NULL, *r = tcp_run_before(l, left);
@@ -146,7 +146,7 @@ is_dsack(const struct tcp_opts *o, uint32_t ack)
 }
 
 static void
-take_dsack(struct worker *w, struct conn *c, uint32_t left, uint32_t right)
+take_dsack(struct tern_worker *w, struct tern_conn *c, uint32_t left, uint32_t right)
 {
 	struct loss *l = c->loss;
 
@@ -164,7 +164,7 @@ take_dsack(struct worker *w, struct conn *c, uint32_t left, uint32_t right)
 }
 
 static void
-take_sacks(struct worker *w, struct conn *c, const struct seg *s, const struct tcp_opts *o, struct news *news)
+take_sacks(struct tern_worker *w, struct tern_conn *c, const struct seg *s, const struct tcp_opts *o, struct news *news)
 {
 	unsigned int i = 0;
 
@@ -185,7 +185,7 @@ take_sacks(struct worker *w, struct conn *c, const struct seg *s, const struct t
 
 /* 8985 6.2 step 4 */
 static uint32_t
-reo_wnd(const struct conn *c)
+reo_wnd(const struct tern_conn *c)
 {
 	const struct loss *l = c->loss;
 
@@ -197,7 +197,7 @@ reo_wnd(const struct conn *c)
 }
 
 static void
-mark_lost(struct worker *w, struct loss *l, struct txrun *r)
+mark_lost(struct tern_worker *w, struct loss *l, struct txrun *r)
 {
 	const uint32_t n = r->end - r->seq;
 
@@ -212,7 +212,7 @@ mark_lost(struct worker *w, struct loss *l, struct txrun *r)
 
 /* 8985 6.2 step 5. @return microseconds until the next run may be taken for lost, 0: none waits. */
 static uint32_t
-detect_loss(struct worker *w, struct conn *c)
+detect_loss(struct tern_worker *w, struct tern_conn *c)
 {
 	struct loss *l = c->loss;
 	const uint32_t wnd = reo_wnd(c);
@@ -240,7 +240,7 @@ detect_loss(struct worker *w, struct conn *c)
 }
 
 void
-tcp_loss_save(struct conn *c)
+tcp_loss_save(struct tern_conn *c)
 {
 	struct loss *l = c->loss;
 
@@ -254,7 +254,7 @@ tcp_loss_save(struct conn *c)
 }
 
 static void
-enter_recovery(struct worker *w, struct conn *c)
+enter_recovery(struct tern_worker *w, struct tern_conn *c)
 {
 	struct loss *l = c->loss;
 
@@ -270,7 +270,7 @@ enter_recovery(struct worker *w, struct conn *c)
 
 /* RFC 6937 3, with the slow-start reduction bound only while recovery makes progress. */
 static void
-prr(struct conn *c, const struct news *news, bool more_lost)
+prr(struct tern_conn *c, const struct news *news, bool more_lost)
 {
 	struct loss *l = c->loss;
 	const uint32_t pipe = tcp_pipe(c);
@@ -292,7 +292,7 @@ prr(struct conn *c, const struct news *news, bool more_lost)
 
 /* Nothing was lost: back to where it was. */
 static void
-undo(struct conn *c)
+undo(struct tern_conn *c)
 {
 	struct loss *l = c->loss;
 	struct txrun *r, *at = NULL;
@@ -316,7 +316,7 @@ undo(struct conn *c)
 
 /* @return true when the reduction was undone. */
 static bool
-try_undo(struct worker *w, struct conn *c, const struct news *news)
+try_undo(struct tern_worker *w, struct tern_conn *c, const struct news *news)
 {
 	struct loss *l = c->loss;
 	/* Eifel: the ACK answers what was sent before the first retransmission */
@@ -342,7 +342,7 @@ try_undo(struct worker *w, struct conn *c, const struct news *news)
 }
 
 static void
-leave(struct conn *c)
+leave(struct tern_conn *c)
 {
 	struct loss *l = c->loss;
 
@@ -356,7 +356,7 @@ leave(struct conn *c)
 
 /* 8985 7.4.2: the probe's answer. */
 static void
-tlp_acked(struct worker *w, struct conn *c, const struct seg *s, const struct news *news)
+tlp_acked(struct tern_worker *w, struct tern_conn *c, const struct seg *s, const struct news *news)
 {
 	struct loss *l = c->loss;
 
@@ -376,7 +376,7 @@ tlp_acked(struct worker *w, struct conn *c, const struct seg *s, const struct ne
 }
 
 void
-tcp_loss_acked(struct worker *w, struct conn *c, const struct seg *s, const struct tcp_opts *o, uint32_t acked)
+tcp_loss_acked(struct tern_worker *w, struct tern_conn *c, const struct seg *s, const struct tcp_opts *o, uint32_t acked)
 {
 	struct loss *l = tcp_loss(c);
 	struct news news = {.tsecr = o->tsecr, .has_ts = c->feat & F_TS && o->has_ts, .progress = acked != 0};
@@ -430,7 +430,7 @@ tcp_loss_acked(struct worker *w, struct conn *c, const struct seg *s, const stru
 
 /* 8985 6.3: time has made lost what only waited. */
 void
-tcp_reorder_fired(struct worker *w, struct conn *c)
+tcp_reorder_fired(struct tern_worker *w, struct tern_conn *c)
 {
 	const struct news none = {0};
 	const uint32_t wait = detect_loss(w, c);
@@ -450,7 +450,7 @@ tcp_reorder_fired(struct worker *w, struct conn *c)
 
 /* All in flight is in the list, which decides what goes out from now on. @return NULL: there is no list. */
 static struct loss *
-cover_all(struct worker *w, struct conn *c)
+cover_all(struct tern_worker *w, struct tern_conn *c)
 {
 	struct loss *l = tcp_loss(c);
 
@@ -463,7 +463,7 @@ cover_all(struct worker *w, struct conn *c)
 }
 
 bool
-tcp_loss_too_big(struct worker *w, struct conn *c)
+tcp_loss_too_big(struct tern_worker *w, struct tern_conn *c)
 {
 	struct loss *l = cover_all(w, c);
 	struct txrun *r;
@@ -483,7 +483,7 @@ tcp_loss_too_big(struct worker *w, struct conn *c)
 }
 
 bool
-tcp_loss_timeout(struct worker *w, struct conn *c)
+tcp_loss_timeout(struct tern_worker *w, struct tern_conn *c)
 {
 	struct loss *l = cover_all(w, c);
 	struct txrun *r, *at = NULL;
@@ -522,7 +522,7 @@ tcp_loss_timeout(struct worker *w, struct conn *c)
 
 /* 8985 7.3: new data if there is any and room for it, else the last segment again. */
 void
-tcp_tlp_fired(struct worker *w, struct conn *c)
+tcp_tlp_fired(struct tern_worker *w, struct tern_conn *c)
 {
 	struct loss *l = tcp_loss(c);
 	uint32_t last, fin;

@@ -9,7 +9,7 @@
 #include "tcp/mem.h"
 
 static int
-send_check(const struct conn *c)
+send_check(const struct tern_conn *c)
 {
 	if (c->state == TERN_CLOSED)
 		return c->err ? c->err : -ENOTCONN;
@@ -19,10 +19,8 @@ send_check(const struct conn *c)
 }
 
 size_t
-tern_send_space(const struct tern_conn *tc)
+tern_send_space(const struct tern_conn *c)
 {
-	const struct conn *c = (const struct conn *)tc;
-
 	if (send_check(c) || c->snd_queued >= c->snd_buf)
 		return 0;
 	return unlikely(mem_tight(c->w)) ? mem_send(c, c->snd_buf - c->snd_queued) : c->snd_buf - c->snd_queued;
@@ -30,7 +28,7 @@ tern_send_space(const struct tern_conn *tc)
 
 /* Sequence number of the next byte to be queued. */
 static uint32_t
-snd_end(const struct conn *c)
+snd_end(const struct tern_conn *c)
 {
 	const bool syn = c->state == TERN_SYN_SENT || (c->state == TERN_SYN_RECEIVED && !(c->flags & C_TFO));
 
@@ -38,7 +36,7 @@ snd_end(const struct conn *c)
 }
 
 static void
-snd_append(struct conn *c, struct rte_mbuf *m, struct rte_mbuf *last, uint32_t len)
+snd_append(struct tern_conn *c, struct rte_mbuf *m, struct rte_mbuf *last, uint32_t len)
 {
 	const uint32_t end = snd_end(c);
 
@@ -56,10 +54,8 @@ snd_append(struct conn *c, struct rte_mbuf *m, struct rte_mbuf *last, uint32_t l
 }
 
 void
-tern_want_writable(struct tern_conn *tc)
+tern_want_writable(struct tern_conn *c)
 {
-	struct conn *c = (struct conn *)tc;
-
 	if (send_check(c))
 		return;
 	c->flags |= C_WANT_WRITE;
@@ -69,7 +65,7 @@ tern_want_writable(struct tern_conn *tc)
 
 /* Nothing could be queued: for want of memory, or was the buffer full? */
 static int
-refused(struct conn *c)
+refused(struct tern_conn *c)
 {
 	if (c->snd_queued >= c->snd_buf)
 		return -EAGAIN;
@@ -81,10 +77,10 @@ refused(struct conn *c)
 
 /* Copy what there is room for. @return how much that was. */
 static size_t
-send_copy(struct conn *c, const void *buf, size_t len)
+send_copy(struct tern_conn *c, const void *buf, size_t len)
 {
 	const uint8_t *p = buf;
-	size_t space = tern_send_space((struct tern_conn *)c), done = 0;
+	size_t space = tern_send_space(c), done = 0;
 
 	while (done < len && space) {
 		struct rte_mbuf *m = c->snd_tail;
@@ -121,7 +117,7 @@ send_copy(struct conn *c, const void *buf, size_t len)
 }
 
 static int
-send_flags(struct conn *c, unsigned int flags)
+send_flags(struct tern_conn *c, unsigned int flags)
 {
 	if (unlikely(flags & ~(TERN_SEND_MORE | TERN_SEND_URGENT)))
 		return -EINVAL;
@@ -131,7 +127,7 @@ send_flags(struct conn *c, unsigned int flags)
 
 /* done of len bytes are queued. @return what the caller is told. */
 static ssize_t
-sent(struct conn *c, size_t done, size_t len, unsigned int flags)
+sent(struct tern_conn *c, size_t done, size_t len, unsigned int flags)
 {
 	if (done < len)
 		c->flags |= C_WANT_WRITE;
@@ -147,18 +143,16 @@ sent(struct conn *c, size_t done, size_t len, unsigned int flags)
 }
 
 ssize_t
-tern_send(struct tern_conn *tc, const void *buf, size_t len, unsigned int flags)
+tern_send(struct tern_conn *c, const void *buf, size_t len, unsigned int flags)
 {
-	struct conn *c = (struct conn *)tc;
 	const int rc = send_flags(c, flags);
 
 	return rc ? rc : sent(c, send_copy(c, buf, len), len, flags);
 }
 
 ssize_t
-tern_sendv(struct tern_conn *tc, const struct iovec *iov, unsigned int n, unsigned int flags)
+tern_sendv(struct tern_conn *c, const struct iovec *iov, unsigned int n, unsigned int flags)
 {
-	struct conn *c = (struct conn *)tc;
 	const int rc = send_flags(c, flags);
 	size_t done = 0, len = 0;
 	unsigned int i;
@@ -188,7 +182,7 @@ shared_segs(const struct rte_mbuf *m)
  * of each. @return the chain, NULL: no mbufs, and m is as it was.
  */
 static __rte_noinline struct rte_mbuf *
-unshare(struct worker *w, struct rte_mbuf *m, unsigned int n)
+unshare(struct tern_worker *w, struct rte_mbuf *m, unsigned int n)
 {
 	struct rte_mbuf *clones = NULL, *head = NULL, **pp = &head, *s, *next;
 
@@ -224,10 +218,10 @@ unshare(struct worker *w, struct rte_mbuf *m, unsigned int n)
 
 /* Memory is short, and what m holds fits a small one. @return as tern_send_mbuf(). */
 static __rte_noinline int
-send_small(struct conn *c, struct rte_mbuf *m)
+send_small(struct tern_conn *c, struct rte_mbuf *m)
 {
 	uint8_t buf[SMALL_ROOM];
-	const ssize_t n = tern_send((struct tern_conn *)c, rte_pktmbuf_read(m, 0, m->pkt_len, buf), m->pkt_len, 0);
+	const ssize_t n = tern_send(c, rte_pktmbuf_read(m, 0, m->pkt_len, buf), m->pkt_len, 0);
 
 	if (n < 0)
 		return n;
@@ -237,9 +231,8 @@ send_small(struct conn *c, struct rte_mbuf *m)
 }
 
 int
-tern_send_mbuf(struct tern_conn *tc, struct rte_mbuf *m)
+tern_send_mbuf(struct tern_conn *c, struct rte_mbuf *m)
 {
-	struct conn *c = (struct conn *)tc;
 	const unsigned int shared = shared_segs(m);
 	struct rte_mbuf *s;
 	const uint32_t len = m->pkt_len;
@@ -247,7 +240,7 @@ tern_send_mbuf(struct tern_conn *tc, struct rte_mbuf *m)
 
 	if (rc)
 		return rc;
-	if (len > tern_send_space(tc) && (c->snd_head || len > c->snd_buf)) { /* one is taken: whoever has it holds it anyway */
+	if (len > tern_send_space(c) && (c->snd_head || len > c->snd_buf)) { /* one is taken: whoever has it holds it anyway */
 		c->flags |= C_WANT_WRITE;
 		return -EAGAIN;
 	}
@@ -263,7 +256,7 @@ tern_send_mbuf(struct tern_conn *tc, struct rte_mbuf *m)
 	if (unlikely(shared)) {
 		m = unshare(c->w, m, shared);
 		if (!m) {
-			tern_want_writable(tc);
+			tern_want_writable(c);
 			return -ENOBUFS;
 		}
 		c->w->mem.budget -= shared; /* these were counted in it */
@@ -279,10 +272,8 @@ tern_send_mbuf(struct tern_conn *tc, struct rte_mbuf *m)
 }
 
 struct rte_mbuf *
-tern_mbuf_alloc(struct tern_worker *tw)
+tern_mbuf_alloc(struct tern_worker *w)
 {
-	struct worker *w = (struct worker *)tw;
-
 	if (unlikely(!mem_left(w))) {
 		STAT_INC(w, MBUF_EMPTY);
 		return NULL;
@@ -292,10 +283,8 @@ tern_mbuf_alloc(struct tern_worker *tw)
 }
 
 void
-tern_mbuf_free(struct tern_worker *tw, struct rte_mbuf *m)
+tern_mbuf_free(struct tern_worker *w, struct rte_mbuf *m)
 {
-	struct worker *w = (struct worker *)tw;
-
 	w->mem.budget += m->pool == w->mp;
 	worker_mbuf_free(w, m);
 }
@@ -303,5 +292,5 @@ tern_mbuf_free(struct tern_worker *tw, struct rte_mbuf *m)
 size_t
 tern_send_queued(const struct tern_conn *c)
 {
-	return ((const struct conn *)c)->snd_queued;
+	return c->snd_queued;
 }

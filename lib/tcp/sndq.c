@@ -6,7 +6,7 @@
 #include "tcp/mem.h"
 
 void
-tcp_snd_acked(struct conn *c, uint32_t n)
+tcp_snd_acked(struct tern_conn *c, uint32_t n)
 {
 	struct rte_mempool_cache *cache = c->w->small_cache;
 
@@ -41,7 +41,7 @@ tcp_snd_acked(struct conn *c, uint32_t n)
 }
 
 void
-tcp_snd_accepted(struct conn *c, uint32_t n)
+tcp_snd_accepted(struct tern_conn *c, uint32_t n)
 {
 	tcp_snd_acked(c, n);
 	c->snd_una += n;
@@ -51,7 +51,7 @@ tcp_snd_accepted(struct conn *c, uint32_t n)
 }
 
 void
-tcp_snd_advance(struct conn *c)
+tcp_snd_advance(struct tern_conn *c)
 {
 	while (c->snd_cur && seq_ge(c->snd_nxt, c->snd_cur_seq + c->snd_cur->data_len)) {
 		c->snd_cur_seq += c->snd_cur->data_len;

@@ -209,7 +209,7 @@ tern_listen_getopt(const struct tern_listener *l, enum tern_opt opt, uint32_t *v
 /* --- of a connection ---------------------------------------------------------------------------------------------- */
 
 static void
-set_maxseg(struct conn *c, uint32_t v)
+set_maxseg(struct tern_conn *c, uint32_t v)
 {
 	c->mss = RTE_MIN(c->mss, v);
 	if (c->rare && c->rare->mss_full) /* lowered by the path: what it is raised to again */
@@ -219,7 +219,7 @@ set_maxseg(struct conn *c, uint32_t v)
 }
 
 static void
-set_cc(struct conn *c, uint32_t v)
+set_cc(struct tern_conn *c, uint32_t v)
 {
 	c->cc = v;
 	if (c->loss) {
@@ -230,7 +230,7 @@ set_cc(struct conn *c, uint32_t v)
 }
 
 static void
-set_keepalive(struct conn *c, bool on)
+set_keepalive(struct tern_conn *c, bool on)
 {
 	set_bit(&c->feat, F_KEEPALIVE, on);
 	if (!on)
@@ -240,7 +240,7 @@ set_keepalive(struct conn *c, bool on)
 }
 
 static void
-set_keep_time(struct conn *c, uint16_t *time, uint32_t v)
+set_keep_time(struct tern_conn *c, uint16_t *time, uint32_t v)
 {
 	*time = v;
 	if (c->keep_at)
@@ -248,7 +248,7 @@ set_keep_time(struct conn *c, uint16_t *time, uint32_t v)
 }
 
 static void
-set_buf(struct conn *c, uint32_t *buf, uint32_t v)
+set_buf(struct tern_conn *c, uint32_t *buf, uint32_t v)
 {
 	if (c->rare && c->rare->buf_grant) {
 		tcp_buf_release(c->w, c);
@@ -262,9 +262,8 @@ set_buf(struct conn *c, uint32_t *buf, uint32_t v)
 }
 
 int
-tern_setopt(struct tern_conn *tc, enum tern_opt opt, uint32_t v)
+tern_setopt(struct tern_conn *c, enum tern_opt opt, uint32_t v)
 {
-	struct conn *c = (struct conn *)tc;
 	const int rc = opt == TERN_OPT_COOKIES || opt == TERN_OPT_FASTOPEN ? -ENOPROTOOPT : check_value(opt, v);
 
 	if (rc)
@@ -330,10 +329,8 @@ tern_setopt(struct tern_conn *tc, enum tern_opt opt, uint32_t v)
 }
 
 int
-tern_getopt(const struct tern_conn *tc, enum tern_opt opt, uint32_t *v)
+tern_getopt(const struct tern_conn *c, enum tern_opt opt, uint32_t *v)
 {
-	const struct conn *c = (const struct conn *)tc;
-
 	switch (opt) {
 	case TERN_OPT_NODELAY:
 		*v = !!(c->feat & F_NODELAY);

@@ -21,7 +21,7 @@ addr_is_zero(const uint8_t *a, uint8_t af)
 
 /* MUST-46: an active open to these is refused. */
 static bool
-bad_destination(const struct worker *w, const struct tern_endpoint *r)
+bad_destination(const struct tern_worker *w, const struct tern_endpoint *r)
 {
 	unsigned int i;
 
@@ -50,7 +50,7 @@ is_bound(const struct tern_endpoint *local)
 
 /* The interface an open from there must leave by; IFACE_ANY: any will do. @return false: the address is not ours. */
 static bool
-choose_iface(const struct worker *w, const struct tern_endpoint *local, uint8_t *via)
+choose_iface(const struct tern_worker *w, const struct tern_endpoint *local, uint8_t *via)
 {
 	uint8_t i;
 
@@ -62,7 +62,7 @@ choose_iface(const struct worker *w, const struct tern_endpoint *local, uint8_t 
 }
 
 static int
-choose_local(struct worker *w, const struct tern_endpoint *local, const struct neigh *hop, struct flow *f, uint32_t *portset,
+choose_local(struct tern_worker *w, const struct tern_endpoint *local, const struct neigh *hop, struct flow *f, uint32_t *portset,
 	     uint32_t *hash)
 {
 	const struct iface *ifc = &w->ifs[hop->ifidx];
@@ -96,13 +96,12 @@ choose_local(struct worker *w, const struct tern_endpoint *local, const struct n
 }
 
 int
-tern_connect(struct tern_worker *tw, const struct tern_endpoint *local, const struct tern_endpoint *remote,
+tern_connect(struct tern_worker *w, const struct tern_endpoint *local, const struct tern_endpoint *remote,
 	     const struct tern_ops *ops, void *user, struct tern_conn **out)
 {
-	struct worker *w = (struct worker *)tw;
 	struct flow f = {.af = remote->af, .rport = remote->port};
 	uint32_t iss, ts_off, portset = 0, hash;
-	struct conn *c;
+	struct tern_conn *c;
 	uint16_t neigh;
 	uint8_t ifidx, via;
 	int rc;
@@ -150,7 +149,7 @@ tern_connect(struct tern_worker *tw, const struct tern_endpoint *local, const st
 	STAT_INC(w, ACTIVE_OPENS);
 	c->misc_at = w->now_us + (uint64_t)w->conf.tcp.syn_timeout_ms * 1000; /* MUST-23 */
 	tcp_mark(c, P_OUTPUT);
-	*out = (struct tern_conn *)c;
+	*out = c;
 	return 0;
 }
 
@@ -163,7 +162,7 @@ tern_connect_fastopen(struct tern_worker *tw, const struct tern_endpoint *local,
 
 	if (rc)
 		return rc;
-	((struct conn *)*out)->flags |= C_TFO;
+	(*out)->flags |= C_TFO;
 	n = tern_send(*out, data, len, 0);
 	if (n >= 0)
 		return n;
@@ -174,7 +173,7 @@ tern_connect_fastopen(struct tern_worker *tw, const struct tern_endpoint *local,
 
 /* Queue FIN: RFC 9293 3.10.4. */
 static void
-queue_fin(struct conn *c)
+queue_fin(struct tern_conn *c)
 {
 	if (c->flags & C_FIN_QUEUED)
 		return;
@@ -188,10 +187,8 @@ queue_fin(struct conn *c)
 }
 
 int
-tern_shutdown(struct tern_conn *tc)
+tern_shutdown(struct tern_conn *c)
 {
-	struct conn *c = (struct conn *)tc;
-
 	if (c->state == TERN_CLOSED || c->state == TERN_SYN_SENT)
 		return -ENOTCONN;
 	if (c->flags & C_FIN_QUEUED)
@@ -201,10 +198,9 @@ tern_shutdown(struct tern_conn *tc)
 }
 
 void
-tern_abort(struct tern_conn *tc)
+tern_abort(struct tern_conn *c)
 {
-	struct conn *c = (struct conn *)tc;
-	struct worker *w = c->w;
+	struct tern_worker *w = c->w;
 
 	c->flags |= C_ORPHAN;
 	if (c->state == TERN_CLOSED) {
@@ -220,10 +216,9 @@ tern_abort(struct tern_conn *tc)
 }
 
 void
-tern_close(struct tern_conn *tc)
+tern_close(struct tern_conn *c)
 {
-	struct conn *c = (struct conn *)tc;
-	struct worker *w = c->w;
+	struct tern_worker *w = c->w;
 
 	if (c->state == TERN_CLOSED || c->state == TERN_SYN_SENT || c->feat & F_LINGER0) {
 		if (c->state == TERN_SYN_SENT) {
@@ -231,17 +226,17 @@ tern_close(struct tern_conn *tc)
 			tcp_drop(w, c, -ECONNABORTED);
 			return;
 		}
-		tern_abort(tc);
+		tern_abort(c);
 		return;
 	}
 	if (c->rcv_head) { /* SHLD-3, RFC 2525 2.17 */
 		STAT_INC(w, ABORT_ON_DATA);
-		tern_abort(tc);
+		tern_abort(c);
 		return;
 	}
 	if (unlikely(w->mem.orphans >= w->conf.tcp.max_orphans)) {
 		STAT_INC(w, ABORT_ON_MEMORY);
-		tern_abort(tc);
+		tern_abort(c);
 		return;
 	}
 	w->mem.orphans++;
@@ -257,15 +252,13 @@ void
 tern_listener_close(struct tern_listener *l)
 {
 	while (l->acc_head)
-		tern_abort((struct tern_conn *)l->acc_head);
+		tern_abort(l->acc_head);
 	tcp_listener_free(l);
 }
 
 void
-tern_conn_info(const struct tern_conn *tc, struct tern_info *i)
+tern_conn_info(const struct tern_conn *c, struct tern_info *i)
 {
-	const struct conn *c = (const struct conn *)tc;
-
 	memset(i, 0, sizeof(*i));
 	i->local.af = i->remote.af = c->af;
 	i->local.port = c->lport;
@@ -289,20 +282,18 @@ tern_conn_info(const struct tern_conn *tc, struct tern_info *i)
 struct tern_worker *
 tern_conn_worker(struct tern_conn *c)
 {
-	return (struct tern_worker *)((struct conn *)c)->w;
+	return c->w;
 }
 
 void *
 tern_conn_user(const struct tern_conn *c)
 {
-	return ((const struct conn *)c)->user;
+	return c->user;
 }
 
 void
-tern_conn_set_user(struct tern_conn *tc, const struct tern_ops *ops, void *user)
+tern_conn_set_user(struct tern_conn *c, const struct tern_ops *ops, void *user)
 {
-	struct conn *c = (struct conn *)tc;
-
 	c->ops = ops;
 	c->user = user;
 }

@@ -147,7 +147,7 @@ struct conn_rare {
 	uint64_t soft_us;  /* when soft_err was heard */
 	int32_t soft_err;
 	/* tcp/mem.c: lists of worker.mem; pprev NULL: not on it */
-	struct conn *holes_next, **holes_pprev, *starved_next, **starved_pprev;
+	struct tern_conn *holes_next, **holes_pprev, *starved_next, **starved_pprev;
 	uint32_t refused; /* end of text that came and was not kept */
 	bool has_refused;
 	uint16_t mss_full; /* conn.mss before it was lowered; 0: it is not */
@@ -167,7 +167,7 @@ struct rxrun {
 };
 
 /** Full connection. Grouped by cache line: 0 receive fast, 1-2 send fast, then queues, timers, recovery, rest. */
-struct conn {
+struct tern_conn {
 	union {
 		struct tobj o;
 		struct {
@@ -182,7 +182,7 @@ struct conn {
 	uint32_t flags; /* C_* */
 	uint16_t pend;	/* P_* */
 	uint8_t feat;	/* F_* */
-	struct conn *pend_next;
+	struct tern_conn *pend_next;
 	const struct tern_ops *ops;
 	void *user;
 	/* 120 */
@@ -233,16 +233,16 @@ struct conn {
 	uint8_t quickack; /* QUICKACK_* */
 	int32_t err;
 	uint32_t held; /* mbufs in its queues: tcp/mem.c */
-	struct worker *w;
+	struct tern_worker *w;
 	struct tern_listener *lst; /* while on its accept queue */
-	struct conn *acc_next, **acc_pprev;
+	struct tern_conn *acc_next, **acc_pprev;
 	struct mem_account *account; /* of worker.mem */
 };
-_Static_assert(sizeof(struct conn) <= 512, "a connection is at most 512 bytes");
-_Static_assert(offsetof(struct conn, addr) == offsetof(struct tobj, addr), "conn starts as a tobj");
+_Static_assert(sizeof(struct tern_conn) <= 512, "a connection is at most 512 bytes");
+_Static_assert(offsetof(struct tern_conn, addr) == offsetof(struct tobj, addr), "conn starts as a tobj");
 
 struct tern_listener {
-	struct worker *w;
+	struct tern_worker *w;
 	struct tern_listener *hnext, *next;
 	struct tern_endpoint local;
 	const struct tern_listener_ops *ops;
@@ -253,7 +253,7 @@ struct tern_listener {
 	struct mem_account *account; /* for the connections it accepts */
 	uint32_t accept_max, accept_n;
 	uint32_t half_max, half_n;
-	struct conn *acc_head, **acc_tail;
+	struct tern_conn *acc_head, **acc_tail;
 	struct request *reqs;
 	uint64_t cookie_us, cookie_small_us; /* when the last cookie was sent, and one of a small window; 0 never */
 	uint32_t tfo_max;   /* Fast Open connections without the final ACK, 0: no Fast Open */
@@ -261,26 +261,26 @@ struct tern_listener {
 
 /* tcp/demux.c */
 /** s is for o, NULL: for no object of ours yet. Consumes s->m. */
-void tcp_input(struct worker *w, struct tobj *o, struct seg *s);
+void tcp_input(struct tern_worker *w, struct tobj *o, struct seg *s);
 
 /* tcp/input.c */
 /** SEGMENT ARRIVES for a connection. @return SEG_DONE, SEG_TAKEN or a reason. */
-int tcp_conn_input(struct worker *w, struct conn *c, struct seg *s);
+int tcp_conn_input(struct tern_worker *w, struct tern_conn *c, struct seg *s);
 /** Text and FIN of a segment that is acceptable and whose ACK was processed: the seventh and eighth step. */
-int tcp_text_and_fin(struct worker *w, struct conn *c, struct seg *s);
+int tcp_text_and_fin(struct tern_worker *w, struct tern_conn *c, struct seg *s);
 
 /** What conn.ts_recent's age is counted in, about a second: 32 bits of milliseconds would come round in 50 days. */
 static inline uint32_t
-tcp_paws_clock(const struct worker *w)
+tcp_paws_clock(const struct tern_worker *w)
 {
 	return w->now_us >> 20;
 }
 
 /* tcp/conn.c */
-struct conn *tcp_conn_new(struct worker *w, const struct tcp_sockopts *o, const struct flow *f, uint32_t hash, uint8_t ifidx,
+struct tern_conn *tcp_conn_new(struct tern_worker *w, const struct tcp_sockopts *o, const struct flow *f, uint32_t hash, uint8_t ifidx,
 			  uint32_t iss, uint32_t ts_off);
 static inline void
-tcp_set_state(struct worker *w, struct tobj *o, unsigned int state)
+tcp_set_state(struct tern_worker *w, struct tobj *o, unsigned int state)
 {
 	if (unlikely(w->trace_state != NULL))
 		w->trace_state(w, o, o->state, state);
@@ -288,7 +288,7 @@ tcp_set_state(struct worker *w, struct tobj *o, unsigned int state)
 }
 /** Never fails: a connection has at most one, and there is one for each. */
 static inline struct conn_rare *
-tcp_rare(struct conn *c)
+tcp_rare(struct tern_conn *c)
 {
 	if (!c->rare) {
 		c->rare = pool_get(&c->w->rares);
@@ -315,9 +315,9 @@ tcp_ws_offer(uint32_t rcv_buf)
 }
 /** Events or output are due: put c on the pending list, unless it is there. */
 static inline void
-tcp_mark(struct conn *c, unsigned int pend)
+tcp_mark(struct tern_conn *c, unsigned int pend)
 {
-	struct worker *w;
+	struct tern_worker *w;
 
 	c->pend |= pend;
 	if (c->pend & P_QUEUED)
@@ -329,34 +329,34 @@ tcp_mark(struct conn *c, unsigned int pend)
 	w->pend_tail = &c->pend_next;
 }
 /** ESTABLISHED now: feature negotiation is done. */
-void tcp_established(struct worker *w, struct conn *c);
+void tcp_established(struct tern_worker *w, struct tern_conn *c);
 /** Fill negotiated values from the peer's SYN options. */
-void tcp_negotiate(struct worker *w, struct conn *c, uint16_t peer_mss, uint8_t feat, uint8_t snd_ws);
+void tcp_negotiate(struct tern_worker *w, struct tern_conn *c, uint16_t peer_mss, uint8_t feat, uint8_t snd_ws);
 /** Out of the table, timers and queues freed, closed(err) pending or freed. The state becomes CLOSED. */
-void tcp_drop(struct worker *w, struct conn *c, int err);
+void tcp_drop(struct tern_worker *w, struct tern_conn *c, int err);
 /** As tcp_drop() without error, when a TIME-WAIT record took c's place in the table and its port. */
-void tcp_conn_retire(struct worker *w, struct conn *c);
-void tcp_acceptq_add(struct tern_listener *l, struct conn *c);
-void tcp_acceptq_remove(struct conn *c);
+void tcp_conn_retire(struct tern_worker *w, struct tern_conn *c);
+void tcp_acceptq_add(struct tern_listener *l, struct tern_conn *c);
+void tcp_acceptq_remove(struct tern_conn *c);
 
 /* tcp/pending.c */
 /** Events and output of pending connections. @return true if any. */
-bool tcp_run_pending(struct worker *w);
+bool tcp_run_pending(struct tern_worker *w);
 
 /* tcp/sockopt.c */
 void tcp_sockopts_init(struct tcp_sockopts *o, const struct tern_tcp_conf *conf);
 
 /* tcp/output.c */
 /** Send what may be sent. @return false when the device ring or mbufs ran out: try again. */
-bool tcp_output(struct worker *w, struct conn *c);
-bool tcp_send_ctl(struct worker *w, struct conn *c, uint8_t flags, uint32_t seq); /* no data; ACK field = rcv_nxt */
-bool tcp_send_probe(struct worker *w, struct conn *c);
-bool tcp_retransmit_one(struct worker *w, struct conn *c); /* the segment at snd_una */
+bool tcp_output(struct tern_worker *w, struct tern_conn *c);
+bool tcp_send_ctl(struct tern_worker *w, struct tern_conn *c, uint8_t flags, uint32_t seq); /* no data; ACK field = rcv_nxt */
+bool tcp_send_probe(struct tern_worker *w, struct tern_conn *c);
+bool tcp_retransmit_one(struct tern_worker *w, struct tern_conn *c); /* the segment at snd_una */
 /** One segment of [seq, end) from what was sent. r: seq's run, or NULL. @return false: no room or no mbuf. */
 struct txrun;
-bool tcp_retransmit(struct worker *w, struct conn *c, uint32_t seq, uint32_t end, struct txrun *r);
+bool tcp_retransmit(struct tern_worker *w, struct tern_conn *c, uint32_t seq, uint32_t end, struct txrun *r);
 /** A segment of new data if there is any and the peer's window lets it; cwnd is not asked. @return false: none. */
-bool tcp_probe_new(struct worker *w, struct conn *c);
+bool tcp_probe_new(struct tern_worker *w, struct tern_conn *c);
 /** What the headers of a segment say beside its addresses and ports. */
 struct tcp_reply {
 	uint32_t seq, ack;
@@ -368,26 +368,26 @@ struct tcp_reply {
 	uint32_t tsval, tsecr;
 	const uint8_t *opt;
 };
-uint32_t tcp_rcv_space(const struct conn *c);
+uint32_t tcp_rcv_space(const struct tern_conn *c);
 
 /* tcp/reply.c */
 /** A segment of no connection; tcp_reply() in tcp/hdr.h where there is a received packet to reuse. */
-bool tcp_send_bare(struct worker *w, const struct flow *f, uint8_t ifidx, uint16_t neigh, const struct tcp_reply *r);
+bool tcp_send_bare(struct tern_worker *w, const struct flow *f, uint8_t ifidx, uint16_t neigh, const struct tcp_reply *r);
 /** May one more segment that belongs to no connection be answered now? */
-bool tcp_answer_allowed(struct worker *w);
+bool tcp_answer_allowed(struct tern_worker *w);
 /** RST in answer to a segment without connection (RFC 9293 3.10.7.1), rate limited. @return SEG_TAKEN or a reason. */
-int tcp_reset_reply(struct worker *w, struct seg *s, int reason);
+int tcp_reset_reply(struct tern_worker *w, struct seg *s, int reason);
 
 /* tcp/sndq.c */
 /** n bytes at the head of the send queue are acknowledged. */
-void tcp_snd_acked(struct conn *c, uint32_t n);
+void tcp_snd_acked(struct tern_conn *c, uint32_t n);
 /** The SYN-ACK acknowledged n bytes sent with the SYN; the rest is not sent yet (RFC 7413 4.2.1). */
-void tcp_snd_accepted(struct conn *c, uint32_t n);
+void tcp_snd_accepted(struct tern_conn *c, uint32_t n);
 /** Move the send cursor from the mbuf that held snd_nxt before to the one that holds it now. */
-void tcp_snd_advance(struct conn *c);
+void tcp_snd_advance(struct tern_conn *c);
 /** SND.NXT goes back to SND.UNA, and the cursor with it. */
 static inline void
-tcp_snd_rewind(struct conn *c)
+tcp_snd_rewind(struct tern_conn *c)
 {
 	c->snd_nxt = c->snd_una;
 	c->snd_cur = c->snd_head;
@@ -395,52 +395,52 @@ tcp_snd_rewind(struct conn *c)
 }
 
 /* tcp/listen.c */
-struct tern_listener *tcp_listener_find(struct worker *w, const struct seg *s);
+struct tern_listener *tcp_listener_find(struct tern_worker *w, const struct seg *s);
 /** A segment for a listener. tw: the TIME-WAIT record that a newer SYN replaces, or NULL. */
-int tcp_listen_input(struct worker *w, struct tern_listener *l, struct seg *s, struct timewait *tw);
-int tcp_request_input(struct worker *w, struct request *r, struct seg *s);
-void tcp_request_timer(struct worker *w, struct request *r);
-void tcp_request_free(struct worker *w, struct request *r);
+int tcp_listen_input(struct tern_worker *w, struct tern_listener *l, struct seg *s, struct timewait *tw);
+int tcp_request_input(struct tern_worker *w, struct request *r, struct seg *s);
+void tcp_request_timer(struct tern_worker *w, struct request *r);
+void tcp_request_free(struct tern_worker *w, struct request *r);
 /** With its requests; its accept queue is empty. */
 void tcp_listener_free(struct tern_listener *l);
 
 /* tcp/cookie.c: pure but for the worker's secrets */
-void tcp_isn(struct worker *w, const struct flow *f, uint32_t *iss, uint32_t *ts_off);
+void tcp_isn(struct tern_worker *w, const struct flow *f, uint32_t *iss, uint32_t *ts_off);
 /** small: the window that goes with it. @return the ISS; *mss becomes what it can say of it, *ts_off the offset of the
  *  connection's timestamps. */
-uint32_t tcp_cookie_make(struct worker *w, const struct flow *f, uint32_t irs, bool small, uint16_t *mss, uint32_t *ts_off);
+uint32_t tcp_cookie_make(struct tern_worker *w, const struct flow *f, uint32_t irs, bool small, uint16_t *mss, uint32_t *ts_off);
 /** @return the MSS encoded, or 0: not one of ours. */
-uint16_t tcp_cookie_check(struct worker *w, const struct flow *f, uint32_t irs, bool small, uint32_t cookie, uint32_t *ts_off);
+uint16_t tcp_cookie_check(struct tern_worker *w, const struct flow *f, uint32_t irs, bool small, uint32_t cookie, uint32_t *ts_off);
 uint32_t tcp_cookie_ts(uint32_t ts, const struct tcp_opts *o, bool ecn);
 /** @return whether ECN was agreed on. */
 bool tcp_cookie_ts_decode(uint32_t ts, struct tcp_opts *o);
-void tcp_cookie_rotate(struct worker *w);
+void tcp_cookie_rotate(struct tern_worker *w);
 #define COOKIE_PERIOD_US 64000000ull /* a secret's time; a cookie lives one to two of them */
 
 /* tcp/fastopen.c: of listeners and connections that want it */
 enum tfo_syn { TFO_NO, TFO_YES, TFO_OLD }; /* TFO_OLD: TFO_YES, and a new cookie */
-int tcp_tfo_init(struct worker *w);
-void tcp_tfo_fini(struct worker *w);
+int tcp_tfo_init(struct tern_worker *w);
+void tcp_tfo_fini(struct tern_worker *w);
 /** Is this SYN's data to be taken? If not, optlen bytes at opt go into the SYN-ACK; else tcp_tfo_option() says what. */
-enum tfo_syn tcp_tfo_syn(struct worker *w, struct tern_listener *l, const struct seg *s, uint8_t *opt, unsigned int *optlen);
+enum tfo_syn tcp_tfo_syn(struct tern_worker *w, struct tern_listener *l, const struct seg *s, uint8_t *opt, unsigned int *optlen);
 /** The peer of a passive open is there, or the connection is over. */
-void tcp_tfo_confirmed(struct worker *w, struct conn *c);
+void tcp_tfo_confirmed(struct tern_worker *w, struct tern_conn *c);
 /** Before that, the connection was reset. */
-void tcp_tfo_reset(struct worker *w);
+void tcp_tfo_reset(struct tern_worker *w);
 /** The option of c's SYN or SYN-ACK. @return its bytes. */
-unsigned int tcp_tfo_option(struct worker *w, const struct conn *c, uint8_t *opt);
+unsigned int tcp_tfo_option(struct tern_worker *w, const struct tern_conn *c, uint8_t *opt);
 /** Would data go with c's SYN? */
-bool tcp_tfo_known(const struct worker *w, const struct conn *c);
+bool tcp_tfo_known(const struct tern_worker *w, const struct tern_conn *c);
 /** The option of c's SYN. @return its bytes, and how much data goes along. */
-unsigned int tcp_tfo_offer(const struct worker *w, const struct conn *c, uint8_t *opt, uint32_t *data);
+unsigned int tcp_tfo_offer(const struct tern_worker *w, const struct tern_conn *c, uint8_t *opt, uint32_t *data);
 /** The SYN-ACK came: keep its cookie; what it does not acknowledge of our data is sent again. */
-void tcp_tfo_answer(struct worker *w, struct conn *c, const struct seg *s, const struct tcp_opts *o);
+void tcp_tfo_answer(struct tern_worker *w, struct tern_conn *c, const struct seg *s, const struct tcp_opts *o);
 /** None came. */
-void tcp_tfo_hole(struct worker *w, struct conn *c);
+void tcp_tfo_hole(struct tern_worker *w, struct tern_conn *c);
 /** An ICMP error came. */
-void tcp_tfo_icmp(struct worker *w, struct conn *c);
+void tcp_tfo_icmp(struct tern_worker *w, struct tern_conn *c);
 /** The SYN is due again, without what went along. */
-void tcp_tfo_plain(struct conn *c);
+void tcp_tfo_plain(struct tern_conn *c);
 
 /* tcp/ecn.c: of connections with C_ECN */
 #define TCP_ECN_MASK 3u /* of TOS: RFC 3168 5; set by tcp/ecn.c alone */
@@ -448,97 +448,97 @@ void tcp_tfo_plain(struct conn *c);
 #define ECN_ECT0 2u
 #define ECN_CE 3u
 /** Does the SYN of this active open ask? */
-bool tcp_ecn_asks(const struct conn *c);
+bool tcp_ecn_asks(const struct tern_conn *c);
 /** A SYN that asks, or a SYN-ACK that agrees, of a connection with this congestion control. */
 void tcp_ecn_agree(unsigned int cc, struct tcp_reply *h);
 /** TOS and flags of a segment with len bytes of data. */
-void tcp_ecn_output(struct conn *c, struct tcp_reply *h, uint32_t len);
+void tcp_ecn_output(struct tern_conn *c, struct tcp_reply *h, uint32_t len);
 
 /* tcp/buf.c */
 #define TCP_TUNE_AFTER 65536u /* received bytes before a connection is long enough to be measured */
 /** The application has taken data. */
-void tcp_rcv_tune(struct worker *w, struct conn *c);
+void tcp_rcv_tune(struct tern_worker *w, struct tern_conn *c);
 /** The application waits for room to send. */
-void tcp_snd_tune(struct worker *w, struct conn *c);
-void tcp_buf_release(struct worker *w, struct conn *c);
+void tcp_snd_tune(struct tern_worker *w, struct tern_conn *c);
+void tcp_buf_release(struct tern_worker *w, struct tern_conn *c);
 
 /* tcp/timer.c */
-void tcp_timer(struct worker *w, struct conn *c); /* wheel fired */
+void tcp_timer(struct tern_worker *w, struct tern_conn *c); /* wheel fired */
 
 /* tcp/deadline.c */
-void tcp_timer_sync(struct worker *w, struct conn *c); /* make sure the wheel fires no later than the first deadline */
-void tcp_timer_sent(struct worker *w, struct conn *c); /* the same when only rto_at and delack_at may have moved */
-void tcp_rto_start(struct worker *w, struct conn *c);
+void tcp_timer_sync(struct tern_worker *w, struct tern_conn *c); /* make sure the wheel fires no later than the first deadline */
+void tcp_timer_sent(struct tern_worker *w, struct tern_conn *c); /* the same when only rto_at and delack_at may have moved */
+void tcp_rto_start(struct tern_worker *w, struct tern_conn *c);
 /** R2 has moved: what is waited for ends no later. */
-void tcp_r2_moved(struct worker *w, struct conn *c);
-void tcp_keepalive_start(struct worker *w, struct conn *c);
+void tcp_r2_moved(struct tern_worker *w, struct tern_conn *c);
+void tcp_keepalive_start(struct tern_worker *w, struct tern_conn *c);
 
 /* tcp/timewait.c */
 /** Connection c becomes a TIME-WAIT record; closed(0) is pending for the application. */
 /** s: the segment that ended the connection. @return SEG_TAKEN when it became the ACK that is due, else SEG_DONE. */
-int tcp_timewait_enter(struct worker *w, struct conn *c, struct seg *s);
-int tcp_timewait_input(struct worker *w, struct timewait *tw, struct seg *s);
+int tcp_timewait_enter(struct tern_worker *w, struct tern_conn *c, struct seg *s);
+int tcp_timewait_input(struct tern_worker *w, struct timewait *tw, struct seg *s);
 /** RFC 6191 2, RFC 9293 3.6.1 MAY-2: is s a SYN that is surely newer than the old incarnation? A listener may take it. */
 bool tcp_timewait_newer(const struct timewait *tw, const struct seg *s);
-void tcp_timewait_free(struct worker *w, struct timewait *tw);
-void tcp_timewait_timer(struct worker *w, struct timewait *tw);
+void tcp_timewait_free(struct tern_worker *w, struct timewait *tw);
+void tcp_timewait_timer(struct tern_worker *w, struct timewait *tw);
 
 /* tcp/recovery.c */
 /** Acknowledgement processing: s->ack is in [snd_una, snd_max]. @return true if it acknowledged our FIN. */
-bool tcp_ack(struct worker *w, struct conn *c, const struct seg *s, const struct tcp_opts *o);
+bool tcp_ack(struct tern_worker *w, struct tern_conn *c, const struct seg *s, const struct tcp_opts *o);
 /** s->ack is below SND.UNA: what it says of SACKs may be news all the same (RFC 6675 5). */
-void tcp_ack_old(struct worker *w, struct conn *c, const struct seg *s, const struct tcp_opts *o);
-void tcp_rto_fired(struct worker *w, struct conn *c);
-void tcp_rtt_sample(struct worker *w, struct conn *c, uint32_t rtt_us);
+void tcp_ack_old(struct tern_worker *w, struct tern_conn *c, const struct seg *s, const struct tcp_opts *o);
+void tcp_rto_fired(struct tern_worker *w, struct tern_conn *c);
+void tcp_rtt_sample(struct tern_worker *w, struct tern_conn *c, uint32_t rtt_us);
 /** The same by the timestamp that is echoed, if it says no more than max_us. @return whether it was one. */
-bool tcp_rtt_echoed(struct worker *w, struct conn *c, const struct tcp_opts *o, uint64_t max_us);
+bool tcp_rtt_echoed(struct tern_worker *w, struct tern_conn *c, const struct tcp_opts *o, uint64_t max_us);
 
 /* tcp/reasm.c */
 /** In-window payload of s (already trimmed) into the receive or out-of-order queue. @return SEG_TAKEN or a reason. */
-int tcp_data(struct worker *w, struct conn *c, struct seg *s);
+int tcp_data(struct tern_worker *w, struct tern_conn *c, struct seg *s);
 /** Text that came with the SYN of a simultaneous open wait for ESTABLISHED (RFC 9293 3.10.7.3). @return as tcp_data(). */
-int tcp_data_hold(struct worker *w, struct conn *c, struct seg *s);
+int tcp_data_hold(struct tern_worker *w, struct tern_conn *c, struct seg *s);
 /** ESTABLISHED now. */
-void tcp_data_held(struct worker *w, struct conn *c);
+void tcp_data_held(struct tern_worker *w, struct tern_conn *c);
 /** The application had its chance to read what came on trial: what is left is not acknowledged, and forgotten. */
-void tcp_trial_end(struct worker *w, struct conn *c);
-void tcp_quickack(struct conn *c);
+void tcp_trial_end(struct tern_worker *w, struct tern_conn *c);
+void tcp_quickack(struct tern_conn *c);
 /** The SACK option into opt; a D-SACK block is taken. @return its length, 0: nothing to report. */
-unsigned int tcp_sack_blocks(struct conn *c, uint8_t *opt, unsigned int room);
+unsigned int tcp_sack_blocks(struct tern_conn *c, uint8_t *opt, unsigned int room);
 /** [left, right) came again: the next ACK says so. */
-void tcp_dsack(struct conn *c, uint32_t left, uint32_t right);
+void tcp_dsack(struct tern_conn *c, uint32_t left, uint32_t right);
 /** Free a queue of c, which was charged. */
-void tcp_queue_free(struct worker *w, struct conn *c, struct rte_mbuf *m);
-void tcp_ofo_free(struct worker *w, struct conn *c);
+void tcp_queue_free(struct tern_worker *w, struct tern_conn *c, struct rte_mbuf *m);
+void tcp_ofo_free(struct tern_worker *w, struct tern_conn *c);
 
 /* tcp/icmp.c */
 struct icmp_err;
-int tcp_icmp_input(struct worker *w, const struct seg *s, const struct icmp_err *e);
+int tcp_icmp_input(struct tern_worker *w, const struct seg *s, const struct icmp_err *e);
 /** m, a frame of ours, was not sent: its next hop does not answer. */
-void tcp_unreachable(struct worker *w, const struct rte_mbuf *m);
+void tcp_unreachable(struct tern_worker *w, const struct rte_mbuf *m);
 
 /* tcp/pmtu.c */
 #define PMTU_MIN4 576u	/* RFC 791 3.1: every host takes it */
 #define PMTU_MIN6 1280u /* RFC 8200 5 */
 /** Segments fit mtu from now on, unless it is less than every host takes. @return false: they did already. */
-bool tcp_pmtu_lower(struct worker *w, struct conn *c, uint32_t mtu);
+bool tcp_pmtu_lower(struct tern_worker *w, struct tern_conn *c, uint32_t mtu);
 /** An ICMP error, or a next hop that does not answer. */
-void tcp_note_soft_error(struct worker *w, struct conn *c, int err);
+void tcp_note_soft_error(struct tern_worker *w, struct tern_conn *c, int err);
 /** Full-sized segments may be what does not get through: make them smaller, and smaller again. */
-void tcp_pmtu_suspect(struct worker *w, struct conn *c, bool again);
+void tcp_pmtu_suspect(struct tern_worker *w, struct tern_conn *c, bool again);
 /** ESTABLISHED now. mtu: of the path, as the SYN was told; 0: it was not. */
-void tcp_pmtu_opened(struct worker *w, struct conn *c, uint32_t mtu);
+void tcp_pmtu_opened(struct tern_worker *w, struct tern_conn *c, uint32_t mtu);
 /** misc_at has come. @return false: it was not the path MTU's. */
-bool tcp_pmtu_timer(struct conn *c);
+bool tcp_pmtu_timer(struct tern_conn *c);
 /** What to give up with: an ICMP error since the last progress, a next hop that is not there, or -ETIMEDOUT. */
-int tcp_soft_error(const struct conn *c);
+int tcp_soft_error(const struct tern_conn *c);
 
 /* tcp/portset.c: local ports of one (local address, peer address, peer port) */
 /** Choose and reserve a port for f (lport 0) or reserve f->lport. Sets f->lport and the flow's table hash. @return 0, -EADDRNOTAVAIL, -EADDRINUSE. */
-int portset_take(struct worker *w, struct flow *f, uint32_t *idx, uint32_t *hash);
-int portset_init(struct worker *w);
-void portset_fini(struct worker *w);
-void portset_release(struct worker *w, uint32_t idx, uint16_t lport);
+int portset_take(struct tern_worker *w, struct flow *f, uint32_t *idx, uint32_t *hash);
+int portset_init(struct tern_worker *w);
+void portset_fini(struct tern_worker *w);
+void portset_release(struct tern_worker *w, uint32_t idx, uint16_t lport);
 
 static inline void
 flow_of(const struct tobj *o, struct flow *f)

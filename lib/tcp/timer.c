@@ -11,7 +11,7 @@
 #define R1 3 /* retransmissions: SHLD-10 */
 
 static void
-give_up(struct worker *w, struct conn *c)
+give_up(struct tern_worker *w, struct tern_conn *c)
 {
 	STAT_INC(w, ABORT_ON_TIMEOUT);
 	if (c->state != TERN_SYN_SENT)
@@ -21,13 +21,13 @@ give_up(struct worker *w, struct conn *c)
 
 /* Nobody waits for an orphan: its memory, when that is short, is worth more than its last bytes. As Linux. */
 static bool
-orphan_too_dear(const struct worker *w, const struct conn *c)
+orphan_too_dear(const struct tern_worker *w, const struct tern_conn *c)
 {
 	return c->flags & C_ORPHAN && c->held && c->retries >= R1 - 1 && mem_tight(w);
 }
 
 static void
-keepalive_fired(struct worker *w, struct conn *c)
+keepalive_fired(struct tern_worker *w, struct tern_conn *c)
 {
 	const bool away = w->now_us - c->keep_at > AWAY_US;
 	const uint32_t idle_ms = w->now_ms - c->last_rx_ms, want_ms = c->keep_idle_s * 1000u;
@@ -52,14 +52,14 @@ keepalive_fired(struct worker *w, struct conn *c)
 /* R2 (MUST-20): time since the oldest unacknowledged data made progress; of a closed window, since the first probe that was
  * not answered (MUST-37). */
 static bool
-past_r2(const struct worker *w, const struct conn *c)
+past_r2(const struct tern_worker *w, const struct tern_conn *c)
 {
 	return tcp_synchronised(c) && w->now_us >= tcp_r2_at(c) && (c->retries || !tcp_probing(c));
 }
 
 /* The time the worker did not run is not the peer's: R2 comes so much later, and not before one more try. */
 static void
-was_away(struct worker *w, struct conn *c, uint64_t late_us)
+was_away(struct tern_worker *w, struct tern_conn *c, uint64_t late_us)
 {
 	const uint64_t r2 = (uint64_t)c->user_timeout_ms * 1000, try_us = RTE_MIN(c->rto_us, r2);
 
@@ -70,7 +70,7 @@ was_away(struct worker *w, struct conn *c, uint64_t late_us)
 
 /* One more time nothing came: R1. */
 static void
-count_retry(struct worker *w, struct conn *c)
+count_retry(struct tern_worker *w, struct tern_conn *c)
 {
 	if (c->backoff < BACKOFF_MAX)
 		c->backoff++;
@@ -89,7 +89,7 @@ count_retry(struct worker *w, struct conn *c)
 }
 
 static void
-rto_due(struct worker *w, struct conn *c)
+rto_due(struct tern_worker *w, struct tern_conn *c)
 {
 	const uint64_t late_us = w->now_us - c->rto_at;
 
@@ -130,7 +130,7 @@ rto_due(struct worker *w, struct conn *c)
 
 /* The limit of the state, or the time to try larger segments again. */
 static void
-misc_due(struct worker *w, struct conn *c)
+misc_due(struct tern_worker *w, struct tern_conn *c)
 {
 	const bool away = w->now_us - c->misc_at > AWAY_US;
 
@@ -143,7 +143,7 @@ misc_due(struct worker *w, struct conn *c)
 }
 
 void
-tcp_timer(struct worker *w, struct conn *c)
+tcp_timer(struct tern_worker *w, struct tern_conn *c)
 {
 	const uint64_t now = w->now_us;
 

@@ -17,14 +17,14 @@ enum { TW_TS_RECENT, TW_ORIGIN, TW_WND_FEAT }; /* kind_data */
 #define TW_SYN 0x100u /* in TW_WND_FEAT, where TOS has the bits of ECN: the last answer was to a SYN */
 
 static void
-arm(struct worker *w, struct timewait *tw)
+arm(struct tern_worker *w, struct timewait *tw)
 {
 	wheel_arm(&w->wheel, &tw->timer, us_to_tick(w->now_us + (uint64_t)w->conf.tcp.time_wait_ms * 1000));
 }
 
 /* The ACK of their FIN is due, now or from earlier in this burst: the output pass will not see c again. */
 static int
-last_ack(struct worker *w, struct conn *c, struct seg *s)
+last_ack(struct tern_worker *w, struct tern_conn *c, struct seg *s)
 {
 	const struct tcp_reply r = {.seq = c->snd_max, .ack = c->rcv_nxt, .flags = TCP_ACK, .ttl = c->ttl, .tos = c->tos,
 				    .wnd = RTE_MIN((c->rcv_adv - c->rcv_nxt) >> c->rcv_ws, 65535u),
@@ -38,7 +38,7 @@ last_ack(struct worker *w, struct conn *c, struct seg *s)
 }
 
 int
-tcp_timewait_enter(struct worker *w, struct conn *c, struct seg *s)
+tcp_timewait_enter(struct tern_worker *w, struct tern_conn *c, struct seg *s)
 {
 	struct timewait *tw = pool_get(&w->timewaits[c->af == 6]);
 	const uint32_t wnd = c->rcv_adv - c->rcv_nxt;
@@ -68,7 +68,7 @@ tcp_timewait_enter(struct worker *w, struct conn *c, struct seg *s)
 }
 
 void
-tcp_timewait_free(struct worker *w, struct timewait *tw)
+tcp_timewait_free(struct tern_worker *w, struct timewait *tw)
 {
 	wheel_cancel(&w->wheel, &tw->timer);
 	table_remove(&w->table, &tw->o);
@@ -78,7 +78,7 @@ tcp_timewait_free(struct worker *w, struct timewait *tw)
 }
 
 void
-tcp_timewait_timer(struct worker *w, struct timewait *tw)
+tcp_timewait_timer(struct tern_worker *w, struct timewait *tw)
 {
 	if (unlikely(w->trace_state != NULL))
 		w->trace_state(w, &tw->o, TERN_TIME_WAIT, TERN_CLOSED);
@@ -88,7 +88,7 @@ tcp_timewait_timer(struct worker *w, struct timewait *tw)
 
 /* <SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK> in the received packet, which counts as dropped for reason. */
 static int
-reack(struct worker *w, const struct timewait *tw, struct seg *s, int reason)
+reack(struct tern_worker *w, const struct timewait *tw, struct seg *s, int reason)
 {
 	struct tcp_reply r = {.seq = tw->snd_nxt, .ack = tw->rcv_nxt, .flags = TCP_ACK, .ttl = tw->timer.user,
 			      .wnd = tw->kind_data[TW_WND_FEAT] >> 16,
@@ -114,13 +114,13 @@ reack(struct worker *w, const struct timewait *tw, struct seg *s, int reason)
 
 /* The same of anything but their FIN: limited, as two ends may disagree, or somebody counts on an answer to each segment. */
 static int
-answer(struct worker *w, const struct timewait *tw, struct seg *s, int reason)
+answer(struct tern_worker *w, const struct timewait *tw, struct seg *s, int reason)
 {
 	return tcp_answer_allowed(w) ? reack(w, tw, s, reason) : reason;
 }
 
 static int
-reset(struct worker *w, struct timewait *tw, const struct seg *s)
+reset(struct tern_worker *w, struct timewait *tw, const struct seg *s)
 {
 	if (s->flags & TCP_ACK || s->seq != tw->rcv_nxt || !(tw->kind_data[TW_WND_FEAT] & TW_SYN)) {
 		STAT_INC(w, TW_RST_IGNORED);
@@ -151,7 +151,7 @@ tcp_timewait_newer(const struct timewait *tw, const struct seg *s)
 }
 
 int
-tcp_timewait_input(struct worker *w, struct timewait *tw, struct seg *s)
+tcp_timewait_input(struct tern_worker *w, struct timewait *tw, struct seg *s)
 {
 	const uint8_t feat = tw->kind_data[TW_WND_FEAT];
 	struct tcp_opts o = {0};

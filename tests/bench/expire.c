@@ -23,7 +23,7 @@ struct polls {
 };
 
 static unsigned int
-timewaits(const struct worker *w)
+timewaits(const struct tern_worker *w)
 {
 	return w->timewaits[0].total - w->timewaits[0].avail;
 }
@@ -46,7 +46,7 @@ fill(void)
 }
 
 static void
-poll_at(struct worker *w, uint64_t us, struct polls *p)
+poll_at(struct tern_worker *w, uint64_t us, struct polls *p)
 {
 	const unsigned int before = timewaits(w);
 	const uint64_t begin = rte_rdtsc();
@@ -74,7 +74,7 @@ poll_at(struct worker *w, uint64_t us, struct polls *p)
 
 /* Until all have expired. Time stops a step after the last one's: then polls follow each other, as when they are late. */
 static void
-expire(struct worker *w, uint64_t step_us, struct polls *p)
+expire(struct tern_worker *w, uint64_t step_us, struct polls *p)
 {
 	const uint64_t last_us = now_us + (uint64_t)w->conf.tcp.time_wait_ms * 1000 + TICK_US;
 	uint64_t next_us;

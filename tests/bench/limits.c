@@ -87,7 +87,7 @@ sacks(unsigned int n, bool random)
 	CU_ASSERT_PTR_NOT_NULL_FATAL(s);
 	tern_setopt(s->c, TERN_OPT_SNDBUF, 8 << 20);
 	tern_setopt(s->c, TERN_OPT_NODELAY, 1);
-	((struct conn *)s->c)->cwnd = 1 << 20;
+	s->c->cwnd = 1 << 20;
 	for (unsigned int i = 0; i < n; i++) {
 		advance_us(100);
 		sock_send(s, SEG);
@@ -103,7 +103,7 @@ sacks(unsigned int n, bool random)
 		blocks(left);
 		timed_tx(1, 1, 0);
 	}
-	row(random ? "ACK with four blocks, any" : "ACK with four blocks, the highest", ((struct conn *)s->c)->loss->n_runs);
+	row(random ? "ACK with four blocks, any" : "ACK with four blocks, the highest", s->c->loss->n_runs);
 }
 
 /* n holes made and filled, in random or in falling order. */
@@ -132,7 +132,7 @@ holes(unsigned int n, bool random)
 	}
 	for (unsigned int i = 0; i < OPS; i++)
 		timed_tx(101 + 100 * order[random ? harness_rand() % n : n - 1 - i % 4], 1, 50);
-	row(random ? "segment out of order, any" : "segment out of order, the highest", ((struct conn *)s->c)->ofo_runs);
+	row(random ? "segment out of order, any" : "segment out of order, the highest", s->c->ofo_runs);
 }
 
 /* One port is left; and none. */

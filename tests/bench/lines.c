@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Which cache lines of struct conn does each kind of segment touch? One connection at a time between pairbed.h's two ends; the page
+ * Which cache lines of struct tern_conn does each kind of segment touch? One connection at a time between pairbed.h's two ends; the page
  * that holds it is out of reach, so every access to it stops, is written down and goes on for one instruction. What crosses
  * two lines counts for the first. Needs an x86 processor. By conn-lines.sh.
  *
@@ -26,7 +26,7 @@ static const char *const names[KINDS] = {"connect", "send", "SYN", "SYN-ACK", "f
 
 /* Of each end, kind and step (input, then callbacks and output): what was done to each 4 bytes of the connection. */
 static struct {
-	uint8_t read[sizeof(struct conn) / 4], written[sizeof(struct conn) / 4];
+	uint8_t read[sizeof(struct tern_conn) / 4], written[sizeof(struct tern_conn) / 4];
 	bool seen;
 } marks[2][KINDS][2];
 static unsigned int at_end, at_step;
@@ -40,7 +40,7 @@ stopped(int sig, siginfo_t *info, void *context)
 
 	if (at >= PAGE)
 		abort();
-	if (at < sizeof(struct conn)) {
+	if (at < sizeof(struct tern_conn)) {
 		marks[at_end][at_kind][at_step].seen = true;
 		(u->uc_mcontext.gregs[REG_ERR] & FAULT_WRITE ? marks[at_end][at_kind][at_step].written :
 							       marks[at_end][at_kind][at_step].read)[at / 4] = 1;
@@ -86,7 +86,7 @@ kind_of(const struct rte_mbuf *m, unsigned int to)
 		return FIN;
 	if (len)
 		return DATA;
-	return ends[to]->half_open ? FINAL_ACK : ((const struct conn *)ends[to]->conns.base)->state == TERN_LAST_ACK ? FIN_ACK : ACK;
+	return ends[to]->half_open ? FINAL_ACK : ((const struct tern_conn *)ends[to]->conns.base)->state == TERN_LAST_ACK ? FIN_ACK : ACK;
 }
 
 /* What is on the way to that end, each frame by itself. */
@@ -152,7 +152,7 @@ one_connection(void)
 
 	client = NULL;
 	watch(1, CONNECT, 0);
-	if (tern_connect((struct tern_worker *)ends[1], NULL, &to, &ops, NULL, &c))
+	if (tern_connect(ends[1], NULL, &to, &ops, NULL, &c))
 		errx(1, "it cannot connect");
 	at_step = 1;
 	worker_run(ends[1]);
@@ -177,7 +177,7 @@ one_connection(void)
 static bool
 line(const uint8_t *words, unsigned int i)
 {
-	return memchr(words + i * 16, 1, RTE_MIN(16u, (unsigned int)sizeof(struct conn) / 4 - i * 16)) != NULL;
+	return memchr(words + i * 16, 1, RTE_MIN(16u, (unsigned int)sizeof(struct tern_conn) / 4 - i * 16)) != NULL;
 }
 
 static void
@@ -185,7 +185,7 @@ print_step(const uint8_t *r, const uint8_t *w)
 {
 	unsigned int i, n = 0;
 
-	for (i = 0; i < (sizeof(struct conn) + 63) / 64; i++) {
+	for (i = 0; i < (sizeof(struct tern_conn) + 63) / 64; i++) {
 		printf(" %s", line(w, i) ? "w" : line(r, i) ? "r" : ".");
 		n += line(w, i) || line(r, i);
 	}
@@ -197,7 +197,7 @@ print_fields(const uint8_t *r, const uint8_t *w)
 {
 	unsigned int i;
 
-	for (i = 0; i < sizeof(struct conn) / 4; i++)
+	for (i = 0; i < sizeof(struct tern_conn) / 4; i++)
 		if (r[i] | w[i])
 			printf(" %u%s", i * 4, w[i] ? r[i] ? "rw" : "w" : "r");
 	printf("\n");
@@ -223,7 +223,7 @@ main(int argc, char **argv)
 	one_connection();
 	if (done != 2 * ROUNDS)
 		errx(1, "%lu answers", done);
-	printf("%zu bytes; per line: w written, r only read, . not touched; lines touched\n%-17s %-20s  %s\n", sizeof(struct conn), "",
+	printf("%zu bytes; per line: w written, r only read, . not touched; lines touched\n%-17s %-20s  %s\n", sizeof(struct tern_conn), "",
 	       "input", "callbacks and output");
 	for (kind = 0; kind < KINDS; kind++)
 		for (end = 0; end < 2; end++) {

@@ -363,7 +363,7 @@ run_secrets(struct rte_mempool *mp)
 {
 	struct tern_conf conf = {.name = "micro", .n_workers = 1, .n_ifs = 1};
 	uint32_t i, iss, off, good = 0;
-	struct worker *w;
+	struct tern_worker *w;
 	uint16_t mss;
 	struct flow f;
 	uint64_t start;

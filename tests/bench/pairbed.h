@@ -19,7 +19,7 @@
 #define TURN_US 20u
 #define MBUFS 8191u
 
-static struct worker *ends[2];            /* server, client */
+static struct tern_worker *ends[2];            /* server, client */
 static struct rte_mbuf *wire[2][TX_RING]; /* on the way to it */
 static unsigned int n_wire[2];
 static struct tern_conn *ask[OPEN_MAX]; /* connected, request to be sent in the next turn */
@@ -133,7 +133,7 @@ client_turn(void)
 	n_ask = 0;
 	input(1);
 	for (i = 0; i < open_burst && open_now < OPEN_MAX; i++) {
-		if (tern_connect((struct tern_worker *)ends[1], NULL, &to, &ops, NULL, &c))
+		if (tern_connect(ends[1], NULL, &to, &ops, NULL, &c))
 			break;
 		open_now++;
 	}
@@ -176,7 +176,7 @@ pair_init(struct tern_conf *conf)
 		errx(1, "no EAL memory: raise -m");
 	make(0, conf, mp);
 	make(1, conf, mp);
-	if (tern_listen((struct tern_worker *)ends[0], &at, 1024, &ops, NULL, &l))
+	if (tern_listen(ends[0], &at, 1024, &ops, NULL, &l))
 		errx(1, "it cannot listen");
 }
 

@@ -84,7 +84,7 @@ be_get(int h)
 unsigned int
 be_state(const struct sock *s)
 {
-	return s->c ? ((const struct conn *)s->c)->state : s->l[0] ? TERN_LISTEN : TERN_CLOSED;
+	return s->c ? s->c->state : s->l[0] ? TERN_LISTEN : TERN_CLOSED;
 }
 
 /* Keep what was received: the application may read it after the end. */
@@ -181,13 +181,13 @@ be_listen(int h, int backlog)
 		s->local.af = af;
 	for (unsigned int tries = 0; s->local.port == 0 && tries < 1; tries++)
 		s->local.port = htons(32768 + worker_rand(be_worker) % 28000);
-	rc = tern_listen((struct tern_worker *)be_worker, &s->local, backlog, &listen_ops, s, &s->l[0]);
+	rc = tern_listen(be_worker, &s->local, backlog, &listen_ops, s, &s->l[0]);
 	be_apply_options(s);
 	if (rc || s->local.af == 4 || s->opt[O_V6ONLY])
 		return rc;
 	e4 = (struct tern_endpoint){.af = 4, .port = s->local.port};
 	if (memcmp(s->local.addr, (uint8_t[16]){0}, 16) == 0 &&
-	    tern_listen((struct tern_worker *)be_worker, &e4, backlog, &listen_ops, s, &s->l[1]))
+	    tern_listen(be_worker, &e4, backlog, &listen_ops, s, &s->l[1]))
 		s->l[1] = NULL; /* someone else has it */
 	be_apply_options(s);
 	return 0;
@@ -233,7 +233,7 @@ be_accept(int h, struct sockaddr *a, socklen_t *l)
 static bool
 is_opening(const struct sock *s)
 {
-	const struct conn *c = (const struct conn *)s->c;
+	const struct tern_conn *c = s->c;
 
 	return c && (c->state == TERN_SYN_SENT || (c->state == TERN_SYN_RECEIVED && !(c->feat & F_PASSIVE)));
 }
@@ -262,16 +262,15 @@ static ssize_t
 open_to_peer(struct sock *s, bool fastopen, const void *buf, size_t len)
 {
 	const struct tern_endpoint *local = s->local.af ? &s->local : NULL;
-	struct tern_worker *tw = (struct tern_worker *)be_worker;
 	struct tern_info info;
-	struct conn syn;
+	struct tern_conn syn;
 	uint8_t opt[40];
 	uint32_t room = 0;
 	ssize_t rc;
 
 	s->eof = s->shut_rd = s->shut_wr = s->deferred = false; /* a socket may try again */
-	rc = fastopen ? tern_connect_fastopen(tw, local, &s->peer, &conn_ops, s, buf, 0, &s->c) :
-			tern_connect(tw, local, &s->peer, &conn_ops, s, &s->c);
+	rc = fastopen ? tern_connect_fastopen(be_worker, local, &s->peer, &conn_ops, s, buf, 0, &s->c) :
+			tern_connect(be_worker, local, &s->peer, &conn_ops, s, &s->c);
 	if (rc) {
 		s->c = NULL;
 		return rc;
@@ -283,7 +282,7 @@ open_to_peer(struct sock *s, bool fastopen, const void *buf, size_t len)
 	s->peer = info.remote;
 	be_apply_options(s);
 	if (fastopen) {
-		syn = *(struct conn *)s->c;
+		syn = *s->c;
 		syn.snd_queued = len;
 		tcp_tfo_offer(be_worker, &syn, opt, &room);
 	}
@@ -295,7 +294,7 @@ static bool
 knows_cookie(const struct sock *s)
 {
 	const struct iface *ifc = &be_worker->ifs[0];
-	struct conn c = {.af = s->peer.af, .rport = s->peer.port};
+	struct tern_conn c = {.af = s->peer.af, .rport = s->peer.port};
 
 	if (c.af == 4) {
 		c.addr.laddr4 = ifc->laddr4;
@@ -499,7 +498,7 @@ be_pollev(int h)
 		return POLLOUT | POLLWRNORM;
 	if (is_opening(s))
 		return ev;
-	eof = s->shut_rd || s->eof || (s->c && ((struct conn *)s->c)->flags & C_FIN_RCVD);
+	eof = s->shut_rd || s->eof || (s->c && s->c->flags & C_FIN_RCVD);
 	if ((!s->c) || (eof && s->shut_wr))
 		ev |= POLLHUP;
 	if (eof)
@@ -517,13 +516,13 @@ static long
 be_qlen(int h, int out)
 {
 	struct sock *s = be_get(h);
-	const struct conn *c;
+	const struct tern_conn *c;
 
 	if (!s)
 		return -EBADF;
 	if (s->l[0])
 		return -EINVAL;
-	c = (const struct conn *)s->c;
+	c = s->c;
 	if (!out)
 		return s->left_len - s->left_off + (c ? c->rcv_queued : 0);
 	if (!c || is_opening(s))

@@ -29,7 +29,7 @@ struct sock {
 };
 
 extern struct sock be_socks[N_SOCKS];
-extern struct worker *be_worker;
+extern struct tern_worker *be_worker;
 
 /* backend.c */
 /** The socket of a handle; what is due has left. NULL: none. */

@@ -64,7 +64,7 @@ set_tern(struct sock *s, enum tern_opt opt, uint32_t v)
 
 /* The open is given up when so many more SYNs were not answered. */
 static void
-limit_syns(struct conn *c, unsigned int n)
+limit_syns(struct tern_conn *c, unsigned int n)
 {
 	uint64_t us = 0, rto = c->rto_us;
 
@@ -87,7 +87,7 @@ apply_one(struct sock *s, const struct optmap *o)
 		if (s->l[i] && o->kept == O_FASTOPEN)
 			tern_listen_setopt(s->l[i], TERN_OPT_FASTOPEN, v);
 	if (s->c && o->kept == O_SYNCNT)
-		limit_syns((struct conn *)s->c, v);
+		limit_syns(s->c, v);
 	if (o->tern == TERN_NONE)
 		return;
 	if (o->tern == TERN_OPT_SNDBUF || o->tern == TERN_OPT_RCVBUF)
@@ -134,7 +134,7 @@ static const char *
 get_congestion(const struct sock *s)
 {
 	const unsigned int kept = s->set & 1u << O_CC ? (unsigned int)s->opt[O_CC] : be_worker->conf.tcp.cc;
-	const unsigned int cc = s->c ? ((const struct conn *)s->c)->cc : kept;
+	const unsigned int cc = s->c ? s->c->cc : kept;
 
 	return cc == TERN_CC_NEWRENO ? "reno" : cc_get(cc)->name;
 }
@@ -145,8 +145,8 @@ set_fastopen_key(const uint8_t *key, socklen_t l)
 {
 	if (l != 16 && l != 32)
 		return -EINVAL;
-	tern_fastopen_key((struct tern_worker *)be_worker, l == 32 ? key + 16 : key);
-	tern_fastopen_key((struct tern_worker *)be_worker, key);
+	tern_fastopen_key(be_worker, l == 32 ? key + 16 : key);
+	tern_fastopen_key(be_worker, key);
 	return 0;
 }
 
@@ -202,7 +202,7 @@ put_value(void *v, socklen_t *l, const void *value, socklen_t n)
 static void
 fill_tcp_info(const struct sock *s, struct tcp_info *ti)
 {
-	const struct conn *c = (const struct conn *)s->c;
+	const struct tern_conn *c = s->c;
 	struct tern_info info;
 
 	memset(ti, 0, sizeof(*ti));
@@ -257,7 +257,7 @@ be_getsockopt(int h, int lvl, int opt, void *v, socklen_t *l)
 	else if (lvl == SOL_SOCKET && opt == SO_ACCEPTCONN)
 		value = s->l[0] != NULL;
 	else if (lvl == IPPROTO_TCP && opt == TCP_MAXSEG && s->c && be_state(s) != TERN_SYN_SENT)
-		value = ((struct conn *)s->c)->mss;
+		value = s->c->mss;
 	else if ((o = find_option(lvl, opt)))
 		value = s->set & 1u << o->kept ? s->opt[o->kept] : o->dflt;
 	else

@@ -27,7 +27,7 @@
 #define ETH 14
 #define EPOCH_US 1000000000ull /* the caller's 0: at 0 itself "never" would look recent to the worker */
 
-struct worker *be_worker;
+struct tern_worker *be_worker;
 static struct rte_mempool *mp;
 static uint64_t now;
 

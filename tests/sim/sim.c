@@ -62,7 +62,7 @@ struct pair {
 };
 
 struct node {
-	struct worker *w;
+	struct tern_worker *w;
 	struct rte_mempool *mp;
 	unsigned int n_mp;
 	struct tern_listener *l[2];
@@ -433,7 +433,7 @@ open_one(void)
 	}
 	local_addr(&from, p->af, 1 + p->id / PORTS, 1024 + p->id % PORTS);
 	local_addr(&to, p->af, 100, 80);
-	rc = tern_connect((struct tern_worker *)s.n[0].w, &from, &to, &ops, &p->e[0], &p->e[0].c);
+	rc = tern_connect(s.n[0].w, &from, &to, &ops, &p->e[0], &p->e[0].c);
 	if (rc) {
 		p->e[0].c = NULL;
 		s.refused++;
@@ -517,7 +517,7 @@ run(void)
 	do {
 		busy = false;
 		for (i = 0; i < 2; i++) {
-			struct worker *w = s.n[i].w;
+			struct tern_worker *w = s.n[i].w;
 
 			worker_set_time(w, s.now_us);
 			while ((n = impair_out(s.wire[!i], s.now_us, m, BURST)) > 0) {
@@ -580,7 +580,7 @@ find_stuck(void)
 static void
 on_trace(struct tern_worker *w, const char *line, void *arg)
 {
-	printf("%lu.%06lu %s: %s\n", s.now_us / SEC, s.now_us % SEC, (struct worker *)w == s.n[0].w ? "client" : "server", line);
+	printf("%lu.%06lu %s: %s\n", s.now_us / SEC, s.now_us % SEC, w == s.n[0].w ? "client" : "server", line);
 }
 
 /* --- a run ------------------------------------------------------------------------------------------------------------ */
@@ -679,7 +679,7 @@ node_start(unsigned int i)
 	n->w->ifs[0].tx_multi_seg = one_in(2);
 	for (k = 0; i && k < 2; k++) {
 		local_addr(&e, k ? 6 : 4, 100, 80);
-		if (tern_listen((struct tern_worker *)n->w, &e, 64, &listen_ops, NULL, &n->l[k]))
+		if (tern_listen(n->w, &e, 64, &listen_ops, NULL, &n->l[k]))
 			fault("listen");
 	}
 }
@@ -719,7 +719,7 @@ static void
 node_stop(unsigned int i)
 {
 	struct node *n = &s.n[i];
-	struct worker *w = n->w;
+	struct tern_worker *w = n->w;
 
 	expect("connections free", i, w->conns.avail, w->conns.total);
 	expect("requests free", i, w->requests.avail, w->requests.total);

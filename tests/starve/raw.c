@@ -17,7 +17,7 @@
 enum { FIN = 1, SYN = 2, RST = 4, ACK = 16 };
 enum { NEW, OPENING, SENDING, DONE, GONE };
 
-struct conn {
+struct tern_conn {
 	uint64_t at_us; /* when its SYN was sent */
 	uint32_t ack;
 	uint16_t sent;
@@ -27,7 +27,7 @@ struct conn {
 const uint8_t raw_mac[6] = {2, 0, 0, 0, 0, 0x66};
 static const uint8_t everybody[6] = {255, 255, 255, 255, 255, 255};
 static uint8_t host_mac[6];
-static struct conn *conns;
+static struct tern_conn *conns;
 
 void
 raw_be(uint8_t *p, uint32_t v, unsigned int bytes)
@@ -160,7 +160,7 @@ input_tcp(struct raw *r, const uint8_t *f)
 {
 	const uint8_t *ip = f + 14, *t = ip + (ip[0] & 15) * 4;
 	const uint32_t i = (raw_get(t + 2, 2) - PORT_FIRST) * ADDRS + raw_get(ip + 16, 4) - ADDR_FIRST;
-	struct conn *c = &conns[i];
+	struct tern_conn *c = &conns[i];
 
 	if (raw_get(ip + 12, 4) != r->host || raw_get(t, 2) != r->port || i >= r->n || c->state == GONE)
 		return;
@@ -193,7 +193,7 @@ raw_input(struct raw *r, const uint8_t *f, unsigned int n)
 void
 raw_step(struct raw *r, unsigned int i, uint64_t now)
 {
-	struct conn *c = &conns[i];
+	struct tern_conn *c = &conns[i];
 	unsigned int k;
 
 	if ((c->state == NEW && r->opening < AT_ONCE) || (c->state == OPENING && now - c->at_us > AGAIN_US && c->tries < 5)) {

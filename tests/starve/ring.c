@@ -42,7 +42,7 @@ extern const struct role role_http, role_echo, role_discard;
 
 static uint64_t now_us = SECOND_US;
 static uint16_t cable[2];
-static struct worker *server, *lively, *crowd;
+static struct tern_worker *server, *lively, *crowd;
 static struct options options;
 static struct stack stack;
 static struct tern_endpoint to = {.af = TERN_AF_INET, .addr = {192, 0, 2, HOST}};
@@ -96,7 +96,7 @@ join(void)
 	static const struct tern_ops ops = {.connected = on_member, .writable = push, .closed = on_member_closed};
 	struct member *m = &members[begun];
 
-	if (tern_connect((struct tern_worker *)crowd, NULL, &to, &ops, m, &m->c))
+	if (tern_connect(crowd, NULL, &to, &ops, m, &m->c))
 		return;
 	begun++;
 	opening++;
@@ -222,7 +222,7 @@ lively_turn(void)
 		return;
 	asks->at_us = now_us;
 	asks->got = 0;
-	if (tern_connect((struct tern_worker *)lively, NULL, &to, &ops, NULL, &asks->c))
+	if (tern_connect(lively, NULL, &to, &ops, NULL, &asks->c))
 		asks->failed++;
 }
 
@@ -256,7 +256,7 @@ ping_turn(void)
 /* --- the cable --------------------------------------------------------------------------------------------------- */
 
 static void
-transmit(struct worker *w, uint16_t port)
+transmit(struct tern_worker *w, uint16_t port)
 {
 	struct iface *ifc = &w->ifs[0];
 	const unsigned int n = rte_eth_tx_burst(port, 0, ifc->tx, ifc->n_tx);
@@ -299,7 +299,7 @@ server_turn(void)
 	if (n)
 		worker_input(server, 0, m, n);
 	worker_run(server);
-	stack.role->poll(&stack, (struct tern_worker *)server, now_us);
+	stack.role->poll(&stack, server, now_us);
 	transmit(server, cable[0]);
 	if (now_us % LOOK_US == 0)
 		mbufs_least = RTE_MIN(mbufs_least, rte_mempool_avail_count(server->mp));
@@ -417,13 +417,13 @@ device(uint16_t port)
 		errx(1, "no cable");
 }
 
-static struct worker *
+static struct tern_worker *
 end_make(const char *name, unsigned int host, unsigned int addrs, struct tern_conf conf, unsigned int mbufs)
 {
 	const struct rte_ether_addr mac = {{2, 0, 0, 0, 0, host}};
 	const struct tern_if_conf ifc = {.addr4 = {192, 0, 2, host}, .prefix4 = 24, .addr4_count = addrs};
 	struct rte_mempool *mp = rte_pktmbuf_pool_create(name, mbufs, 256, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
-	struct worker *w;
+	struct tern_worker *w;
 
 	conf.name = name;
 	if (!mp || worker_conf_defaults(&conf) || worker_create(&w, &conf, 0, -1, mp, now_us) ||
@@ -474,7 +474,7 @@ server_make(const char *name)
 		pages();
 	else if (stack.role->init && stack.role->init(&stack))
 		exit(1);
-	if (stack.role->start(&stack, (struct tern_worker *)server))
+	if (stack.role->start(&stack, server))
 		exit(1);
 	to.port = htons(options.port);
 }

@@ -10,14 +10,14 @@
 #include "tcp/tcp.h"
 
 struct deadlines {
-	struct worker *w;
+	struct tern_worker *w;
 	char what[200]; /* of the first connection that breaks it; empty: none */
 };
 
 static inline void
 deadlines_one(struct tobj *o, void *arg)
 {
-	const struct conn *c = (const struct conn *)o;
+	const struct tern_conn *c = (const struct tern_conn *)o;
 	struct deadlines *d = arg;
 	const char *which = "rto";
 	uint64_t at, tick;
@@ -42,7 +42,7 @@ deadlines_one(struct tobj *o, void *arg)
 
 /** @return what is wrong with the first connection of w whose deadline its node would miss, or NULL. */
 static inline const char *
-deadlines_missed(struct worker *w, struct deadlines *d)
+deadlines_missed(struct tern_worker *w, struct deadlines *d)
 {
 	d->w = w;
 	*d->what = 0;

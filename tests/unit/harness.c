@@ -661,7 +661,7 @@ give_up(struct node *n)
 static void
 check_empty(struct node *n)
 {
-	struct worker *w = n->w;
+	struct tern_worker *w = n->w;
 
 	CHECK_EQ(w->conns.avail, w->conns.total);
 	CHECK_EQ(w->rares.avail, w->rares.total);

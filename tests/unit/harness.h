@@ -88,7 +88,7 @@ struct dir {
 };
 
 struct node {
-	struct worker *w;
+	struct tern_worker *w;
 	struct rte_mempool *mp;
 	uint32_t mbufs;
 	struct tern_listener *l[4];
@@ -116,7 +116,7 @@ struct bed {
 extern struct bed bed;
 extern struct peer peer;
 #define W (bed.n[0].w)
-#define TW_(n) ((struct tern_worker *)(n)->w)
+#define TW_(n) ((n)->w)
 #define STAT(s) (W->stats[STAT_##s])
 
 /* --- running ----- */

@@ -13,7 +13,7 @@
 #define N_MBUFS 1023
 #define SEC 1000000ull
 
-static struct worker *w;
+static struct tern_worker *w;
 static struct iface *ifc;
 static const uint8_t other_mac[6] = {2, 0, 0, 0, 0, 3};
 static const uint8_t our_ll6[16] = {0xfe, 0x80, [11] = 0xff, [12] = 0xfe, [15] = 1};

@@ -331,7 +331,7 @@ test_b26(void)
 	bed_reset(bed.af);
 	s = fx_established();
 	{
-		struct conn *c = (struct conn *)s->c;
+		struct tern_conn *c = s->c;
 		const uint32_t to = 0xffffff00 - c->snd_una;
 
 		c->iss += to;

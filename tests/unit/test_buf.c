@@ -88,7 +88,7 @@ rounds(struct sock *s, unsigned int k, uint32_t n, uint32_t *pos)
 		sock_recv_all(s);
 		advance_us(100 * MS);
 		while ((f = rx())) {
-			const uint32_t ws = ((struct conn *)s->c)->rcv_ws, e = f->ack - peer.iss + ((uint32_t)f->wnd << ws);
+			const uint32_t ws = s->c->rcv_ws, e = f->ack - peer.iss + ((uint32_t)f->wnd << ws);
 
 			CHECK(!edge || seq_ge(e, edge));
 			edge = e;

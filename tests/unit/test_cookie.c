@@ -156,8 +156,8 @@ test_options(void)
 	tx(ACK, 1, 1, 0);
 	s = sock_accept(&bed.n[0]);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(s);
-	CHECK_EQ(((struct conn *)s->c)->snd_wnd, (uint32_t)wnd << 9);
-	CHECK_EQ(((struct conn *)s->c)->feat & (F_TS | F_SACK | F_WS), F_TS | F_SACK | F_WS);
+	CHECK_EQ(s->c->snd_wnd, (uint32_t)wnd << 9);
+	CHECK_EQ(s->c->feat & (F_TS | F_SACK | F_WS), F_TS | F_SACK | F_WS);
 	/* SACK is used: a hole is reported */
 	tx(ACK, 101, 1, 100);
 	f = expect(ACK, 1, 1, 0);

@@ -322,7 +322,7 @@ static void
 test_recover_ages(void)
 {
 	struct sock *s = fx_flight(10);
-	struct conn *c = (struct conn *)s->c;
+	struct tern_conn *c = s->c;
 
 	for (unsigned int i = 0; i < 4; i++)
 		tx(ACK, 1, peer.tern_una, 0);
@@ -659,12 +659,12 @@ test_ts_missing(void)
 
 	peer.ts = true;
 	s = fx_established();
-	recent = ((struct conn *)s->c)->ts_recent;
-	rto = ((struct conn *)s->c)->rto_us;
+	recent = s->c->ts_recent;
+	rto = s->c->rto_us;
 	peer.ts = false;
 	tx(ACK, 1, 1, 10);
 	CHECK_EQ(sock_recv(s, 10), 10);
-	CHECK_EQ(((struct conn *)s->c)->ts_recent, recent);
+	CHECK_EQ(s->c->ts_recent, recent);
 	rx_flush();
 	tx(ACK, 0, 1, 0); /* a keep-alive */
 	expect(ACK, 1, 11, 0);
@@ -674,7 +674,7 @@ test_ts_missing(void)
 	advance_us(rto + SLACK_US);
 	CHECK(rx_flush() >= 1);
 	tx(ACK, 11, 11, 0); /* of a retransmission: no timestamp, no round trip */
-	CHECK_EQ(((struct conn *)s->c)->snd_queued, 0);
+	CHECK_EQ(s->c->snd_queued, 0);
 	peer.ts = true;
 	tx(ACK, 11, 11, 10);
 	CHECK_EQ(sock_recv(s, 10), 10);

@@ -8,10 +8,10 @@
 #define CE 3
 #define MSS 1000u
 
-static struct conn *
+static struct tern_conn *
 conn(const struct sock *s)
 {
-	return (struct conn *)s->c;
+	return s->c;
 }
 
 static uint32_t

@@ -27,7 +27,7 @@ test_asked(void)
 	struct sock *s = established(true);
 
 	CU_ASSERT_PTR_NOT_NULL_FATAL(s);
-	CHECK(((struct conn *)s->c)->flags & C_ECN);
+	CHECK(s->c->flags & C_ECN);
 	for (unsigned int i = 0; i < 3; i++) { /* any other combination does not ask */
 		peer_new(41000 + i);
 		tx(SYN | (uint8_t[]){0, ECE, CWR}[i], 0, 0, 0);
@@ -35,7 +35,7 @@ test_asked(void)
 		tx(ACK, 1, 1, 0);
 		s = sock_accept(&bed.n[0]);
 		CU_ASSERT_PTR_NOT_NULL_FATAL(s);
-		CHECK(!(((struct conn *)s->c)->flags & C_ECN));
+		CHECK(!(s->c->flags & C_ECN));
 	}
 	bed_down();
 	bed_reset(bed.af);
@@ -211,7 +211,7 @@ test_asking(void)
 		}
 		tx(SYN | ACK | t[i].flags, 0, 1, 0);
 		CHECK_EQ(s->connected, 1);
-		CHECK_EQ(!!(((struct conn *)s->c)->flags & C_ECN), t[i].want);
+		CHECK_EQ(!!(s->c->flags & C_ECN), t[i].want);
 		rx_flush();
 	}
 }
@@ -242,7 +242,7 @@ test_cookie(void)
 		CHECK_EQ(STAT(COOKIES_RECV), 1);
 		s = sock_accept(&bed.n[0]);
 		CU_ASSERT_PTR_NOT_NULL_FATAL(s);
-		CHECK_EQ(!!(((struct conn *)s->c)->flags & C_ECN), t[i].want);
+		CHECK_EQ(!!(s->c->flags & C_ECN), t[i].want);
 		CHECK_EQ(sock_send(s, 100), 100);
 		run();
 		f = expect(ACK | PSH, 1, 1, 100);

@@ -22,7 +22,7 @@ static struct rte_ring *rx[N_WORKERS], *tx[N_WORKERS]; /* as the workers see the
 static struct tern_conn *conns[N_WORKERS];
 static unsigned int failed;
 
-static struct worker *
+static struct tern_worker *
 worker(unsigned int i)
 {
 	return t->engines[i]->w;
@@ -103,7 +103,7 @@ connect_peer(unsigned int i, uint8_t af)
 
 	memcpy(to.addr, af == 4 ? peer4 : peer6, af == 4 ? 4 : 16);
 	RTE_PER_LCORE(_lcore_id) = i;
-	CU_ASSERT_EQUAL(tern_connect((struct tern_worker *)worker(i), NULL, &to, &ops, NULL, &conns[i]), 0);
+	CU_ASSERT_EQUAL(tern_connect(worker(i), NULL, &to, &ops, NULL, &conns[i]), 0);
 }
 
 /* All that was sent was looked at, connections end without a word, and nothing is left of them. */
@@ -192,7 +192,7 @@ is_syn(const uint8_t *f, uint8_t af)
 static bool
 knows_peer(unsigned int i)
 {
-	const struct worker *w = worker(i);
+	const struct tern_worker *w = worker(i);
 	uint32_t k;
 
 	for (k = 0; k < w->max_neighs; k++)

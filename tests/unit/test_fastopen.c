@@ -30,7 +30,7 @@ listen_fastopen(void)
 static void
 learn_cookie(void)
 {
-	struct conn c = {.af = bed.af};
+	struct tern_conn c = {.af = bed.af};
 	struct seg s = {.flow.af = bed.af};
 	struct tern_listener l = {.tfo_max = 1};
 	static const uint8_t request[4] = {1, 1, 34, 2};
@@ -541,7 +541,7 @@ test_key_shared(void)
 	uint8_t opt[20], given[8];
 	struct tern_listener l = {.tfo_max = 100};
 	struct seg s = {.flow.af = 4, .flow.addr.laddr4 = 1, .flow.addr.raddr4 = 2, .len = 1};
-	struct worker w[2];
+	struct tern_worker w[2];
 	unsigned int n;
 
 	CHECK_EQ(worker_conf_defaults(&conf), 0);

@@ -28,7 +28,7 @@ test_merged(void)
 	CHECK_EQ(STAT(GRO), 7);
 	CHECK_EQ(STAT(IN_SEGS) - segs, 8);
 	CHECK_EQ(s->readable, 1);
-	CHECK_EQ(((struct conn *)s->c)->rcv_mss, PLAIN);
+	CHECK_EQ(s->c->rcv_mss, PLAIN);
 	expect(ACK, 1, 1 + 8 * PLAIN, 0);
 	CHECK_EQ(sock_recv_all(s), 8 * PLAIN);
 	/* two small ones are still two: the second is acknowledged at once */
@@ -61,7 +61,7 @@ test_runs(void)
 	tx(ACK, 5001, 1, 1000);
 	uncork();
 	CHECK_EQ(STAT(GRO), 3);
-	CHECK_EQ(((struct conn *)s->c)->rcv_mss, 1400);
+	CHECK_EQ(s->c->rcv_mss, 1400);
 	expect(ACK, 1, 6001, 0);
 	CHECK_EQ(sock_recv_all(s), 6000);
 }

@@ -57,7 +57,7 @@ test_text_on_both(void)
 		check_at(sock_recv_all(s) == t[i].read, __FILE__, __LINE__, "row %u", i);
 		CHECK_EQ(tern_recv_eof(s->c), fin);
 		rx_flush();
-		CHECK_EQ(((struct conn *)s->c)->ofo_bytes, 0);
+		CHECK_EQ(s->c->ofo_bytes, 0);
 		tx(ACK, 1 + t[i].read + fin + 100, 1, 0); /* makes an ACK without blocks */
 		tx(ACK, 1, 1, 1);
 		while ((f = rx())) {
@@ -160,7 +160,7 @@ test_listener_options(void)
 {
 	for (unsigned int cookie = 0; cookie < 2; cookie++) {
 		const struct frame *f;
-		const struct conn *c;
+		const struct tern_conn *c;
 		struct sock *s;
 
 		bed_down();
@@ -184,7 +184,7 @@ test_listener_options(void)
 		s = sock_accept(&bed.n[0]);
 		CU_ASSERT_PTR_NOT_NULL_FATAL(s);
 		CHECK_EQ(sock_recv_all(s), 100);
-		c = (const struct conn *)s->c;
+		c = s->c;
 		CHECK_EQ(c->cc, TERN_CC_NEWRENO);
 		CHECK_EQ(c->mss, 500 - 12);
 		CHECK(c->feat & F_NODELAY);
@@ -218,7 +218,7 @@ test_listener_options_changed(void)
 	tx(ACK, 1001, 1, 1000);
 	s = sock_accept(&bed.n[0]);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(s);
-	CHECK(((struct conn *)s->c)->rcv_adv - peer.iss >= 1 + 65535);
+	CHECK(s->c->rcv_adv - peer.iss >= 1 + 65535);
 	rx_flush();
 	CHECK_EQ(sock_recv_all(s), 2000);
 	peer_new(40001);

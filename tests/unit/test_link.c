@@ -624,7 +624,7 @@ test_nd_flags(void)
 static unsigned int traced;
 
 static void
-trace(struct worker *tw, const struct rte_mbuf *m, bool out)
+trace(struct tern_worker *tw, const struct rte_mbuf *m, bool out)
 {
 	CU_ASSERT_TRUE(out);
 	CU_ASSERT_EQUAL(get16(rte_pktmbuf_mtod_offset(m, const uint8_t *, 12)), 0x0800);
@@ -823,7 +823,7 @@ test_neigh_update(void)
 static unsigned int shared;
 
 static void
-count_shared(struct worker *by, const struct seg *s)
+count_shared(struct tern_worker *by, const struct seg *s)
 {
 	CU_ASSERT_PTR_EQUAL(by, w);
 	shared += link_is_neigh_update(s);

@@ -88,7 +88,7 @@ leave(void)
 {
 	for (unsigned int i = 0; i < SLOW; i++) {
 		peer = slow_peer[i];
-		tx(RST, slow[i]->c ? ((struct conn *)slow[i]->c)->rcv_nxt - peer.iss : 0, 0, 0);
+		tx(RST, slow[i]->c ? slow[i]->c->rcv_nxt - peer.iss : 0, 0, 0);
 		CHECK_EQ(slow[i]->err, -ECONNRESET);
 	}
 	rx_flush();
@@ -310,7 +310,7 @@ test_listeners(void)
 	tx(ACK, 1, 1, 0);
 	CHECK(((struct tern_listener *)bed.n[0].l[1])->account != ((struct tern_listener *)bed.n[0].l[0])->account);
 	CHECK_EQ(((struct tern_listener *)bed.n[0].l[1])->account->users, 2);
-	k = tern_send_space((struct tern_conn *)((struct tern_listener *)bed.n[0].l[1])->acc_head);
+	k = tern_send_space(bed.n[0].l[1]->acc_head);
 	CHECK(k > 2048);
 	leave();
 }
@@ -415,7 +415,7 @@ test_foreign_trial(void)
 		uint16_t n;
 
 		peer_new(1000 + i);
-		peer.irs = ((struct conn *)c[i])->iss;
+		peer.irs = c[i]->iss;
 		n = peer_build(b, ACK, 1, 1, FULL);
 		memcpy(rte_pktmbuf_append(m, n), b, n);
 		worker_input(W, 0, &m, 1);
@@ -449,7 +449,7 @@ test_small_text(void)
 	starve(bed.n[0].mp->size / 10);
 	for (unsigned int i = 0; i < 10; i++) {
 		peer_new(1000 + i);
-		peer.irs = ((struct conn *)c[i])->iss;
+		peer.irs = c[i]->iss;
 		tx(ACK | PSH, 1, 1, 100);
 		CHECK_EQ(tern_send_queued(c[i]), 100);
 		expect(ACK, 1, 101, 100);
@@ -459,7 +459,7 @@ test_small_text(void)
 	feed();
 	for (unsigned int i = 0; i < 10; i++) {
 		peer_new(1000 + i);
-		peer.irs = ((struct conn *)c[i])->iss;
+		peer.irs = c[i]->iss;
 		tx(ACK, 101, 101, 0);
 		CHECK_EQ(tern_send_queued(c[i]), 0);
 		tern_abort(c[i]);
@@ -479,13 +479,13 @@ test_application(void)
 
 	fx_established();
 	budget = W->mem.budget;
-	while (n < RTE_DIM(m) && (m[n] = tern_mbuf_alloc((struct tern_worker *)W)))
+	while (n < RTE_DIM(m) && (m[n] = tern_mbuf_alloc(W)))
 		n++;
 	CHECK_EQ(n, budget);
 	CHECK(STAT(MBUF_EMPTY) == 1);
 	CHECK_EQ(rte_mempool_avail_count(bed.n[0].mp), W->mem.reserve);
 	while (n)
-		tern_mbuf_free((struct tern_worker *)W, m[--n]);
+		tern_mbuf_free(W, m[--n]);
 	CHECK_EQ(W->mem.budget, budget);
 	advance_us(2 * MS);
 	CHECK_EQ(W->mem.budget, budget);
@@ -524,7 +524,7 @@ test_first_window(void)
 	tx(ACK, 1, 1, 0);
 	s = sock_accept(&bed.n[0]);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(s);
-	CHECK_EQ(((struct conn *)s->c)->rcv_adv - ((struct conn *)s->c)->rcv_nxt, 4096);
+	CHECK_EQ(s->c->rcv_adv - s->c->rcv_nxt, 4096);
 	feed();
 	s->auto_read = true;
 	for (unsigned int i = 0; i < 4; i++) {
@@ -534,7 +534,7 @@ test_first_window(void)
 	advance_us(100 * MS);
 	rx_flush();
 	CHECK_EQ(s->rx_pos, 4001);
-	CHECK(((struct conn *)s->c)->rcv_adv - ((struct conn *)s->c)->rcv_nxt >= 65535);
+	CHECK(s->c->rcv_adv - s->c->rcv_nxt >= 65535);
 	peer_new(2000);
 	tx(SYN, 0, 0, 0);
 	CHECK_EQ(expect(SYN | ACK, 0, 1, 0)->wnd, 65535);
@@ -562,7 +562,7 @@ test_cookie_window(void)
 		tx(ACK, 1, 1, 0);
 		s = sock_accept(&bed.n[0]);
 		CU_ASSERT_PTR_NOT_NULL_FATAL(s);
-		CHECK_EQ(((struct conn *)s->c)->rcv_adv - ((struct conn *)s->c)->rcv_nxt, tight ? 4096 : 65535);
+		CHECK_EQ(s->c->rcv_adv - s->c->rcv_nxt, tight ? 4096 : 65535);
 		feed();
 		sock_abort(s);
 		rx_flush();

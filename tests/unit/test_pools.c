@@ -142,7 +142,7 @@ test_mbufs_reserve(void)
 	run();
 	expect(ACK | PSH, 1, 1, 256);
 	tx(ACK, 1, 257, 0);
-	CU_ASSERT_PTR_NULL(tern_mbuf_alloc((struct tern_worker *)W));
+	CU_ASSERT_PTR_NULL(tern_mbuf_alloc(W));
 	CHECK(rte_mempool_avail_count(bed.n[0].mp) > 0);
 	s->auto_read = true; /* what nobody reads could not stay */
 	tx(ACK | PSH, 1, 257, 100);

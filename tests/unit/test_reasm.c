@@ -96,8 +96,8 @@ one_stream(uint32_t longest)
 	sock_recv_all(s);
 	CHECK_EQ(s->rx_pos, 1 + STREAM); /* each byte was compared */
 	CHECK_EQ(W->rxruns.avail, W->rxruns.total);
-	CHECK_EQ(((struct conn *)s->c)->ofo_bytes, 0);
-	CHECK_EQ(((struct conn *)s->c)->ofo_segs, 0);
+	CHECK_EQ(s->c->ofo_bytes, 0);
+	CHECK_EQ(s->c->ofo_segs, 0);
 	advance_us(SEC);
 	rx_flush();
 }
@@ -149,12 +149,12 @@ test_lane(void)
 	const struct rxrun *r;
 	unsigned int gap = 0, n = 0;
 	struct sock *s;
-	struct conn *c;
+	struct tern_conn *c;
 
 	bed.conf.n_mbufs = 8192; /* 2048 runs: a fifth is 410 */
 	s = sack_peer();
 	CU_ASSERT_PTR_NOT_NULL_FATAL(s);
-	c = (struct conn *)s->c;
+	c = s->c;
 	for (unsigned int i = 0; i < RTE_DIM(order); i++) {
 		const unsigned int k = harness_rand() % (i + 1);
 

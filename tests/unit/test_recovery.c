@@ -10,10 +10,10 @@
 #define MSS 1000u
 #define RTT (100 * MS)
 
-static struct conn *
+static struct tern_conn *
 conn(const struct sock *s)
 {
-	return (struct conn *)s->c;
+	return s->c;
 }
 
 /* Connected, the handshake took an RTT. @return the application's end. */
@@ -130,7 +130,7 @@ test_runs(void)
 {
 	static const unsigned int order[] = {1, 3, 2, 9, 8, 4, 7, 5, 6};
 	struct sock *s = up(false);
-	struct conn *c = conn(s);
+	struct tern_conn *c = conn(s);
 
 	CU_ASSERT_PTR_NOT_NULL_FATAL(s);
 	peer.wnd = 65535;

@@ -201,7 +201,7 @@ test_bound(void)
 	for (i = 0; i < 2; i++) {
 		memcpy(local.addr, bed.af == 4 ? (const uint8_t *)&W->ifs[i].laddr4 : W->ifs[i].laddr6, bed.af == 4 ? 4 : 16);
 		CHECK_EQ(tern_connect(TW_(&bed.n[0]), &local, &remote, &sock_ops, sock_new(&bed.n[0]), &c), 0);
-		CHECK_EQ(((struct conn *)c)->ifidx, i);
+		CHECK_EQ(c->ifidx, i);
 		tern_abort(c);
 	}
 	worker_run(W);

@@ -8,10 +8,10 @@
 
 #define MSS 1000u
 
-static struct conn *
+static struct tern_conn *
 conn(const struct sock *s)
 {
-	return (struct conn *)s->c;
+	return s->c;
 }
 
 /* The next segment of the peer has these blocks, relative numbers. */
@@ -89,7 +89,7 @@ static void
 test_byte_edges(void)
 {
 	struct sock *s;
-	struct conn *c;
+	struct tern_conn *c;
 	const struct frame *f;
 	uint32_t b[4][2], most = 0;
 
@@ -126,7 +126,7 @@ static void
 test_small_segments(void)
 {
 	struct sock *s;
-	struct conn *c;
+	struct tern_conn *c;
 
 	fx_listen();
 	s = up(1001, MSS);
@@ -293,7 +293,7 @@ test_order(void)
 	static uint16_t order[N / 2];
 	struct txrun *r;
 	struct sock *s;
-	struct conn *c;
+	struct tern_conn *c;
 	uint32_t lanes = 0, gap = 0;
 
 	bed.conf.n_mbufs = 16384;
@@ -335,7 +335,7 @@ static void
 test_right_bytes(void)
 {
 	struct sock *s;
-	struct conn *c;
+	struct tern_conn *c;
 	uint32_t sent = 0;
 
 	fx_listen();

@@ -151,7 +151,7 @@ static void
 watch_worker(int s, int i)
 {
 	const struct engine *e = st[s]->engines[i];
-	const struct worker *w = e->w;
+	const struct tern_worker *w = e->w;
 	struct rte_mempool *mp = w->mp;
 
 	watch("engine", e, sizeof(*e), s, i, false);

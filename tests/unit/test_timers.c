@@ -4,10 +4,10 @@
 
 #define MSS 1000u
 
-static struct conn *
+static struct tern_conn *
 conn(const struct sock *s)
 {
-	return (struct conn *)s->c;
+	return s->c;
 }
 
 static struct sock *

@@ -456,7 +456,7 @@ on_trace(struct tern_worker *w, const char *line, void *arg)
 static void
 test_hooks(void)
 {
-	struct worker *w = calloc(1, sizeof(*w));
+	struct tern_worker *w = calloc(1, sizeof(*w));
 	struct rte_mbuf m;
 	struct frame f;
 	struct tobj o;
