@@ -528,7 +528,7 @@ tcp_trial_end(struct tern_worker *w, struct tern_conn *c)
 	const uint32_t unread = c->rcv_nxt - c->rcv_queued;
 
 	c->flags &= ~C_TRIAL;
-	if (!c->rcv_head || c->flags & C_FIN_RCVD || !mem_tight(w))
+	if (!c->rcv_head || c->state == TERN_CLOSED || c->flags & C_FIN_RCVD || !mem_tight(w))
 		return;
 	tcp_queue_free(w, c, c->rcv_head);
 	c->rcv_head = c->rcv_tail = NULL;

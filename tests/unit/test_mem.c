@@ -181,6 +181,23 @@ test_trial_fin(void)
 	rx_flush();
 }
 
+/* A reset behind it, in the same burst: the text is the application's, in closed(), and nothing is made of a connection that is over. */
+static void
+test_trial_reset(void)
+{
+	struct sock *s = fx_established();
+
+	starve(bed.n[0].mp->size / 10);
+	bed.corked = true;
+	tx(ACK | PSH, 1, 1, 500);
+	tx(RST, 501, 0, 0);
+	uncork();
+	CHECK_EQ(s->err, -ECONNRESET);
+	CHECK_EQ(W->rares.avail, W->rares.total);
+	feed();
+	rx_flush();
+}
+
 /* Nothing that is sent meanwhile, here probes of a closed window, acknowledges what is on trial; once it was read, an ACK does. */
 static void
 test_trial_acked(void)
@@ -651,6 +668,7 @@ main(int argc, char **argv)
 		{"unread text", test_unread},
 		{"trial", test_trial},
 		{"trial with FIN", test_trial_fin},
+		{"trial with reset", test_trial_reset},
 		{"trial acknowledged", test_trial_acked},
 		{"holes", test_holes},
 		{"prune", test_prune},
