@@ -429,7 +429,8 @@ text_and_fin(struct tern_worker *w, struct tern_conn *c, struct seg *s)
 	if (rc > 0 || c->state == TERN_CLOSED)
 		return rc;
 	if (fin && fin_seq != c->rcv_nxt && seq_gt(fin_seq, c->rcv_nxt)) {
-		c->flags |= C_OFO_FIN;
+		if (!(c->flags & C_FIN_RCVD))
+			c->flags |= C_OFO_FIN;
 		c->ofo_fin = fin_seq;
 		tcp_mark(c, P_ACK);
 	}

@@ -480,6 +480,18 @@ test_peer_closed(void)
 	rx_flush();
 }
 
+/* There is one FIN: another one beyond it is not waited for. */
+static void
+test_fin_beyond_fin(void)
+{
+	struct sock *s = fx_close_wait();
+
+	tx(FIN | ACK, 12, 1, 0);
+	expect(ACK, 1, 2, 0);
+	CHECK_EQ(sock_state(s), TERN_CLOSE_WAIT);
+	CHECK(!(((struct tern_conn *)s->c)->flags & C_OFO_FIN));
+}
+
 int
 main(int argc, char **argv)
 {
@@ -501,6 +513,7 @@ main(int argc, char **argv)
 		{"data after close", test_data_after_close},
 		{"linger 0", test_linger_0},
 		{"FIN with data out of order", test_fin_out_of_order},
+		{"FIN beyond the FIN", test_fin_beyond_fin},
 		{"FIN before data", test_fin_first},
 		{"text beyond the FIN", test_text_beyond_fin},
 		{"shutdown twice", test_shutdown_twice},
