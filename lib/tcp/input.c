@@ -449,6 +449,19 @@ tcp_text_and_fin(struct tern_worker *w, struct tern_conn *c, struct seg *s)
 	return take_data(w, c, s);
 }
 
+/* Text that came with the SYN-ACK: what is beyond the window comes again. */
+static __rte_noinline int
+synack_text(struct tern_worker *w, struct tern_conn *c, struct seg *s)
+{
+	const uint32_t wnd = c->rcv_adv - c->rcv_nxt;
+
+	if (s->len + !!(s->flags & TCP_FIN) > wnd) {
+		s->flags &= ~TCP_FIN;
+		s->len = RTE_MIN(s->len, wnd);
+	}
+	return tcp_text_and_fin(w, c, s);
+}
+
 /* SYN-SENT: 3.10.7.3. */
 static __rte_noinline int
 syn_sent(struct tern_worker *w, struct tern_conn *c, struct seg *s)
@@ -474,7 +487,7 @@ syn_sent(struct tern_worker *w, struct tern_conn *c, struct seg *s)
 			tcp_tfo_answer(w, c, s, &o);
 		tcp_mark(c, P_ACK);
 		s->seq++; /* text that came with the SYN: the sixth step and on */
-		return unlikely(s->len || s->flags & TCP_FIN) ? tcp_text_and_fin(w, c, s) : SEG_DONE;
+		return unlikely(s->len || s->flags & TCP_FIN) ? synack_text(w, c, s) : SEG_DONE;
 	}
 	/* Simultaneous open (MUST-10): answer with SYN-ACK and wait for theirs. */
 	tcp_set_state(w, &c->o, TERN_SYN_RECEIVED);

@@ -198,6 +198,26 @@ test_trial_reset(void)
 	rx_flush();
 }
 
+/* A SYN-ACK brings more text than the SYN's window was good for: what lies beyond is refused, and its FIN. */
+static void
+test_synack_beyond(void)
+{
+	struct sock *s;
+	uint32_t wnd;
+
+	bed_start();
+	starve(bed.n[0].mp->size / 10);
+	s = fx_syn_sent();
+	CHECK_EQ(tern_setopt(s->c, TERN_OPT_MAXSEG, TCP_MSS_MIN), 0);
+	s->auto_read = true;
+	wnd = 2 * TCP_MSS_DEFAULT4;
+	tx(SYN | FIN | ACK, 0, 1, 1400);
+	CHECK_EQ(sock_state(s), TERN_ESTABLISHED);
+	CHECK_EQ(((struct tern_conn *)s->c)->rcv_nxt - peer.iss, 1 + wnd);
+	rx_flush();
+	feed();
+}
+
 /* Nothing that is sent meanwhile, here probes of a closed window, acknowledges what is on trial; once it was read, an ACK does. */
 static void
 test_trial_acked(void)
@@ -669,6 +689,7 @@ main(int argc, char **argv)
 		{"trial", test_trial},
 		{"trial with FIN", test_trial_fin},
 		{"trial with reset", test_trial_reset},
+		{"SYN-ACK beyond the window", test_synack_beyond},
 		{"trial acknowledged", test_trial_acked},
 		{"holes", test_holes},
 		{"prune", test_prune},
