@@ -101,7 +101,7 @@ def main():
     self_check()
     build = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else "build-test")
     objects = {}
-    for obj in (build / "lib").glob("libtern_all.a.p/*.c.o"):
+    for obj in (build / "lib").glob("libtern*.a.p/*.c.o"):
         room, file = obj.name[:-2].split("_", 1)
         objects[f"{room}/{file}"] = obj
     sources = {str(p.relative_to("lib")) for p in pathlib.Path("lib").rglob("*.c")}

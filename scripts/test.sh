@@ -22,6 +22,9 @@ unit_tests() { # DIR
 	# CUnit's own count, over all programs of the directory
 	awk '/^ +asserts/ { n += $2; failed += $5 } END { printf "CUnit: %d asserts, %d failed\n", n, failed }' \
 		"$1/meson-logs/testlog.txt"
+	awk '/^(sim: [0-9]+ )?invariants(: [0-9]+)?, checked/ { if ($1 == "sim:") { n = $2; sim = $5 } else { n = $2 + 0; sum += $4 } }
+		END { printf "invariants: %d, checked %.0f times in the simulation and %.0f times in unit tests\n", n, sim, sum }' \
+		"$1/meson-logs/testlog.txt"
 }
 
 # The library as a stranger sees it: headers and .pc file of a temporary prefix, nothing of the checkout.

@@ -18,6 +18,7 @@
 #include "net/pkt_plain.h"
 #include "tcp/loss.h"
 #include "tcp/mem.h"
+#include "stack/check.h"
 #include "stack/trace.h"
 
 #define AHEAD 6u /* frames fetched ahead: 4 lines each, as many as a core has line fill buffers */
@@ -485,10 +486,13 @@ bool
 worker_run(struct tern_worker *w)
 {
 	const unsigned int fired = wheel_advance(&w->wheel, w->now_us >> TICK_SHIFT, TIMER_BUDGET, timer_fired, w);
+	bool any;
 
 	if (unlikely(w->mem.listed))
 		mem_relieve(w);
-	return tcp_run_pending(w) || fired;
+	any = tcp_run_pending(w) || fired;
+	WORKER_CHECK(w);
+	return any;
 }
 
 uint64_t

@@ -13,7 +13,7 @@
 #include <string.h>
 #include <rte_byteorder.h>
 #include "net/steer.h"
-#include "tcp/tcp.h"
+#include "tcp/portset.h"
 
 #define CONNECT_AHEAD 4 /* connects between asking for a bucket's line and looking at it */
 
@@ -22,23 +22,6 @@ struct homes {
 	uint64_t pattern[STEER_RETA_MAX];
 	int32_t n[STEER_RETA_MAX];
 	bool made;
-};
-
-#define WORDS (65536 / 64)
-
-struct portset {
-	struct portset *hnext;
-	union flow_addr addr;
-	uint16_t rport;
-	uint8_t af;
-	uint32_t bucket;
-	uint32_t index; /* in the pool */
-	uint32_t used;
-	uint32_t left;	 /* free, home, and in the range that is chosen from */
-	uint32_t cursor; /* next port to try, host order */
-	uint32_t steer_base; /* hash of the tuple with local port 0 */
-	uint64_t closed[WORDS / 64]; /* words of the map without a port to choose */
-	uint64_t map[WORDS];
 };
 
 static uint32_t
@@ -126,7 +109,7 @@ count_homes(const struct tern_worker *w, const struct portset *p)
 		make_patterns(w, p->af);
 	first = port_hash(w, p, 0);
 	if (h->n[first] < 0)
-		for (h->n[first] = i = 0; i < WORDS; i++)
+		for (h->n[first] = i = 0; i < PORTSET_WORDS; i++)
 			h->n[first] += __builtin_popcountll(home_word(w, p, i));
 	return h->n[first];
 }
@@ -224,10 +207,10 @@ next_word_port(const struct tern_worker *w, struct portset *p)
 {
 	uint32_t i = p->cursor >> 6, looked;
 
-	for (looked = 0; looked < WORDS + 1; looked++) {
+	for (looked = 0; looked < PORTSET_WORDS + 1; looked++) {
 		uint64_t open, bits;
 
-		i = (i + 1) % WORDS;
+		i = (i + 1) % PORTSET_WORDS;
 		open = ~p->closed[i >> 6] >> (i & 63);
 		if (!open) {
 			i |= 63;

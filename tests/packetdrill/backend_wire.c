@@ -21,6 +21,7 @@
 #include <rte_log.h>
 #include <rte_mempool.h>
 #include "backend.h"
+#include "stack/check.h"
 
 #define N_MBUFS 4096
 #define ROUNDS_MAX 1000 /* without time moving: more is a worker that spins */
@@ -32,6 +33,18 @@ static struct rte_mempool *mp;
 static uint64_t now;
 
 static const uint8_t our_mac[6] = {2, 0, 0, 0, 0, 1}, peer_mac[6] = {2, 0, 0, 0, 0, 2};
+
+/* After every burst. */
+static void
+check_invariants(void)
+{
+	const char *why = worker_check(be_worker);
+
+	if (why) {
+		fprintf(stderr, "tern: %s\n", why);
+		abort();
+	}
+}
 
 /* --- the wire ------------------------------------------------------------------------------------------------- */
 
@@ -58,6 +71,7 @@ feed(const uint8_t *frame, size_t len)
 	}
 	head->pkt_len = len;
 	worker_input(be_worker, 0, &head, 1);
+	check_invariants();
 }
 
 static uint16_t
@@ -148,6 +162,7 @@ be_flush(void)
 
 	do {
 		more = worker_run(be_worker);
+		check_invariants();
 		more |= take_output();
 	} while (more && ++rounds < ROUNDS_MAX);
 	if (rounds == ROUNDS_MAX)

@@ -20,8 +20,8 @@
 #include <arpa/inet.h>
 #include <rte_eal.h>
 #include <rte_mempool.h>
-#include "deadlines.h"
 #include "impair.h"
+#include "stack/check.h"
 #include "tcp/tcp.h"
 
 #define N_MBUFS 16384u
@@ -507,6 +507,16 @@ transmit(unsigned int i)
 	return n > 0;
 }
 
+/* After a burst of worker i. */
+static void
+check_invariants(unsigned int i)
+{
+	const char *why = worker_check_some(s.n[i].w);
+
+	if (unlikely(why != NULL))
+		fault("node %u: %s", i, why);
+}
+
 static void
 run(void)
 {
@@ -522,11 +532,14 @@ run(void)
 			worker_set_time(w, s.now_us);
 			while ((n = impair_out(s.wire[!i], s.now_us, m, BURST)) > 0) {
 				worker_input(w, 0, m, n);
+				check_invariants(i);
 				busy = true;
 				busy |= worker_run(w);
+				check_invariants(i);
 				transmit(i);
 			}
 			busy |= worker_run(w);
+			check_invariants(i);
 			busy |= transmit(i);
 		}
 		if (++rounds == ROUNDS_MAX)
@@ -542,10 +555,6 @@ step(uint64_t limit_us)
 
 	run();
 	for (i = 0; i < 2; i++) {
-		struct deadlines d;
-
-		if (deadlines_missed(s.n[i].w, &d))
-			fault("a deadline is behind its node: %s", d.what);
 		t = RTE_MIN(t, RTE_MAX(worker_next_us(s.n[i].w), s.now_us + TICK_US));
 		t = RTE_MIN(t, RTE_MAX(impair_next_us(s.wire[i]), s.now_us + 1));
 	}
@@ -883,8 +892,8 @@ main(int argc, char **argv)
 	static const struct option opts[] = {{"seeds", 1, NULL, 'n'}, {"seed", 1, NULL, 's'}, {"conns", 1, NULL, 'c'},
 					     {"twice", 0, NULL, 't'}, {"trace", 0, NULL, 'x'}, {NULL}};
 	const char *env = getenv("TERN_SEED"), *fewer = getenv("SIM_CONNS");
-	uint64_t first = env ? strtoull(env, NULL, 0) : 1, n = env ? 1 : 30, i, hash, ok = 0, failed = 0, aborted = 0, bad = 0;
-	uint32_t conns = fewer ? strtoul(fewer, NULL, 0) : 200;
+	uint64_t first = env ? strtoull(env, NULL, 0) : 1, n = env ? 1 : 30, i, hash, ok = 0, failed = 0, aborted = 0, bad = 0, checks;
+	uint32_t conns = fewer ? strtoul(fewer, NULL, 0) : 200, n_inv;
 	bool twice = false;
 	int o;
 
@@ -918,5 +927,7 @@ main(int argc, char **argv)
 	}
 	printf("sim: %lu seeds, %lu connections: %lu whole, %lu ended by an error both wires excuse, %lu aborted by us; %lu seeds "
 	       "with faults\n", n, ok + failed + aborted, ok, failed, aborted, bad);
+	n_inv = check_count(&checks);
+	printf("sim: %u invariants, checked %lu times\n", n_inv, checks);
 	return bad != 0;
 }

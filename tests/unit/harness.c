@@ -14,9 +14,9 @@
 #include <stdarg.h>
 #include <rte_eal.h>
 #include <rte_mempool.h>
-#include "deadlines.h"
 #include "harness_frames.h"
 #include "impair.h"
+#include "stack/check.h"
 
 #define N_MBUFS 4096
 #define LOG_MAX 4096	/* captured segments */
@@ -53,7 +53,7 @@ harness_rand(void)
 bool
 check_at(bool ok, const char *file, int line, const char *fmt, ...)
 {
-	char text[256];
+	char text[640];
 	va_list ap;
 
 	va_start(ap, fmt);
@@ -141,11 +141,22 @@ received(const struct node *n, const void *p, uint16_t len)
 	return m;
 }
 
+/* After every burst. */
+static void
+check_invariants(const struct tern_worker *w)
+{
+	const char *why = worker_check(w);
+
+	if (unlikely(why != NULL))
+		check_at(false, __FILE__, __LINE__, "%s", why);
+}
+
 static void
 deliver(struct node *n, struct rte_mbuf **m, unsigned int k)
 {
 	worker_set_time(n->w, bed.now_us);
 	worker_input(n->w, 0, m, k);
+	check_invariants(n->w);
 }
 
 /* The scripted peer's ARP and NDP. */
@@ -333,20 +344,6 @@ deliver_burst(void)
 		deliver(&bed.n[0], burst, n);
 }
 
-/* Once a worker is quiet: its wheel knows every deadline. */
-static void
-check_deadlines(void)
-{
-	struct deadlines d;
-
-	for (unsigned int i = 0; i < (bed.pair ? 2u : 1u); i++) {
-		const char *what = deadlines_missed(bed.n[i].w, &d);
-
-		if (unlikely(what != NULL))
-			check_at(false, __FILE__, __LINE__, "%s", what);
-	}
-}
-
 void
 run(void)
 {
@@ -357,12 +354,11 @@ run(void)
 		for (unsigned int i = 0; i < (bed.pair ? 2u : 1u); i++) {
 			worker_set_time(bed.n[i].w, bed.now_us);
 			busy |= worker_run(bed.n[i].w);
+			check_invariants(bed.n[i].w);
 			busy |= pump(i);
 		}
-		if (!busy) {
-			check_deadlines();
+		if (!busy)
 			return;
-		}
 	}
 	check_at(false, __FILE__, __LINE__, "a worker is busy for ever at one time");
 }
@@ -756,7 +752,8 @@ harness_main(int argc, char **argv, const char *name, CU_TestInfo *tests)
 	char *eal[] = {(char *)(uintptr_t)name, "--no-huge", "--no-pci", "--no-shconf", "-m", "256", "--no-telemetry",
 		       "-l", "0", "--log-level=error", NULL};
 	char suite[2][64];
-	unsigned int failures;
+	unsigned int failures, n_inv;
+	uint64_t checks;
 
 	if (rte_eal_init(RTE_DIM(eal) - 1, eal) < 0)
 		return 1;
@@ -779,6 +776,8 @@ harness_main(int argc, char **argv, const char *name, CU_TestInfo *tests)
 	}
 	CU_basic_set_mode(CU_BRM_VERBOSE);
 	CU_basic_run_tests();
+	n_inv = check_count(&checks);
+	printf("invariants: %u, checked %llu times\n", n_inv, (unsigned long long)checks);
 	failures = CU_get_number_of_failures() + (CU_get_number_of_tests_run() == 0);
 	CU_cleanup_registry();
 	return failures ? 1 : 0;

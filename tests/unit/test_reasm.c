@@ -213,23 +213,17 @@ static void
 test_no_runs(void)
 {
 	struct sock *s = sack_peer();
-	void *first = NULL, *o;
+	const struct pool runs = W->rxruns;
 
 	CU_ASSERT_PTR_NOT_NULL_FATAL(s);
-	while ((o = pool_get(&W->rxruns))) {
-		*(void **)o = first;
-		first = o;
-	}
+	W->rxruns = (struct pool){0};
 	tx(ACK, 101, 1, 100);
 	expect(ACK, 1, 1, 0);
 	CHECK_EQ(STAT(OFO_DROP), 1);
 	CHECK_EQ(STAT(DROP_RX_NOBUF), 1);
 	tx(ACK, 1, 1, 100);
 	CHECK_EQ(sock_recv_all(s), 100);
-	while ((o = first)) {
-		first = *(void **)o;
-		pool_put(&W->rxruns, o);
-	}
+	W->rxruns = runs;
 	tx(ACK, 201, 1, 100);
 	tx(ACK, 101, 1, 100);
 	CHECK_EQ(sock_recv_all(s), 200);

@@ -561,13 +561,11 @@ test_prr(void)
 static void
 test_no_runs(void)
 {
-	static void *taken[1 << 16];
-	unsigned int n = 0, i;
 	struct sock *s = up(false);
+	const struct pool runs = W->runs;
+	unsigned int i;
 
-	while (n < RTE_DIM(taken) && (taken[n] = pool_get(&W->runs)))
-		n++;
-	CHECK(n < RTE_DIM(taken));
+	W->runs = (struct pool){0};
 	peer.wnd = 65535;
 	CHECK_EQ(sock_send(s, 10 * MSS), 10 * MSS);
 	run();
@@ -582,8 +580,7 @@ test_no_runs(void)
 		ack(RTE_MIN(i + 1, 10u));
 	}
 	CHECK_EQ(tern_send_queued(s->c), 0);
-	while (n)
-		pool_put(&W->runs, taken[--n]);
+	W->runs = runs;
 	rx_flush();
 	expect_silence_for(100 * SEC);
 }

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The local ports of one (local address, peer address, peer port). Theory of operation: tcp/portset.c.
+ */
+#ifndef PORTSET_H
+#define PORTSET_H
+#include "tcp/tcp.h"
+
+#define PORTSET_WORDS (65536 / 64)
+
+struct portset {
+	struct portset *hnext;
+	union flow_addr addr;
+	uint16_t rport;
+	uint8_t af;
+	uint32_t bucket;
+	uint32_t index; /* in the pool */
+	uint32_t used;
+	uint32_t left;	 /* free, home, and in the range that is chosen from */
+	uint32_t cursor; /* next port to try, host order */
+	uint32_t steer_base; /* hash of the tuple with local port 0 */
+	uint64_t closed[PORTSET_WORDS / 64]; /* words of the map without a port to choose */
+	uint64_t map[PORTSET_WORDS];
+};
+#endif
