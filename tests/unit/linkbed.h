@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A worker of nothing but link state in virtual time, for test_link.c and test_icmp.c. Every test counts what was sent,
+ * A worker of nothing but link state in virtual time, for test_link.c, test_link_output.c and test_icmp.c. Every test counts what was sent,
  * silence included, and ends with all mbufs back in the pool.
  */
 #ifndef LINKBED_H
@@ -190,5 +190,103 @@ sent(unsigned int i)
 	CU_ASSERT_FATAL(i < ifc->n_tx);
 	CU_ASSERT_EQUAL(ifc->tx[i]->nb_segs, 1);
 	return rte_pktmbuf_mtod(ifc->tx[i], const uint8_t *);
+}
+
+/* --- what goes in and out: for both families -------------------------------------------------------------- */
+
+/* Hand a TCP segment with sequence number seq for neighbour idx down. */
+static inline void
+output(uint16_t idx, uint8_t af, uint32_t seq)
+{
+	uint8_t f[FRAME_MAX];
+	const uint32_t len = put_syn(f, af, 3), l4 = af == 4 ? L4_V4 : L4_V6;
+	struct rte_mbuf *m;
+
+	memcpy(f + L3 + (af == 4 ? 12 : 8), af == 4 ? our4 : our6, af == 4 ? 4 : 16);
+	memcpy(f + L3 + (af == 4 ? 16 : 24), af == 4 ? peer4 : peer6, af == 4 ? 4 : 16);
+	put32(f + l4 + 4, seq);
+	if (af == 4)
+		fix_ip4(f);
+	fix_l4(f, l4, len - l4, IPPROTO_TCP, 16);
+	m = to_mbuf(f + L3, len - L3);
+	link_output(w, 0, idx, m);
+}
+
+/* tx[i] is the segment output() made with seq, whole and right, to mac. */
+static inline void
+check_output(unsigned int i, uint8_t af, uint32_t seq, const uint8_t *mac)
+{
+	const uint8_t *f = sent(i);
+	const uint16_t l4 = af == 4 ? L4_V4 : L4_V6;
+
+	CU_ASSERT_EQUAL(memcmp(f, mac, 6), 0);
+	CU_ASSERT_EQUAL(memcmp(f + 6, our_mac, 6), 0);
+	CU_ASSERT_EQUAL(get16(f + 12), af == 4 ? 0x0800 : 0x86dd);
+	CU_ASSERT_EQUAL(ifc->tx[i]->pkt_len, l4 + 43u);
+	CU_ASSERT_EQUAL(get32(f + l4 + 4), seq);
+	CU_ASSERT(af == 6 || ref_sum(0, f + L3, 20) == 0xffff);
+	CU_ASSERT(l4_right(f, l4, 43, IPPROTO_TCP));
+	CU_ASSERT_EQUAL(ifc->tx[i]->ol_flags, 0);
+}
+
+/* The peer answers a question for its address with mac. */
+static inline uint32_t
+put_answer(uint8_t *f, uint8_t af, const uint8_t *mac)
+{
+	return af == 4 ? put_arp(f, 2, mac, peer4, our4) : put_nd(f, 136, 0x60, peer6, our6, peer6, mac);
+}
+
+static inline uint16_t
+get_peer(uint8_t af, const uint8_t *hint)
+{
+	struct rte_ether_addr mac;
+	uint8_t hop[16] = {0};
+
+	memcpy(hop, af == 4 ? peer4 : peer6, af == 4 ? 4 : 16);
+	if (hint)
+		memcpy(&mac, hint, 6);
+	return link_neigh_get(w, 0, af, hop, hint ? &mac : NULL);
+}
+
+static inline void
+answer(uint8_t af, const uint8_t *mac)
+{
+	uint8_t f[FRAME_MAX];
+
+	input(f, put_answer(f, af, mac));
+}
+
+/* tx[i] asks for the peer: everybody, or only at mac. */
+static inline void
+check_ask(unsigned int i, uint8_t af, const uint8_t *mac)
+{
+	const uint8_t *f = sent(i);
+	uint8_t want[FRAME_MAX], dst[16];
+
+	if (af == 4) {
+		put_arp(want, 1, our_mac, our4, peer4);
+		if (mac)
+			memcpy(want, mac, 6);
+		CU_ASSERT_EQUAL(memcmp(f, want, 42), 0);
+		CU_ASSERT_EQUAL(ifc->tx[i]->pkt_len, 42);
+		return;
+	}
+	memcpy(dst, peer6, 16);
+	if (!mac)
+		memcpy(dst, node_group, 13);
+	put_nd(want, 135, 0, our6, dst, peer6, our_mac);
+	memcpy(want + 6, our_mac, 6);
+	if (mac)
+		memcpy(want, mac, 6);
+	CU_ASSERT_EQUAL(memcmp(f, want, 86), 0);
+	CU_ASSERT_EQUAL(ifc->tx[i]->pkt_len, 86);
+}
+
+static inline uint32_t
+put_gratuitous(uint8_t *f, uint8_t af, const uint8_t *mac)
+{
+	static const uint8_t all_nodes[16] = {0xff, 2, [15] = 1};
+
+	return af == 4 ? put_arp(f, 1, mac, peer4, peer4) : put_nd(f, 136, 0x20, peer6, all_nodes, peer6, mac);
 }
 #endif
