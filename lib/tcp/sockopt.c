@@ -145,11 +145,10 @@ get_quickack(uint8_t feat, uint8_t quickack)
 	return quickack & QUICKACK_OFF ? TERN_QUICKACK_OFF : TERN_QUICKACK_AUTO;
 }
 
-int
-tern_listen_getopt(const struct tern_listener *l, enum tern_opt opt, uint32_t *v)
+/* @return 0, -ENOPROTOOPT: not one of a connection. */
+static int
+get(const struct tcp_sockopts *o, enum tern_opt opt, uint32_t *v)
 {
-	const struct tcp_sockopts *o = &l->sockopts;
-
 	switch (opt) {
 	case TERN_OPT_NODELAY:
 		*v = !!(o->feat & F_NODELAY);
@@ -197,13 +196,25 @@ tern_listen_getopt(const struct tern_listener *l, enum tern_opt opt, uint32_t *v
 		*v = o->cc;
 		return 0;
 	case TERN_OPT_COOKIES:
+	case TERN_OPT_FASTOPEN:
+		break; /* of listeners only */
+	}
+	return -ENOPROTOOPT;
+}
+
+int
+tern_listen_getopt(const struct tern_listener *l, enum tern_opt opt, uint32_t *v)
+{
+	switch (opt) {
+	case TERN_OPT_COOKIES:
 		*v = l->cookie_mode;
 		return 0;
 	case TERN_OPT_FASTOPEN:
 		*v = l->tfo_max;
 		return 0;
+	default:
+		return get(&l->sockopts, opt, v);
 	}
-	return -ENOPROTOOPT;
 }
 
 /* --- of a connection ---------------------------------------------------------------------------------------------- */
@@ -331,55 +342,21 @@ tern_setopt(struct tern_conn *c, enum tern_opt opt, uint32_t v)
 int
 tern_getopt(const struct tern_conn *c, enum tern_opt opt, uint32_t *v)
 {
-	switch (opt) {
-	case TERN_OPT_NODELAY:
-		*v = !!(c->feat & F_NODELAY);
-		return 0;
-	case TERN_OPT_QUICKACK:
-		*v = get_quickack(c->feat, c->quickack);
-		return 0;
-	case TERN_OPT_KEEPALIVE:
-		*v = !!(c->feat & F_KEEPALIVE);
-		return 0;
-	case TERN_OPT_KEEPIDLE_S:
-		*v = c->keep_idle_s;
-		return 0;
-	case TERN_OPT_KEEPINTVL_S:
-		*v = c->keep_intvl_s;
-		return 0;
-	case TERN_OPT_KEEPCNT:
-		*v = c->keep_cnt;
-		return 0;
-	case TERN_OPT_USER_TIMEOUT_MS:
-		*v = c->user_timeout_ms;
-		return 0;
-	case TERN_OPT_LINGER0:
-		*v = !!(c->feat & F_LINGER0);
-		return 0;
-	case TERN_OPT_SNDBUF:
-		*v = c->snd_buf;
-		return 0;
-	case TERN_OPT_RCVBUF:
-		*v = c->rcv_buf;
-		return 0;
-	case TERN_OPT_TTL:
-		*v = c->ttl;
-		return 0;
-	case TERN_OPT_TOS:
-		*v = c->tos;
-		return 0;
-	case TERN_OPT_MAXSEG:
-		*v = c->mss;
-		return 0;
-	case TERN_OPT_CORK:
-		*v = !!(c->flags & C_CORK);
-		return 0;
-	case TERN_OPT_CC:
-		*v = c->cc;
-		return 0;
-	case TERN_OPT_COOKIES:
-	case TERN_OPT_FASTOPEN:
-		break; /* of listeners only */
-	}
-	return -ENOPROTOOPT;
+	const struct tcp_sockopts o = {
+		.flags = c->flags,
+		.feat = c->feat,
+		.snd_buf = c->snd_buf,
+		.rcv_buf = c->rcv_buf,
+		.user_timeout_ms = c->user_timeout_ms,
+		.keep_idle_s = c->keep_idle_s,
+		.keep_intvl_s = c->keep_intvl_s,
+		.keep_cnt = c->keep_cnt,
+		.quickack = c->quickack,
+		.maxseg = c->mss,
+		.cc = c->cc,
+		.ttl = c->ttl,
+		.tos = c->tos,
+	};
+
+	return get(&o, opt, v);
 }
