@@ -103,6 +103,8 @@ tcp_pmtu_opened(struct tern_worker *w, struct tern_conn *c, uint32_t mtu)
 		tcp_pmtu_lower(w, c, mtu);
 	else if (c->rare && c->rare->mss_full && !c->misc_at)
 		arm_raise(w, c);
+	if (c->rare && c->rare->may_fragment) /* tcp_established() did not ask */
+		c->flags &= ~C_PLAIN;
 }
 
 void

@@ -454,6 +454,41 @@ test_server_too_big(void)
 	tx(ACK, 101, 2881, 0);
 }
 
+/* The same of less than every host must take: what is small goes without DF, too, when the handshake is done. */
+static void
+test_server_below_floor(void)
+{
+	const struct frame *f;
+	struct sock *s;
+
+	if (bed.af == 6)
+		return;
+	listen_fastopen();
+	learn_cookie();
+	memcpy(peer.opt, (uint8_t[]){2, 4, 1440 >> 8, 1440 & 255, 1, 1, 34, 10}, 8);
+	memcpy(peer.opt + 8, cookie, 8);
+	peer.optlen = 16;
+	tx(SYN, 0, 0, 100);
+	expect(SYN | ACK, 0, 101, 0);
+	s = sock_accept(&bed.n[0]);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(s);
+	CHECK_EQ(sock_recv_all(s), 100);
+	CHECK_EQ(sock_send(s, 1440), 1440);
+	run();
+	expect(ACK | PSH, 1, 101, 1440);
+	tx_too_big(1, 1480, 300);
+	f = expect(ACK, 1, 101, 536);
+	CHECK(f && !f->df);
+	rx_flush();
+	tx(ACK, 101, 1441, 0);
+	CHECK_EQ(sock_state(s), TERN_ESTABLISHED);
+	CHECK_EQ(sock_send(s, 100), 100);
+	run();
+	f = expect(ACK | PSH, 1441, 101, 100);
+	CHECK(f && !f->df);
+	tx(ACK, 101, 1541, 0);
+}
+
 /* Send the cookie with data. @return whether the data was taken; *fresh: the SYN-ACK brought a cookie, which is kept. */
 static bool
 try_cookie(uint16_t port, bool *fresh)
@@ -577,6 +612,7 @@ main(int argc, char **argv)
 		{"server, reset and left", test_server_reset_left},
 		{"server, resets count", test_server_reset_flood},
 		{"server, too big", test_server_too_big},
+		{"server, below the floor", test_server_below_floor},
 		{"key, renewed", test_key_renewed},
 		{"key, given", test_key_given},
 		{"key, shared", test_key_shared},
