@@ -2,9 +2,10 @@
 /*
  * tern: a user-space TCP endpoint on DPDK. This is the only public header.
  *
- * Thread rule: a worker owns everything it touches. Every call that takes a worker, listener or connection
- * must be made on that worker's lcore: from its callbacks (start, poll, acceptable, readable ...). Only
- * tern_stop(), tern_drain() and the tern_stats_*() readers may be called from any thread.
+ * Thread rule: a worker owns everything it touches. Every call that takes a worker, listener, connection or timer
+ * must be made on that worker's lcore: from its callbacks (start, poll, acceptable, readable ...), or by the thread that calls
+ * tern_worker_step() between two of these. Only tern_stop(), tern_drain() and the tern_stats_*() readers may
+ * be called from any thread.
  *
  * Handle rule: a connection handle is the application's from tern_connect()/tern_accept() until it calls
  * tern_close() or tern_abort(), or until its closed() callback returns, whichever is first. After that it
@@ -194,6 +195,32 @@ int tern_ring_pair(const char *name, unsigned int n_queues, unsigned int slots, 
 struct tern_worker *tern_worker_get(struct tern *t, unsigned int i);
 unsigned int tern_worker_index(const struct tern_worker *w);
 uint64_t tern_now_us(const struct tern_worker *w);
+
+/* --- the worker --------------------------------------------------------------------------------------------- */
+
+/** A pointer of the application's own, NULL at first; start() is a good place to set it. The library never follows it. */
+void tern_worker_set_user(struct tern_worker *w, void *user);
+void *tern_worker_user(const struct tern_worker *w);
+
+#define TERN_TIMER_MAX_US 86400000000ull /* a day */
+/**
+ * A timer on w's wheel. Its memory is the application's, and must stay while it is started: until fn is called, tern_timer_stop() or
+ * tern_destroy(), which stops all. Do not copy it.
+ */
+struct tern_timer {
+	uint64_t opaque[8];
+};
+/** Once, before anything else is done with t: it is stopped then. fn may start or stop any timer of the worker, also this
+ *  one, free it, and call whatever a callback may. Touches no worker: any thread. */
+void tern_timer_init(struct tern_timer *t, void (*fn)(struct tern_timer *t, void *arg), void *arg);
+/**
+ * Call fn(t, arg) once, in the first poll delay_us or more after tern_now_us(w), never before: with polls without pause up to 128 us later.
+ * 0: in a poll to come. Started already: the new delay counts.
+ * @return 0, -EINVAL (longer than TERN_TIMER_MAX_US), -EBUSY (is started on another worker).
+ */
+int tern_timer_start(struct tern_worker *w, struct tern_timer *t, uint64_t delay_us);
+/** fn will not be called. @return whether it would have been: false for a timer that is stopped, or started on another worker. */
+bool tern_timer_stop(struct tern_worker *w, struct tern_timer *t);
 
 /* --- server ------------------------------------------------------------------------------------------------- */
 

@@ -17,7 +17,7 @@
 #include <rte_prefetch.h>
 #include "base/wheel.h"
 
-enum { TOBJ_REQ = 1, TOBJ_CONN, TOBJ_TW, TOBJ_NEIGH /* struct neigh: on the wheel, not in the table */ };
+enum { TOBJ_REQ = 1, TOBJ_CONN, TOBJ_TW, TOBJ_NEIGH, TOBJ_TIMER /* struct neigh, struct tern_timer: on the wheel, not in the table */ };
 
 union flow_addr {
 	struct {

@@ -89,6 +89,19 @@ wheel_cancel(struct wheel *w, struct wheel_node *n)
 	w->armed--;
 }
 
+void
+wheel_clear(struct wheel *w)
+{
+	struct wheel_node **head[] = {w->due, w->slot[0]};
+	const unsigned int n[] = {WHEEL_LEVELS, WHEEL_LEVELS * WHEEL_SLOTS};
+	unsigned int i, k;
+
+	for (i = 0; i < 2; i++)
+		for (k = 0; k < n[i]; k++)
+			while (head[i][k])
+				wheel_cancel(w, head[i][k]);
+}
+
 /* Distance (0..255) from slot `from` to the next occupied slot of a level, going round; -1: none. */
 static int
 next_slot(const uint64_t *map, unsigned int from)

@@ -33,6 +33,7 @@ void wheel_init(struct wheel *w, uint64_t now);
 /** Arm at tick `at` (clamped to now + 1 when in the past), re-arming if armed already. */
 void wheel_arm(struct wheel *w, struct wheel_node *n, uint64_t at);
 void wheel_cancel(struct wheel *w, struct wheel_node *n);
+void wheel_clear(struct wheel *w); /* cancels all */
 static inline bool
 wheel_armed(const struct wheel_node *n)
 {

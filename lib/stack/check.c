@@ -439,6 +439,21 @@ check_neighs(struct tally *t)
 	return check_lru(w, unused);
 }
 
+/* Of the application: nothing else of the worker's knows them. */
+static uint32_t
+timers(const struct wheel *wh)
+{
+	const struct wheel_node *n;
+	unsigned int l, s;
+	uint32_t count = 0;
+
+	for (l = 0; l < WHEEL_LEVELS; l++)
+		for (s = 0; s <= WHEEL_SLOTS; s++)
+			for (n = s < WHEEL_SLOTS ? wh->slot[l][s] : wh->due[l]; n; n = n->next)
+				count += ((const struct tobj *)n)->kind == TOBJ_TIMER;
+	return count;
+}
+
 static bool
 map_right(const struct wheel *wh)
 {
@@ -484,7 +499,7 @@ check_all(struct tally *t)
 	if (!check_listeners(t) || !check_pending(t) || !check_ports(t) || !check_pools(t) || !check_mem(t) || !check_neighs(t) ||
 	    !check_rings(w))
 		return false;
-	MUST(WHEEL_ARMED, t->armed == w->wheel.armed, NULL);
+	MUST(WHEEL_ARMED, t->armed + timers(&w->wheel) == w->wheel.armed, NULL);
 	MUST(WHEEL_MAP, map_right(&w->wheel), NULL);
 	return true;
 }

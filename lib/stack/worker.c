@@ -19,6 +19,7 @@
 #include "tcp/loss.h"
 #include "tcp/mem.h"
 #include "stack/check.h"
+#include "stack/timer.h"
 #include "stack/trace.h"
 
 #define AHEAD 6u /* frames fetched ahead: 4 lines each, as many as a core has line fill buffers */
@@ -280,6 +281,7 @@ worker_destroy(struct tern_worker *w)
 
 	if (!w)
 		return;
+	wheel_clear(&w->wheel); /* of the application's timers, which outlive the worker */
 	if (w->table.buckets)
 		table_walk(&w->table, free_object, w);
 	for (i = 0; i < w->n_ifs; i++)
@@ -479,6 +481,9 @@ timer_fired(struct wheel_node *n, void *arg)
 	case TOBJ_NEIGH:
 		neigh_fired(w, (struct neigh *)n);
 		break;
+	case TOBJ_TIMER:
+		timer_fire(n);
+		break;
 	}
 }
 
@@ -493,6 +498,18 @@ worker_run(struct tern_worker *w)
 	any = tcp_run_pending(w) || fired;
 	WORKER_CHECK(w);
 	return any;
+}
+
+void
+tern_worker_set_user(struct tern_worker *w, void *user)
+{
+	w->user = user;
+}
+
+void *
+tern_worker_user(const struct tern_worker *w)
+{
+	return w->user;
 }
 
 uint64_t

@@ -87,6 +87,7 @@ struct tern_worker {
 
 	/* colder */
 	struct tern *tern;
+	void *user;	/* the application's */
 	struct tern_conf conf; /* defaults resolved */
 	unsigned int index;
 	int node;

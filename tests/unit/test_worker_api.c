@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The worker's side of the API: its user pointer, timers. Two stacks of a worker each are joined by a cable; one thread plays both. Their clocks stand still but for pass().
+ */
+#include <errno.h>
+#include <arpa/inet.h>
+#include <rte_lcore.h>
+#include "stack/engine.h"
+#include "stack/check.h"
+#include "frames.h"
+#include "tcp/tcp.h"
+
+enum { SERVER, CLIENT };
+
+static struct tern *st[2];
+static struct tern_worker *w[2];
+static unsigned int serial;
+
+static int
+turn(unsigned int s, unsigned int polls)
+{
+	RTE_PER_LCORE(_lcore_id) = s;
+	return tern_worker_step(st[s], 0, polls);
+}
+
+/* So much later; both are polled. */
+static void
+pass(uint64_t us)
+{
+	unsigned int s;
+
+	for (s = 0; s < 2; s++) {
+		worker_set_time(w[s], w[s]->now_us + us);
+		CU_ASSERT_EQUAL(turn(s, 1), 1);
+	}
+	RTE_PER_LCORE(_lcore_id) = 0;
+}
+
+static void
+up_conf(struct tern_app app)
+{
+	static const unsigned int lcores[2] = {0, 1};
+	char name[16];
+	uint16_t ports[2];
+	unsigned int s;
+
+	snprintf(name, sizeof(name), "cable%u", serial++);
+	CU_ASSERT_EQUAL_FATAL(tern_ring_pair(name, 1, 1024, ports), 0);
+	for (s = 0; s < 2; s++) {
+		struct tern_conf conf = {.name = s == SERVER ? "wa_s" : "wa_c",
+					 .lcores = &lcores[s],
+					 .n_workers = 1,
+					 .n_ifs = 1,
+					 .ifs[0] = {.port_id = ports[s], .addr4 = {198, 51, 100, s + 1}, .prefix4 = 24},
+					 .max_conns = 256,
+					 .max_requests = 256,
+					 .max_timewait = 4096,
+					 .max_neighbours = 16,
+					 .mbuf_pool = frames_pool,
+					 .app = app};
+
+		CU_ASSERT_EQUAL_FATAL(tern_create(&conf, &st[s]), 0);
+		w[s] = tern_worker_get(st[s], 0);
+		st[s]->us_per_tsc = 0;
+	}
+}
+
+static void
+up(void)
+{
+	up_conf((struct tern_app){0});
+	pass(0);
+}
+
+static void
+down(void)
+{
+	unsigned int s;
+
+	for (s = 0; s < 2; s++) {
+		RTE_PER_LCORE(_lcore_id) = s;
+		tern_destroy(st[s]);
+	}
+	RTE_PER_LCORE(_lcore_id) = 0;
+	ASSERT_POOL_FULL();
+}
+
+/* --- the worker itself ------------------------------------------------------------------------------------------- */
+
+static int
+start_with_user(struct tern_worker *v, void *arg)
+{
+	CU_ASSERT_PTR_NULL(tern_worker_user(v));
+	tern_worker_set_user(v, v);
+	return 0;
+}
+
+static void
+test_user(void)
+{
+	up_conf((struct tern_app){.start = start_with_user});
+	pass(0);
+	CU_ASSERT_PTR_EQUAL(tern_worker_user(w[0]), w[0]);
+	CU_ASSERT_PTR_EQUAL(tern_worker_user(w[1]), w[1]);
+	tern_worker_set_user(w[0], NULL);
+	CU_ASSERT_PTR_NULL(tern_worker_user(w[0]));
+	down();
+}
+
+static void
+count(struct tern_timer *t, void *arg)
+{
+	++*(unsigned int *)arg;
+}
+
+/* --- timers ------------------------------------------------------------------------------------------------------- */
+
+/* Never early; within a tick where there is a poll. */
+static void
+test_timer_time(void)
+{
+	static const uint64_t delays[] = {0, 1, 127, 128, 129, 1000, 32767, 32768, 40000, 1000000, 9000001};
+	struct tern_timer t;
+	unsigned int i, fired;
+
+	up();
+	tern_timer_init(&t, count, &fired);
+	for (i = 0; i < RTE_DIM(delays); i++) {
+		const uint64_t from = w[0]->now_us;
+
+		fired = 0;
+		CU_ASSERT_EQUAL(tern_timer_start(w[0], &t, delays[i]), 0);
+		pass(0);
+		while (!fired && w[0]->now_us <= from + delays[i] + 2 * TICK_US)
+			pass(17);
+		CU_ASSERT_EQUAL(fired, 1);
+		CU_ASSERT_TRUE(w[0]->now_us >= from + delays[i]);
+		CU_ASSERT_TRUE(w[0]->now_us <= from + delays[i] + TICK_US + 17);
+		CU_ASSERT_FALSE(tern_timer_stop(w[0], &t)); /* once */
+		pass(20000000);
+		CU_ASSERT_EQUAL(fired, 1);
+	}
+	fired = 0;
+	CU_ASSERT_EQUAL(tern_timer_start(w[0], &t, TERN_TIMER_MAX_US + 1), -EINVAL);
+	CU_ASSERT_EQUAL(tern_timer_start(w[0], &t, UINT64_MAX), -EINVAL);
+	CU_ASSERT_EQUAL(tern_timer_start(w[0], &t, TERN_TIMER_MAX_US), 0);
+	pass(TERN_TIMER_MAX_US - 1);
+	CU_ASSERT_EQUAL(fired, 0);
+	pass(TICK_US);
+	CU_ASSERT_EQUAL(fired, 1);
+	down();
+}
+
+static void
+test_timer_stop_start(void)
+{
+	unsigned int fired = 0;
+	struct tern_timer t;
+
+	up();
+	tern_timer_init(&t, count, &fired);
+	CU_ASSERT_FALSE(tern_timer_stop(w[0], &t));
+	CU_ASSERT_EQUAL(tern_timer_start(w[0], &t, 1000), 0);
+	CU_ASSERT_FALSE(tern_timer_stop(w[1], &t)); /* not its */
+	CU_ASSERT_EQUAL(tern_timer_start(w[1], &t, 1000), -EBUSY);
+	CU_ASSERT_TRUE(tern_timer_stop(w[0], &t));
+	CU_ASSERT_FALSE(tern_timer_stop(w[0], &t));
+	pass(1000000);
+	CU_ASSERT_EQUAL(fired, 0);
+	CU_ASSERT_EQUAL(tern_timer_start(w[1], &t, 1000), 0);
+	pass(900);
+	CU_ASSERT_EQUAL(tern_timer_start(w[1], &t, 1000), 0); /* the new delay counts */
+	pass(900);
+	CU_ASSERT_EQUAL(fired, 0);
+	pass(100 + TICK_US);
+	CU_ASSERT_EQUAL(fired, 1);
+	CU_ASSERT_EQUAL(tern_timer_start(w[0], &t, 5000), 0);
+	CU_ASSERT_EQUAL(tern_timer_start(w[0], &t, 0), 0); /* earlier, too */
+	pass(TICK_US);
+	CU_ASSERT_EQUAL(fired, 2);
+	pass(5000);
+	CU_ASSERT_EQUAL(fired, 2);
+	down();
+}
+
+/* Three timers that play with each other from within. */
+struct act {
+	struct tern_timer t;
+	unsigned int fired;
+	struct act *start, *stop; /* NULL: none */
+	uint64_t delay_us;
+	bool free;
+	struct tern_conn *c;
+};
+
+static void
+act(struct tern_timer *t, void *arg)
+{
+	static const struct tern_endpoint to = {.af = TERN_AF_INET, .port = RTE_BE16(7), .addr = {198, 51, 100, 9}};
+	struct act *a = arg;
+
+	CU_ASSERT_PTR_EQUAL(t, &a->t);
+	a->fired++;
+	if (a->start)
+		CU_ASSERT_EQUAL(tern_timer_start(w[0], &a->start->t, a->delay_us), 0);
+	if (a->stop)
+		tern_timer_stop(w[0], &a->stop->t);
+	if (a->c)
+		tern_abort(a->c);
+	CU_ASSERT_EQUAL(tern_connect(w[0], NULL, &to, NULL, NULL, &a->c), 0);
+	if (a->free) {
+		tern_abort(a->c);
+		free(a);
+	}
+}
+
+static void
+test_timer_from_within(void)
+{
+	struct act a = {.delay_us = 1000}, b = {0}, c = {0}, *f = calloc(1, sizeof(*f));
+	unsigned int i;
+
+	up();
+	tern_timer_init(&a.t, act, &a);
+	tern_timer_init(&b.t, act, &b);
+	tern_timer_init(&c.t, act, &c);
+	tern_timer_init(&f->t, act, f);
+	a.start = &a; /* every millisecond */
+	a.stop = &b;
+	tern_timer_start(w[0], &a.t, 1000);
+	tern_timer_start(w[0], &b.t, 1000 + 2 * TICK_US);
+	for (i = 0; i < 1000; i++)
+		pass(100);
+	CU_ASSERT_TRUE(a.fired >= 100000 / (1000 + TICK_US + 100) && a.fired <= 100);
+	CU_ASSERT_EQUAL(b.fired, 0);
+	a.start = &c; /* hands over */
+	pass(3000);
+	for (i = 0; !c.fired && i < 100; i++)
+		pass(100);
+	CU_ASSERT_EQUAL(c.fired, 1);
+	a.start = &a; /* as soon as possible: no more than once a poll, or a poll would not end */
+	a.delay_us = 0;
+	a.fired = 0;
+	tern_timer_start(w[0], &a.t, 0);
+	for (i = 0; i < 100; i++)
+		pass(TICK_US);
+	CU_ASSERT_TRUE(a.fired >= 50 && a.fired <= 101);
+	a.start = NULL;
+	pass(TICK_US);
+	f->free = true;
+	tern_timer_start(w[0], &f->t, 50);
+	pass(1000);
+	tern_abort(a.c);
+	if (c.c)
+		tern_abort(c.c);
+	CU_ASSERT_PTR_NULL(b.c);
+	pass(1000);
+	CU_ASSERT_TRUE(worker_idle(w[0], true));
+	down();
+}
+
+struct expected {
+	struct tern_timer t;
+	uint64_t at; /* 0: stopped */
+	unsigned int fired;
+};
+
+static void
+fired_expected(struct tern_timer *t, void *arg)
+{
+	struct expected *x = arg;
+
+	CU_ASSERT_TRUE(x->at && w[0]->now_us >= x->at);
+	x->at = 0;
+	x->fired++;
+}
+
+/* Many, started and stopped at random (TERN_SEED), among the worker's own: each fires when it is due and not otherwise. */
+static void
+test_timer_many(void)
+{
+	enum { N = 5000, TURNS = 4000 };
+	struct expected *x = calloc(N, sizeof(*x));
+	unsigned int i, k, late = 0, fired = 0;
+
+	up();
+	for (i = 0; i < N; i++)
+		tern_timer_init(&x[i].t, fired_expected, &x[i]);
+	for (i = 0; i < TURNS; i++) {
+		for (k = 0; k < 16; k++) {
+			struct expected *y = &x[frames_rand() % N];
+
+			if (frames_rand() % 4) {
+				const uint64_t delay = frames_rand() % (1u << (frames_rand() % 24));
+
+				y->at = w[0]->now_us + delay;
+				CU_ASSERT_EQUAL(tern_timer_start(w[0], &y->t, delay), 0);
+			} else {
+				CU_ASSERT_EQUAL(tern_timer_stop(w[0], &y->t), y->at != 0);
+				y->at = 0;
+			}
+		}
+		pass(frames_rand() % 3000);
+		if (i % 64 == 0)
+			CU_ASSERT_PTR_NULL(worker_check(w[0]));
+	}
+	for (i = 0; i < N; i++)
+		late += x[i].at && x[i].at + TICK_US < w[0]->now_us;
+	CU_ASSERT_EQUAL(late, 0);
+	pass(1u << 24);
+	for (i = 0; i < N; i++) {
+		CU_ASSERT_EQUAL(x[i].at, 0);
+		fired += x[i].fired;
+	}
+	CU_ASSERT_TRUE(fired > TURNS);
+	free(x);
+	down();
+}
+
+/* Started timers of a stack that goes do not fire, and serve the next one. */
+static void
+test_timer_destroy(void)
+{
+	struct tern_timer t[100];
+	unsigned int i, k, fired = 0;
+
+	for (i = 0; i < 100; i++)
+		tern_timer_init(&t[i], count, &fired);
+	for (k = 0; k < 2; k++) {
+		up();
+		for (i = 0; i < 100; i++)
+			CU_ASSERT_EQUAL(tern_timer_start(w[0], &t[i], (uint64_t)i * i * i * i * 100), 0);
+		if (k == 1)
+			pass(100000000ull * 100);
+		down();
+		CU_ASSERT_EQUAL(fired, 100 * k);
+	}
+}
+
+int
+main(void)
+{
+	CU_pSuite suite;
+
+	if (frames_init_on("(0,1)@0", 16383) || CU_initialize_registry() != CUE_SUCCESS)
+		return 1;
+	suite = CU_add_suite("worker_api", NULL, NULL);
+	CU_ADD_TEST(suite, test_user);
+	CU_ADD_TEST(suite, test_timer_time);
+	CU_ADD_TEST(suite, test_timer_stop_start);
+	CU_ADD_TEST(suite, test_timer_from_within);
+	CU_ADD_TEST(suite, test_timer_many);
+	CU_ADD_TEST(suite, test_timer_destroy);
+	CU_basic_set_mode(CU_BRM_VERBOSE);
+	CU_basic_run_tests();
+	return CU_get_number_of_failures() || CU_get_error() ? 1 : 0;
+}
