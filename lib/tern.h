@@ -4,7 +4,7 @@
  *
  * Thread rule: a worker owns everything it touches. Every call that takes a worker, listener, connection or timer
  * must be made on that worker's lcore: from its callbacks (start, poll, acceptable, readable ...), or by the thread that calls
- * tern_worker_step() between two of these. Only tern_stop(), tern_drain() and the tern_stats_*() readers may
+ * tern_worker_step() between two of these. Only tern_stop(), tern_drain(), tern_post() and the tern_stats_*() readers may
  * be called from any thread.
  *
  * Handle rule: a connection handle is the application's from tern_connect()/tern_accept() until it calls
@@ -221,6 +221,16 @@ void tern_timer_init(struct tern_timer *t, void (*fn)(struct tern_timer *t, void
 int tern_timer_start(struct tern_worker *w, struct tern_timer *t, uint64_t delay_us);
 /** fn will not be called. @return whether it would have been: false for a timer that is stopped, or started on another worker. */
 bool tern_timer_stop(struct tern_worker *w, struct tern_timer *t);
+
+/**
+ * Run fn(w, arg) on worker i of t, in one of its next polls, before timers and callbacks: any thread, also one that EAL does not know.
+ * What one thread posts to one worker runs in that order. fn may do what a callback may. Wakes nobody: who sleeps
+ * between steps is woken by other means. Before the worker's first poll, and while it drains, calls are taken and run.
+ * @return 0: taken. It runs unless the worker leaves before (tern_stop(), the deadline of tern_drain(), tern_destroy()): then it is
+ * dropped and counted as TernPostDropped. -EAGAIN: 2047 wait already; -ESHUTDOWN: the worker has left; -EINVAL: no
+ * such worker, or no fn. Not after tern_destroy() began.
+ */
+int tern_post(struct tern *t, unsigned int i, void (*fn)(struct tern_worker *w, void *arg), void *arg);
 
 /* --- server ------------------------------------------------------------------------------------------------- */
 

@@ -15,6 +15,9 @@
 	X(TX_FULL, "TxBackpressure", "bursts the device did not take whole")                                           \
 	X(HANDOVER_OUT, "HandoverOut", "packets given to the worker that owns their connection")                       \
 	X(HANDOVER_IN, "HandoverIn", "packets taken from another worker")                                              \
+	X(POSTED, "TernPosted", "calls of tern_post() that were run")                                                  \
+	X(POST_FULL, "TernPostFull", "calls of tern_post() refused: too many wait already")                            \
+	X(POST_DROPPED, "TernPostDropped", "calls of tern_post() that the worker left before it came to")              \
 	X(IN_SEGS, "TcpInSegs", "TCP segments received")                                                               \
 	X(OUT_SEGS, "TcpOutSegs", "TCP segments sent, retransmissions included")                                       \
 	X(RETRANS_SEGS, "TcpRetransSegs", "segments retransmitted")                                                    \

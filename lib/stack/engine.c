@@ -3,7 +3,7 @@
  * The poll loop: the only caller of rx/tx burst and the only reader of the clock. One TSC read a poll, scaled to
  * microseconds by a multiplication; what was busy in one poll is accounted with the time stamp of the next.
  *
- * A poll: clock, commands, rx of the queues this worker owns, frames from other workers, worker_run(), the
+ * A poll: clock, commands, rx of the queues this worker owns, frames from other workers, posted calls, worker_run(), the
  * application, tx. What the device does not take stays in ifs[].tx and the stack sees less room: nothing is dropped
  * here.
  *
@@ -22,7 +22,7 @@
 #include <rte_cycles.h>
 #include <rte_ethdev.h>
 #include <rte_lcore.h>
-#include "stack/engine.h"
+#include "stack/post.h"
 
 #define STEER_CHECKS 64u  /* frames watched per worker; a quarter wrong is no stray fragment but a wrong hash */
 #define FLUSH_TRIES 1000u /* at the end: a device that takes nothing in so many tries never will */
@@ -255,6 +255,10 @@ poll_once(struct engine *e)
 
 	if (e->inbox)
 		busy |= poll_inbox(e);
+	if (unlikely(post_waits(e))) {
+		post_run(e);
+		busy = true;
+	}
 	busy |= worker_run(w);
 	if (app->poll)
 		app->poll(w, w->now_us, app->arg);
@@ -318,7 +322,7 @@ draining(struct engine *e)
 	idle = worker_idle(w, false);
 	for (i = 0; i < w->n_ifs; i++)
 		idle &= w->ifs[i].n_tx == 0;
-	idle &= e->n_staged == 0;
+	idle &= e->n_staged == 0 && !post_waits(e);
 	__atomic_store_n(&e->state, idle ? ENGINE_IDLE : ENGINE_RUNNING, __ATOMIC_RELEASE);
 	return (idle && all_idle(e->t)) || w->now_us >= e->drain_us;
 }
@@ -388,6 +392,7 @@ leave(struct engine *e)
 	rte_pktmbuf_free_bulk(e->staged, e->n_staged);
 	e->n_staged = 0;
 	__atomic_store_n(&e->state, ENGINE_LEFT, __ATOMIC_RELEASE);
+	post_drop(e);
 }
 
 static int

@@ -27,6 +27,7 @@ struct engine {
 	uint64_t drain_us;                    /* leave by then */
 	uint16_t tx_ready[TERN_IF_MAX];       /* of ifs[i].tx, those that the device has seen and not taken yet */
 	uint64_t tx_due[TERN_IF_MAX];         /* with tx_wait_us: when frames waiting for company go */
+	struct rte_ring *posts;               /* of struct post: calls from other threads */
 	struct rte_ring *inbox;               /* frames from the other workers; NULL with one worker */
 	struct rte_ring *txbox[TERN_IF_MAX];  /* frames to transmit for workers without a tx queue; NULL: none */
 	struct rte_ring *txpeer[TERN_IF_MAX]; /* the txbox that takes this worker's frames; NULL: own queue */

@@ -18,8 +18,9 @@
 #include <rte_lcore.h>
 #include <rte_malloc.h>
 #include <rte_mbuf.h>
+#include <rte_ring_elem.h>
 #include <sodium.h>
-#include "stack/engine.h"
+#include "stack/post.h"
 #include "net/ifconf.h"
 #include "net/frag.h"
 
@@ -300,15 +301,15 @@ make_ifaces(struct tern *t, struct tern_worker *w)
 }
 
 static struct rte_ring *
-make_ring(const struct tern *t, const char *kind, unsigned int i, unsigned int k)
+make_ring(const struct tern *t, const char *kind, unsigned int i, unsigned int k, unsigned int esize, unsigned int flags)
 {
 	char name[RTE_RING_NAMESIZE];
 	struct rte_ring *r;
 
 	snprintf(name, sizeof(name), "%s%u%s%u.%u", t->name, serial, kind, i, k);
-	r = rte_ring_create(name, INBOX_SLOTS, rte_lcore_to_socket_id(t->lcores[i]), RING_F_SC_DEQ);
+	r = rte_ring_create_elem(name, esize, INBOX_SLOTS, rte_lcore_to_socket_id(t->lcores[i]), flags | RING_F_SC_DEQ);
 	if (!r)
-		LOG(ERR, "hand-over ring of worker %u: %s; give EAL more memory (-m, hugepages)", i,
+		LOG(ERR, "ring %s of worker %u: %s; give EAL more memory (-m, hugepages)", name, i,
 		    rte_strerror(rte_errno));
 	return r;
 }
@@ -340,13 +341,16 @@ make_engine(struct tern *t, unsigned int i)
 		return rc;
 	}
 	e->w->tern = t;
+	e->posts = make_ring(t, "post", i, 0, sizeof(struct post), RING_F_MP_RTS_ENQ);
+	if (!e->posts)
+		return -ENOMEM;
 	if (c->n_workers == 1)
 		return make_ifaces(t, e->w);
 	e->w->steer = &t->steer;
 	e->w->share = engine_share_neigh;
 	if (!t->paired)
 		e->w->handover = t->exact ? engine_handover_rss : engine_handover;
-	e->inbox = make_ring(t, "rx", i, 0);
+	e->inbox = make_ring(t, "rx", i, 0, sizeof(void *), 0);
 	return e->inbox ? make_ifaces(t, e->w) : -ENOMEM;
 }
 
@@ -363,7 +367,7 @@ join_tx(struct tern *t)
 			struct engine *with = t->engines[k % n_txq];
 
 			if (!with->txbox[i])
-				with->txbox[i] = make_ring(t, "tx", k % n_txq, i);
+				with->txbox[i] = make_ring(t, "tx", k % n_txq, i, sizeof(void *), 0);
 			if (!with->txbox[i])
 				return -ENOMEM;
 			t->engines[k]->txpeer[i] = with->txbox[i];
@@ -427,6 +431,16 @@ ring_release(struct rte_ring *r)
 	rte_ring_free(r);
 }
 
+static void
+posts_release(struct engine *e)
+{
+	const unsigned int n = e->posts ? post_drop(e) : 0;
+
+	if (n)
+		LOG(NOTICE, "%u calls were posted to worker %u and not run", n, e->w->index);
+	rte_ring_free(e->posts);
+}
+
 void
 tern_destroy(struct tern *t)
 {
@@ -437,6 +451,7 @@ tern_destroy(struct tern *t)
 	for (i = 0; i < TERN_WORKER_MAX; i++) {
 		if (!t->engines[i])
 			continue;
+		posts_release(t->engines[i]);
 		if (t->engines[i]->w)
 			worker_destroy(t->engines[i]->w);
 		ring_release(t->engines[i]->inbox);

@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The worker's side of the API: its user pointer, timers. Two stacks of a worker each are joined by a cable; one thread plays both. Their clocks stand still but for pass().
+ * The worker's side of the API: its user pointer, timers, calls posted by other threads. Two stacks of a worker each are joined by a cable; one thread plays both. Their clocks stand still but for pass().
  */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE /* pthread_setaffinity_np() */
+#endif
 #include <errno.h>
+#include <pthread.h>
+#include <sched.h>
 #include <arpa/inet.h>
 #include <rte_lcore.h>
-#include "stack/engine.h"
+#include "stack/post.h"
 #include "stack/check.h"
 #include "frames.h"
 #include "tcp/tcp.h"
@@ -337,6 +342,161 @@ test_timer_destroy(void)
 	}
 }
 
+/* --- posted calls --------------------------------------------------------------------------------------------------- */
+
+#define CALLS 100000u
+#define BUSY_MAX 200000000ull /* tries: a thread that is not served at all ends */
+
+struct poster {
+	pthread_t thread;
+	unsigned int id, sent, next; /* next: what must run next */
+	unsigned int wrong, full;
+};
+static struct poster posters[2];
+static unsigned int ran, ran_elsewhere;
+
+static void
+posted(struct tern_worker *v, void *arg)
+{
+	const uintptr_t n = (uintptr_t)arg;
+	struct poster *p = &posters[n & 1];
+
+	p->wrong += n >> 1 != p->next;
+	p->next++;
+	ran_elsewhere += v != w[0] || !pthread_equal(pthread_self(), *(pthread_t *)tern_worker_user(v));
+}
+
+static void *
+post_all(void *arg)
+{
+	struct poster *p = arg;
+	cpu_set_t all;
+	uint64_t tries;
+
+	memset(&all, 0xff, sizeof(all)); /* not on the one core of this test alone */
+	pthread_setaffinity_np(pthread_self(), sizeof(all), &all);
+	for (tries = 0; p->sent < CALLS && tries < BUSY_MAX; tries++) {
+		const int rc = tern_post(st[0], 0, posted, (void *)((uintptr_t)p->sent << 1 | p->id));
+
+		if (rc == 0) {
+			p->sent++;
+		} else if (rc == -EAGAIN) {
+			p->full++;
+			sched_yield();
+		} else {
+			break;
+		}
+	}
+	return NULL;
+}
+
+/* Two threads that EAL does not know: nothing is lost, nothing comes twice, each thread's order is kept. */
+static void
+test_post_threads(void)
+{
+	pthread_t self = pthread_self();
+	unsigned int i;
+	uint64_t polls;
+
+	up();
+	tern_worker_set_user(w[0], &self);
+	ran_elsewhere = 0;
+	memset(posters, 0, sizeof(posters));
+	for (i = 0; i < 2; i++) {
+		posters[i].id = i;
+		CU_ASSERT_EQUAL_FATAL(pthread_create(&posters[i].thread, NULL, post_all, &posters[i]), 0);
+	}
+	for (polls = 0; posters[0].next + posters[1].next < 2 * CALLS && polls < BUSY_MAX; polls++) {
+		CU_ASSERT_EQUAL_FATAL(turn(0, 1), 1);
+		if (!post_waits(st[0]->engines[0]))
+			sched_yield();
+	}
+	for (i = 0; i < 2; i++) {
+		pthread_join(posters[i].thread, NULL);
+		CU_ASSERT_EQUAL(posters[i].sent, CALLS);
+		CU_ASSERT_EQUAL(posters[i].next, CALLS);
+		CU_ASSERT_EQUAL(posters[i].wrong, 0);
+	}
+	turn(0, 100);
+	CU_ASSERT_EQUAL(posters[0].next + posters[1].next, 2 * CALLS);
+	CU_ASSERT_EQUAL(ran_elsewhere, 0);
+	CU_ASSERT_EQUAL(tern_stats_by_name(st[0], "TernPosted"), 2 * CALLS);
+	CU_ASSERT_EQUAL(tern_stats_by_name(st[0], "TernPostFull"), posters[0].full + posters[1].full);
+	CU_ASSERT_EQUAL(tern_stats_by_name(st[0], "TernPostDropped"), 0);
+	printf("%u calls in %lu polls, %u found the ring full\n", 2 * CALLS, polls, posters[0].full + posters[1].full);
+	down();
+}
+
+static void
+run_count(struct tern_worker *v, void *arg)
+{
+	ran++;
+	if (arg)
+		CU_ASSERT_EQUAL(tern_post(st[0], 0, run_count, arg), 0);
+}
+
+static unsigned int
+fill(void)
+{
+	unsigned int n = 0;
+
+	while (n < 10000 && tern_post(st[0], 0, run_count, NULL) == 0)
+		n++;
+	return n;
+}
+
+static void
+test_post_bounds(void)
+{
+	up_conf((struct tern_app){0});
+	ran = 0;
+	CU_ASSERT_EQUAL(tern_post(st[0], 1, run_count, NULL), -EINVAL);
+	CU_ASSERT_EQUAL(tern_post(st[0], 0, NULL, NULL), -EINVAL);
+	CU_ASSERT_EQUAL(fill(), 2047); /* before the first poll, too */
+	CU_ASSERT_EQUAL(tern_post(st[0], 0, run_count, NULL), -EAGAIN);
+	CU_ASSERT_EQUAL(tern_stats_by_name(st[0], "TernPostFull"), 2);
+	CU_ASSERT_EQUAL(turn(0, 1), 1);
+	CU_ASSERT_EQUAL(ran, BURST); /* a poll's share */
+	CU_ASSERT_EQUAL(turn(0, 2047 / BURST), 1);
+	CU_ASSERT_EQUAL(ran, 2047);
+	CU_ASSERT_EQUAL(tern_post(st[0], 0, run_count, &ran), 0); /* again and again: once a poll */
+	CU_ASSERT_EQUAL(turn(0, 100), 1);
+	CU_ASSERT_EQUAL(ran, 2147);
+	down();
+}
+
+/* A worker that drains runs what is there; one that is stopped, or is never run again, drops it. */
+static void
+test_post_leave(void)
+{
+	up();
+	ran = 0;
+	CU_ASSERT_EQUAL(fill(), 2047);
+	tern_drain(st[0], 10000);
+	CU_ASSERT_EQUAL(turn(0, 10), 1);
+	CU_ASSERT_EQUAL(tern_post(st[0], 0, run_count, NULL), 0);
+	CU_ASSERT_EQUAL(turn(0, 100), 0);
+	CU_ASSERT_EQUAL(ran, 2048);
+	CU_ASSERT_EQUAL(tern_post(st[0], 0, run_count, NULL), -ESHUTDOWN);
+	CU_ASSERT_EQUAL(tern_stats_by_name(st[0], "TernPostDropped"), 0);
+	down();
+	up();
+	ran = 0;
+	CU_ASSERT_EQUAL(fill(), 2047);
+	CU_ASSERT_EQUAL(turn(0, 1), 1);
+	tern_stop(st[0]);
+	CU_ASSERT_EQUAL(turn(0, 1), 0);
+	CU_ASSERT_EQUAL(ran, BURST);
+	CU_ASSERT_EQUAL(tern_stats_by_name(st[0], "TernPostDropped"), 2047 - BURST);
+	CU_ASSERT_EQUAL(tern_post(st[0], 0, run_count, NULL), -ESHUTDOWN);
+	down();
+	up();
+	ran = 0;
+	CU_ASSERT_EQUAL(fill(), 2047);
+	down();
+	CU_ASSERT_EQUAL(ran, 0);
+}
+
 int
 main(void)
 {
@@ -351,6 +511,9 @@ main(void)
 	CU_ADD_TEST(suite, test_timer_from_within);
 	CU_ADD_TEST(suite, test_timer_many);
 	CU_ADD_TEST(suite, test_timer_destroy);
+	CU_ADD_TEST(suite, test_post_threads);
+	CU_ADD_TEST(suite, test_post_bounds);
+	CU_ADD_TEST(suite, test_post_leave);
 	CU_basic_set_mode(CU_BRM_VERBOSE);
 	CU_basic_run_tests();
 	return CU_get_number_of_failures() || CU_get_error() ? 1 : 0;
