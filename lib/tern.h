@@ -155,6 +155,9 @@ struct tern_conf {
 	/* Frames to send wait up to so many us [0] for a burst of 32: fewer cycles a frame under half load, where bursts are
 	 * small, for as much latency. */
 	uint32_t tx_wait_us;
+	/* Devices are asked for rx interrupts, so that a caller of tern_worker_step() may sleep: tern_worker_can_sleep(). Some
+	 * receive in a slower way then. */
+	bool rx_intr;
 	/* Packet buffers of all workers come from here, not from pools of n_mbufs of their own; stays the caller's and
 	 * outlives the stack. For stacks of one process that are joined by a cable: buffers freed at one end are at once
 	 * used again there. NULL: own pools. */
@@ -178,6 +181,12 @@ int tern_worker_loop(struct tern *t, unsigned int i);
 /**
  * For a program with a loop of its own, or several workers on one lcore: `polls` turns of worker i. The time between two
  * calls counts neither as busy nor as idle.
+ * From the first call (which runs start()) until one does not return 1, all calls on worker i, its listeners, connections and timers
+ * are allowed between two steps as they are in callbacks: listen, accept, connect, send, receive, shut down, close, abort, options,
+ * information, timers. What they cause (packets, callbacks) comes in the next step. The clock is that of the last poll
+ * (tern_now_us()): time limits set after a pause begin when it began. No callback is needed to be told what is there, each can be
+ * asked for (tern_accept(), tern_recv(), tern_send_space(), tern_conn_info()), but for closed(): a handle dies inside a step,
+ * only closed() says so, and what was not read by then is read there.
  * @return 1 to be called again, 0 when the worker has left, or -errno as tern_worker_loop().
  */
 int tern_worker_step(struct tern *t, unsigned int i, unsigned int polls);
@@ -201,6 +210,20 @@ uint64_t tern_now_us(const struct tern_worker *w);
 /** A pointer of the application's own, NULL at first; start() is a good place to set it. The library never follows it. */
 void tern_worker_set_user(struct tern_worker *w, void *user);
 void *tern_worker_user(const struct tern_worker *w);
+
+/**
+ * When w next has work by itself, on the clock of tern_now_us(): a deadline of TCP or a timer; at once, now, while something waits to be
+ * delivered, sent or run, before the first poll and while the stack drains; UINT64_MAX: never. Never late, but it may be early: then
+ * ask again after a step. What comes from outside is not foreseen: packets, tern_post(), tern_stop(), tern_drain(). tern_now_us()
+ * is the time of the last poll, so the difference is how long to sleep, less the time since.
+ */
+uint64_t tern_next_us(const struct tern_worker *w);
+/**
+ * Does a packet for w raise an interrupt, so that it may sleep until tern_next_us()? Then tern_conf.rx_intr was set, w is the
+ * stack's only worker, and queue 0 of each port has a file descriptor (rte_eth_dev_rx_intr_ctl_q_get_fd(); arm it with
+ * rte_eth_dev_rx_intr_enable() where the driver has that). False of tern_ring_pair(): poll.
+ */
+bool tern_worker_can_sleep(const struct tern_worker *w);
 
 #define TERN_TIMER_MAX_US 86400000000ull /* a day */
 /**

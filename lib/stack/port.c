@@ -337,6 +337,7 @@ configure(struct port *p, const struct rte_eth_dev_info *info, const struct stee
 		conf.rx_adv_conf.rss_conf.rss_key_len = p->key_len;
 		conf.rx_adv_conf.rss_conf.rss_hf = p->rss_hf;
 	}
+	conf.intr_conf.rxq = p->rx_intr;
 	rc = rte_eth_dev_configure(p->port_id, (p->n_rxq - 1) * p->step + 1, (p->n_txq - 1) * p->step + 1, &conf);
 	if (rc) {
 		LOG(ERR, "port %u (%s): %u rx and %u tx queues, MTU %u: %s%s", p->port_id, p->name, p->n_rxq, p->n_txq,
@@ -430,6 +431,17 @@ setup_queues(const struct port *p, const struct rte_eth_dev_info *info, struct r
 	return 0;
 }
 
+static bool
+has_interrupts(const struct port *p)
+{
+	unsigned int q;
+
+	for (q = 0; q < p->n_rxq; q++)
+		if (rte_eth_dev_rx_intr_ctl_q_get_fd(p->port_id, q * p->step) < 0)
+			return false;
+	return true;
+}
+
 int
 port_start(struct port *p, struct rte_mempool *const *mp, const unsigned int *lcores, unsigned int n_workers,
 	   const struct steer *s, bool lro)
@@ -448,6 +460,7 @@ port_start(struct port *p, struct rte_mempool *const *mp, const unsigned int *lc
 		return rc;
 	}
 	p->started = true;
+	p->rx_intr = p->rx_intr && has_interrupts(p);
 	if (p->rss) {
 		const int key = prove_key(p, s), reta = prove_reta(p, s);
 

@@ -32,6 +32,7 @@ struct port {
 	bool allmulti;
 	bool tx_tcp_cksum, tx_multi_seg, tx_tso;
 	uint8_t tx_segs, tso_segs; /* as in struct iface */
+	bool rx_intr; /* asked for before the start; then: every rx queue has an interrupt */
 	bool rx_hold; /* is asked only when a burst can be replaced: stack/port.c */
 	int node;
 	uint64_t owner_id;

@@ -246,6 +246,7 @@ start_ports(struct tern *t)
 	steer_init(&t->steer, n, RTE_MIN(reta ? reta : RETA_DEFAULT, (uint16_t)STEER_RETA_MAX), key);
 	t->exact = t->paired = true;
 	for (i = 0; i < t->n_ports; i++) {
+		t->ports[i].rx_intr = t->conf.rx_intr;
 		rc = port_start(&t->ports[i], t->mps, t->lcores, n, &t->steer, t->conf.tcp.lro);
 		if (rc)
 			return rc;

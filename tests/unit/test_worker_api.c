@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The worker's side of the API: its user pointer, timers, calls posted by other threads. Two stacks of a worker each are joined by a cable; one thread plays both. Their clocks stand still but for pass().
+ * The worker's side of the API: its user pointer, when it has work by itself, timers, calls posted by other threads, and calls between
+ * two steps. Two stacks of a worker each are joined by a cable; one thread plays both. Their clocks stand still but for pass().
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE /* pthread_setaffinity_np() */
@@ -19,7 +20,7 @@ enum { SERVER, CLIENT };
 
 static struct tern *st[2];
 static struct tern_worker *w[2];
-static unsigned int serial;
+static unsigned int serial, closed_bad;
 
 static int
 turn(unsigned int s, unsigned int polls)
@@ -42,7 +43,7 @@ pass(uint64_t us)
 }
 
 static void
-up_conf(struct tern_app app)
+up_conf(bool rx_intr, struct tern_app app)
 {
 	static const unsigned int lcores[2] = {0, 1};
 	char name[16];
@@ -61,6 +62,7 @@ up_conf(struct tern_app app)
 					 .max_requests = 256,
 					 .max_timewait = 4096,
 					 .max_neighbours = 16,
+					 .rx_intr = rx_intr,
 					 .mbuf_pool = frames_pool,
 					 .app = app};
 
@@ -73,7 +75,8 @@ up_conf(struct tern_app app)
 static void
 up(void)
 {
-	up_conf((struct tern_app){0});
+	up_conf(false, (struct tern_app){0});
+	closed_bad = 0;
 	pass(0);
 }
 
@@ -103,7 +106,7 @@ start_with_user(struct tern_worker *v, void *arg)
 static void
 test_user(void)
 {
-	up_conf((struct tern_app){.start = start_with_user});
+	up_conf(false, (struct tern_app){.start = start_with_user});
 	pass(0);
 	CU_ASSERT_PTR_EQUAL(tern_worker_user(w[0]), w[0]);
 	CU_ASSERT_PTR_EQUAL(tern_worker_user(w[1]), w[1]);
@@ -116,6 +119,75 @@ static void
 count(struct tern_timer *t, void *arg)
 {
 	++*(unsigned int *)arg;
+}
+
+static void
+nothing(struct tern_worker *v, void *arg)
+{
+}
+
+static void
+test_next(void)
+{
+	const struct tern_endpoint to = {.af = TERN_AF_INET, .port = htons(7), .addr = {198, 51, 100, 9}};
+	unsigned int fired = 0, s;
+	struct tern_timer t;
+	struct tern_conn *c;
+	uint64_t next;
+
+	up_conf(false, (struct tern_app){0});
+	for (s = 0; s < 2; s++)
+		CU_ASSERT_EQUAL(tern_next_us(w[s]), w[s]->now_us); /* start() */
+	pass(0);
+	CU_ASSERT_EQUAL(tern_next_us(w[0]), UINT64_MAX);
+	tern_timer_init(&t, count, &fired);
+	CU_ASSERT_EQUAL(tern_timer_start(w[0], &t, 10000), 0);
+	next = w[0]->now_us + 10000;
+	while (!fired && tern_next_us(w[0]) != UINT64_MAX) { /* sleeping so long each time is not too long */
+		CU_ASSERT_TRUE(tern_next_us(w[0]) <= next + TICK_US);
+		CU_ASSERT_TRUE_FATAL(tern_next_us(w[0]) > w[0]->now_us);
+		pass(tern_next_us(w[0]) - w[0]->now_us);
+	}
+	CU_ASSERT_EQUAL(fired, 1);
+	CU_ASSERT_TRUE(w[0]->now_us >= next && w[0]->now_us < next + TICK_US);
+	CU_ASSERT_EQUAL(tern_next_us(w[0]), UINT64_MAX);
+	CU_ASSERT_EQUAL(tern_post(st[0], 0, nothing, NULL), 0);
+	CU_ASSERT_EQUAL(tern_next_us(w[0]), w[0]->now_us);
+	pass(0);
+	CU_ASSERT_EQUAL(tern_next_us(w[0]), UINT64_MAX);
+	RTE_PER_LCORE(_lcore_id) = 0;
+	CU_ASSERT_EQUAL(tern_connect(w[0], NULL, &to, NULL, NULL, &c), 0); /* nobody is there */
+	CU_ASSERT_EQUAL(tern_next_us(w[0]), w[0]->now_us);
+	pass(0);
+	pass(0);
+	next = tern_next_us(w[0]);
+	CU_ASSERT_TRUE(next > w[0]->now_us && next <= w[0]->now_us + 1000000 + TICK_US); /* ARP again */
+	tern_abort(c);
+	CU_ASSERT_EQUAL(tern_next_us(w[0]), w[0]->now_us);
+	tern_drain(st[0], 10000);
+	CU_ASSERT_EQUAL(turn(0, 1), 1);
+	CU_ASSERT_EQUAL(tern_next_us(w[0]), w[0]->now_us);
+	CU_ASSERT_EQUAL(turn(0, 10), 0);
+	CU_ASSERT_EQUAL(tern_next_us(w[0]), UINT64_MAX);
+	down();
+}
+
+/* A cable is memory: nothing wakes whoever sleeps. */
+static void
+test_can_sleep(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < 2; i++) {
+		up_conf(i, (struct tern_app){0});
+		CU_ASSERT_FALSE(tern_worker_can_sleep(w[0]));
+		st[0]->ports[0].rx_intr = true;
+		CU_ASSERT_TRUE(tern_worker_can_sleep(w[0]));
+		st[0]->conf.n_workers = 2;
+		CU_ASSERT_FALSE(tern_worker_can_sleep(w[0]));
+		st[0]->conf.n_workers = 1;
+		down();
+	}
 }
 
 /* --- timers ------------------------------------------------------------------------------------------------------- */
@@ -148,6 +220,7 @@ test_timer_time(void)
 	fired = 0;
 	CU_ASSERT_EQUAL(tern_timer_start(w[0], &t, TERN_TIMER_MAX_US + 1), -EINVAL);
 	CU_ASSERT_EQUAL(tern_timer_start(w[0], &t, UINT64_MAX), -EINVAL);
+	CU_ASSERT_EQUAL(tern_next_us(w[0]), UINT64_MAX);
 	CU_ASSERT_EQUAL(tern_timer_start(w[0], &t, TERN_TIMER_MAX_US), 0);
 	pass(TERN_TIMER_MAX_US - 1);
 	CU_ASSERT_EQUAL(fired, 0);
@@ -448,7 +521,7 @@ fill(void)
 static void
 test_post_bounds(void)
 {
-	up_conf((struct tern_app){0});
+	up_conf(false, (struct tern_app){0});
 	ran = 0;
 	CU_ASSERT_EQUAL(tern_post(st[0], 1, run_count, NULL), -EINVAL);
 	CU_ASSERT_EQUAL(tern_post(st[0], 0, NULL, NULL), -EINVAL);
@@ -497,6 +570,142 @@ test_post_leave(void)
 	CU_ASSERT_EQUAL(ran, 0);
 }
 
+/* --- between two steps ------------------------------------------------------------------------------------------------ */
+
+#define CONNS 200u
+#define LEN 3000u
+
+struct end {
+	struct tern_conn *c; /* NULL: given up, or closed */
+	uint32_t sent, got;
+	bool shut, done;
+};
+
+static void
+on_closed(struct tern_conn *c, void *user, int err)
+{
+	((struct end *)user)->c = NULL;
+	((struct end *)user)->done = err == 0;
+	closed_bad += err != 0;
+}
+
+static const struct tern_ops only_closed = {.closed = on_closed};
+
+/* Whatever is possible now: send LEN bytes, read as many, then FIN, and close behind theirs. @return whether it is done. */
+static bool
+drive(struct end *e)
+{
+	uint8_t buf[1000];
+	ssize_t n, i;
+
+	if (!e->c)
+		return e->done;
+	n = e->sent < LEN ? RTE_MIN(LEN - e->sent, sizeof(buf)) : 0;
+	for (i = 0; i < n; i++)
+		buf[i] = (e->sent + i) * 7;
+	n = n ? tern_send(e->c, buf, n, 0) : 0;
+	CU_ASSERT_TRUE(n >= 0 || n == -EAGAIN || n == -ENOBUFS);
+	e->sent += n > 0 ? n : 0;
+	n = tern_recv(e->c, buf, 1 + frames_rand() % sizeof(buf));
+	CU_ASSERT_TRUE(n >= 0 || n == -EAGAIN);
+	for (i = 0; i < n; i++)
+		CU_ASSERT_EQUAL(buf[i], (uint8_t)((e->got + i) * 7));
+	e->got += n > 0 ? n : 0;
+	if (e->sent == LEN && e->got == LEN && !e->shut) {
+		CU_ASSERT_EQUAL(tern_shutdown(e->c), 0);
+		e->shut = true;
+	}
+	if (n == 0) {
+		CU_ASSERT_TRUE(e->shut);
+		e->done = true;
+		tern_close(e->c);
+		e->c = NULL;
+	}
+	return e->done;
+}
+
+static bool
+is_open(const struct end *e)
+{
+	struct tern_info info;
+
+	if (e->c)
+		tern_conn_info(e->c, &info);
+	return e->c && info.state != TERN_SYN_SENT;
+}
+
+/* A whole application between steps: it listens, connects, accepts, sends, receives and closes; nothing is done in callbacks. */
+static void
+test_between_steps(void)
+{
+	const struct tern_endpoint at = {.af = TERN_AF_INET, .port = htons(80), .addr = {198, 51, 100, 1}};
+	static struct end end[2][CONNS];
+	unsigned int i, accepted = 0, done = 0, rounds;
+	struct tern_listener *l;
+	struct tern_conn *c[8];
+
+	up();
+	memset(end, 0, sizeof(end));
+	RTE_PER_LCORE(_lcore_id) = SERVER;
+	CU_ASSERT_EQUAL(tern_listen(w[SERVER], &at, CONNS, NULL, NULL, &l), 0);
+	RTE_PER_LCORE(_lcore_id) = CLIENT;
+	for (i = 0; i < CONNS; i++)
+		CU_ASSERT_EQUAL(tern_connect(w[CLIENT], NULL, &at, &only_closed, &end[CLIENT][i], &end[CLIENT][i].c), 0);
+	for (rounds = 0; done < 2 * CONNS && rounds < 1000; rounds++) {
+		pass(1000);
+		RTE_PER_LCORE(_lcore_id) = SERVER;
+		while ((i = tern_accept(l, &only_closed, NULL, c, RTE_DIM(c))) > 0)
+			while (i--) {
+				end[SERVER][accepted].c = c[i];
+				tern_conn_set_user(c[i], &only_closed, &end[SERVER][accepted++]);
+			}
+		for (i = done = 0; i < CONNS; i++)
+			done += drive(&end[SERVER][i]);
+		RTE_PER_LCORE(_lcore_id) = CLIENT;
+		for (i = 0; i < CONNS; i++)
+			done += is_open(&end[CLIENT][i]) || end[CLIENT][i].done ? drive(&end[CLIENT][i]) : 0;
+	}
+	CU_ASSERT_EQUAL(done, 2 * CONNS);
+	CU_ASSERT_EQUAL(accepted, CONNS);
+	for (i = 0; i < CONNS; i++)
+		CU_ASSERT_TRUE(end[SERVER][i].got == LEN && end[CLIENT][i].got == LEN);
+	CU_ASSERT_EQUAL(closed_bad, 0);
+	RTE_PER_LCORE(_lcore_id) = SERVER;
+	tern_listener_close(l);
+	for (i = 0; i < 100; i++)
+		pass(1000);
+	for (i = 0; i < 2; i++) {
+		CU_ASSERT_TRUE(worker_idle(w[i], false));
+		CU_ASSERT_EQUAL(w[i]->stats[STAT_DROP_TX_FULL], 0);
+		CU_ASSERT_EQUAL(w[i]->stats[STAT_ABORT_ON_DATA], 0);
+	}
+	down();
+}
+
+/* Many in one gap: what does not fit in the device's queue waits, and an abort right after a connect leaves nothing. */
+static void
+test_between_many(void)
+{
+	const struct tern_endpoint at = {.af = TERN_AF_INET, .port = htons(80), .addr = {198, 51, 100, 1}};
+	struct tern_conn *c[256];
+	unsigned int i, k;
+
+	up();
+	for (k = 0; k < 20; k++) {
+		RTE_PER_LCORE(_lcore_id) = CLIENT;
+		for (i = 0; i < RTE_DIM(c); i++)
+			CU_ASSERT_EQUAL(tern_connect(w[CLIENT], NULL, &at, NULL, NULL, &c[i]), 0);
+		CU_ASSERT_EQUAL(tern_connect(w[CLIENT], NULL, &at, NULL, NULL, &c[0]), -ENOMEM);
+		for (i = 0; i < RTE_DIM(c); i++)
+			k & 1 ? tern_close(c[i]) : tern_abort(c[i]);
+		if (k & 2)
+			pass(1000);
+		CU_ASSERT_EQUAL(turn(CLIENT, 1), 1);
+	}
+	CU_ASSERT_TRUE(worker_idle(w[CLIENT], true));
+	down();
+}
+
 int
 main(void)
 {
@@ -506,6 +715,8 @@ main(void)
 		return 1;
 	suite = CU_add_suite("worker_api", NULL, NULL);
 	CU_ADD_TEST(suite, test_user);
+	CU_ADD_TEST(suite, test_next);
+	CU_ADD_TEST(suite, test_can_sleep);
 	CU_ADD_TEST(suite, test_timer_time);
 	CU_ADD_TEST(suite, test_timer_stop_start);
 	CU_ADD_TEST(suite, test_timer_from_within);
@@ -514,6 +725,8 @@ main(void)
 	CU_ADD_TEST(suite, test_post_threads);
 	CU_ADD_TEST(suite, test_post_bounds);
 	CU_ADD_TEST(suite, test_post_leave);
+	CU_ADD_TEST(suite, test_between_steps);
+	CU_ADD_TEST(suite, test_between_many);
 	CU_basic_set_mode(CU_BRM_VERBOSE);
 	CU_basic_run_tests();
 	return CU_get_number_of_failures() || CU_get_error() ? 1 : 0;
