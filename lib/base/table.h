@@ -27,6 +27,15 @@ union flow_addr {
 		uint8_t laddr6[16], raddr6[16];
 	};
 };
+/** Both addresses of an IPv4 flow are a quarter of what *to has room for: the rest of it stays as it is. */
+static inline void
+flow_addr_copy(union flow_addr *to, const union flow_addr *from, uint8_t af)
+{
+	if (af == 4)
+		to->laddr4 = from->laddr4, to->raddr4 = from->raddr4;
+	else
+		*to = *from;
+}
 
 /** Four-tuple; unused bytes of addr need not be set for IPv4. */
 struct flow {

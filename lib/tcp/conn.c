@@ -30,10 +30,7 @@ tcp_conn_new(struct tern_worker *w, const struct tcp_sockopts *o, const struct f
 	c->af = f->af;
 	c->lport = f->lport;
 	c->rport = f->rport;
-	if (f->af == 4)
-		c->addr.laddr4 = f->addr.laddr4, c->addr.raddr4 = f->addr.raddr4;
-	else
-		c->addr = f->addr;
+	flow_addr_copy(&c->addr, &f->addr, f->af);
 	c->iss = iss;
 	c->snd_una = c->snd_nxt = c->snd_max = c->snd_sml = iss;
 	c->ts_off = ts_off;

@@ -240,10 +240,7 @@ peer_slot(const struct tern_worker *w, const struct tern_conn *c, uint16_t port,
 	memset(k, 0, sizeof(*k));
 	k->af = c->af;
 	k->port = port;
-	if (c->af == 4)
-		k->addr.laddr4 = c->addr.laddr4, k->addr.raddr4 = c->addr.raddr4;
-	else
-		k->addr = c->addr;
+	flow_addr_copy(&k->addr, &c->addr, c->af);
 	crypto_shorthash_siphash24((unsigned char *)&h, (const unsigned char *)k, sizeof(*k), (const unsigned char *)w->secret);
 	return &w->tfo_peers[h % CACHE_SLOTS];
 }

@@ -187,10 +187,7 @@ request_new(struct tern_worker *w, struct tern_listener *l, const struct seg *s)
 	r->hash = s->hash;
 	r->lport = s->flow.lport;
 	r->rport = s->flow.rport;
-	if (s->flow.af == 4)
-		r->addr.laddr4 = s->flow.addr.laddr4, r->addr.raddr4 = s->flow.addr.raddr4;
-	else
-		r->addr = s->flow.addr;
+	flow_addr_copy(&r->addr, &s->flow.addr, s->flow.af);
 	if (table_insert(&w->table, &r->o)) {
 		STAT_INC(w, TABLE_FULL);
 		pool_put(&w->requests, r);

@@ -546,9 +546,6 @@ flow_of(const struct tobj *o, struct flow *f)
 	f->af = o->af;
 	f->lport = o->lport;
 	f->rport = o->rport;
-	if (o->af == 4)
-		f->addr.laddr4 = o->addr.laddr4, f->addr.raddr4 = o->addr.raddr4;
-	else
-		f->addr = o->addr;
+	flow_addr_copy(&f->addr, &o->addr, o->af);
 }
 #endif
