@@ -132,8 +132,8 @@ check_conn(struct tally *t, const struct tern_conn *c)
 		t->refs[c->neigh]++;
 	if (c->rare) {
 		t->granted += c->rare->buf_grant;
-		t->starved += !!c->rare->starved_pprev;
-		t->holes += !!c->rare->holes_pprev;
+		t->starved += !!c->rare->starved.tqe_prev;
+		t->holes += !!c->rare->holes.tqe_prev;
 	}
 	return true;
 }
@@ -327,24 +327,24 @@ check_ports(struct tally *t)
 static bool
 check_starved(const struct tern_worker *w, uint32_t want)
 {
-	struct tern_conn *const *pp = &w->mem.starved, *c;
+	struct tern_conn *const *pp = &w->mem.starved.tqh_first, *c;
 	uint32_t n;
 
-	for (n = 0; (c = *pp) != NULL && n < want; n++, pp = &c->rare->starved_next)
-		MUST(STARVED, c->rare && c->rare->starved_pprev == pp, c);
-	MUST(STARVED, !c && n == want && pp == w->mem.starved_tail, NULL);
+	for (n = 0; (c = *pp) != NULL && n < want; n++, pp = &c->rare->starved.tqe_next)
+		MUST(STARVED, c->rare && c->rare->starved.tqe_prev == pp, c);
+	MUST(STARVED, !c && n == want && pp == w->mem.starved.tqh_last, NULL);
 	return true;
 }
 
 static bool
 check_holes(const struct tern_worker *w, uint32_t want)
 {
-	struct tern_conn *const *pp = &w->mem.holes, *c;
+	struct tern_conn *const *pp = &w->mem.holes.tqh_first, *c;
 	uint32_t n;
 
-	for (n = 0; (c = *pp) != NULL && n < want; n++, pp = &c->rare->holes_next)
-		MUST(HOLES, c->rare && c->rare->holes_pprev == pp, c);
-	MUST(HOLES, !c && n == want && pp == w->mem.holes_tail, NULL);
+	for (n = 0; (c = *pp) != NULL && n < want; n++, pp = &c->rare->holes.tqe_next)
+		MUST(HOLES, c->rare && c->rare->holes.tqe_prev == pp, c);
+	MUST(HOLES, !c && n == want && pp == w->mem.holes.tqh_last, NULL);
 	return true;
 }
 

@@ -5,6 +5,7 @@
 #ifndef MEM_H
 #define MEM_H
 #include <stdint.h>
+#include <sys/queue.h>
 
 struct tern_conn;
 
@@ -13,6 +14,8 @@ struct mem_account {
 	uint32_t held;	/* mbufs */
 	uint32_t users; /* connections, and the listener */
 };
+
+TAILQ_HEAD(mem_list, tern_conn);
 
 /** Of a worker. All numbers are mbufs, that is, segments of packets. */
 struct mem {
@@ -25,7 +28,7 @@ struct mem {
 	uint32_t n_accounts;
 	uint32_t orphans; /* closed by the application, not by the peer yet */
 	uint32_t listed; /* connections on the lists: */
-	struct tern_conn *starved, **starved_tail; /* that found no mbuf to send, the oldest first */
-	struct tern_conn *holes, **holes_tail;     /* that hold text out of order, the oldest hole first */
+	struct mem_list starved; /* that found no mbuf to send, the oldest first */
+	struct mem_list holes;   /* that hold text out of order, the oldest hole first */
 };
 #endif

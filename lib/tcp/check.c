@@ -297,7 +297,7 @@ check_ofo(const struct tern_conn *c, struct check_held *held)
 	uint32_t bytes = 0, segs = 0, n;
 
 	MUST(OFO_RING, ring_closes(c), c);
-	MUST(OFO_LISTED, !!c->ofo == (c->rare && c->rare->holes_pprev), c);
+	MUST(OFO_LISTED, !!c->ofo == (c->rare && c->rare->holes.tqe_prev), c);
 	MUST(OFO_FIN, (c->flags & (C_OFO_FIN | C_FIN_RCVD)) != (C_OFO_FIN | C_FIN_RCVD), c);
 	if (!c->ofo) {
 		MUST(OFO_SUMS, !c->ofo_bytes && !c->ofo_segs && !c->ofo_newest, c);

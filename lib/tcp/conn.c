@@ -138,7 +138,7 @@ release_resources(struct tern_worker *w, struct tern_conn *c)
 	c->flags &= ~C_COUNTED;
 	if (unlikely(c->rare != NULL)) {
 		tcp_buf_release(w, c);
-		if (c->rare->starved_pprev)
+		if (c->rare->starved.tqe_prev)
 			mem_starved_remove(w, c);
 		pool_put(&w->rares, c->rare);
 		c->rare = NULL;

@@ -46,8 +46,8 @@ mem_init(struct tern_worker *w)
 	mem->accounts = node_alloc(mem->n_accounts * sizeof(mem->accounts[0]), w->node);
 	if (!mem->accounts)
 		return -ENOMEM;
-	mem->starved_tail = &mem->starved;
-	mem->holes_tail = &mem->holes;
+	TAILQ_INIT(&mem->starved);
+	TAILQ_INIT(&mem->holes);
 	mem->reserve = w->mp->size / RESERVE + RTE_MIN((workers - 1) * MBUF_CACHE_MAX, w->mp->size / RESERVE);
 	mem->foreign_max = RTE_MAX(w->mp->size / FOREIGN / workers, 2u * BURST);
 	mem_measure(w);
@@ -133,7 +133,7 @@ mem_send(const struct tern_conn *c, uint32_t space)
 	if (c->snd_head)
 		return c->flags & C_TAIL_OWN ? RTE_MIN(space, (uint32_t)rte_pktmbuf_tailroom(c->snd_tail)) : 0;
 	usable = RTE_MIN(RTE_MIN(c->snd_wnd, c->cwnd), room);
-	if (usable > SMALL_ROOM && (mem_left(w) || c == w->mem.starved))
+	if (usable > SMALL_ROOM && (mem_left(w) || c == TAILQ_FIRST(&w->mem.starved)))
 		return RTE_MIN(space, usable);
 	return RTE_MIN(space, SMALL_ROOM);
 }
@@ -159,26 +159,16 @@ mem_refused(struct tern_conn *c, uint32_t end)
 __rte_noinline void
 mem_holes_add(struct tern_worker *w, struct tern_conn *c)
 {
-	struct conn_rare *r = tcp_rare(c);
-
-	r->holes_next = NULL;
+	tcp_rare(c);
+	TAILQ_INSERT_TAIL(&w->mem.holes, c, rare->holes);
 	w->mem.listed++;
-	r->holes_pprev = w->mem.holes_tail;
-	*w->mem.holes_tail = c;
-	w->mem.holes_tail = &r->holes_next;
 }
 
 __rte_noinline void
 mem_holes_remove(struct tern_worker *w, struct tern_conn *c)
 {
-	struct conn_rare *r = c->rare;
-
-	*r->holes_pprev = r->holes_next;
-	if (r->holes_next)
-		r->holes_next->rare->holes_pprev = r->holes_pprev;
-	else
-		w->mem.holes_tail = r->holes_pprev;
-	r->holes_pprev = NULL;
+	TAILQ_REMOVE(&w->mem.holes, c, rare->holes);
+	c->rare->holes.tqe_prev = NULL;
 	w->mem.listed--;
 }
 
@@ -187,27 +177,16 @@ mem_holes_remove(struct tern_worker *w, struct tern_conn *c)
 __rte_noinline void
 mem_starved_add(struct tern_worker *w, struct tern_conn *c)
 {
-	struct conn_rare *r = tcp_rare(c);
-
-	if (r->starved_pprev)
+	if (tcp_rare(c)->starved.tqe_prev)
 		return;
-	r->starved_next = NULL;
+	TAILQ_INSERT_TAIL(&w->mem.starved, c, rare->starved);
 	w->mem.listed++;
-	r->starved_pprev = w->mem.starved_tail;
-	*w->mem.starved_tail = c;
-	w->mem.starved_tail = &r->starved_next;
 }
 
 __rte_noinline void
 mem_starved_remove(struct tern_worker *w, struct tern_conn *c)
 {
-	struct conn_rare *r = c->rare;
-
-	*r->starved_pprev = r->starved_next;
-	if (r->starved_next)
-		r->starved_next->rare->starved_pprev = r->starved_pprev;
-	else
-		w->mem.starved_tail = r->starved_pprev;
-	r->starved_pprev = NULL;
+	TAILQ_REMOVE(&w->mem.starved, c, rare->starved);
+	c->rare->starved.tqe_prev = NULL;
 	w->mem.listed--;
 }

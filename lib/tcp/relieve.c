@@ -11,10 +11,10 @@
 static struct tern_conn *
 prune_whom(const struct tern_worker *w)
 {
-	struct tern_conn *c = w->mem.holes, *most = c;
+	struct tern_conn *c = TAILQ_FIRST(&w->mem.holes), *most = c;
 	unsigned int i;
 
-	for (i = 0; c && i < PRUNE_LOOK; i++, c = c->rare->holes_next)
+	for (i = 0; c && i < PRUNE_LOOK; i++, c = TAILQ_NEXT(c, rare->holes))
 		if (c->ofo_segs > most->ofo_segs)
 			most = c;
 	return most;
@@ -26,13 +26,13 @@ mem_relieve(struct tern_worker *w)
 	struct tern_conn *c;
 	unsigned int i;
 
-	for (i = 0; i < RELIEVE_MAX && w->mem.holes && mem_prune_due(w); i++) {
+	for (i = 0; i < RELIEVE_MAX && !TAILQ_EMPTY(&w->mem.holes) && mem_prune_due(w); i++) {
 		c = prune_whom(w);
 		w->stats[STAT_OFO_PRUNED] += c->ofo_segs;
 		mem_refused(c, c->ofo->right);
 		tcp_ofo_free(w, c);
 	}
-	for (i = 0; i < RELIEVE_MAX && (c = w->mem.starved) && mem_left(w); i++) {
+	for (i = 0; i < RELIEVE_MAX && (c = TAILQ_FIRST(&w->mem.starved)) && mem_left(w); i++) {
 		mem_starved_remove(w, c);
 		c->flags &= ~C_WANT_WRITE;
 		tcp_mark(c, P_WRITABLE);

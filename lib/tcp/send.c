@@ -91,7 +91,7 @@ send_copy(struct tern_conn *c, const void *buf, size_t len)
 			m = n <= SMALL_ROOM && !c->snd_head ? worker_small_mbuf(c->w) : NULL;
 			small = m != NULL;
 			if (!m) {
-				m = mem_left(c->w) || c == c->w->mem.starved ? worker_mbuf(c->w) : NULL;
+				m = mem_left(c->w) || c == TAILQ_FIRST(&c->w->mem.starved) ? worker_mbuf(c->w) : NULL;
 				if (unlikely(!m))
 					break;
 				mem_charge(c->w, c, m);

@@ -146,8 +146,8 @@ struct conn_rare {
 	uint64_t raise_us; /* when mss_full is tried again */
 	uint64_t soft_us;  /* when soft_err was heard */
 	int32_t soft_err;
-	/* tcp/mem.c: lists of worker.mem; pprev NULL: not on it */
-	struct tern_conn *holes_next, **holes_pprev, *starved_next, **starved_pprev;
+	/* tcp/mem.c: lists of worker.mem; tqe_prev NULL: not on it */
+	TAILQ_ENTRY(tern_conn) holes, starved;
 	uint32_t refused; /* end of text that came and was not kept */
 	bool has_refused;
 	uint16_t mss_full; /* conn.mss before it was lowered; 0: it is not */

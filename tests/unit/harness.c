@@ -672,7 +672,7 @@ check_empty(struct node *n)
 	CHECK_EQ(w->mem.own + w->mem.foreign, 0);
 	for (uint32_t i = 0; i < w->mem.n_accounts; i++)
 		CHECK_EQ(w->mem.accounts[i].held + w->mem.accounts[i].users, 0);
-	CHECK(!w->mem.holes && !w->mem.starved);
+	CHECK(TAILQ_EMPTY(&w->mem.holes) && TAILQ_EMPTY(&w->mem.starved));
 	CHECK_EQ(w->mem.orphans, 0);
 	CHECK_EQ(w->tfo_pending, 0);
 	CHECK_EQ(w->table.count, 0);

@@ -113,7 +113,7 @@ test_out_of_order(void)
 	rx_flush();
 	low = c->ofo->next;
 	BREAK(OFO_RING, c->ofo_runs, 2);
-	BREAK(OFO_LISTED, c->rare->holes_pprev, NULL);
+	BREAK(OFO_LISTED, c->rare->holes.tqe_prev, NULL);
 	BREAK(OFO_FIN, c->flags, c->flags | C_OFO_FIN | C_FIN_RCVD);
 	BREAK(OFO_ORDER, low->right, low->next->left);
 	BREAK(OFO_OWNER, c->ofo->head, low->head);
@@ -123,7 +123,7 @@ test_out_of_order(void)
 	BREAK(OFO_SUMS, c->ofo_bytes, c->ofo_bytes + 1);
 	BREAK(OFO_LANE, c->ofo->lane, true);
 	BREAK(OFO_RECENT, c->ofo_newest, 0);
-	BREAK(HOLES, W->mem.holes_tail, &W->mem.holes);
+	BREAK(HOLES, W->mem.holes.tqh_last, &W->mem.holes.tqh_first);
 	BREAK(LISTED, W->mem.listed, 0);
 	BREAK(POOL_RXRUNS, W->rxruns.avail, W->rxruns.avail - 1);
 	BREAK(POOL_RARES, W->rares.avail, W->rares.avail - 1);
@@ -260,7 +260,7 @@ test_table_and_pools(void)
 	BREAK(PENDING_ALL, c->pend, P_QUEUED);
 	BREAK(LISTENERS, W->n_listeners, 2);
 	BREAK(ORPHANS, W->mem.orphans, 1);
-	BREAK(STARVED, W->mem.starved_tail, NULL);
+	BREAK(STARVED, W->mem.starved.tqh_last, NULL);
 	BREAK(GRANTED, W->buf_granted, 1);
 	BREAK(TFO_PENDING, W->tfo_pending, 1);
 }

@@ -377,7 +377,7 @@ test_starved(void)
 	run();
 	for (unsigned int i = 0; i < 3; i++)
 		CHECK_EQ(s[i]->writable, 1);
-	CHECK(!W->mem.starved);
+	CHECK(TAILQ_EMPTY(&W->mem.starved));
 }
 
 /* Mbufs of another pool: a few stay, the others are copied, so that their worker gets them back. */
