@@ -12,17 +12,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include "until.h"
 
 #define AT_ONCE 256 /* connections being opened */
 #define RCVBUF 4096
@@ -30,24 +29,8 @@
 #define SIZE 64u /* of a request and a response, as --role serve has them */
 #define EVENTS 256
 
-static volatile sig_atomic_t end;
 static struct sockaddr_in to = {.sin_family = AF_INET};
 static char bulk[65536];
-
-static void
-on_signal(int sig)
-{
-	end = 1;
-}
-
-static uint64_t
-now_us(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * UINT64_C(1000000) + t.tv_nsec / 1000;
-}
 
 /* --- the crowd ------------------------------------------------------------------------------------------------ */
 

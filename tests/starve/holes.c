@@ -7,38 +7,21 @@
 #include <err.h>
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <net/if.h>
 #include <sys/socket.h>
 #include "raw.h"
+#include "until.h"
 
 #define INPUT_EACH 64u /* steps */
 #define ASK_EACH 1024u /* frames: so many may be in the device's queue, which has room for others then */
 #define ASK_WAIT_MS 200
 
-static volatile sig_atomic_t end;
 static int fd;
 static unsigned int n_put;
-
-static void
-on_signal(int sig)
-{
-	end = 1;
-}
-
-static uint64_t
-now_us(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * UINT64_C(1000000) + t.tv_nsec / 1000;
-}
 
 static bool
 put_frame(const uint8_t *f, unsigned int n)

@@ -197,6 +197,10 @@ unsigned int state_now(void);
 void tern_addr(struct tern_endpoint *e, uint16_t port);
 void peer_addr(struct tern_endpoint *e, uint16_t port);
 
+/** Take mbufs from node 0 until it has n; give them back. */
+void mbufs_take(unsigned int n);
+void mbufs_give(void);
+
 /* --- fixtures: each follows from the one before by real packets ----- */
 void fx_listen(void);
 void fx_half_open(void);

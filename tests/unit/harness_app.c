@@ -399,3 +399,20 @@ fx_connected(void)
 	CHECK_EQ(s->connected, 1);
 	return s;
 }
+
+static struct rte_mbuf *taken[8192];
+static unsigned int n_taken;
+
+void
+mbufs_take(unsigned int n)
+{
+	while (rte_mempool_avail_count(bed.n[0].mp) > n && n_taken < RTE_DIM(taken))
+		taken[n_taken++] = rte_pktmbuf_alloc(bed.n[0].mp);
+}
+
+void
+mbufs_give(void)
+{
+	rte_pktmbuf_free_bulk(taken, n_taken);
+	n_taken = 0;
+}

@@ -11,23 +11,19 @@
 static struct sock *slow[SLOW];
 static struct peer slow_peer[SLOW], lively_peer;
 static struct sock *lively;
-static struct rte_mbuf *taken[8192];
-static unsigned int n_taken;
 
-/* Leave n mbufs in the worker's pool. */
+/* Leave n mbufs in the worker's pool, and have it notice. */
 static void
 starve(unsigned int n)
 {
-	while (rte_mempool_avail_count(bed.n[0].mp) > n && n_taken < RTE_DIM(taken))
-		taken[n_taken++] = rte_pktmbuf_alloc(bed.n[0].mp);
+	mbufs_take(n);
 	advance_us(2 * MS);
 }
 
 static void
 feed(void)
 {
-	rte_pktmbuf_free_bulk(taken, n_taken);
-	n_taken = 0;
+	mbufs_give();
 	advance_us(2 * MS);
 }
 

@@ -2,24 +2,6 @@
 /* Every pool empty: a defined answer, a counter, and recovery. bed_down() then proves that nothing leaked. */
 #include "harness.h"
 
-static struct rte_mbuf *taken[8192];
-static unsigned int n_taken;
-
-/* Leave only n mbufs in node 0's pool. */
-static void
-starve(unsigned int n)
-{
-	while (rte_mempool_avail_count(bed.n[0].mp) > n && n_taken < RTE_DIM(taken))
-		taken[n_taken++] = rte_pktmbuf_alloc(bed.n[0].mp);
-}
-
-static void
-feed(void)
-{
-	while (n_taken)
-		rte_pktmbuf_free(taken[--n_taken]);
-}
-
 static void
 test_conns(void)
 {
@@ -84,13 +66,13 @@ test_mbufs_send(void)
 	struct sock *s = fx_established();
 	ssize_t n;
 
-	starve(0);
+	mbufs_take(0);
 	n = sock_send(s, 1000);
 	CHECK_EQ(n, -ENOBUFS);
 	CHECK(STAT(MBUF_EMPTY) >= 1);
 	run();
 	expect_silence();
-	feed();
+	mbufs_give();
 	advance_us(1000);
 	CHECK_EQ(sock_send(s, 1000), 1000);
 	run();
@@ -113,7 +95,7 @@ test_mbufs_many(void)
 	}
 	for (unsigned int i = 0; i < MANY; i++)
 		CHECK_EQ(sock_send(s[i], 100), 100);
-	starve(0);
+	mbufs_take(0);
 	before = STAT(MBUF_EMPTY);
 	worker_run(W);
 	CHECK_EQ(STAT(MBUF_EMPTY) - before, ASKED);
@@ -121,7 +103,7 @@ test_mbufs_many(void)
 	CHECK_EQ(STAT(MBUF_EMPTY) - before, 2 * ASKED);
 	run();
 	expect_silence();
-	feed();
+	mbufs_give();
 	for (unsigned int n = 0; n < MANY; n++) {
 		run();
 		CHECK_EQ(rx()->len, 100);
@@ -135,7 +117,7 @@ test_mbufs_reserve(void)
 {
 	struct sock *s = fx_established();
 
-	starve(bed.n[0].mp->size / 8 - 1);
+	mbufs_take(bed.n[0].mp->size / 8 - 1);
 	advance_us(1000);
 	CHECK_EQ(sock_send(s, 1000), 256); /* a small one of its own */
 	CHECK_EQ(sock_send(s, 1000), -ENOBUFS);
@@ -147,7 +129,7 @@ test_mbufs_reserve(void)
 	s->auto_read = true; /* what nobody reads could not stay */
 	tx(ACK | PSH, 1, 257, 100);
 	expect_after(ACK, 257, 101, 0, 40000); /* delayed */
-	feed();
+	mbufs_give();
 	advance_us(1000); /* the worker counts them once a millisecond */
 	CHECK_EQ(sock_send(s, 1000), 1000);
 	run();
@@ -163,7 +145,7 @@ test_mbufs_scarce(void)
 	uint32_t una = 1;
 
 	peer.wnd = 65535;
-	starve(W->mp->size / 20);
+	mbufs_take(W->mp->size / 20);
 	advance_us(2 * MS);
 	for (unsigned int i = 0; i < 20; i++) {
 		const uint32_t at = s->tx_pos;
@@ -178,7 +160,7 @@ test_mbufs_scarce(void)
 		CHECK_EQ(tern_send_queued(s->c), 0);
 	}
 	CHECK(STAT(MBUF_EMPTY) >= 20);
-	feed();
+	mbufs_give();
 	advance_us(2 * MS);
 	CHECK_EQ(sock_send(s, 10000), 10000);
 	run();
@@ -193,10 +175,10 @@ test_mbufs_output(void)
 	struct sock *s = fx_established();
 
 	CHECK_EQ(sock_send(s, 5000), 5000);
-	starve(0);
+	mbufs_take(0);
 	run();
 	rx_flush();
-	feed();
+	mbufs_give();
 	for (unsigned int i = 0; i < 100 && tern_send_queued(s->c); i++) {
 		advance_us(100 * MS);
 		while (rx_peek()) {
@@ -218,11 +200,11 @@ test_mbufs_connect(void)
 
 	bed_start();
 	peer.tern_port = 5000;
-	starve(0);
+	mbufs_take(0);
 	CHECK_EQ(node_connect(peer.port, 5000, &s), 0);
 	run();
 	expect_silence();
-	feed();
+	mbufs_give();
 	expect_at(SYN, 0, 0, 0, 0, 4 * SEC);
 	tx(SYN | ACK, 0, 1, 0);
 	CHECK_EQ(s->connected, 1);
@@ -234,19 +216,19 @@ test_mbufs_close(void)
 {
 	struct sock *s = fx_established();
 
-	starve(0);
+	mbufs_take(0);
 	sock_close(s);
 	expect_silence_for(2 * SEC);
-	feed();
+	mbufs_give();
 	expect_at(FIN | ACK, 1, 1, 0, 0, 10 * SEC);
 	tx(FIN | ACK, 1, 2, 0);
 	expect_at(ACK, 2, 2, 0, 0, SEC);
 	peer_new(1000);
 	s = fx_established();
-	starve(0);
+	mbufs_take(0);
 	sock_abort(s);
 	run();
-	feed();
+	mbufs_give();
 	advance_us(SEC);
 	rx_flush();
 	CHECK_EQ(W->conns.avail, W->conns.total);
@@ -265,7 +247,7 @@ test_mbufs_received(void)
 		s[i] = fx_established();
 		p[i] = peer;
 	}
-	starve(40);
+	mbufs_take(40);
 	for (unsigned int k = 0; k < 100; k++)
 		for (unsigned int i = 0; i < 3; i++) {
 			peer = p[i];
@@ -280,7 +262,7 @@ test_mbufs_received(void)
 	for (unsigned int i = 0; i < 3; i++)
 		sock_recv_all(s[i]);
 	run();
-	feed();
+	mbufs_give();
 	rx_flush();
 	for (unsigned int i = 0; i < 3; i++) {
 		peer = p[i];
@@ -374,12 +356,12 @@ test_churn(void)
 				sock_send(s, harness_rand() % 5000);
 		}
 		if (i % 100 == 0)
-			starve(harness_rand() % 64);
+			mbufs_take(harness_rand() % 64);
 		if (i % 100 == 10)
-			feed();
+			mbufs_give();
 		advance_us(harness_rand() % (20 * MS));
 	}
-	feed();
+	mbufs_give();
 	CHECK(bed.n[1].w->stats[STAT_ACCEPTED] > 20);
 }
 
