@@ -71,8 +71,7 @@ tcp_established(struct tern_worker *w, struct tern_conn *c)
 {
 	tcp_set_state(w, &c->o, TERN_ESTABLISHED);
 	STAT_INC(w, ESTABLISHED);
-	if (c->af == 4 && !w->ifs[c->ifidx].tx_tcp_cksum)
-		c->flags |= C_PLAIN;
+	tcp_plain(w, c);
 	c->rcv_mss = RTE_MIN(c->mss, TCP_MSS_DEFAULT4); /* grows to what the peer really sends */
 	c->rto_at = c->misc_at = 0;
 	c->backoff = c->retries = 0;

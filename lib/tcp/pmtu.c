@@ -54,7 +54,7 @@ tcp_pmtu_lower(struct tern_worker *w, struct tern_conn *c, uint32_t mtu)
 	c->mss = RTE_MIN(mss, (uint32_t)c->mss);
 	if (cut) {
 		r->may_fragment = true;
-		c->flags &= ~C_PLAIN;
+		tcp_plain(w, c);
 	}
 	if (!c->misc_at || raise_armed(c))
 		arm_raise(w, c);
@@ -69,9 +69,8 @@ tcp_pmtu_timer(struct tern_conn *c)
 	STAT_INC(c->w, PMTU_UP);
 	c->mss = c->rare->mss_full;
 	c->rare->mss_full = 0;
-	if (c->rare->may_fragment && !c->w->ifs[c->ifidx].tx_tcp_cksum)
-		c->flags |= C_PLAIN;
 	c->rare->may_fragment = false;
+	tcp_plain(c->w, c);
 	c->rare->raise_us = 0;
 	c->misc_at = 0;
 	return true;
@@ -103,8 +102,6 @@ tcp_pmtu_opened(struct tern_worker *w, struct tern_conn *c, uint32_t mtu)
 		tcp_pmtu_lower(w, c, mtu);
 	else if (c->rare && c->rare->mss_full && !c->misc_at)
 		arm_raise(w, c);
-	if (c->rare && c->rare->may_fragment) /* tcp_established() did not ask */
-		c->flags &= ~C_PLAIN;
 }
 
 void

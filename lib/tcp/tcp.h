@@ -328,6 +328,15 @@ tcp_mark(struct tern_conn *c, unsigned int pend)
 	*w->pend_tail = c;
 	w->pend_tail = &c->pend_next;
 }
+/** After the handshake: are c's segments plain? Asked when it is done, and when routers may cut them, or may no longer. */
+static inline void
+tcp_plain(const struct tern_worker *w, struct tern_conn *c)
+{
+	if (c->af == 4 && !w->ifs[c->ifidx].tx_tcp_cksum && likely(!c->rare || !c->rare->may_fragment))
+		c->flags |= C_PLAIN;
+	else
+		c->flags &= ~C_PLAIN;
+}
 /** ESTABLISHED now: feature negotiation is done. */
 void tcp_established(struct tern_worker *w, struct tern_conn *c);
 /** Fill negotiated values from the peer's SYN options. */
