@@ -9,7 +9,6 @@
  * that one slow poll is no flood. Ports or objects that are used up are no failure: the client waits for them, unless they are
  * to be parked: then they won't come back.
  */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -136,17 +135,16 @@ share(uint64_t all, unsigned int n, unsigned int i)
 static void
 make_requests(struct client *cl, const struct options *o)
 {
-	char host[64];
+	char host[TERN_ENDPOINT_LEN];
 	unsigned int i;
 
-	inet_ntop(o->connect.af == TERN_AF_INET ? AF_INET : AF_INET6, o->connect.addr, host, sizeof(host));
+	tern_endpoint_format(&o->connect, host);
 	for (i = 0; i < 2; i++)
 		cl->request_len[i] = snprintf(
 			cl->request[i], sizeof(cl->request[i]),
-			"GET %s HTTP/1.1\r\nHost: %s%s%s:%u\r\nUser-Agent: tern\r\nAccept: */*\r\n"
+			"GET %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: tern\r\nAccept: */*\r\n"
 			"Connection: %s\r\n\r\n",
-			o->http_path, o->connect.af == TERN_AF_INET6 ? "[" : "", host,
-			o->connect.af == TERN_AF_INET6 ? "]" : "", ntohs(o->connect.port), i ? "close" : "keep-alive");
+			o->http_path, host, i ? "close" : "keep-alive");
 }
 
 static bool
