@@ -62,7 +62,7 @@ client_cut(struct client_conn *cc)
 	struct tern_info info = {0};
 
 	if (cc->i.c) {
-		tern_conn_info(cc->i.c, &info);
+		tern_conn_info(cc->i.c, &info, sizeof(info));
 		tern_close(cc->i.c);
 	}
 	client_gone(cc, cc->connected ? N_CUT : info.soft_err ? N_UNREACHABLE : N_CUT_CONNECTING);
@@ -123,7 +123,7 @@ client_timeouts(struct client *cl, uint64_t now_us)
 		if (!cc || now_us - cc->i.seen_us < cl->timeout_us + cl->slack_us)
 			return;
 		if (cc->i.c)
-			tern_conn_info(cc->i.c, &info);
+			tern_conn_info(cc->i.c, &info, sizeof(info));
 		fail(cc, cc->connected ? N_TIMEOUT : !cc->i.c ? N_OTHER : info.soft_err ? N_UNREACHABLE : N_CONNECT_TIMEOUT);
 	}
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* See report.h. Counters are read while the workers write them: each is whole, a set of them is not one instant's. */
+#include <stdlib.h>
 #include <string.h>
 #include <rte_cycles.h>
 #include "report.h"
@@ -103,15 +104,14 @@ report_fill(const struct stack *s)
 void
 report_counters(const struct stack *s)
 {
+	const size_t room = tern_stats_text(s->tern, -1, NULL, 0) + 1024; /* while the workers go on counting */
+	char *text = malloc(room);
 	unsigned int i;
-	uint64_t v;
 
 	printf("#%s%s counters\n", s->name ? " " : "", s->name ? s->name : "");
-	for (i = 0; i < tern_stats_count(); i++) {
-		v = tern_stats_get(s->tern, -1, i);
-		if (v)
-			printf("%-32s %lu\n", tern_stats_name(i), v);
-	}
+	if (text && tern_stats_text(s->tern, -1, text, room))
+		fputs(text, stdout);
+	free(text);
 	for (i = 0; i < s->o->conf.n_ifs; i++)
 		report_port(s, i);
 	report_fill(s);

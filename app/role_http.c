@@ -307,7 +307,7 @@ pump(struct item *it)
 			return;
 		if (hc->refused) {
 			hc->dropping = true;
-			tern_shutdown(it->c);
+			tern_shutdown(it->c, TERN_SHUT_WR);
 			break;
 		}
 		if (hc->close) {

@@ -169,6 +169,13 @@ struct tern_conf {
 /** "MAJOR.MINOR.PATCH" of the library in use. */
 const char *tern_version(void);
 
+/**
+ * The library's log lines go to fn from now on, on whatever thread they are written; NULL: to DPDK's log again. The line has no
+ * newline. level is DPDK's: 4 an error, 5 a warning, 6 a notice, 7 information; which levels are written is what EAL's
+ * --log-level=tern:LEVEL says [notice]. To be called while no other thread is in the library. Nothing on the packet path logs.
+ */
+void tern_log_set(void (*fn)(int level, const char *line, void *arg), void *arg);
+
 /* --- lifecycle ---------------------------------------------------------------------------------------------- */
 
 /**
@@ -365,8 +372,15 @@ bool tern_recv_eof(const struct tern_conn *c);
 /** True once the peer's FIN is in and all before it, read or not: nothing will be added to what waits. Who waits for more
  *  than is there (half a message) asks this: tern_recv_eof() stays false while bytes are left unread. */
 bool tern_peer_closed(const struct tern_conn *c);
-/** Send FIN after the queued data (half-close); receiving goes on. -ENOTCONN, -EPIPE if already done. */
-int tern_shutdown(struct tern_conn *c);
+enum tern_shut { TERN_SHUT_RD, TERN_SHUT_WR, TERN_SHUT_RDWR };
+/**
+ * Close one direction, or both, and keep the handle. WR: FIN follows the queued data (half-close, RFC 9293 3.6 MAY-1), receiving goes
+ * on. RD: what waits is dropped, tern_recv() says 0 from now on, and what comes later is acknowledged and dropped (counter
+ * TcpExtTernRcvShut): the peer sees nothing of it (RFC 9293 3.6 has no such close), and tern_close() is no reset for it. As
+ * the BSDs; Linux goes on queueing text, which can be read. Text out of order is dropped, too: it comes again (RFC 2018 8).
+ * @return 0, -EINVAL, -ENOTCONN (not open yet, or no more), -EPIPE: all of it was done before.
+ */
+int tern_shutdown(struct tern_conn *c, enum tern_shut how);
 /** Close (RFC 9293 3.10.4) and give the handle up. Unread data makes it a reset (RFC 2525 2.17); with LINGER 0
  *  it is tern_abort(). */
 void tern_close(struct tern_conn *c);
@@ -426,22 +440,109 @@ enum tern_state {
 };
 const char *tern_state_name(unsigned int state);
 
+/** The deadline that is due next. RFC 6298, RFC 9293 3.8.6.1, RFC 8985 7 and 6.2 step 5, RFC 9293 3.8.6.3, 3.8.4, 3.4.2. */
+enum tern_wait {
+	TERN_WAIT_NONE,
+	TERN_WAIT_RETRANSMIT, /* of SYN and SYN-ACK, too */
+	TERN_WAIT_PERSIST,    /* a closed window is probed, or what a cork holds back goes out */
+	TERN_WAIT_TAIL_PROBE,
+	TERN_WAIT_REORDER,
+	TERN_WAIT_DELACK,
+	TERN_WAIT_KEEPALIVE,
+	TERN_WAIT_LIMIT,      /* of SYN-SENT and of an orphan's FIN-WAIT-2, or larger segments are tried again */
+	TERN_WAIT_TIME_WAIT,
+};
+const char *tern_wait_name(unsigned int timer);
+
+/** Which fields of a struct tern_info hold, beside local, remote and state. The others are 0. */
+enum tern_info_kind {
+	TERN_INFO_CONN,	     /* all */
+	TERN_INFO_HALF_OPEN, /* a listener's request: options, scales, timer, retries, mss (as the peer said, 0: it did not), rcv_wnd */
+	TERN_INFO_TIME_WAIT, /* options, timer, rcv_wnd (as in the segments: not scaled) */
+};
+/* tern_info.options: what was agreed on. */
+#define TERN_INFO_TIMESTAMPS 1u /* RFC 7323 3 */
+#define TERN_INFO_SACK 2u	 /* RFC 2018 */
+#define TERN_INFO_WSCALE 4u	 /* RFC 7323 2 */
+#define TERN_INFO_ECN 8u	 /* RFC 3168 */
+
+/**
+ * What is known of a connection, as `ss -ti` shows it. What tern does not keep is not here: counts of segments, rates, when a
+ * segment was sent last. Byte counts are differences of sequence numbers: they come round at 2^32, so an application that adds
+ * them up reads them once in 4 GB and adds (uint32_t)(now - before). Ages are of a clock of milliseconds that comes round
+ * in 49 days. New fields come at the end.
+ */
 struct tern_info {
 	struct tern_endpoint local, remote;
-	uint8_t state;
-	uint16_t mss;
+	uint8_t state;	 /* enum tern_state */
+	uint8_t kind;	 /* enum tern_info_kind */
+	uint8_t options; /* TERN_INFO_* */
+	uint8_t timer;	 /* enum tern_wait */
+	uint32_t timer_ms; /* until then */
 	/* The last ICMP error since progress was made; -EHOSTUNREACH also while the next hop answers no ARP or NDP; 0: none.
 	 * Whoever does not want to know does not ask. */
 	int32_t soft_err;
-	uint32_t srtt_us, rttvar_us, rto_us, cwnd, ssthresh, snd_wnd, rcv_wnd, retrans;
+	uint16_t mss;	  /* payload of a full segment that is sent */
+	uint16_t rcv_mss; /* largest payload received, until that is known a guess of at most 536; in SYN-SENT the MSS offered */
+	uint8_t snd_wscale, rcv_wscale; /* shift of the peer's windows, of ours; ours in SYN-SENT: offered */
+	uint8_t backoff; /* doublings of rto_us since the last sample (RFC 6298 5.5) */
+	uint8_t retries; /* timeouts, or unanswered probes of a closed window, since the last progress */
+	bool orphan;	 /* tern_close() was called: only the peer's part is open */
+	bool reordered;	 /* segments are known to overtake each other on this path (RFC 8985 6.2 step 3) */
+	uint32_t srtt_us, rttvar_us, rto_us; /* srtt_us 0: no sample yet; rto_us without backoff */
+	uint32_t min_rtt_us; /* of the last 150 to 300 s; 0: never more than two segments in flight, so not watched */
+	uint32_t cwnd, ssthresh; /* bytes; ssthresh UINT32_MAX: none yet */
+	uint32_t snd_wnd, rcv_wnd; /* bytes, scaled */
+	uint32_t bytes_sent;	 /* without those sent again, SYN and FIN, as the next two */
+	uint32_t bytes_acked;
+	uint32_t bytes_received; /* in order */
+	uint32_t retrans;	 /* segments sent again, since the open */
+	/* Of the bytes sent and not acknowledged (scoreboard, RFC 6675): in the network now; taken for lost, sent again or not; arrived,
+	 * says SACK. The last two stay 0 without SACK. */
+	uint32_t in_flight, lost, sacked;
+	uint32_t unsent, unacked; /* bytes in the send buffer */
+	uint32_t unread, out_of_order; /* bytes in the receive buffer, behind a hole */
+	uint32_t snd_buf, rcv_buf; /* bytes that these may hold by now */
+	uint32_t mbufs;		/* that its queues hold, without small ones */
+	uint32_t account_mbufs; /* the same of all that its listener accepted, or of all that this worker connected */
+	uint32_t established_ms; /* since the handshake was done; 0: it is not */
+	uint32_t last_rx_ms;	 /* since the last acceptable segment came; 0 until the handshake is done */
+	uint32_t last_data_ms;	 /* since the last text in order came; UINT32_MAX: none did */
+	uint32_t unacked_ms; /* since what waits for an ACK was sent first, or the last ACK of something new: R2 counts this; 0: nothing does */
 	const char *cc; /* name of the congestion control */
 };
-void tern_conn_info(const struct tern_conn *c, struct tern_info *info);
+/** Fill in what of *info lies within size, sizeof(*info): of a library that knows more, or less (the rest is zero). @return bytes
+ *  filled in. */
+size_t tern_conn_info(const struct tern_conn *c, struct tern_info *info, size_t size);
 struct tern_worker *tern_conn_worker(struct tern_conn *c);
 void *tern_conn_user(const struct tern_conn *c);
 void tern_conn_set_user(struct tern_conn *c, const struct tern_ops *ops, void *user);
 
 /* --- watching ----------------------------------------------------------------------------------------------- */
+
+/**
+ * Everything in w's table, as struct tern_info: connections, half-open requests and TIME-WAITs. c is NULL but for connections whose
+ * handle the application has; that one may be closed. Goes on at *cursor (at first 0), over n lines of the table of at most
+ * seven each, so that a poll does not stop long. What is there from the first call to the last is told once.
+ * @return true: call again with the same cursor; false: that was all, and *cursor is 0.
+ */
+bool tern_conn_walk(struct tern_worker *w, uint32_t *cursor, uint32_t n,
+		    void (*fn)(const struct tern_info *info, struct tern_conn *c, void *arg), void *arg);
+/** Every listener of w, the newest first. fn may close the one that it is given. */
+void tern_listener_walk(struct tern_worker *w, void (*fn)(struct tern_listener *l, void *arg), void *arg);
+
+/** New fields come at the end. */
+struct tern_listener_info {
+	struct tern_endpoint local;
+	uint8_t cookie_mode; /* enum tern_cookie_mode */
+	uint32_t accept_queued, accept_max, half_open, half_open_max;
+	uint32_t conns; /* accepted or to be accepted, and not gone yet */
+	uint32_t mbufs; /* that their queues hold, without small ones */
+	uint32_t fastopen_max; /* TERN_OPT_FASTOPEN */
+	uint64_t cookie_us; /* tern_now_us() when the last SYN cookie was sent, 0: never */
+};
+/** @return as tern_conn_info(). */
+size_t tern_listener_info(const struct tern_listener *l, struct tern_listener_info *info, size_t size);
 
 unsigned int tern_stats_count(void);
 /** Name of counter i (Linux's nstat names where one exists). */
@@ -450,6 +551,9 @@ const char *tern_stats_name(unsigned int i);
 uint64_t tern_stats_get(const struct tern *t, int w, unsigned int i);
 /** Counter by name, summed over workers; 0 for an unknown name. */
 uint64_t tern_stats_by_name(const struct tern *t, const char *name);
+/** All counters that are not 0 of worker w, of all workers for w < 0: a line each, the name in 32 columns, one blank, the value. What
+ *  does not fit in len bytes is left out by whole lines; buf ends with a NUL, unless len is 0. @return bytes of all, without the NUL. */
+size_t tern_stats_text(const struct tern *t, int w, char *buf, size_t len);
 
 struct tern_gauges {
 	uint32_t conns, requests, timewaits, portsets, neighbours; /* in use */

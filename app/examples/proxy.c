@@ -71,7 +71,7 @@ forward(struct side *from)
 		}
 		if (n == 0) {
 			from->eof = true;
-			tern_shutdown(to->c);
+			tern_shutdown(to->c, TERN_SHUT_WR);
 			if (!to->eof)
 				return true;
 			pair_end(p, tern_close);

@@ -46,7 +46,7 @@ serve(struct tern_conn *c)
 	const int n = snprintf(text, sizeof(text), "worker %u, connection %lu\n", tern_worker_index(w), ++mine->served);
 
 	/* a fresh connection has room for it */
-	if (tern_send(c, text, n, 0) != n || tern_shutdown(c))
+	if (tern_send(c, text, n, 0) != n || tern_shutdown(c, TERN_SHUT_WR))
 		tern_abort(c);
 	else
 		on_readable(c, NULL);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The library's one channel of log lines: DPDK's, under the type "tern".
+ * The library's one channel of log lines: DPDK's, under the type "tern", or what tern_log_set() says.
  */
 #ifndef LOG_H
 #define LOG_H
 #include <rte_log.h>
 
-extern int log_type;
-#define LOG(level, fmt, ...) rte_log(RTE_LOG_##level, log_type, "tern: " fmt "\n", ##__VA_ARGS__)
+#define LOG(level, ...) log_line(RTE_LOG_##level, __VA_ARGS__)
+/** A line without "tern: " and newline. */
+void log_line(uint32_t level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 #endif

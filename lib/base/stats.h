@@ -36,6 +36,7 @@
 	X(REQQ_FULL_DROP, "TcpExtTCPReqQFullDrop", "half-open queue full: SYN dropped")                                \
 	X(COOKIES_SENT, "TcpExtSyncookiesSent", "SYN cookies sent")                                                    \
 	X(COOKIES_RECV, "TcpExtSyncookiesRecv", "valid SYN cookies received")                                          \
+	X(RCV_SHUT, "TcpExtTernRcvShut", "segments acknowledged and dropped after tern_shutdown() of reading")           \
 	X(COOKIES_FAILED, "TcpExtSyncookiesFailed", "invalid or stale SYN cookies received")                           \
 	X(ACCEPT_DEFER, "TcpExtTernAcceptDefer", "final ACK found the accept queue full")                              \
 	X(TW, "TcpExtTW", "TIME-WAIT records made")                                                                    \
@@ -157,6 +158,7 @@
 	X(DROP_RST_SEQ, "DropRstSeq", "RST not exactly at RCV.NXT (RFC 5961)")                                         \
 	X(DROP_TW, "DropTimeWait", "old segment in TIME-WAIT")                                                         \
 	X(DROP_CLOSED_RX, "DropAfterClose", "data after the application closed")                                       \
+	X(DROP_SHUT_RX, "DropShutRx", "text beyond a hole after tern_shutdown() of reading")                            \
 	X(DROP_RX_NOBUF, "DropRxNoBuf", "receive buffer or out-of-order queue full")                                   \
 	X(DROP_TX_FULL, "DropTxFull", "no room to send an answer")                                                     \
 	X(DROP_TX_PREPARE, "DropTxPrepare", "frame that the device refuses to send")                                   \

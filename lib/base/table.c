@@ -207,14 +207,23 @@ table_replace(struct table *t, struct tobj *old, struct tobj *new_)
 			}
 }
 
+bool
+table_walk_some(struct table *t, uint32_t *at, uint32_t n, void (*fn)(struct tobj *, void *), void *arg)
+{
+	const uint32_t end = RTE_MIN((uint64_t)*at + n, (uint64_t)t->spare_fresh);
+	unsigned int k;
+
+	for (; *at < end; ++*at)
+		for (k = 0; k < SLOTS; k++)
+			if (t->buckets[*at].slot[k])
+				fn(table_object(t->buckets[*at].slot[k]), arg);
+	return *at < t->spare_fresh;
+}
+
 void
 table_walk(struct table *t, void (*fn)(struct tobj *, void *), void *arg)
 {
-	const uint32_t n = t->spare_fresh;
-	uint32_t i, k;
+	uint32_t at = 0;
 
-	for (i = 0; i < n; i++)
-		for (k = 0; k < SLOTS; k++)
-			if (t->buckets[i].slot[k])
-				fn(table_object(t->buckets[i].slot[k]), arg);
+	table_walk_some(t, &at, UINT32_MAX, fn, arg);
 }

@@ -152,6 +152,9 @@ void table_remove(struct table *t, struct tobj *o);
 void table_replace(struct table *t, struct tobj *old, struct tobj *new_);
 /** Call fn for every object; fn may remove the object it is given. For shutdown and reports, not the packet path. */
 void table_walk(struct table *t, void (*fn)(struct tobj *, void *), void *arg);
+/** The same of n buckets from *at on, which moves. An object keeps its place until it is removed, and who replaces it has it then: a
+ *  walk in parts meets once what is there all the time. @return false: there are no more. */
+bool table_walk_some(struct table *t, uint32_t *at, uint32_t n, void (*fn)(struct tobj *, void *), void *arg);
 
 static inline bool
 flow_match(const struct tobj *o, const struct flow *f)

@@ -474,7 +474,7 @@ check_flags(const struct tern_conn *c)
 	const bool passive_tfo = c->flags & C_TFO && c->feat & F_PASSIVE;
 
 	MUST(TFO_STATE, !(c->flags & C_TFO) || !tcp_synchronised(c), c);
-	MUST(TFO_FLAGS, !(c->flags & (C_SYNACK | C_TFO_NEW)) || passive_tfo, c);
+	MUST(TFO_FLAGS, !(c->flags & C_SYNACK) || passive_tfo, c);
 	MUST(ORPHAN, !(c->flags & C_ORPHAN) == !(c->flags & C_COUNTED) &&
 		     (!(c->flags & C_ORPHAN) || c->flags & C_FIN_QUEUED), c);
 	MUST(URGENT, !(c->flags & (C_RCV_URG | C_SND_URG)) || c->rare, c);

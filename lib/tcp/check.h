@@ -65,7 +65,7 @@
 	X(FIN_RCVD, "a FIN has come in the states that say so, and in no other")                                       \
 	X(FIN_ACKED, "in FIN-WAIT-2 all is sent and acknowledged")                                                     \
 	X(TFO_STATE, "Fast Open ends with the handshake")                                                              \
-	X(TFO_FLAGS, "C_SYNACK and C_TFO_NEW: of a passive Fast Open")                                                 \
+	X(TFO_FLAGS, "C_SYNACK: of a passive Fast Open")                                                               \
 	X(ORPHAN, "an orphan is closing, and counted; nobody else is")                                                 \
 	X(ACCEPTQ, "who waits to be accepted knows its listener, and nobody else does")                                \
 	X(URGENT, "urgent data has its pointer")                                                                       \

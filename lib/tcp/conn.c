@@ -73,6 +73,7 @@ tcp_established(struct tern_worker *w, struct tern_conn *c)
 	STAT_INC(w, ESTABLISHED);
 	tcp_plain(w, c);
 	c->rcv_mss = RTE_MIN(c->mss, TCP_MSS_DEFAULT4); /* grows to what the peer really sends */
+	c->opened_ms = c->last_rx_ms = w->now_ms;
 	c->rto_at = c->misc_at = 0;
 	c->backoff = c->retries = 0;
 	if (c->feat & F_KEEPALIVE)

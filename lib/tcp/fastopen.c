@@ -210,7 +210,7 @@ tcp_tfo_option(struct tern_worker *w, const struct tern_conn *c, uint8_t *opt)
 
 	if (c->state == TERN_SYN_SENT)
 		return tcp_tfo_offer(w, c, opt, &data);
-	if (!(c->flags & C_TFO_NEW))
+	if (!c->tfo_new)
 		return 0;
 	make_cookie(&c->addr, c->af, w->tfo_key[0], cookie);
 	return emit_option(opt, cookie, COOKIE_LEN);
@@ -219,7 +219,7 @@ tcp_tfo_option(struct tern_worker *w, const struct tern_conn *c, uint8_t *opt)
 void
 tcp_tfo_confirmed(struct tern_worker *w, struct tern_conn *c)
 {
-	c->flags &= ~(C_TFO | C_SYNACK | C_TFO_NEW);
+	c->flags &= ~(C_TFO | C_SYNACK);
 	w->tfo_pending--;
 }
 

@@ -368,7 +368,7 @@ take_urgent(struct tern_worker *w, struct tern_conn *c, const struct seg *s)
 {
 	const uint32_t up = s->seq + s->urp; /* the octet after the urgent data: MUST-62 */
 
-	if (c->flags & (C_ORPHAN | C_FIN_RCVD) || seq_le(up, c->rcv_nxt - c->rcv_queued))
+	if (c->flags & (C_ORPHAN | C_FIN_RCVD | C_SHUT_RD) || seq_le(up, c->rcv_nxt - c->rcv_queued))
 		return; /* read long ago */
 	if (c->flags & C_RCV_URG && seq_le(up, c->rare->rcv_up))
 		return;
@@ -376,6 +376,24 @@ take_urgent(struct tern_worker *w, struct tern_conn *c, const struct seg *s)
 	c->flags |= C_RCV_URG;
 	STAT_INC(w, URG_RX);
 	tcp_mark(c, P_URGENT);
+}
+
+/* Text that nobody will read. */
+static __rte_noinline int
+unwanted_data(struct tern_worker *w, struct tern_conn *c, struct seg *s)
+{
+	if (c->flags & C_ORPHAN) { /* RFC 1122 4.2.2.13, SHLD-3 */
+		STAT_INC(w, ABORT_ON_DATA);
+		tcp_send_ctl(w, c, TCP_RST | TCP_ACK, c->snd_max);
+		tcp_drop(w, c, -ECONNRESET);
+		return STAT_DROP_CLOSED_RX;
+	}
+	tcp_mark(c, P_ACK);
+	if (s->seq != c->rcv_nxt)
+		return STAT_DROP_SHUT_RX;
+	c->rcv_nxt += s->len;
+	STAT_INC(w, RCV_SHUT);
+	return SEG_DONE;
 }
 
 /* Seventh: segment text. */
@@ -386,12 +404,8 @@ take_data(struct tern_worker *w, struct tern_conn *c, struct seg *s)
 		return SEG_DONE;
 	if (c->state != TERN_ESTABLISHED && c->state != TERN_FIN_WAIT_1 && c->state != TERN_FIN_WAIT_2)
 		return STAT_DROP_CLOSED_RX; /* beyond their FIN */
-	if (c->flags & C_ORPHAN) { /* nobody will read it: RFC 1122 4.2.2.13, SHLD-3 */
-		STAT_INC(w, ABORT_ON_DATA);
-		tcp_send_ctl(w, c, TCP_RST | TCP_ACK, c->snd_max);
-		tcp_drop(w, c, -ECONNRESET);
-		return STAT_DROP_CLOSED_RX;
-	}
+	if (unlikely(c->flags & (C_ORPHAN | C_SHUT_RD)))
+		return unwanted_data(w, c, s);
 	return tcp_data(w, c, s);
 }
 

@@ -448,10 +448,8 @@ promote(struct tern_worker *w, struct tern_listener *l, struct tern_conn *c, uin
 	if (s->len == 0 && !(s->flags & (TCP_FIN | TCP_URG)))
 		return SEG_DONE;
 	if (likely(s->seq == c->rcv_nxt && s->len < c->rcv_adv - c->rcv_nxt && c->snd_wnd && !(s->flags & TCP_URG) &&
-		   !(c->flags & C_ECN))) { /* no step before the seventh has anything left to do */
-		c->last_rx_ms = w->now_ms;
+		   !(c->flags & C_ECN))) /* no step before the seventh has anything left to do */
 		return tcp_text_and_fin(w, c, s);
-	}
 	return tcp_conn_input(w, c, s);
 }
 
@@ -547,7 +545,8 @@ fastopen(struct tern_worker *w, struct tern_listener *l, struct seg *s, const st
 	STAT_INC(w, TFO_PASSIVE);
 	STAT_INC(w, PASSIVE_OPENS);
 	w->tfo_pending++;
-	c->flags |= C_TFO | C_SYNACK | (agree_ecn(w, s) ? C_ECN : 0) | (new_cookie ? C_TFO_NEW : 0);
+	c->flags |= C_TFO | C_SYNACK | (agree_ecn(w, s) ? C_ECN : 0);
+	c->tfo_new = new_cookie;
 	c->irs = s->seq;
 	c->ts_recent = o->tsval;
 	c->ts_recent_at = tcp_paws_clock(w);

@@ -36,7 +36,7 @@ window_moved(struct tern_conn *c)
 static int
 recv_check(const struct tern_conn *c)
 {
-	if (c->flags & C_FIN_RCVD)
+	if (c->flags & (C_FIN_RCVD | C_SHUT_RD))
 		return 0; /* the stream is whole, however the connection ended */
 	return c->state == TERN_CLOSED ? c->err : -EAGAIN;
 }
@@ -119,6 +119,17 @@ tern_recv_mbufs(struct tern_conn *c, struct rte_mbuf **out, unsigned int n)
 	}
 	window_moved(c);
 	return i;
+}
+
+void
+tcp_rcv_shut(struct tern_conn *c)
+{
+	c->flags |= C_SHUT_RD;
+	tcp_ofo_free(c->w, c);
+	tcp_queue_free(c->w, c, c->rcv_head);
+	c->rcv_head = c->rcv_tail = NULL;
+	c->rcv_queued = 0;
+	window_moved(c);
 }
 
 size_t

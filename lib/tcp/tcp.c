@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The user calls of RFC 9293 3.10: OPEN, CLOSE, ABORT, STATUS; SEND is tcp/send.c, RECEIVE tcp/recv.c. Nothing here sends: a call changes state and
+ * The user calls of RFC 9293 3.10: OPEN, CLOSE, ABORT; SEND is tcp/send.c, RECEIVE tcp/recv.c, STATUS tcp/info.c. Nothing here sends: a call changes state and
  * puts the connection on the worker's pending list (tcp/pending.c).
  */
 #include <errno.h>
@@ -187,13 +187,20 @@ queue_fin(struct tern_conn *c)
 }
 
 int
-tern_shutdown(struct tern_conn *c)
+tern_shutdown(struct tern_conn *c, enum tern_shut how)
 {
+	const bool rd = how != TERN_SHUT_WR && !(c->flags & C_SHUT_RD), wr = how != TERN_SHUT_RD && !(c->flags & C_FIN_QUEUED);
+
+	if ((unsigned int)how > TERN_SHUT_RDWR)
+		return -EINVAL;
 	if (c->state == TERN_CLOSED || c->state == TERN_SYN_SENT)
 		return -ENOTCONN;
-	if (c->flags & C_FIN_QUEUED)
+	if (!rd && !wr)
 		return -EPIPE;
-	queue_fin(c);
+	if (rd)
+		tcp_rcv_shut(c);
+	if (wr)
+		queue_fin(c);
 	return 0;
 }
 
@@ -254,29 +261,6 @@ tern_listener_close(struct tern_listener *l)
 	while (l->acc_head)
 		tern_abort(l->acc_head);
 	tcp_listener_free(l);
-}
-
-void
-tern_conn_info(const struct tern_conn *c, struct tern_info *i)
-{
-	memset(i, 0, sizeof(*i));
-	i->local.af = i->remote.af = c->af;
-	i->local.port = c->lport;
-	i->remote.port = c->rport;
-	memcpy(i->local.addr, c->af == 4 ? (const void *)&c->addr.laddr4 : c->addr.laddr6, c->af == 4 ? 4 : 16);
-	memcpy(i->remote.addr, c->af == 4 ? (const void *)&c->addr.raddr4 : c->addr.raddr6, c->af == 4 ? 4 : 16);
-	i->state = c->state;
-	i->mss = c->mss;
-	i->soft_err = tcp_soft_error(c) == -ETIMEDOUT ? 0 : tcp_soft_error(c);
-	i->srtt_us = c->srtt_us;
-	i->rttvar_us = c->rttvar_us;
-	i->rto_us = c->rto_us;
-	i->cwnd = c->cwnd;
-	i->ssthresh = c->ssthresh;
-	i->snd_wnd = c->snd_wnd;
-	i->rcv_wnd = c->rcv_adv - c->rcv_nxt;
-	i->retrans = c->retrans;
-	i->cc = cc_get(c->cc)->name;
 }
 
 struct tern_worker *

@@ -119,7 +119,7 @@ enum { /* conn.flags */
 	C_CWR = 1 << 20,      /* the next new data says that we slowed down */
 	C_TFO = 1 << 21,      /* Fast Open, until the handshake is done */
 	C_SYNACK = 1 << 22,   /* with C_TFO: the SYN-ACK is due */
-	C_TFO_NEW = 1u << 31, /* with C_TFO: the SYN-ACK brings a new cookie */
+	C_SHUT_RD = 1u << 31, /* nothing is read any more: tern_shutdown() */
 	C_LOSS = 1 << 23,     /* after a timeout, until loss.recover */
 	C_TLP = 1 << 24,      /* rto_at is the tail loss probe's */
 	C_REO = 1 << 25,      /* rto_at is the reordering timer */
@@ -237,6 +237,8 @@ struct tern_conn {
 	struct tern_listener *lst; /* while on its accept queue */
 	struct tern_conn *acc_next, **acc_pprev;
 	struct mem_account *account; /* of worker.mem */
+	uint32_t opened_ms; /* ESTABLISHED since */
+	bool tfo_new; /* with C_TFO: the SYN-ACK brings a new cookie */
 };
 _Static_assert(sizeof(struct tern_conn) <= 512, "a connection is at most 512 bytes");
 _Static_assert(offsetof(struct tern_conn, addr) == offsetof(struct tobj, addr), "conn starts as a tobj");
@@ -471,6 +473,13 @@ void tcp_rcv_tune(struct tern_worker *w, struct tern_conn *c);
 void tcp_snd_tune(struct tern_worker *w, struct tern_conn *c);
 void tcp_buf_release(struct tern_worker *w, struct tern_conn *c);
 
+/* tcp/info.c */
+void tcp_info(const struct tern_worker *w, const struct tobj *o, struct tern_info *i);
+
+/* tcp/recv.c */
+/** What waits is dropped, and nothing more is read. */
+void tcp_rcv_shut(struct tern_conn *c);
+
 /* tcp/timer.c */
 void tcp_timer(struct tern_worker *w, struct tern_conn *c); /* wheel fired */
 
@@ -491,6 +500,8 @@ int tcp_timewait_input(struct tern_worker *w, struct timewait *tw, struct seg *s
 bool tcp_timewait_newer(const struct timewait *tw, const struct seg *s);
 void tcp_timewait_free(struct tern_worker *w, struct timewait *tw);
 void tcp_timewait_timer(struct tern_worker *w, struct timewait *tw);
+/** The window that its ACKs say, and F_TS, F_SACK, F_WS as they were agreed on. */
+uint16_t tcp_timewait_wnd(const struct timewait *tw, uint8_t *feat);
 
 /* tcp/recovery.c */
 /** Acknowledgement processing: s->ack is in [snd_una, snd_max]. @return true if it acknowledged our FIN. */

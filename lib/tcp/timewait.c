@@ -77,6 +77,13 @@ tcp_timewait_free(struct tern_worker *w, struct timewait *tw)
 	pool_put(&w->timewaits[tw->af == 6], tw);
 }
 
+uint16_t
+tcp_timewait_wnd(const struct timewait *tw, uint8_t *feat)
+{
+	*feat = tw->kind_data[TW_WND_FEAT];
+	return tw->kind_data[TW_WND_FEAT] >> 16;
+}
+
 void
 tcp_timewait_timer(struct tern_worker *w, struct timewait *tw)
 {

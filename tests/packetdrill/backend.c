@@ -217,7 +217,7 @@ be_accept(int h, struct sockaddr *a, socklen_t *l)
 		return -EAGAIN;
 	}
 	n->c = c;
-	tern_conn_info(c, &info);
+	tern_conn_info(c, &info, sizeof(info));
 	n->local = info.local;
 	n->peer = info.remote;
 	n->reported = true;
@@ -277,7 +277,7 @@ open_to_peer(struct sock *s, bool fastopen, const void *buf, size_t len)
 	}
 	s->connecting = true;
 	s->reported = false;
-	tern_conn_info(s->c, &info);
+	tern_conn_info(s->c, &info, sizeof(info));
 	s->local = info.local;
 	s->peer = info.remote;
 	be_apply_options(s);
@@ -456,7 +456,7 @@ be_shutdown(int h, int how)
 	if (how == SHUT_RD || s->shut_wr)
 		return 0;
 	s->shut_wr = true;
-	tern_shutdown(s->c);
+	tern_shutdown(s->c, TERN_SHUT_WR);
 	return 0;
 }
 

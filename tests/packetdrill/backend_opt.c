@@ -209,7 +209,7 @@ fill_tcp_info(const struct sock *s, struct tcp_info *ti)
 	ti->tcpi_state = be_state(s);
 	if (!c)
 		return;
-	tern_conn_info(s->c, &info);
+	tern_conn_info(s->c, &info, sizeof(info));
 	ti->tcpi_options = (c->flags & C_ECN ? TCPI_OPT_ECN : 0) | (c->feat & F_TS ? TCPI_OPT_TIMESTAMPS : 0) | (c->feat & F_SACK ? TCPI_OPT_SACK : 0) |
 			   (c->feat & F_WS ? TCPI_OPT_WSCALE : 0);
 	ti->tcpi_snd_wscale = c->snd_ws;

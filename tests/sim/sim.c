@@ -294,7 +294,7 @@ pump(struct end *e)
 		return;
 	if (mode == HALF && !e->shut) {
 		e->shut = true;
-		if (tern_shutdown(c))
+		if (tern_shutdown(c, TERN_SHUT_WR))
 			fault("connection %u: shutdown failed", p->id);
 	}
 	if (eof || (mode == FIRST && e->rx_pos == e->rx_size)) {
@@ -343,7 +343,7 @@ on_acceptable(struct tern_listener *l, void *user)
 	uint32_t id;
 
 	while (tern_accept(l, NULL, NULL, &c, 1)) {
-		tern_conn_info(c, &info);
+		tern_conn_info(c, &info, sizeof(info));
 		id = (info.remote.addr[info.remote.af == 4 ? 3 : 15] - 1) * PORTS + ntohs(info.remote.port) - 1024;
 		p = id < s.n_pairs ? &s.pairs[id] : NULL;
 		if (!p || !p->started)
@@ -578,7 +578,7 @@ find_stuck(void)
 			continue;
 		for (k = 0; k < 2; k++)
 			if (p->e[k].c)
-				tern_conn_info(p->e[k].c, &info[k]);
+				tern_conn_info(p->e[k].c, &info[k], sizeof(info[k]));
 		fault("connection %u: no progress and no error for %lu s: client %s %u/%u received %u/%u sent, server %s %u/%u "
 		      "received %u/%u sent", i, (s.now_us - p->progress_us) / SEC, tern_state_name(info[0].state),
 		      p->e[0].rx_pos, p->e[0].rx_size, p->e[0].tx_pos, p->e[0].tx_size, tern_state_name(info[1].state),

@@ -180,7 +180,7 @@ on_lively(struct tern_conn *c, void *user)
 	else
 		tern_send(c, bulk, SIZE, 0);
 	if (stack.role == &role_discard)
-		tern_shutdown(c);
+		tern_shutdown(c, TERN_SHUT_WR);
 }
 
 static void

@@ -26,7 +26,7 @@ is_from(struct tern_conn *c, uint16_t port)
 {
 	struct tern_info i;
 
-	tern_conn_info(c, &i);
+	tern_conn_info(c, &i, sizeof(i));
 	return i.remote.port == htons(port) || i.remote.port == port;
 }
 
@@ -127,7 +127,7 @@ info(const struct sock *s)
 {
 	struct tern_info i;
 
-	tern_conn_info(s->c, &i);
+	tern_conn_info(s->c, &i, sizeof(i));
 	return i;
 }
 #endif

@@ -197,7 +197,7 @@ void
 sock_shutdown(struct sock *s)
 {
 	if (check_at(s->c != NULL, __FILE__, __LINE__, "shutdown of a closed socket"))
-		CHECK_EQ(tern_shutdown(s->c), 0);
+		CHECK_EQ(tern_shutdown(s->c, TERN_SHUT_WR), 0);
 	run();
 }
 
@@ -230,7 +230,7 @@ sock_state(const struct sock *s)
 
 	if (!s->c)
 		return TERN_CLOSED;
-	tern_conn_info(s->c, &i);
+	tern_conn_info(s->c, &i, sizeof(i));
 	return i.state;
 }
 

@@ -177,7 +177,7 @@ source(const void *remote, const void *local)
 	rc = tern_connect(TW_(&bed.n[0]), local ? &from : NULL, &to, &sock_ops, sock_new(&bed.n[0]), &c);
 	if (rc)
 		return rc;
-	tern_conn_info(c, &info);
+	tern_conn_info(c, &info, sizeof(info));
 	tern_abort(c);
 	worker_run(W);
 	leaves(0, &(struct frame){0});

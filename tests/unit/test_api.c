@@ -55,7 +55,7 @@ test_sendv(void)
 	expect(ACK | PSH, 1, 1, 30);
 	tx(ACK, 1, 31, 0);
 	expect_silence();
-	tern_shutdown(s->c);
+	tern_shutdown(s->c, TERN_SHUT_WR);
 	CHECK_EQ(tern_sendv(s->c, iov, 4, 0), -EPIPE);
 	run();
 	expect(ACK | FIN, 31, 1, 0);
@@ -139,7 +139,7 @@ test_accept(void)
 	for (unsigned int done = 0, want = 4; done < 5; done += want, want = 1) {
 		CU_ASSERT_EQUAL_FATAL(tern_accept(bed.n[0].l[0], NULL, &mark, c, 4), want);
 		for (unsigned int i = 0; i < want; i++) {
-			tern_conn_info(c[i], &info);
+			tern_conn_info(c[i], &info, sizeof(info));
 			CHECK_EQ(ntohs(info.remote.port), 50000 + done + i);
 			CHECK(tern_conn_user(c[i]) == &mark);
 			tern_abort(c[i]);
@@ -230,6 +230,113 @@ test_endpoints(void)
 	CHECK_EQ(strlen(tern_endpoint_format(&e, buf)), strlen("[fdfd:fdfd:fdfd:fdfd:fdfd:fdfd:fdfd:fdfd]:65535"));
 }
 
+/* What waits and what comes is dropped, the rest of the connection goes on. */
+static void
+test_shutdown_read(void)
+{
+	struct sock *s = fx_established();
+	struct tern_info i;
+	uint8_t b[10];
+
+	tx(ACK | PSH, 1, 1, 100);
+	tx(ACK | PSH, 201, 1, 50);
+	rx_flush();
+	CHECK_EQ(tern_shutdown(s->c, TERN_SHUT_RDWR + 1), -EINVAL);
+	CHECK_EQ(tern_shutdown(s->c, TERN_SHUT_RD), 0);
+	CHECK_EQ(tern_shutdown(s->c, TERN_SHUT_RD), -EPIPE);
+	tern_conn_info(s->c, &i, sizeof(i));
+	CHECK(i.mbufs == 0 && i.unread == 0 && i.out_of_order == 0);
+	CHECK_EQ(tern_recv(s->c, b, sizeof(b)), 0);
+	CHECK(tern_recv_eof(s->c) && !tern_peer_closed(s->c));
+	run();
+	rx_flush();
+	tx(ACK | PSH, 101, 1, 20);
+	expect(ACK, 1, 121, 0);
+	tx(ACK | PSH, 201, 1, 50); /* behind a hole: it comes again */
+	expect(ACK, 1, 121, 0);
+	tx(ACK | PSH, 121, 1, 80);
+	expect(ACK, 1, 201, 0);
+	tx(ACK | PSH, 201, 1, 50);
+	expect(ACK, 1, 251, 0);
+	CHECK_EQ(STAT(RCV_SHUT), 3);
+	CHECK_EQ(STAT(DROP_SHUT_RX), 1);
+	CHECK_EQ(tern_recv(s->c, b, sizeof(b)), 0);
+	sock_send(s, 10);
+	run();
+	expect(ACK | PSH, 1, 251, 10);
+	tx(ACK | FIN, 251, 11, 5);
+	expect(ACK, 11, 257, 0);
+	CHECK(tern_peer_closed(s->c));
+	sock_close(s); /* in order: nothing was left unread */
+	expect(ACK | FIN, 11, 257, 0);
+	tx(ACK, 257, 12, 0);
+	CHECK_EQ(STAT(CLOSED_OK), 1);
+}
+
+/* A window that was closed opens. */
+static void
+test_shutdown_window(void)
+{
+	struct sock *s;
+
+	bed.conf.tcp.rcv_buf = bed.conf.tcp.rcv_buf_max = 4000;
+	s = fx_established();
+	for (uint32_t at = 1; at < 4001; at += 1000)
+		tx(ACK | PSH, at, 1, 1000);
+	advance_us(500 * MS);
+	rx_flush();
+	tx(ACK, 4001, 1, 1);
+	CHECK_EQ(expect(ACK, 1, 4001, 0)->wnd, 0);
+	CHECK_EQ(tern_shutdown(s->c, TERN_SHUT_RD), 0);
+	run();
+	CHECK_EQ(expect(ACK, 1, 4001, 0)->wnd, 4000);
+}
+
+static void
+test_shutdown_both(void)
+{
+	struct sock *s = fx_syn_sent();
+
+	CHECK_EQ(tern_shutdown(s->c, TERN_SHUT_RDWR), -ENOTCONN);
+	tx(SYN | ACK, 0, 1, 0);
+	expect(ACK, 1, 1, 0);
+	tx(ACK | PSH, 1, 1, 10);
+	CHECK_EQ(tern_shutdown(s->c, TERN_SHUT_WR), 0);
+	CHECK_EQ(tern_shutdown(s->c, TERN_SHUT_RDWR), 0);
+	CHECK_EQ(tern_shutdown(s->c, TERN_SHUT_RDWR), -EPIPE);
+	run();
+	expect(ACK | FIN, 1, 11, 0);
+	tx(ACK | PSH, 11, 2, 10);
+	expect(ACK, 2, 21, 0);
+	tx(ACK | FIN, 21, 2, 0);
+	expect(ACK, 2, 22, 0);
+	CHECK_EQ(s->closed, 1);
+	CHECK_EQ(s->err, 0);
+}
+
+static char logged[256];
+static int logged_level;
+
+static void
+take_line(int level, const char *line, void *arg)
+{
+	logged_level = level;
+	snprintf(arg, sizeof(logged), "%s", line);
+}
+
+static void
+test_log(void)
+{
+	struct tern_conf conf = bed.conf;
+
+	conf.tcp.delack_ms = 500;
+	tern_log_set(take_line, logged);
+	CHECK_EQ(worker_conf_defaults(&conf), -EINVAL);
+	tern_log_set(NULL, NULL);
+	CHECK_EQ(strcmp(logged, "delack_ms 500: must be below 500 (RFC 9293 MUST-40)"), 0);
+	CHECK_EQ(logged_level, 4);
+}
+
 static void
 test_version(void)
 {
@@ -247,6 +354,10 @@ static CU_TestInfo tests[] = {
 	{"accept: several", test_accept},
 	{"getopt", test_getopt},
 	{"endpoints as text", test_endpoints},
+	{"shutdown: reading", test_shutdown_read},
+	{"shutdown: reading, closed window", test_shutdown_window},
+	{"shutdown: both", test_shutdown_both},
+	{"log: hook", test_log},
 	{"version", test_version},
 	CU_TEST_INFO_NULL,
 };

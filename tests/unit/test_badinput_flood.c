@@ -571,7 +571,7 @@ test_b44(void)
 		tx(ACK | PSH, 101, 1, 1000);
 		tx(ACK, 2000, 1, 100);
 		tern_send(s->c, "0123456789", 10, 0);
-		tern_shutdown(s->c);
+		tern_shutdown(s->c, TERN_SHUT_WR);
 		run();
 		advance_us(2 * SEC);
 		tx(SYN, 5, 0, 0);

@@ -51,7 +51,7 @@ test_long_path(void)
 	CHECK(tuned <= 100 * 200);
 	CHECK(bed.n[0].w->stats[STAT_BUF_GROWN] > 0);
 	CHECK(bed.n[1].w->stats[STAT_BUF_GROWN] > 0);
-	tern_conn_info(ab[1]->c, &inf);
+	tern_conn_info(ab[1]->c, &inf, sizeof(inf));
 	CHECK(inf.rcv_wnd >= 16 * BASE && inf.rcv_wnd <= (1 << 20) + 64);
 	CHECK_EQ(bed.n[0].w->stats[STAT_RETRANS_SEGS] + bed.n[1].w->stats[STAT_DROP_RX_NOBUF], 0);
 }
@@ -66,7 +66,7 @@ test_memory_bound(void)
 	bed.conf.tcp.snd_buf_max = bed.conf.tcp.rcv_buf_max = 1 << 20;
 	bed.conf.tcp.buf_mem = 4 * BASE;
 	transfer(2 << 20, ab);
-	tern_conn_info(ab[1]->c, &inf);
+	tern_conn_info(ab[1]->c, &inf, sizeof(inf));
 	CHECK(inf.rcv_wnd > BASE && inf.rcv_wnd <= 5 * BASE + 64);
 	CHECK(bed.n[1].w->buf_granted > 0 && bed.n[1].w->buf_granted <= 4 * BASE);
 	CHECK(bed.n[1].w->stats[STAT_BUF_PRESSURE] > 0);
@@ -168,7 +168,7 @@ test_gib_window(void)
 	tx(ACK, 1, 1, 0);
 	s = sock_accept(&bed.n[0]);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(s);
-	tern_conn_info(s->c, &inf);
+	tern_conn_info(s->c, &inf, sizeof(inf));
 	CHECK_EQ(inf.snd_wnd, gib);
 	tx(ACK, 1, 1, 100); /* its ACK offers all of it */
 	advance_to_frame(500 * MS);

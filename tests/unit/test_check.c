@@ -194,7 +194,7 @@ test_flags(void)
 	BREAK(FIN_STATE, c->flags, c->flags | C_FIN_QUEUED);
 	BREAK(FIN_RCVD, c->flags, c->flags | C_FIN_RCVD);
 	BREAK(TFO_STATE, c->flags, c->flags | C_TFO);
-	BREAK(TFO_FLAGS, c->flags, c->flags | C_TFO_NEW);
+	BREAK(TFO_FLAGS, c->flags, c->flags | C_SYNACK);
 	BREAK(ORPHAN, c->flags, c->flags | C_COUNTED);
 	BREAK(ACCEPTQ, c->flags, c->flags | C_ACCEPTQ);
 	BREAK(URGENT, c->flags, c->flags | C_SND_URG);

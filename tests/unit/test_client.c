@@ -340,7 +340,7 @@ test_port_choice(void)
 	bed_start();
 	for (unsigned int i = 0; i < RTE_DIM(seen); i++) {
 		CHECK_EQ(node_connect(9000, 0, &s), 0);
-		tern_conn_info(s->c, &inf);
+		tern_conn_info(s->c, &inf, sizeof(inf));
 		seen[i] = ntohs(inf.local.port);
 		CHECK(seen[i] >= 20000 && seen[i] <= 29999);
 		for (unsigned int k = 0; k < i; k++)
@@ -348,7 +348,7 @@ test_port_choice(void)
 	}
 	for (unsigned int i = 0, same = 0; i < 8; i++) { /* where the search starts is no secret shared by peers (3.3.3) */
 		CHECK_EQ(node_connect(9001 + i, 0, &s), 0);
-		tern_conn_info(s->c, &inf);
+		tern_conn_info(s->c, &inf, sizeof(inf));
 		same += abs((int)ntohs(inf.local.port) - seen[0]) < 40;
 		CHECK(same <= 2);
 	}
@@ -420,7 +420,7 @@ test_no_neighbour(void)
 	bed_start();
 	CHECK_EQ(node_connect(peer.port, 5000, &s), 0);
 	expect_silence_for(100 * MS);
-	tern_conn_info(s->c, &inf);
+	tern_conn_info(s->c, &inf, sizeof(inf));
 	CHECK_EQ(inf.soft_err, -EHOSTUNREACH);
 	expect_silence_for(2800 * MS);
 	CHECK_EQ(s->closed, 0);
@@ -445,7 +445,7 @@ test_late_neighbour(void)
 	bed.arp_mute = false;
 	expect_at(SYN, 0, 0, 0, 0, 3 * SEC);
 	rx_flush();
-	tern_conn_info(s->c, &inf);
+	tern_conn_info(s->c, &inf, sizeof(inf));
 	CHECK_EQ(inf.soft_err, 0);
 	tx(SYN | ACK, 0, 1, 0);
 	CHECK_EQ(s->connected, 1);

@@ -156,7 +156,7 @@ test_fin_retransmission(void)
 	struct sock *s = fx_established();
 	struct tern_info inf;
 
-	tern_conn_info(s->c, &inf);
+	tern_conn_info(s->c, &inf, sizeof(inf));
 	rto = inf.rto_us;
 	sock_shutdown(s);
 	expect(FIN | ACK, 1, 1, 0);
@@ -347,7 +347,7 @@ test_shutdown_twice(void)
 {
 	struct sock *s = fx_fin_wait_1();
 
-	CHECK_EQ(tern_shutdown(s->c), -EPIPE);
+	CHECK_EQ(tern_shutdown(s->c, TERN_SHUT_WR), -EPIPE);
 	run();
 	expect_silence();
 }

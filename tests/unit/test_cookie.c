@@ -63,7 +63,7 @@ test_round_trip(void)
 	CHECK_EQ(STAT(COOKIES_RECV), 1);
 	s = sock_accept(&bed.n[0]);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(s);
-	tern_conn_info(s->c, &inf);
+	tern_conn_info(s->c, &inf, sizeof(inf));
 	CHECK_EQ(inf.state, TERN_ESTABLISHED);
 	tx(ACK, 1, 1, 200);
 	CHECK_EQ(sock_recv_all(s), 200);
@@ -124,7 +124,7 @@ test_mss(void)
 		tx(ACK, 1, 1, 0);
 		s = sock_accept(&bed.n[0]);
 		CU_ASSERT_PTR_NOT_NULL_FATAL(s);
-		tern_conn_info(s->c, &inf);
+		tern_conn_info(s->c, &inf, sizeof(inf));
 		CHECK(inf.mss <= peer_mss);
 		CHECK(inf.mss >= RTE_MIN(peer_mss, 536));
 		if (peer_mss == 1440 || peer_mss >= 1460) /* what nearly everyone sends must not suffer */

@@ -171,7 +171,7 @@ test_rto(void)
 	expect(ACK, 1, 1, 100);
 	advance_us(100 * MS);
 	tx(ACK, 1, 101, 0);
-	tern_conn_info(s->c, &inf);
+	tern_conn_info(s->c, &inf, sizeof(inf));
 	srtt = inf.srtt_us;
 	CHECK(srtt > 0 && srtt <= 100 * MS + SLACK_US);
 	rto = inf.rto_us;
@@ -186,7 +186,7 @@ test_rto(void)
 	CHECK_EQ(STAT(TIMEOUTS), 6);
 	CHECK_EQ(STAT(RETRANS_SEGS), 6);
 	tx(ACK, 1, 201, 0);
-	tern_conn_info(s->c, &inf);
+	tern_conn_info(s->c, &inf, sizeof(inf));
 	CHECK_EQ(inf.srtt_us, srtt);
 	expect_silence_for(100 * SEC);
 	/* the backoff stays until a new sample (RFC 6298 5.7 note, Karn) or is reset by the ACK; both end by the next */
@@ -198,7 +198,7 @@ test_rto(void)
 	CHECK_EQ(sock_send(s, 100), 100);
 	run();
 	expect(ACK, 301, 1, 100);
-	tern_conn_info(s->c, &inf);
+	tern_conn_info(s->c, &inf, sizeof(inf));
 	CHECK(inf.rto_us < SEC);
 	expect_after(ACK, 301, 1, 100, inf.rto_us);
 }
@@ -227,7 +227,7 @@ test_rtt_formula(void)
 			srtt = 0.875 * srtt + 0.125 * r;
 		}
 		rx_flush();
-		tern_conn_info(s->c, &inf);
+		tern_conn_info(s->c, &inf, sizeof(inf));
 		CHECK(inf.srtt_us > srtt - 1000 && inf.srtt_us < srtt + 1000);
 		CHECK(inf.rttvar_us > var - 1000 && inf.rttvar_us < var + 1000);
 		CHECK(inf.rto_us > srtt + 4 * var - 5000 && inf.rto_us < srtt + 4 * var + 5000);
@@ -296,7 +296,7 @@ test_fast_retransmit(void)
 	bed.conf.tcp.cc = TERN_CC_NEWRENO;
 	s = fx_flight(10);
 	una = peer.tern_una;
-	tern_conn_info(s->c, &before);
+	tern_conn_info(s->c, &before, sizeof(before));
 	tx(ACK, 1, una, 0);
 	tx(ACK, 1, una, 0);
 	expect_silence();
@@ -309,7 +309,7 @@ test_fast_retransmit(void)
 	while ((f = rx())) /* further dup ACKs retransmit nothing */
 		CHECK(seq_ge(f->seq - peer.irs, peer.tern_nxt));
 	tx(ACK, 1, peer.tern_nxt, 0); /* the full ACK ends recovery */
-	tern_conn_info(s->c, &after);
+	tern_conn_info(s->c, &after, sizeof(after));
 	CHECK(after.ssthresh >= 2000 && after.ssthresh <= 5000 + 1000); /* half the flight (RFC 5681 eq. 4) */
 	CHECK(after.cwnd <= after.ssthresh + 1000);
 	CHECK_EQ(STAT(TIMEOUTS), 0);
@@ -360,16 +360,16 @@ test_cubic_decrease(void)
 	struct sock *s = fx_flight(10);
 	uint32_t i;
 
-	tern_conn_info(s->c, &before);
+	tern_conn_info(s->c, &before, sizeof(before));
 	CU_ASSERT_STRING_EQUAL(before.cc, "cubic");
 	for (i = 0; i < 3; i++)
 		tx(ACK, 1, peer.tern_una, 0);
 	expect(ACK, peer.tern_una, 1, 1000);
-	tern_conn_info(s->c, &after);
+	tern_conn_info(s->c, &after, sizeof(after));
 	CHECK(after.ssthresh >= before.cwnd / 10 * 7 - 1000 && after.ssthresh <= before.cwnd / 10 * 7 + 1000);
 	rx_flush();
 	tx(ACK, 1, peer.tern_nxt, 0);
-	tern_conn_info(s->c, &after);
+	tern_conn_info(s->c, &after, sizeof(after));
 	CHECK(after.cwnd <= after.ssthresh + 1000);
 	expect_silence_for(100 * SEC);
 }
@@ -434,7 +434,7 @@ test_after_rto(void)
 	CHECK(advance_to_frame(5 * SEC));
 	expect(ACK, una, 1, 1000);
 	expect_silence();
-	tern_conn_info(s->c, &inf);
+	tern_conn_info(s->c, &inf, sizeof(inf));
 	CHECK_EQ(inf.cwnd, 1000);
 	CHECK(inf.ssthresh >= 2000 && inf.ssthresh <= 5000);
 	tx(ACK, 1, una + 1000, 0); /* all were lost: two by slow start */

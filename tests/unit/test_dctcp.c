@@ -379,11 +379,11 @@ test_choice(void)
 		tx(ACK, 1, 1, 0);
 		s = sock_accept(&bed.n[0]);
 		CU_ASSERT_PTR_NOT_NULL_FATAL(s);
-		tern_conn_info(s->c, &inf);
+		tern_conn_info(s->c, &inf, sizeof(inf));
 		CHECK_EQ(strcmp(inf.cc, want[i]), 0);
 		CHECK_EQ(tern_setopt(s->c, TERN_OPT_CC, TERN_CC_COUNT), -EINVAL);
 		CHECK_EQ(tern_setopt(s->c, TERN_OPT_CC, TERN_CC_NEWRENO), 0);
-		tern_conn_info(s->c, &inf);
+		tern_conn_info(s->c, &inf, sizeof(inf));
 		CHECK_EQ(strcmp(inf.cc, "newreno"), 0);
 	}
 	CHECK_EQ(STAT(COOKIES_RECV), 1);
@@ -470,7 +470,7 @@ test_mixed(void)
 	transfers(s, cc, RTE_DIM(cc), 1 << 20);
 	CHECK(advance_until(delivered, s, 600 * SEC));
 	for (unsigned int i = 0; i < RTE_DIM(cc); i++) {
-		tern_conn_info(s[i]->c, &inf);
+		tern_conn_info(s[i]->c, &inf, sizeof(inf));
 		CHECK_EQ(strcmp(inf.cc, cc_get(cc[i])->name), 0);
 		CHECK(!(conn(s[i])->flags & C_ECN) || cc[i] == TERN_CC_DCTCP);
 		ecn |= !!(conn(s[i])->flags & C_ECN); /* unless the SYN had to be sent again */

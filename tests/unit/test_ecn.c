@@ -114,7 +114,7 @@ cwnd(const struct sock *s)
 {
 	struct tern_info inf;
 
-	tern_conn_info(s->c, &inf);
+	tern_conn_info(s->c, &inf, sizeof(inf));
 	return inf.cwnd;
 }
 

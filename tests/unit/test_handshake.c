@@ -14,7 +14,7 @@ test_simultaneous_window(void)
 	peer.wnd = 1000;
 	tx(SYN | ACK, 0, 1, 0);
 	CHECK_EQ(sock_state(s), TERN_ESTABLISHED);
-	tern_conn_info(s->c, &inf);
+	tern_conn_info(s->c, &inf, sizeof(inf));
 	CHECK_EQ(inf.snd_wnd, 1000);
 	rx_flush();
 	CHECK_EQ(sock_send(s, 2000), 2000);
@@ -23,7 +23,7 @@ test_simultaneous_window(void)
 	expect_silence();
 	tx(ACK, 1, 1001, 0); /* no SYN: scaled */
 	expect(ACK | PSH, 1001, 1, 1000);
-	tern_conn_info(s->c, &inf);
+	tern_conn_info(s->c, &inf, sizeof(inf));
 	CHECK_EQ(inf.snd_wnd, 128000);
 }
 

@@ -293,7 +293,7 @@ test_random(void)
 							sock_close(s);
 							break;
 						case 1:
-							tern_shutdown(s->c);
+							tern_shutdown(s->c, TERN_SHUT_WR);
 							break;
 						default:
 							tern_send(s->c, "x", 1, 0);
@@ -334,12 +334,12 @@ test_optimistic_ack(void)
 	CHECK_EQ(sock_send(s, 10), 10);
 	run();
 	rx_flush();
-	tern_conn_info(s->c, &a);
+	tern_conn_info(s->c, &a, sizeof(a));
 	for (unsigned int i = 0; i < 100; i++) {
 		tx(ACK, 1, 100000 + i * 1000, 0);
 		rx_flush();
 	}
-	tern_conn_info(s->c, &b);
+	tern_conn_info(s->c, &b, sizeof(b));
 	CHECK_EQ(a.cwnd, b.cwnd);
 	CHECK_EQ(tern_send_queued(s->c), 10);
 }

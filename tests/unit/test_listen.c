@@ -201,7 +201,7 @@ test_accept_order(void)
 	for (unsigned int i = 0; i < 16; i++) {
 		s = sock_accept(&bed.n[0]);
 		CU_ASSERT_PTR_NOT_NULL_FATAL(s);
-		tern_conn_info(s->c, &inf);
+		tern_conn_info(s->c, &inf, sizeof(inf));
 		CHECK_EQ(ntohs(inf.remote.port), 1000 + i);
 		CHECK_EQ(ntohs(inf.local.port), SRV_PORT);
 		CHECK_EQ(inf.remote.af, bed.af);

@@ -95,7 +95,7 @@ act(struct sock *s)
 		sock_close(s);
 		break;
 	case 1:
-		tern_shutdown(s->c);
+		tern_shutdown(s->c, TERN_SHUT_WR);
 		break;
 	case 2: {
 		uint8_t got[3000];

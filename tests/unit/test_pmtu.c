@@ -26,7 +26,7 @@ mss_of(const struct sock *s)
 {
 	struct tern_info i;
 
-	tern_conn_info(s->c, &i);
+	tern_conn_info(s->c, &i, sizeof(i));
 	return i.mss;
 }
 
@@ -49,14 +49,14 @@ test_too_big(void)
 	const unsigned int mss = 1400 - HDRS;
 	struct tern_info a, b;
 
-	tern_conn_info(s->c, &a);
+	tern_conn_info(s->c, &a, sizeof(a));
 	tx_too_big(1, 1500, 1400);
 	/* all of it again at once, cut anew: 2 x FULL bytes are two segments and the rest */
 	expect(ACK, 1, 1, mss);
 	expect(ACK, 1 + mss, 1, mss);
 	expect(ACK, 1 + 2 * mss, 1, 2 * FULL - 2 * mss);
 	expect_silence();
-	tern_conn_info(s->c, &b);
+	tern_conn_info(s->c, &b, sizeof(b));
 	CHECK_EQ(b.mss, mss);
 	CHECK_EQ(b.cwnd, a.cwnd); /* no congestion */
 	CHECK_EQ(STAT(PMTU_DOWN), 1);
@@ -498,7 +498,7 @@ test_established(void)
 		expect_silence();
 	}
 	CHECK_EQ(STAT(ICMP_SOFT), bed.af == 4 ? 15 : 16);
-	tern_conn_info(s->c, &inf);
+	tern_conn_info(s->c, &inf, sizeof(inf));
 	CHECK_EQ(inf.soft_err, -EHOSTUNREACH);
 	advance_us(200 * SEC); /* R2 */
 	CHECK_EQ(s->closed, 1);
@@ -530,14 +530,14 @@ test_quench(void)
 	struct quote q = {.type = 4, .seq = 1, .ip_len = 1500};
 	struct tern_info a, b;
 
-	tern_conn_info(s->c, &a);
+	tern_conn_info(s->c, &a, sizeof(a));
 	if (bed.af == 6)
 		q.type = 5; /* unassigned error */
 	tx_icmp(&q);
 	q.type = bed.af == 4 ? 5 : 127;
 	tx_icmp(&q);
 	expect_silence();
-	tern_conn_info(s->c, &b);
+	tern_conn_info(s->c, &b, sizeof(b));
 	CHECK_EQ(memcmp(&a, &b, sizeof(a)), 0);
 	CHECK_EQ(STAT(DROP_ICMP), 2);
 }

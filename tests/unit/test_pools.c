@@ -349,7 +349,7 @@ test_churn(void)
 			break;
 		case 5:
 			if (s->c)
-				tern_shutdown(s->c);
+				tern_shutdown(s->c, TERN_SHUT_WR);
 			break;
 		default:
 			if (s->c && s->connected)

@@ -415,7 +415,7 @@ test_local_address(void)
 	own.port = htons(5555);
 	CHECK_EQ(tern_connect(TW_(&bed.n[0]), &own, &to, NULL, NULL, &c[1]), 0);
 	for (unsigned int i = 0; i < 2; i++) {
-		tern_conn_info(c[i], &inf);
+		tern_conn_info(c[i], &inf, sizeof(inf));
 		CHECK_EQ(memcmp(inf.local.addr, own.addr, bed.af == 4 ? 4 : 16), 0);
 		CHECK_EQ(i == 0 || inf.local.port == own.port, true);
 		CHECK(inf.local.port != 0);

@@ -350,7 +350,7 @@ do_call(struct sock *s, enum call call)
 	case RECEIVE:
 		return tern_recv(c, buf, sizeof(buf));
 	case SHUTDOWN:
-		return tern_shutdown(c);
+		return tern_shutdown(c, TERN_SHUT_WR);
 	case CLOSE:
 		s->c = NULL;
 		tern_close(c);

@@ -16,7 +16,7 @@ static void
 pump_close(struct sock *s)
 {
 	if (s->c && s->to_send == 0 && tern_send_queued(s->c) == 0)
-		tern_shutdown(s->c);
+		tern_shutdown(s->c, TERN_SHUT_WR);
 }
 
 /* @return after len bytes each way with orderly closes */

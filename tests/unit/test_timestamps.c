@@ -110,7 +110,7 @@ test_window_scale(void)
 	tx(ACK, 1, 1, 0);
 	s = sock_accept(&bed.n[0]);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(s);
-	tern_conn_info(s->c, &inf);
+	tern_conn_info(s->c, &inf, sizeof(inf));
 	CHECK_EQ(inf.snd_wnd, 16000);
 	tx(ACK, 1, 1, 100);
 	advance_to_frame(500 * MS);

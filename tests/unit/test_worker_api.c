@@ -612,7 +612,7 @@ drive(struct end *e)
 		CU_ASSERT_EQUAL(buf[i], (uint8_t)((e->got + i) * 7));
 	e->got += n > 0 ? n : 0;
 	if (e->sent == LEN && e->got == LEN && !e->shut) {
-		CU_ASSERT_EQUAL(tern_shutdown(e->c), 0);
+		CU_ASSERT_EQUAL(tern_shutdown(e->c, TERN_SHUT_WR), 0);
 		e->shut = true;
 	}
 	if (n == 0) {
@@ -630,7 +630,7 @@ is_open(const struct end *e)
 	struct tern_info info;
 
 	if (e->c)
-		tern_conn_info(e->c, &info);
+		tern_conn_info(e->c, &info, sizeof(info));
 	return e->c && info.state != TERN_SYN_SENT;
 }
 

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Watching: counters and gauges of a running stack, which any thread may read while the workers write them (each number is whole, a
+ * set of them is not one instant's), and what is in a worker's table, for its own thread.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <rte_ethdev.h>
+#include "net/frag.h"
+#include "stack/engine.h"
+#include "tcp/tcp.h"
+
+struct walk {
+	struct tern_worker *w;
+	void (*fn)(const struct tern_info *, struct tern_conn *, void *);
+	void *arg;
+};
+
+static void
+tell(struct tobj *o, void *arg)
+{
+	const struct walk *k = arg;
+	struct tern_conn *c = o->kind == TOBJ_CONN ? (struct tern_conn *)o : NULL;
+	struct tern_info i;
+
+	tcp_info(k->w, o, &i);
+	k->fn(&i, c && !(c->flags & (C_ORPHAN | C_ACCEPTQ)) ? c : NULL, k->arg);
+}
+
+bool
+tern_conn_walk(struct tern_worker *w, uint32_t *cursor, uint32_t n,
+	       void (*fn)(const struct tern_info *info, struct tern_conn *c, void *arg), void *arg)
+{
+	struct walk k = {w, fn, arg};
+
+	if (table_walk_some(&w->table, cursor, n, tell, &k))
+		return true;
+	*cursor = 0;
+	return false;
+}
+
+void
+tern_listener_walk(struct tern_worker *w, void (*fn)(struct tern_listener *l, void *arg), void *arg)
+{
+	struct tern_listener *l, *next;
+
+	for (l = w->listeners; l; l = next) {
+		next = l->next;
+		fn(l, arg);
+	}
+}
+
+unsigned int
+tern_stats_count(void)
+{
+	return STAT_COUNT;
+}
+
+const char *
+tern_stats_name(unsigned int i)
+{
+	return stats_name(i);
+}
+
+uint64_t
+tern_stats_get(const struct tern *t, int w, unsigned int i)
+{
+	uint64_t sum = 0;
+	unsigned int k;
+
+	if (i >= STAT_COUNT)
+		return 0;
+	for (k = 0; k < t->conf.n_workers; k++)
+		if (w < 0 || k == (unsigned int)w)
+			sum += __atomic_load_n(&t->engines[k]->w->stats[i], __ATOMIC_RELAXED);
+	return sum;
+}
+
+uint64_t
+tern_stats_by_name(const struct tern *t, const char *name)
+{
+	unsigned int i;
+
+	for (i = 0; i < STAT_COUNT; i++)
+		if (strcmp(stats_name(i), name) == 0)
+			return tern_stats_get(t, -1, i);
+	return 0;
+}
+
+size_t
+tern_stats_text(const struct tern *t, int w, char *buf, size_t len)
+{
+	size_t all = 0, used = 0;
+	char line[80];
+	unsigned int i;
+
+	for (i = 0; i < STAT_COUNT; i++) {
+		const uint64_t v = tern_stats_get(t, w, i);
+		size_t n;
+
+		if (!v)
+			continue;
+		n = snprintf(line, sizeof(line), "%-32s %" PRIu64 "\n", stats_name(i), v);
+		if (used == all && used + n < len) { /* else one before did not fit */
+			memcpy(buf + used, line, n);
+			used += n;
+		}
+		all += n;
+	}
+	if (len)
+		buf[used] = 0;
+	return all;
+}
+
+static void
+gauges_add(const struct tern_worker *w, struct tern_gauges *g)
+{
+	g->conns += w->conns.total - w->conns.avail;
+	g->conns_max += w->conns.total;
+	g->requests += w->requests.total - w->requests.avail;
+	g->requests_max += w->requests.total;
+	g->timewaits += w->timewaits[0].total - w->timewaits[0].avail + w->timewaits[1].total - w->timewaits[1].avail;
+	g->timewaits_max += w->timewaits[0].total;
+	g->portsets += w->portset_pool.total - w->portset_pool.avail;
+	g->neighbours += w->n_neighs;
+	g->mbufs_free += rte_mempool_avail_count(w->mp);
+	g->mbufs_max += w->mp->size;
+	g->accept_queued += w->accept_queued;
+	g->half_open += w->half_open;
+	g->polls += w->polls;
+	g->busy_cycles += w->busy_cycles;
+	g->total_cycles += w->total_cycles;
+}
+
+void
+tern_gauges_get(const struct tern *t, int w, struct tern_gauges *g)
+{
+	unsigned int k;
+
+	memset(g, 0, sizeof(*g));
+	for (k = 0; k < t->conf.n_workers; k++)
+		if (w < 0 || k == (unsigned int)w)
+			gauges_add(t->engines[k]->w, g);
+}
+
+/* Those of base/pool.h have a place in struct tern_worker; of the others, at is 0 and pool_fill() knows them by their index. */
+enum { POOL_MBUFS, POOL_SMALL, POOL_NEIGHS, POOL_NEIGH_QUEUE, POOL_FRAGS };
+static const struct {
+	const char *name;
+	size_t at;
+} pool_kinds[] = {
+	[POOL_MBUFS] = {"mbufs", 0},
+	[POOL_SMALL] = {"small-mbufs", 0},
+	[POOL_NEIGHS] = {"neighbours", 0},
+	[POOL_NEIGH_QUEUE] = {"neighbour-queue", 0},
+	[POOL_FRAGS] = {"fragments", 0},
+	{"conns", offsetof(struct tern_worker, conns)},
+	{"rares", offsetof(struct tern_worker, rares)},
+	{"losses", offsetof(struct tern_worker, losses)},
+	{"runs", offsetof(struct tern_worker, runs)},
+	{"rx-runs", offsetof(struct tern_worker, rxruns)},
+	{"requests", offsetof(struct tern_worker, requests)},
+	{"time-waits4", offsetof(struct tern_worker, timewaits[0])},
+	{"time-waits6", offsetof(struct tern_worker, timewaits[1])},
+	{"portsets", offsetof(struct tern_worker, portset_pool)},
+};
+
+/* Add kind i of w to *p. */
+static void
+pool_add(const struct tern_worker *w, unsigned int i, struct tern_pool *p)
+{
+	const struct pool *of = (const struct pool *)((const char *)w + pool_kinds[i].at);
+	const struct rte_mempool *mp = i == POOL_MBUFS ? w->mp : w->small;
+
+	if (pool_kinds[i].at) {
+		p->used += of->total - of->avail;
+		p->max += of->total;
+	} else if (i == POOL_MBUFS || i == POOL_SMALL) {
+		p->used += mp->size - rte_mempool_avail_count(mp);
+		p->max += mp->size;
+	} else if (i == POOL_FRAGS) {
+		p->used += frag_held(w);
+		p->max += frag_max(w);
+	} else {
+		p->used += i == POOL_NEIGHS ? w->n_neighs : w->neigh_queued;
+		p->max += i == POOL_NEIGHS ? w->max_neighs : w->max_neigh_queued;
+	}
+}
+
+unsigned int
+tern_pools_count(void)
+{
+	return RTE_DIM(pool_kinds);
+}
+
+void
+tern_pools_get(const struct tern *t, int w, unsigned int i, struct tern_pool *p)
+{
+	unsigned int k;
+
+	memset(p, 0, sizeof(*p));
+	if (i >= RTE_DIM(pool_kinds))
+		return;
+	p->name = pool_kinds[i].name;
+	for (k = 0; k < t->conf.n_workers; k++)
+		if (w < 0 || k == (unsigned int)w)
+			pool_add(t->engines[k]->w, i, p);
+}
+
+int
+tern_port_stats_get(const struct tern *t, unsigned int i, struct tern_port_stats *s)
+{
+	struct rte_eth_stats d;
+	int rc = i < t->n_ports ? rte_eth_stats_get(t->ports[i].port_id, &d) : -EINVAL;
+
+	if (rc == 0)
+		*s = (struct tern_port_stats){d.imissed, d.ierrors, d.rx_nombuf, d.oerrors};
+	return rc;
+}
