@@ -14,7 +14,7 @@
 #include "bench.h"
 #include "report.h"
 
-#define MBUFS 16384u /* as a stack of its own */
+#define FEW_TIMEWAITS 65536u
 #define MBUF_CACHE 512u
 #define CABLE_MAX (1u << 20) /* frames taken at once: more than a cable can hold */
 
@@ -124,7 +124,7 @@ bench_setup(struct stack st[2], struct options o[2], const struct options *given
 		return rc;
 	/* Two lcores share a pool, and what one frees the other has. Last in, first out: the buffers in use stay few, and so do their
 	 * pages. Ends on one lcore have pools of their own: pairs of workers then share nothing. */
-	n_mbufs = 2 * (given->conf.n_mbufs ? given->conf.n_mbufs : MBUFS);
+	n_mbufs = 2 * given->conf.n_mbufs;
 	if (!given->one_lcore) {
 		pool = rte_pktmbuf_pool_create_by_ops("bench", n_mbufs, MBUF_CACHE, 0, room(given), rte_socket_id(),
 						      "lf_stack");
@@ -137,9 +137,9 @@ bench_setup(struct stack st[2], struct options o[2], const struct options *given
 	addresses(&o[0], &o[1]);
 	/* only who closes first needs room for TIME-WAITs; a large table costs both cache and start-up time */
 	if (given->close_mode != CLOSE_SERVER)
-		o[0].conf.max_timewait = 0;
+		o[0].conf.max_timewait = FEW_TIMEWAITS;
 	if (given->close_mode != CLOSE_CLIENT)
-		o[1].conf.max_timewait = 0;
+		o[1].conf.max_timewait = FEW_TIMEWAITS;
 	o[0].conf.name = "tern_s";
 	o[1].conf.name = "tern_c";
 	o[0].conf.mbuf_pool = o[1].conf.mbuf_pool = pool;
@@ -194,7 +194,7 @@ bench_mark(const struct stack st[2], bool end)
 	unsigned int i;
 
 	for (i = 0; i < 2; i++) {
-		tern_gauges_get(st[i].tern, -1, &g);
+		tern_gauges_get(st[i].tern, -1, &g, sizeof(g));
 		marks[end][i] = (struct mark){
 			.established = tern_stats_by_name(st[i].tern, "TcpExtTernEstablished"),
 			.answered = i ? 0 : serve_answered(&st[i]),
@@ -235,7 +235,7 @@ bench_report(const struct stack st[2], double seconds)
 	unsigned int i;
 
 	for (i = 0; i < 2; i++)
-		tern_gauges_get(st[i].tern, -1, &g[i]);
+		tern_gauges_get(st[i].tern, -1, &g[i], sizeof(g[i]));
 	printf("bench: %.0f connections/s (%lu in %.2f s), IPv%u, %u requests of %u bytes and responses of %u each, "
 	       "%s\n",
 	       c.established / seconds, c.established, seconds, o->bench_ipv6 ? 6 : 4, o->requests_per_conn,

@@ -197,7 +197,7 @@ timewaits(void)
 	unsigned int i;
 
 	for (i = 0; i < n_stacks; i++) {
-		tern_gauges_get(stacks[i].tern, -1, &g);
+		tern_gauges_get(stacks[i].tern, -1, &g, sizeof(g));
 		n += g.timewaits;
 	}
 	return n;
@@ -236,7 +236,7 @@ settle(struct stack *client, unsigned int signals_seen)
 	__atomic_store_n(&client->stopping, true, __ATOMIC_RELAXED);
 	while (client->role->finite && !finished(client) && seconds() < deadline_s && !give_up(signals_seen))
 		tick();
-	if (client->role->finite && wait_ms && wait_ms < options.drain_ms)
+	if (client->role->finite && wait_ms < options.drain_ms)
 		while (timewaits() && seconds() < deadline_s && !give_up(signals_seen))
 			tick();
 }
@@ -351,7 +351,7 @@ make_stack(struct stack *s)
 	if (rc)
 		return complain("the stack could not be made: %s (see the line above)%s", strerror(-rc),
 				geteuid() ? "; not root: devices and hugepages may need it" : "");
-	tern_gauges_get(s->tern, -1, &g);
+	tern_gauges_get(s->tern, -1, &g, sizeof(g));
 	s->mbufs_at_start = g.mbufs_free;
 	s->running = s->n_workers;
 	return 0;
@@ -393,7 +393,7 @@ final_report(void)
 	for (i = 0; i < n_stacks; i++) {
 		failed += stacks[i].role->report(&stacks[i]);
 		failed += stacks[i].failed;
-		tern_gauges_get(stacks[i].tern, -1, &g);
+		tern_gauges_get(stacks[i].tern, -1, &g, sizeof(g));
 		if (g.conns)
 			complain("%u connections did not close within %u ms: their peers did not", g.conns,
 				 options.drain_ms);

@@ -8,14 +8,16 @@
 #include <stddef.h>
 #include "options.h"
 
-enum type { T_BOOL, T_U8, T_U16, T_U32, T_U64, T_STR, T_ENUM, T_FN };
+#define BUF_MIN 2048 /* of --snd-buf, --rcv-buf: bytes */
+
+enum type { T_BOOL, T_OFF, T_U8, T_U16, T_U32, T_U64, T_STR, T_ENUM, T_FN };
 
 struct opt {
 	const char *section, *name, *arg;
 	enum type type;
 	size_t off;
 	int64_t min, max;
-	const char *def;          /* parsed at start; NULL: zero */
+	const char *def;          /* parsed at start; NULL: what options_init() made it */
 	const char *const *names; /* T_ENUM */
 	int (*fn)(struct options *o, const char *val);
 	const char *help;
@@ -35,6 +37,10 @@ int __attribute__((format(printf, 1, 2))) bad(const char *fmt, ...);
 int number(const char *s, int64_t min, int64_t max, int64_t *out);
 /** Was this option on the command line? */
 bool option_given(const char *name);
+/** Needs it no value? */
+bool option_is_flag(const struct opt *t);
+/** Was it there, or in the config file? */
+bool option_set(const char *name);
 /** The option of this name, or NULL. */
 const struct opt *option_find(const char *name, size_t len);
 /** The name of a known option that starts like this one, or NULL. */

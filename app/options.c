@@ -27,6 +27,10 @@ static const char *role_names[16]; /* from roles[] */
 	{                                                                                                              \
 		sec, name, NULL, T_BOOL, AT(field), 0, 1, NULL, NULL, NULL, text                                       \
 	}
+#define OFF(sec, name, field, text) /* a flag whose name starts with no- */                                           \
+	{                                                                                                              \
+		sec, name, NULL, T_OFF, AT(field), 0, 1, NULL, NULL, NULL, text                                        \
+	}
 #define TEXT(sec, name, arg, field, text)                                                                              \
 	{                                                                                                              \
 		sec, name, arg, T_STR, AT(field), 0, 0, NULL, NULL, NULL, text                                         \
@@ -52,8 +56,8 @@ const struct opt opts[] = {
 	NUM("tern", "max-conns", T_U32, conf.max_conns, 1, 1 << 27, "16384", "connections per worker"),
 	NUM("tern", "max-requests", T_U32, conf.max_requests, 8, 1 << 27, "65536", "half-open requests per worker"),
 	NUM("tern", "max-timewait", T_U32, conf.max_timewait, 0, 1 << 30, NULL,
-	    "TIME-WAIT records per worker; 0: 65536, bench 1048576"),
-	NUM("tern", "mbufs", T_U32, conf.n_mbufs, 0, 1 << 24, NULL, "packet buffers per worker; 0: 16384"),
+	    "TIME-WAIT records per worker; default 65536, bench 1048576; 0: none"),
+	NUM("tern", "mbufs", T_U32, conf.n_mbufs, 1, 1 << 24, NULL, "packet buffers per worker; default 16384, wire: what it holds"),
 	NUM("tern", "tx-wait-us", T_U32, conf.tx_wait_us, 0, 10000, NULL,
 	    "frames wait up to N us for a full burst: less work, more latency; 0: they do not"),
 	NUM("tern", "keepalive", T_U32, keepalive_s, 0, 32767, NULL, "probe connections idle for N seconds; 0: do not"),
@@ -72,44 +76,40 @@ const struct opt opts[] = {
 	CALL("if", "gw6", "ADDR", set_gw6, NULL, "IPv6 gateway"),
 	CALL("if", "mtu", "N", set_mtu, NULL, "bytes; default: the device's"),
 
-	NUM("tcp", "time-wait-ms", T_U32, conf.tcp.time_wait_ms, 0, 600000, NULL, "2 MSL; 0: 60000"),
+	NUM("tcp", "time-wait-ms", T_U32, conf.tcp.time_wait_ms, 0, 600000, "60000", "2 MSL"),
 	ENUM("tcp", "syn-cookies", "MODE", conf.tcp.cookie_mode, "auto", cookie_names, "auto: when the queue is full"),
 	ENUM("tcp", "cc", "NAME", conf.tcp.cc, "cubic", cc_names,
 	     "congestion control: cubic (RFC 9438), newreno (RFC 5681) or dctcp (RFC 8257)"),
 	ENUM("tcp", "ecn", "MODE", conf.tcp.ecn, "passive", ecn_names, "congestion notification: when asked, asking too, or off"),
-	FLAG("tcp", "no-timestamps", conf.tcp.no_timestamps, "do not offer or accept timestamps (RFC 7323)"),
-	FLAG("tcp", "no-tso", conf.tcp.no_tso, "do not let the device cut segments"),
-	FLAG("tcp", "no-gro", conf.tcp.no_gro, "do not merge the segments of a connection that arrive together"),
+	OFF("tcp", "no-timestamps", conf.tcp.timestamps, "do not offer or accept timestamps (RFC 7323)"),
+	OFF("tcp", "no-tso", conf.tcp.tso, "do not let the device cut segments"),
+	OFF("tcp", "no-gro", conf.tcp.gro, "do not merge the segments of a connection that arrive together"),
 	FLAG("tcp", "enable-lro", conf.tcp.lro, "let the device merge segments, where it can"),
-	FLAG("tcp", "no-sack", conf.tcp.no_sack, "do not offer or accept SACK (RFC 2018)"),
-	FLAG("tcp", "no-wscale", conf.tcp.no_wscale, "do not offer or accept window scaling (RFC 7323)"),
-	FLAG("tcp", "no-nagle", conf.tcp.no_nagle, "send small segments at once"),
-	FLAG("tcp", "no-delack", conf.tcp.no_delack, "acknowledge every segment at once"),
-	FLAG("tcp", "no-quickack", conf.tcp.no_quickack, "delay the first ACKs of a connection, too"),
+	OFF("tcp", "no-sack", conf.tcp.sack, "do not offer or accept SACK (RFC 2018)"),
+	OFF("tcp", "no-wscale", conf.tcp.wscale, "do not offer or accept window scaling (RFC 7323)"),
+	OFF("tcp", "no-nagle", conf.tcp.nagle, "send small segments at once"),
+	OFF("tcp", "no-quickack", conf.tcp.quickack, "delay the first ACKs of a connection, too"),
 	FLAG("tcp", "abort-on-overflow", conf.tcp.abort_on_overflow, "reset what does not fit the accept queue"),
-	NUM("tcp", "rto-init-ms", T_U32, conf.tcp.rto_init_ms, 0, 60000, NULL, "first retransmission timeout; 0: 1000"),
-	NUM("tcp", "rto-min-ms", T_U32, conf.tcp.rto_min_ms, 0, 60000, NULL, "smallest; 0: 200"),
-	NUM("tcp", "rto-max-ms", T_U32, conf.tcp.rto_max_ms, 0, 600000, NULL, "largest; 0: 60000"),
-	NUM("tcp", "delack-ms", T_U32, conf.tcp.delack_ms, 0, 499, NULL, "delayed ACK; 0: 40"),
-	NUM("tcp", "fin-timeout-ms", T_U32, conf.tcp.fin_timeout_ms, 0, 600000, NULL,
-	    "FIN-WAIT-2 nobody holds; 0: 60000"),
-	NUM("tcp", "user-timeout-ms", T_U32, conf.tcp.user_timeout_ms, 0, INT32_MAX, NULL,
-	    "give up unacknowledged data; 0: 100000"),
-	NUM("tcp", "syn-timeout-ms", T_U32, conf.tcp.syn_timeout_ms, 0, 86400000, NULL, "give up a SYN; 0: 180000"),
-	NUM("tcp", "synack-retries", T_U8, conf.tcp.synack_retries, 0, 20, NULL, "0: 5"),
-	NUM("tcp", "snd-buf", T_U32, conf.tcp.snd_buf, 0, 1 << 30, NULL, "bytes per connection; 0: 262144"),
-	NUM("tcp", "rcv-buf", T_U32, conf.tcp.rcv_buf, 0, 1 << 30, NULL, "bytes per connection; 0: 262144"),
-	NUM("tcp", "snd-buf-max", T_U32, conf.tcp.snd_buf_max, 0, 1 << 30, NULL, "what a long path may make of it; 0: 4194304"),
-	NUM("tcp", "rcv-buf-max", T_U32, conf.tcp.rcv_buf_max, 0, 1 << 30, NULL, "likewise; 0: 6291456"),
+	NUM("tcp", "rto-init-ms", T_U32, conf.tcp.rto_init_ms, 1, 60000, "1000", "first retransmission timeout"),
+	NUM("tcp", "rto-min-ms", T_U32, conf.tcp.rto_min_ms, 1, 60000, "200", "smallest"),
+	NUM("tcp", "rto-max-ms", T_U32, conf.tcp.rto_max_ms, 1, 600000, "60000", "largest"),
+	NUM("tcp", "delack-ms", T_U32, conf.tcp.delack_ms, 0, 499, "40", "delayed ACK; 0: every segment is acknowledged at once"),
+	NUM("tcp", "fin-timeout-ms", T_U32, conf.tcp.fin_timeout_ms, 0, 600000, "60000", "FIN-WAIT-2 nobody holds"),
+	NUM("tcp", "user-timeout-ms", T_U32, conf.tcp.user_timeout_ms, 1, INT32_MAX, "100000", "give up unacknowledged data"),
+	NUM("tcp", "syn-timeout-ms", T_U32, conf.tcp.syn_timeout_ms, 1, 86400000, "180000", "give up a SYN"),
+	NUM("tcp", "synack-retries", T_U8, conf.tcp.synack_retries, 0, 20, "5", "SYN-ACKs sent again"),
+	NUM("tcp", "snd-buf", T_U32, conf.tcp.snd_buf, BUF_MIN, 1 << 30, "262144", "bytes per connection"),
+	NUM("tcp", "rcv-buf", T_U32, conf.tcp.rcv_buf, BUF_MIN, 1 << 30, "262144", "bytes per connection"),
+	NUM("tcp", "snd-buf-max", T_U32, conf.tcp.snd_buf_max, 0, 1 << 30, "4194304", "what a long path may make of it; 0: no more"),
+	NUM("tcp", "rcv-buf-max", T_U32, conf.tcp.rcv_buf_max, 0, 1 << 30, "6291456", "likewise"),
 	NUM("tcp", "buf-mem", T_U64, conf.tcp.buf_mem, 0, INT64_MAX, NULL,
-	    "bytes a worker may add to buffers that way; 0: a quarter of --mbufs"),
+	    "bytes a worker may add to buffers that way; default: a quarter of --mbufs"),
 	NUM("tcp", "max-orphans", T_U32, conf.tcp.max_orphans, 0, 1 << 30, NULL,
-	    "closed connections whose peer has not closed; 0: 7/8 of --max-conns"),
-	NUM("tcp", "somaxconn", T_U32, conf.tcp.somaxconn, 0, 1 << 20, NULL, "cap on the accept queue; 0: 4096"),
-	NUM("tcp", "max-syn-backlog", T_U32, conf.tcp.max_syn_backlog, 0, 1 << 20, NULL,
-	    "cap on the half-open queue; 0: 4096"),
+	    "closed connections whose peer has not closed; default: 7/8 of --max-conns"),
+	NUM("tcp", "somaxconn", T_U32, conf.tcp.somaxconn, 1, 1 << 20, "4096", "cap on the accept queue"),
+	NUM("tcp", "max-syn-backlog", T_U32, conf.tcp.max_syn_backlog, 0, 1 << 20, "4096", "cap on the half-open queue"),
 	CALL("tcp", "local-ports", "LOW-HIGH", set_ports, NULL, "ports of outgoing connections; default 1024-65535"),
-	NUM("tcp", "ttl", T_U8, conf.tcp.ttl, 0, 255, NULL, "0: 64"),
+	NUM("tcp", "ttl", T_U8, conf.tcp.ttl, 1, 255, "64", "of all packets"),
 
 	CALL("http", "root", "DIR", set_root, NULL, "serve the files below DIR, mapped at start"),
 	CALL("http", "body", "TEXT", set_body, NULL, "answer every path with TEXT"),
@@ -149,24 +149,25 @@ const struct opt opts[] = {
 };
 const unsigned int n_opts = RTE_DIM(opts);
 static bool given[RTE_DIM(opts)]; /* on the command line */
+static bool set[RTE_DIM(opts)]; /* there, or in a file */
 
 /* --- reading ------------------------------------------------------------------------------------------------- */
 
 static int
-put_bool(bool *out, const char *val)
+put_bool(bool *out, const char *val, bool yes_is)
 {
 	static const char *const yes[] = {"", "yes", "on", "true", "1"}, *const no[] = {"no", "off", "false", "0"};
 	unsigned int i;
 
 	for (i = 0; i < RTE_DIM(yes); i++) {
 		if (strcasecmp(val, yes[i]) == 0) {
-			*out = true;
+			*out = yes_is;
 			return 0;
 		}
 	}
 	for (i = 0; i < RTE_DIM(no); i++) {
 		if (strcasecmp(val, no[i]) == 0) {
-			*out = false;
+			*out = !yes_is;
 			return 0;
 		}
 	}
@@ -196,9 +197,11 @@ option_put(struct options *o, const struct opt *t, const char *val)
 	int64_t n = 0;
 	int rc;
 
+	set[t - opts] = true;
 	switch (t->type) {
 	case T_BOOL:
-		return put_bool(p, val);
+	case T_OFF:
+		return put_bool(p, val, t->type == T_BOOL);
 	case T_ENUM:
 		return put_enum(p, t->names, val);
 	case T_FN:
@@ -223,6 +226,12 @@ option_put(struct options *o, const struct opt *t, const char *val)
 	return 0;
 }
 
+bool
+option_is_flag(const struct opt *t)
+{
+	return t->type == T_BOOL || t->type == T_OFF;
+}
+
 const struct opt *
 option_find(const char *name, size_t len)
 {
@@ -239,6 +248,8 @@ option_resembling(const char *name, size_t len)
 {
 	unsigned int i;
 
+	if (len == strlen("no-delack") && memcmp(name, "no-delack", len) == 0)
+		return "delack-ms 0"; /* as it is since 1.0 */
 	for (; len >= 2; len--)
 		for (i = 0; i < RTE_DIM(opts); i++)
 			if (strncmp(opts[i].name, name, len) == 0)
@@ -250,6 +261,12 @@ bool
 option_given(const char *name)
 {
 	return given[option_find(name, strlen(name)) - opts];
+}
+
+bool
+option_set(const char *name)
+{
+	return set[option_find(name, strlen(name)) - opts];
 }
 
 bool
@@ -265,16 +282,16 @@ options_init(struct options *o)
 	int rc;
 
 	memset(o, 0, sizeof(*o));
+	tern_conf_init(&o->conf, sizeof(o->conf));
 	for (i = 0; i < n_roles && i + 1 < RTE_DIM(role_names); i++)
 		role_names[i] = roles[i]->name;
-	for (i = 0; i < TERN_IF_MAX; i++)
-		o->conf.ifs[i].port_id = i;
 	for (i = 0; i < RTE_DIM(opts); i++) {
 		origin.name = opts[i].name;
 		rc = opts[i].def ? option_put(o, &opts[i], opts[i].def) : 0;
 		if (rc)
 			return rc;
 	}
+	memset(set, 0, sizeof(set));
 	return 0;
 }
 
@@ -304,13 +321,13 @@ options_argv(struct options *o, int argc, char **argv)
 		origin.name = t->name;
 		if (val)
 			val++;
-		else if (t->type == T_BOOL)
+		else if (option_is_flag(t))
 			val = "";
 		else if (i + 1 < argc && strncmp(argv[i + 1], "--", 2))
 			val = argv[++i];
 		else
 			return bad("needs a value, %s", t->arg);
-		if (t->type != T_BOOL && !*val)
+		if (!option_is_flag(t) && !*val)
 			return bad("the value is empty");
 		rc = option_put(o, t, val);
 		if (rc)

@@ -6,7 +6,6 @@
 #include "option.h"
 #include "role.h"
 
-#define BUF_MIN 2048 /* as tern_create() has it */
 
 static int
 check_ifs(const struct options *o)
@@ -119,20 +118,16 @@ check_takers(const char *role)
 	return 0;
 }
 
-/* Numbers that exclude each other, 0 being the default. */
+/* Numbers that exclude each other. */
 static int
 check_numbers(const struct options *o)
 {
 	const struct tern_tcp_conf *t = &o->conf.tcp;
-	const uint32_t init = t->rto_init_ms ? t->rto_init_ms : 1000, min = t->rto_min_ms ? t->rto_min_ms : 200;
-	const uint32_t max = t->rto_max_ms ? t->rto_max_ms : 60000;
+	const uint32_t init = t->rto_init_ms, min = t->rto_min_ms, max = t->rto_max_ms;
 
 	if (min > max || init > max)
 		return complain("--rto-%s-ms %u is above --rto-max-ms %u: lower the one or raise the other", min > max ? "min" : "init",
 				min > max ? min : init, max);
-	if ((t->snd_buf && t->snd_buf < BUF_MIN) || (t->rcv_buf && t->rcv_buf < BUF_MIN))
-		return complain("--%s-buf %u: %u bytes at least, or 0 for the default", t->snd_buf && t->snd_buf < BUF_MIN ? "snd" : "rcv",
-				t->snd_buf && t->snd_buf < BUF_MIN ? t->snd_buf : t->rcv_buf, BUF_MIN);
 	if (o->packets && o->packets < 6)
 		return complain("--packets: %u is not 6, 7 or 8", o->packets);
 	if (o->packets && option_given("close") && o->close_mode != (o->packets == 6 ? CLOSE_SERVER : CLOSE_CLIENT))
@@ -148,10 +143,8 @@ check_numbers(const struct options *o)
 static void
 notices(const struct options *o, const char *role)
 {
-	const uint32_t max = o->conf.tcp.somaxconn ? o->conf.tcp.somaxconn : 4096;
-
-	if ((uint32_t)o->backlog > max)
-		notice("backlog %d is cut to somaxconn, %u", o->backlog, max);
+	if ((uint32_t)o->backlog > o->conf.tcp.somaxconn)
+		notice("backlog %d is cut to somaxconn, %u", o->backlog, o->conf.tcp.somaxconn);
 	if (o->conf.tcp.cc == TERN_CC_DCTCP && o->conf.tcp.ecn == TERN_ECN_OFF)
 		notice("dctcp without ECN is newreno");
 	if (o->requests_per_conn > 1 && o->close_mode == CLOSE_SERVER && strcmp(role, "client") == 0 && !o->http_path)
@@ -171,8 +164,8 @@ options_check(struct options *o)
 	rc = rc ? rc : check_takers(role);
 	if (bench) {
 		o->duration_s = o->duration_s ? o->duration_s : 5;
-		/* 5 s at 200000 a second; a larger table is first touched while the clock runs */
-		o->conf.max_timewait = o->conf.max_timewait ? o->conf.max_timewait : 1 << 20;
+		if (!option_set("max-timewait"))
+			o->conf.max_timewait = 1 << 20; /* 5 s at 200000 a second; a larger table is first touched while the clock runs */
 	} else if (!rc) {
 		rc = strcmp(role, "wire") == 0 ? check_wire(o) : check_ifs(o);
 	}

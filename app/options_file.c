@@ -97,7 +97,7 @@ file_entry(struct options *o, const char *section, const struct rte_cfgfile_entr
 		return bad("belongs to [%s%s], not to [%s]", t->section, strcmp(t->section, "if") ? "" : "0", section);
 	if (t->fn == set_if)
 		return bad("write a section [if%s] instead", e->value);
-	if (t->type != T_BOOL && !*e->value)
+	if (!option_is_flag(t) && !*e->value)
 		return bad("the value is empty");
 	return option_put(o, t, e->value);
 }

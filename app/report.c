@@ -31,7 +31,7 @@ rx_nombuf(const struct stack *s)
 	unsigned int i;
 
 	for (i = 0; i < s->o->conf.n_ifs; i++)
-		if (tern_port_stats_get(s->tern, i, &p) == 0)
+		if (tern_port_stats_get(s->tern, i, &p, sizeof(p)) > 0)
 			sum += p.rx_nombuf;
 	return sum;
 }
@@ -39,7 +39,7 @@ rx_nombuf(const struct stack *s)
 static void
 sample(const struct stack *s, struct interval *now, struct tern_gauges *g)
 {
-	tern_gauges_get(s->tern, -1, g);
+	tern_gauges_get(s->tern, -1, g, sizeof(*g));
 	now->busy_cycles = g->busy_cycles;
 	now->total_cycles = g->total_cycles;
 	now->at_us = rte_get_tsc_cycles() * 1e6 / rte_get_tsc_hz();
@@ -81,7 +81,7 @@ report_port(const struct stack *s, unsigned int i)
 {
 	struct tern_port_stats p;
 
-	if (tern_port_stats_get(s->tern, i, &p) == 0)
+	if (tern_port_stats_get(s->tern, i, &p, sizeof(p)) > 0)
 		printf("port %u: rx_missed %lu rx_errors %lu rx_nombuf %lu tx_errors %lu\n", s->o->conf.ifs[i].port_id,
 		       p.rx_missed, p.rx_errors, p.rx_nombuf, p.tx_errors);
 }
@@ -95,7 +95,7 @@ report_fill(const struct stack *s)
 
 	printf("in use:");
 	for (i = 0; i < tern_pools_count(); i++) {
-		tern_pools_get(s->tern, -1, i, &p);
+		tern_pools_get(s->tern, -1, i, &p, sizeof(p));
 		printf(" %s %lu/%lu", p.name, p.used, p.max);
 	}
 	putchar('\n');
@@ -161,7 +161,7 @@ report_pools(const struct stack *st, unsigned int n, unsigned int left_in_cables
 	struct tern_gauges g;
 
 	for (i = 0; i < n; i++) {
-		tern_gauges_get(st[i].tern, -1, &g);
+		tern_gauges_get(st[i].tern, -1, &g, sizeof(g));
 		bad += off(&st[i], "connections", g.conns, g.conns_max);
 		bad += off(&st[i], "half-open requests", g.requests, g.requests_max);
 		bad += off(&st[i], "packet buffers",

@@ -188,14 +188,12 @@ addrs_for(const struct tern_if_conf *c, const struct tern_endpoint *server)
 static uint64_t
 ports(const struct options *o)
 {
-	const uint16_t min = o->conf.tcp.port_min ? o->conf.tcp.port_min : 1024;
-	const uint16_t max = o->conf.tcp.port_max ? o->conf.tcp.port_max : 65535;
 	uint64_t addrs = 0;
 	unsigned int i;
 
 	for (i = 0; i < o->conf.n_ifs; i++)
 		addrs += addrs_for(&o->conf.ifs[i], &o->connect);
-	return addrs * (max - min + 1) * o->connect_ports;
+	return addrs * (o->conf.tcp.port_max - o->conf.tcp.port_min + 1) * o->connect_ports;
 }
 
 /* Would what is asked for wait for ever? The concurrency of a worker is cut to what --max-conns leaves. */

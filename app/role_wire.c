@@ -14,6 +14,7 @@
 #include <rte_lcore.h>
 #include <rte_mbuf.h>
 #include "impair.h"
+#include "option.h"
 #include "wire.h"
 
 #define BURST 32u
@@ -146,7 +147,7 @@ wire_run(const struct options *o, const volatile sig_atomic_t *signals)
 	static struct way w[2] = {{.name = "a"}, {.name = "b"}};
 	const uint16_t p[2] = {o->conf.ifs[0].port_id, o->conf.ifs[1].port_id};
 	const uint16_t mtu = RTE_MAX(RTE_MAX(o->conf.ifs[0].mtu, o->conf.ifs[1].mtu), RTE_ETHER_MTU);
-	const unsigned int n = o->conf.n_mbufs ? o->conf.n_mbufs : o->wire[0].slots + o->wire[1].slots + SPARE_MBUFS;
+	const unsigned int n = option_set("mbufs") ? o->conf.n_mbufs : o->wire[0].slots + o->wire[1].slots + SPARE_MBUFS;
 	struct rte_mempool *mp =
 		rte_pktmbuf_pool_create("wire", n, 256, 0, RTE_PKTMBUF_HEADROOM + RTE_ALIGN(mtu + 64u, 1024u), rte_socket_id());
 	unsigned int i, missing;

@@ -13,6 +13,9 @@
  *
  * Errors: functions return a negative errno; pointers are NULL only where said.
  * Units: times carry their unit in their name; lengths are bytes; ports and addresses are network order.
+ *
+ * Growth: an application that was built with an older tern.h of the same major version works with a newer library. Structs whose size is
+ * said (tern_conf_init(), tern_conn_info() ...) grow at their end; the others have reserved fields, which are zero.
  */
 #ifndef TERN_H
 #define TERN_H
@@ -81,6 +84,7 @@ struct tern_if_conf {
 	/* What the peer's worker i sends arrives at worker i: a cable of tern_ring_pair() between stacks of as many workers.
 	 * Nothing is handed over then. */
 	bool paired;
+	uint64_t reserved[8];
 };
 
 /* Explicit congestion notification (RFC 3168): when the peer asks, ask too, never. */
@@ -90,39 +94,43 @@ enum tern_ecn { TERN_ECN_PASSIVE, TERN_ECN_ON, TERN_ECN_OFF };
 enum tern_cc { TERN_CC_CUBIC, TERN_CC_NEWRENO, TERN_CC_DCTCP, TERN_CC_COUNT };
 enum tern_cookie_mode { TERN_COOKIE_AUTO, TERN_COOKIE_ALWAYS, TERN_COOKIE_NEVER };
 
-/** TCP defaults; a connection's and a listener's own are set with tern_setopt() and tern_listen_setopt(). Zero means the default in
- *  brackets. Timeouts are a day at most, those of retransmission an hour, but for user_timeout_ms; synack_retries 20. */
+#define TERN_AUTO UINT32_MAX /* of a limit: what follows from others */
+
+/** TCP defaults; a connection's and a listener's own are set with tern_setopt() and tern_listen_setopt(). In brackets is what
+ *  tern_conf_init() sets. Timeouts are a day at most, those of retransmission an hour, but for user_timeout_ms. */
 struct tern_tcp_conf {
 	uint32_t time_wait_ms;	   /* 2 MSL [60000] RFC 9293 3.4.2 */
 	uint32_t rto_init_ms;	   /* [1000] RFC 6298 2.1 */
 	uint32_t rto_min_ms;	   /* [200] as Linux; RFC 6298 2.4 says SHOULD 1 s */
 	uint32_t rto_max_ms;	   /* [60000] RFC 6298 2.5 */
-	uint32_t delack_ms;	   /* [40] < 500, RFC 9293 MUST-40 */
+	uint32_t delack_ms;	   /* [40] < 500, RFC 9293 MUST-40; 0: each segment is acknowledged at once */
 	uint32_t fin_timeout_ms;   /* orphaned FIN-WAIT-2 [60000] */
 	uint32_t user_timeout_ms;  /* R2 for data [100000] RFC 9293 3.8.3 */
 	uint32_t syn_timeout_ms;   /* R2 for an active SYN [180000] MUST-23 */
-	uint8_t synack_retries;	   /* [5] */
-	uint8_t cookie_mode;	   /* enum tern_cookie_mode */
+	uint8_t synack_retries;	   /* [5] 20 at most */
+	uint8_t cookie_mode;	   /* enum tern_cookie_mode [TERN_COOKIE_AUTO] */
 	uint8_t cc;		   /* enum tern_cc [TERN_CC_CUBIC] */
 	uint8_t ecn;		   /* enum tern_ecn [TERN_ECN_PASSIVE] */
-	bool no_timestamps, no_sack, no_wscale; /* do not offer or accept the option */
-	bool no_tso; /* segments are cut here, also where the device could */
-	bool no_gro; /* segments of one connection in one burst are not merged before TCP sees them */
-	bool lro;    /* let the device merge them, where it can */
-	bool no_nagle, no_delack, no_quickack;
-	bool abort_on_overflow;	   /* full accept queue at the final ACK: RST instead of silence */
+	bool timestamps, sack, wscale; /* offer and accept the option [true] RFC 7323, RFC 2018 */
+	bool tso;    /* where the device can cut large segments, it does [true] */
+	bool gro;    /* segments of one connection in one burst are merged before TCP sees them [true] */
+	bool lro;    /* let the device merge them, where it can [false] */
+	bool nagle;  /* [true] MUST-17 */
+	bool quickack; /* TERN_QUICKACK_AUTO, else TERN_QUICKACK_OFF [true] */
+	bool abort_on_overflow;	   /* full accept queue at the final ACK: RST instead of silence [false] */
 	uint32_t snd_buf, rcv_buf; /* bytes per connection [262144 each] */
 	/* The path may make them larger, up to [4194304, 6291456]; what is below snd_buf, rcv_buf means no larger. */
 	uint32_t snd_buf_max, rcv_buf_max;
-	uint8_t fastopen_key[16];  /* of Fast Open cookies; servers behind one address share it [random] */
-	uint32_t fastopen_key_s;   /* a random one is replaced so often, a cookie lives one to two of these [86400] */
-	uint64_t buf_mem;	   /* bytes a worker may add to its connections' buffers [n_mbufs * 512] */
+	uint8_t fastopen_key[16];  /* of Fast Open cookies; servers behind one address share it [all zero: a random one] */
+	uint32_t fastopen_key_s;   /* a random one is replaced so often, a cookie lives one to two of these [86400]; 0: never */
+	uint64_t buf_mem;	   /* bytes a worker may add to its connections' buffers [TERN_AUTO: n_mbufs * 512] */
 	uint32_t max_orphans;	   /* connections that the application has closed and the peer has not, of a worker: one more is reset
-				    * [7/8 of max_conns] */
+				    * [TERN_AUTO: 7/8 of max_conns] */
 	uint32_t somaxconn;	   /* cap on a listener's accept queue [4096] */
 	uint32_t max_syn_backlog;  /* cap on a listener's half-open queue [4096] */
 	uint16_t port_min, port_max; /* ephemeral ports, host order [1024, 65535] RFC 6056 3.2 */
 	uint8_t ttl, tos;	   /* [64, 0] MUST-49, MUST-48 */
+	uint64_t reserved[8];
 };
 
 /** What a worker tells the application. Any pointer may be NULL. All run on the worker's lcore. */
@@ -136,35 +144,42 @@ struct tern_app {
 	/** One tcpdump-style line without newline, or a state change; set it to trace, costs one branch else. */
 	void (*trace)(struct tern_worker *w, const char *line, void *arg);
 	void *arg;
+	void (*reserved[4])(void);
 };
 
-/** Per worker limits; zero means the default in brackets. Memory for all of it is taken at start. */
+/**
+ * What tern_create() is told. tern_conf_init() sets what stands in brackets; 0 is no default but 0. Limits are of one worker, and memory
+ * for all of it is taken at start.
+ */
 struct tern_conf {
+	size_t size;		    /* of this struct, as the application knows it: set by tern_conf_init() */
 	const char *name;	    /* prefix of memory names; unique per stack in a process ["tern"] */
-	const unsigned int *lcores; /* one worker per lcore id */
-	unsigned int n_workers;
-	struct tern_if_conf ifs[TERN_IF_MAX];
-	unsigned int n_ifs;
+	const unsigned int *lcores; /* one worker per lcore id [none] */
+	unsigned int n_workers;	    /* [0] */
+	unsigned int n_ifs;	    /* [0] */
+	struct tern_if_conf ifs[TERN_IF_MAX]; /* [port_id 0, 1 ..] */
+	struct tern_app app;
+	struct tern_tcp_conf tcp;
 	uint32_t max_conns;	/* full connections [16384] */
 	uint32_t max_requests;	/* half-open requests [65536] */
-	uint32_t max_timewait;	/* TIME-WAIT records [65536] */
+	uint32_t max_timewait;	/* TIME-WAIT records [65536]; who finds none is forgotten at once (TcpExtTCPTimeWaitOverflow) */
 	uint32_t max_portsets;	/* (local address, peer address, peer port) triples with active opens [1024] */
 	uint32_t max_listeners; /* [64] */
 	uint32_t max_neighbours; /* [1024] */
-	uint32_t n_mbufs;	/* per worker [16384]; and of 256 bytes for small tern_send()s one for each connection, at most as many */
+	uint32_t n_mbufs;	/* [16384]; and of 256 bytes for small tern_send()s one for each connection, at most as many */
 	/* Frames to send wait up to so many us [0] for a burst of 32: fewer cycles a frame under half load, where bursts are
 	 * small, for as much latency. */
 	uint32_t tx_wait_us;
 	/* Devices are asked for rx interrupts, so that a caller of tern_worker_step() may sleep: tern_worker_can_sleep(). Some
-	 * receive in a slower way then. */
+	 * receive in a slower way then [false]. */
 	bool rx_intr;
 	/* Packet buffers of all workers come from here, not from pools of n_mbufs of their own; stays the caller's and
 	 * outlives the stack. For stacks of one process that are joined by a cable: buffers freed at one end are at once
-	 * used again there. NULL: own pools. */
+	 * used again there [NULL: own pools]. */
 	struct rte_mempool *mbuf_pool;
-	struct tern_tcp_conf tcp;
-	struct tern_app app;
 };
+/** The defaults, in the first `size` bytes, sizeof(*conf). The application changes what it wants. */
+void tern_conf_init(struct tern_conf *conf, size_t size);
 
 /** "MAJOR.MINOR.PATCH" of the library in use. */
 const char *tern_version(void);
@@ -179,7 +194,8 @@ void tern_log_set(void (*fn)(int level, const char *line, void *arg), void *arg)
 /* --- lifecycle ---------------------------------------------------------------------------------------------- */
 
 /**
- * Set up ports, queues, pools and workers. EAL must be initialised. Cold: may sleep, logs what it chose.
+ * Set up ports, queues, pools and workers. EAL must be initialised. Cold: may sleep, logs what it chose. conf was set up by
+ * tern_conf_init(), and is copied.
  * @return 0 and *t, or -EINVAL/-ENOMEM/-ENODEV... after one log line that says what was wrong.
  */
 int tern_create(const struct tern_conf *conf, struct tern **t);
@@ -555,6 +571,7 @@ uint64_t tern_stats_by_name(const struct tern *t, const char *name);
  *  does not fit in len bytes is left out by whole lines; buf ends with a NUL, unless len is 0. @return bytes of all, without the NUL. */
 size_t tern_stats_text(const struct tern *t, int w, char *buf, size_t len);
 
+/** New fields come at the end, as of the two structs below. */
 struct tern_gauges {
 	uint32_t conns, requests, timewaits, portsets, neighbours; /* in use */
 	uint32_t conns_max, requests_max, timewaits_max;
@@ -562,7 +579,8 @@ struct tern_gauges {
 	uint32_t accept_queued, half_open; /* over all listeners */
 	uint64_t polls, busy_cycles, total_cycles; /* TSC cycles; busy = polls that moved a packet or fired a timer */
 };
-void tern_gauges_get(const struct tern *t, int w, struct tern_gauges *g);
+/** Of worker w, or summed over all workers for w < 0. @return as tern_conn_info(). */
+size_t tern_gauges_get(const struct tern *t, int w, struct tern_gauges *g, size_t size);
 
 /** One kind of object that a worker has a fixed number of, and how many are in use. */
 struct tern_pool {
@@ -570,8 +588,8 @@ struct tern_pool {
 	uint64_t used, max;
 };
 unsigned int tern_pools_count(void);
-/** Kind i of worker w, or summed over all workers for w < 0. */
-void tern_pools_get(const struct tern *t, int w, unsigned int i, struct tern_pool *p);
+/** Kind i of worker w, or summed over all workers for w < 0. @return as tern_conn_info(). */
+size_t tern_pools_get(const struct tern *t, int w, unsigned int i, struct tern_pool *p, size_t size);
 
 /** What the device of an interface lost, as it counts it: not all do. */
 struct tern_port_stats {
@@ -580,8 +598,8 @@ struct tern_port_stats {
 	uint64_t rx_nombuf; /* no packet buffer to receive into */
 	uint64_t tx_errors;
 };
-/** Of interface i of tern_conf.ifs. @return 0, -EINVAL, or what the device says. */
-int tern_port_stats_get(const struct tern *t, unsigned int i, struct tern_port_stats *s);
+/** Of interface i of tern_conf.ifs. @return as tern_conn_info(), -EINVAL, or what the device says. */
+ssize_t tern_port_stats_get(const struct tern *t, unsigned int i, struct tern_port_stats *s, size_t size);
 
 #ifdef __cplusplus
 }

@@ -201,16 +201,16 @@ int
 main(int argc, char **argv)
 {
 	unsigned int lcore;
-	struct tern_conf conf = {
-		.lcores = &lcore,
-		.n_workers = 1,
-		.n_ifs = 1,
-		.ifs = {{.addr4 = {192, 0, 2, 1}, .prefix4 = 24}},
-		.app = {.start = start, .drain = drain},
-	};
+	struct tern_conf conf;
 	pthread_t reader;
 	int rc;
 
+	tern_conf_init(&conf, sizeof(conf));
+	conf.lcores = &lcore;
+	conf.n_workers = 1;
+	conf.n_ifs = 1;
+	conf.ifs[0] = (struct tern_if_conf){.addr4 = {192, 0, 2, 1}, .prefix4 = 24};
+	conf.app = (struct tern_app){.start = start, .drain = drain};
 	if (rte_eal_init(argc, argv) < 0)
 		return 1;
 	server.port = htons(80);

@@ -96,14 +96,14 @@ int
 main(int argc, char **argv)
 {
 	unsigned int lcores[TERN_WORKER_MAX], i;
-	struct tern_conf conf = {
-		.lcores = lcores,
-		.n_ifs = 1,
-		.ifs = {{.addr4 = {192, 0, 2, 1}, .prefix4 = 24}},
-		.app = {.start = start, .drain = drain},
-	};
+	struct tern_conf conf;
 	int rc;
 
+	tern_conf_init(&conf, sizeof(conf));
+	conf.lcores = lcores;
+	conf.n_ifs = 1;
+	conf.ifs[0] = (struct tern_if_conf){.addr4 = {192, 0, 2, 1}, .prefix4 = 24};
+	conf.app = (struct tern_app){.start = start, .drain = drain};
 	if (rte_eal_init(argc, argv) < 0)
 		return 1;
 	lcores[conf.n_workers++] = rte_get_main_lcore();

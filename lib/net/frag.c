@@ -164,7 +164,7 @@ frag_max(const struct tern_worker *w)
 uint32_t
 frag_held(const struct tern_worker *w)
 {
-	return w->frag->held;
+	return __atomic_load_n(&w->frag->held, __ATOMIC_RELAXED); /* any thread asks */
 }
 
 uint64_t

@@ -42,7 +42,7 @@ struct engine {
 } __rte_cache_aligned;
 
 struct tern {
-	struct tern_conf conf; /* defaults resolved; name and lcores are the copies below */
+	struct tern_conf conf; /* as conf_settle() left it; name and lcores are the copies below */
 	char name[16];
 	unsigned int lcores[TERN_WORKER_MAX];
 	unsigned int n_ports;

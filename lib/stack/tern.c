@@ -20,6 +20,7 @@
 #include <rte_mbuf.h>
 #include <rte_ring_elem.h>
 #include <sodium.h>
+#include "stack/conf.h"
 #include "stack/post.h"
 #include "net/ifconf.h"
 
@@ -149,13 +150,14 @@ check_lcores(const struct tern_conf *conf)
 }
 
 static int
-copy_conf(struct tern *t, const struct tern_conf *conf)
+copy_conf(struct tern *t, const struct tern_conf *given)
 {
+	const struct tern_conf *conf = &t->conf;
 	char why[256];
 	int rc;
 
-	t->conf = *conf;
-	rc = worker_conf_defaults(&t->conf);
+	rc = conf_copy(&t->conf, given);
+	rc = rc ? rc : conf_settle(&t->conf);
 	if (rc)
 		return rc;
 	if (!*t->conf.name || strlen(t->conf.name) >= sizeof(t->name)) {
@@ -294,7 +296,7 @@ make_ifaces(struct tern *t, struct tern_worker *w)
 		ifc->tx_multi_seg = p->tx_multi_seg;
 		ifc->tx_segs = p->tx_segs;
 		ifc->tso_segs = p->tso_segs;
-		ifc->tx_tso = p->tx_tso && !t->conf.tcp.no_tso;
+		ifc->tx_tso = p->tx_tso && t->conf.tcp.tso;
 		w->n_ifs = i + 1;
 	}
 	return 0;

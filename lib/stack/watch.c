@@ -7,9 +7,12 @@
 #include <stdio.h>
 #include <string.h>
 #include <rte_ethdev.h>
+#include "base/sized.h"
 #include "net/frag.h"
 #include "stack/engine.h"
 #include "tcp/tcp.h"
+
+#define LOAD(x) __atomic_load_n(&(x), __ATOMIC_RELAXED) /* of what its worker is writing */
 
 struct walk {
 	struct tern_worker *w;
@@ -73,7 +76,7 @@ tern_stats_get(const struct tern *t, int w, unsigned int i)
 		return 0;
 	for (k = 0; k < t->conf.n_workers; k++)
 		if (w < 0 || k == (unsigned int)w)
-			sum += __atomic_load_n(&t->engines[k]->w->stats[i], __ATOMIC_RELAXED);
+			sum += LOAD(t->engines[k]->w->stats[i]);
 	return sum;
 }
 
@@ -113,35 +116,42 @@ tern_stats_text(const struct tern *t, int w, char *buf, size_t len)
 	return all;
 }
 
+static uint32_t
+pool_used(const struct pool *p)
+{
+	return p->total - LOAD(p->avail);
+}
+
 static void
 gauges_add(const struct tern_worker *w, struct tern_gauges *g)
 {
-	g->conns += w->conns.total - w->conns.avail;
+	g->conns += pool_used(&w->conns);
 	g->conns_max += w->conns.total;
-	g->requests += w->requests.total - w->requests.avail;
+	g->requests += pool_used(&w->requests);
 	g->requests_max += w->requests.total;
-	g->timewaits += w->timewaits[0].total - w->timewaits[0].avail + w->timewaits[1].total - w->timewaits[1].avail;
+	g->timewaits += pool_used(&w->timewaits[0]) + pool_used(&w->timewaits[1]);
 	g->timewaits_max += w->timewaits[0].total;
-	g->portsets += w->portset_pool.total - w->portset_pool.avail;
-	g->neighbours += w->n_neighs;
+	g->portsets += pool_used(&w->portset_pool);
+	g->neighbours += LOAD(w->n_neighs);
 	g->mbufs_free += rte_mempool_avail_count(w->mp);
 	g->mbufs_max += w->mp->size;
-	g->accept_queued += w->accept_queued;
-	g->half_open += w->half_open;
-	g->polls += w->polls;
-	g->busy_cycles += w->busy_cycles;
-	g->total_cycles += w->total_cycles;
+	g->accept_queued += LOAD(w->accept_queued);
+	g->half_open += LOAD(w->half_open);
+	g->polls += LOAD(w->polls);
+	g->busy_cycles += LOAD(w->busy_cycles);
+	g->total_cycles += LOAD(w->total_cycles);
 }
 
-void
-tern_gauges_get(const struct tern *t, int w, struct tern_gauges *g)
+size_t
+tern_gauges_get(const struct tern *t, int w, struct tern_gauges *out, size_t size)
 {
+	struct tern_gauges g = {0};
 	unsigned int k;
 
-	memset(g, 0, sizeof(*g));
 	for (k = 0; k < t->conf.n_workers; k++)
 		if (w < 0 || k == (unsigned int)w)
-			gauges_add(t->engines[k]->w, g);
+			gauges_add(t->engines[k]->w, &g);
+	return sized_give(out, size, &g, sizeof(g));
 }
 
 /* Those of base/pool.h have a place in struct tern_worker; of the others, at is 0 and pool_fill() knows them by their index. */
@@ -174,7 +184,7 @@ pool_add(const struct tern_worker *w, unsigned int i, struct tern_pool *p)
 	const struct rte_mempool *mp = i == POOL_MBUFS ? w->mp : w->small;
 
 	if (pool_kinds[i].at) {
-		p->used += of->total - of->avail;
+		p->used += pool_used(of);
 		p->max += of->total;
 	} else if (i == POOL_MBUFS || i == POOL_SMALL) {
 		p->used += mp->size - rte_mempool_avail_count(mp);
@@ -183,7 +193,7 @@ pool_add(const struct tern_worker *w, unsigned int i, struct tern_pool *p)
 		p->used += frag_held(w);
 		p->max += frag_max(w);
 	} else {
-		p->used += i == POOL_NEIGHS ? w->n_neighs : w->neigh_queued;
+		p->used += i == POOL_NEIGHS ? LOAD(w->n_neighs) : LOAD(w->neigh_queued);
 		p->max += i == POOL_NEIGHS ? w->max_neighs : w->max_neigh_queued;
 	}
 }
@@ -194,27 +204,29 @@ tern_pools_count(void)
 	return RTE_DIM(pool_kinds);
 }
 
-void
-tern_pools_get(const struct tern *t, int w, unsigned int i, struct tern_pool *p)
+size_t
+tern_pools_get(const struct tern *t, int w, unsigned int i, struct tern_pool *out, size_t size)
 {
+	struct tern_pool p = {0};
 	unsigned int k;
 
-	memset(p, 0, sizeof(*p));
-	if (i >= RTE_DIM(pool_kinds))
-		return;
-	p->name = pool_kinds[i].name;
-	for (k = 0; k < t->conf.n_workers; k++)
+	for (k = 0; k < t->conf.n_workers && i < RTE_DIM(pool_kinds); k++) {
+		p.name = pool_kinds[i].name;
 		if (w < 0 || k == (unsigned int)w)
-			pool_add(t->engines[k]->w, i, p);
+			pool_add(t->engines[k]->w, i, &p);
+	}
+	return sized_give(out, size, &p, sizeof(p));
 }
 
-int
-tern_port_stats_get(const struct tern *t, unsigned int i, struct tern_port_stats *s)
+ssize_t
+tern_port_stats_get(const struct tern *t, unsigned int i, struct tern_port_stats *out, size_t size)
 {
+	struct tern_port_stats s;
 	struct rte_eth_stats d;
 	int rc = i < t->n_ports ? rte_eth_stats_get(t->ports[i].port_id, &d) : -EINVAL;
 
-	if (rc == 0)
-		*s = (struct tern_port_stats){d.imissed, d.ierrors, d.rx_nombuf, d.oerrors};
-	return rc;
+	if (rc)
+		return rc;
+	s = (struct tern_port_stats){d.imissed, d.ierrors, d.rx_nombuf, d.oerrors};
+	return sized_give(out, size, &s, sizeof(s));
 }

@@ -28,103 +28,7 @@
 #define SMALL_PART 4  /* for one small mbuf there are so many others, and one for each connection */
 #define SMALL_CACHE 256u
 #define RXRUN_PART 4  /* for one run of out-of-order text there are so many mbufs */
-#define RTO_MAX_MS 3600000u
-#define SYNACK_RETRIES_MAX 20u
 #define TIMER_BUDGET 4096 /* wheel nodes a poll may handle: bounds a poll when many expire in one tick */
-
-static void
-def32(uint32_t *v, uint32_t d)
-{
-	if (*v == 0)
-		*v = d;
-}
-
-/* Longer ones would be behind the wheel's horizon, or not fit 32 bits of microseconds. */
-static bool
-timers_fit(const struct tern_tcp_conf *t)
-{
-	const uint32_t longest = RTE_MAX(RTE_MAX(t->time_wait_ms, t->fin_timeout_ms), t->syn_timeout_ms);
-	const uint32_t rto = RTE_MAX(RTE_MAX(t->rto_init_ms, t->rto_min_ms), t->rto_max_ms);
-
-	if (longest <= TIMER_MAX_MS && rto <= RTO_MAX_MS && t->synack_retries <= SYNACK_RETRIES_MAX)
-		return true;
-	LOG(ERR, "time_wait_ms %u, fin_timeout_ms %u, syn_timeout_ms %u: must be a day at most; rto_*_ms %u: "
-		"an hour; synack_retries %u: %u", t->time_wait_ms, t->fin_timeout_ms, t->syn_timeout_ms, rto,
-		t->synack_retries, SYNACK_RETRIES_MAX);
-	return false;
-}
-
-int
-worker_conf_defaults(struct tern_conf *conf)
-{
-	struct tern_tcp_conf *t = &conf->tcp;
-
-	if (!conf->name)
-		conf->name = "tern";
-	def32(&conf->max_conns, 16384);
-	def32(&conf->max_requests, 65536);
-	def32(&conf->max_timewait, 65536);
-	def32(&conf->max_portsets, 1024);
-	def32(&conf->max_listeners, 64);
-	def32(&conf->max_neighbours, 1024);
-	def32(&conf->n_mbufs, 16384);
-	def32(&t->time_wait_ms, 60000);
-	def32(&t->rto_init_ms, 1000);
-	def32(&t->rto_min_ms, 200);
-	def32(&t->rto_max_ms, 60000);
-	def32(&t->delack_ms, 40);
-	def32(&t->fin_timeout_ms, 60000);
-	def32(&t->user_timeout_ms, 100000);
-	def32(&t->syn_timeout_ms, 180000);
-	def32(&t->snd_buf, 262144);
-	def32(&t->rcv_buf, 262144);
-	def32(&t->snd_buf_max, 4 << 20); /* as Linux's tcp_wmem, tcp_rmem */
-	def32(&t->rcv_buf_max, 6 << 20);
-	t->snd_buf_max = RTE_MAX(t->snd_buf_max, t->snd_buf);
-	t->rcv_buf_max = RTE_MAX(t->rcv_buf_max, t->rcv_buf);
-	if (sodium_is_zero(t->fastopen_key, sizeof(t->fastopen_key))) {
-		randombytes_buf(t->fastopen_key, sizeof(t->fastopen_key));
-		def32(&t->fastopen_key_s, 86400);
-	} else if (t->fastopen_key_s) {
-		LOG(ERR, "fastopen_key_s %u: a fastopen_key that is given stays, leave one of them 0",
-			t->fastopen_key_s);
-		return -EINVAL;
-	}
-	if (!t->buf_mem)
-		t->buf_mem = (uint64_t)conf->n_mbufs * 512; /* a quarter of what they hold */
-	def32(&t->max_orphans, RTE_MAX(conf->max_conns - conf->max_conns / 8, 1u));
-	def32(&t->somaxconn, 4096);
-	def32(&t->max_syn_backlog, 4096);
-	if (!t->synack_retries)
-		t->synack_retries = 5;
-	if (!t->port_min)
-		t->port_min = 1024;
-	if (!t->port_max)
-		t->port_max = 65535;
-	if (!t->ttl)
-		t->ttl = 64;
-	if (!timers_fit(t))
-		return -EINVAL;
-	t->tos &= ~TCP_ECN_MASK;
-	if (t->cc >= TERN_CC_COUNT) {
-		LOG(ERR, "cc %u: there is no such congestion control", t->cc);
-		return -EINVAL;
-	}
-	if (t->port_min > t->port_max) {
-		LOG(ERR, "port_min %u is above port_max %u", t->port_min, t->port_max);
-		return -EINVAL;
-	}
-	if (t->delack_ms >= 500) {
-		LOG(ERR, "delack_ms %u: must be below 500 (RFC 9293 MUST-40)", t->delack_ms);
-		return -EINVAL;
-	}
-	if (t->rcv_buf < 2048 || t->snd_buf < 2048 || t->rcv_buf_max > 1u << 30 || t->snd_buf_max > 1u << 30) {
-		LOG(ERR, "rcv_buf %u..%u, snd_buf %u..%u: must be 2048..2^30 bytes", t->rcv_buf,
-			t->rcv_buf_max, t->snd_buf, t->snd_buf_max);
-		return -EINVAL;
-	}
-	return 0;
-}
 
 int
 worker_mbufs_init(struct tern_worker *w)
@@ -444,7 +348,7 @@ worker_input(struct tern_worker *w, uint8_t ifidx, struct rte_mbuf **m, unsigned
 	while (peeked < s)
 		bulk += stage_peek(w, peeked++);
 	w->stats[STAT_IN_SEGS] += s - segs;
-	if (unlikely(bulk) && !w->conf.tcp.no_gro)
+	if (unlikely(bulk) && w->conf.tcp.gro)
 		s = segs + merge(w, segs, s - segs);
 	for (end = s, s = segs; s < end; s++)
 		tcp_input(w, table_lookup_hint(&w->table, &s->flow, s->hash, &s->hint), s);

@@ -88,7 +88,7 @@ struct tern_worker {
 	/* colder */
 	struct tern *tern;
 	void *user;	/* the application's */
-	struct tern_conf conf; /* defaults resolved */
+	struct tern_conf conf; /* as conf_settle() left it */
 	unsigned int index;
 	int node;
 	uint64_t icmp_tokens_us; /* the same of ICMP errors */
@@ -142,8 +142,6 @@ token_take(uint64_t *t, uint64_t now_us, uint32_t burst, uint32_t interval_us)
 
 #define STAT_INC(w, s) ((w)->stats[STAT_##s]++)
 
-/** Resolve zero fields of conf to the defaults tern.h states. @return 0 or -EINVAL after a log line. */
-int worker_conf_defaults(struct tern_conf *conf);
 /** Allocate and initialise a worker on NUMA node; conf with defaults resolved; mp stays the caller's. now_us starts the
  *  clock. Interfaces are added by link_iface_init(&w->ifs[i], ...), w->n_ifs. @return 0, -ENOMEM. */
 int worker_create(struct tern_worker **w, const struct tern_conf *conf, unsigned int index, int node, struct rte_mempool *mp,

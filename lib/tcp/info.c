@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <string.h>
+#include "base/sized.h"
 #include "tcp/deadline.h"
 #include "tcp/loss.h"
 #include "tcp/mem.h"
@@ -201,24 +202,13 @@ tcp_info(const struct tern_worker *w, const struct tobj *o, struct tern_info *i)
 		timewait_info(w, (const struct timewait *)o, i);
 }
 
-/* What both know of a struct that grows at its end. */
-static size_t
-give(void *to, size_t size, const void *from, size_t known)
-{
-	const size_t n = RTE_MIN(size, known);
-
-	memcpy(to, from, n);
-	memset((char *)to + n, 0, size - n);
-	return n;
-}
-
 size_t
 tern_conn_info(const struct tern_conn *c, struct tern_info *info, size_t size)
 {
 	struct tern_info i;
 
 	tcp_info(c->w, &c->o, &i);
-	return give(info, size, &i, sizeof(i));
+	return sized_give(info, size, &i, sizeof(i));
 }
 
 size_t
@@ -237,5 +227,5 @@ tern_listener_info(const struct tern_listener *l, struct tern_listener_info *inf
 		.cookie_us = l->cookie_us,
 	};
 
-	return give(info, size, &i, sizeof(i));
+	return sized_give(info, size, &i, sizeof(i));
 }

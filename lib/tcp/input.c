@@ -78,14 +78,14 @@ take_syn_options(struct tern_worker *w, struct tern_conn *c, const struct seg *s
 	const struct tern_tcp_conf *conf = &w->conf.tcp;
 	uint8_t feat = 0;
 
-	if (o->has_ts && !conf->no_timestamps) {
+	if (o->has_ts && conf->timestamps) {
 		feat |= F_TS;
 		c->ts_recent = o->tsval;
 		c->ts_recent_at = tcp_paws_clock(w);
 	}
-	if (o->sack_ok && !conf->no_sack)
+	if (o->sack_ok && conf->sack)
 		feat |= F_SACK;
-	if (o->has_ws && !conf->no_wscale)
+	if (o->has_ws && conf->wscale)
 		feat |= F_WS;
 	tcp_negotiate(w, c, o->has_mss ? o->mss : 0, feat, o->ws);
 	if ((s->flags & (TCP_ACK | TCP_ECN_FLAGS)) == (TCP_ACK | TCP_ECE) && tcp_ecn_asks(c))

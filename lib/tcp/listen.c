@@ -345,8 +345,8 @@ common_features(const struct tern_worker *w, const struct tcp_opts *o)
 {
 	const struct tern_tcp_conf *conf = &w->conf.tcp;
 
-	return (o->has_ts && !conf->no_timestamps ? F_TS : 0) | (o->sack_ok && !conf->no_sack ? F_SACK : 0) |
-	       (o->has_ws && !conf->no_wscale ? F_WS : 0);
+	return (o->has_ts && conf->timestamps ? F_TS : 0) | (o->sack_ok && conf->sack ? F_SACK : 0) |
+	       (o->has_ws && conf->wscale ? F_WS : 0);
 }
 
 static bool

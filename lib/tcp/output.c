@@ -58,9 +58,9 @@ syn_options(const struct tern_worker *w, const struct tern_conn *c, uint8_t *opt
 	const struct tcp_opts o = {
 		.has_mss = true,
 		.mss = c->rcv_mss,
-		.has_ts = ack ? c->feat & F_TS : !conf->no_timestamps,
-		.sack_ok = ack ? c->feat & F_SACK : !conf->no_sack,
-		.has_ws = ack ? c->feat & F_WS : !conf->no_wscale,
+		.has_ts = ack ? c->feat & F_TS : conf->timestamps,
+		.sack_ok = ack ? c->feat & F_SACK : conf->sack,
+		.has_ws = ack ? c->feat & F_WS : conf->wscale,
 		.ws = c->rcv_ws,
 		.tsval = w->now_ms + c->ts_off,
 		.tsecr = c->ts_recent,

@@ -57,10 +57,10 @@ tcp_sockopts_init(struct tcp_sockopts *o, const struct tern_tcp_conf *conf)
 	*o = (struct tcp_sockopts){
 		.snd_buf = conf->snd_buf,
 		.rcv_buf = conf->rcv_buf,
-		.rcv_ws = conf->no_wscale ? 0 : tcp_ws_offer(conf->rcv_buf_max),
+		.rcv_ws = conf->wscale ? tcp_ws_offer(conf->rcv_buf_max) : 0,
 		.user_timeout_ms = conf->user_timeout_ms,
-		.feat = (conf->no_nagle ? F_NODELAY : 0) | (conf->no_delack ? F_QUICKACK : 0),
-		.quickack = conf->no_quickack ? QUICKACK_OFF : QUICKACK_MAX,
+		.feat = (conf->nagle ? 0 : F_NODELAY) | (conf->delack_ms ? 0 : F_QUICKACK),
+		.quickack = conf->quickack ? QUICKACK_MAX : QUICKACK_OFF,
 		.cc = conf->cc,
 		.ttl = conf->ttl,
 		.tos = conf->tos,
@@ -268,7 +268,7 @@ set_buf(struct tern_conn *c, uint32_t *buf, uint32_t v)
 	}
 	c->flags |= C_BUF_SET;
 	*buf = v;
-	if (c->state == TERN_SYN_SENT && c->snd_max == c->iss && !c->w->conf.tcp.no_wscale) /* not offered yet */
+	if (c->state == TERN_SYN_SENT && c->snd_max == c->iss && c->w->conf.tcp.wscale) /* not offered yet */
 		c->rcv_ws = RTE_MAX(c->rcv_ws, tcp_ws_offer(c->rcv_buf));
 }
 

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * A program that has functions and data of the names that the library uses inside itself: both mean their own. Two stacks, a
- * cable, one connection, seven bytes there and back.
+ * cable, one connection, seven bytes there and back. The client is configured by a struct as an older header had it.
  */
 #include <err.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <rte_eal.h>
 #include "tern.h"
 
 #define TURNS 100000u
+#define OLDER offsetof(struct tern_conf, tx_wait_us) /* what an older tern.h may have ended with */
 
 /* As lib/ has them, but for what they do. */
 #define OURS(name) \
@@ -86,12 +88,21 @@ int
 main(int argc, char **argv)
 {
 	const unsigned int lcores[] = {0};
-	struct tern_conf conf = {.name = "abi_a", .lcores = lcores, .n_workers = 1, .n_ifs = 1, .n_mbufs = 2048, .max_conns = 64,
-				 .ifs[0] = {.addr4 = {192, 0, 2, 1}, .prefix4 = 24}, .app = {.start = serve}};
+	struct tern_conf conf;
+	void *older;
 	struct tern *s, *c;
 	uint16_t ports[2];
 	unsigned int i;
 
+	tern_conf_init(&conf, sizeof(conf));
+	conf.name = "abi_a";
+	conf.lcores = lcores;
+	conf.n_workers = 1;
+	conf.n_ifs = 1;
+	conf.n_mbufs = 2048;
+	conf.max_conns = 64;
+	conf.ifs[0] = (struct tern_if_conf){.addr4 = {192, 0, 2, 1}, .prefix4 = 24};
+	conf.app = (struct tern_app){.start = serve};
 	if (rte_eal_init(argc, argv) < 0 || tern_ring_pair("abi", 1, 1024, ports))
 		errx(1, "no EAL, or no cable");
 	conf.ifs[0].port_id = ports[0];
@@ -101,8 +112,13 @@ main(int argc, char **argv)
 	conf.ifs[0].port_id = ports[1];
 	conf.ifs[0].addr4[3] = 2;
 	conf.app.start = call;
-	if (tern_create(&conf, &c))
+	conf.size = OLDER;
+	older = malloc(OLDER);
+	if (!older)
+		err(1, "no memory");
+	if (tern_create(memcpy(older, &conf, OLDER), &c))
 		errx(1, "no client");
+	free(older);
 	for (i = 0; i < TURNS && !echoed; i++)
 		if (tern_worker_step(s, 0, 1) != 1 || tern_worker_step(c, 0, 1) != 1)
 			errx(1, "a worker left");

@@ -92,11 +92,16 @@ int
 main(int argc, char **argv)
 {
 	const int n_eal = rte_eal_init(argc, argv);
-	struct tern_conf conf = {.name = "expire", .n_workers = 1, .n_ifs = 1, .max_timewait = TIMERS};
+	struct tern_conf conf;
 	struct polls p = {0}, idle = {0};
 	const double us = rte_get_tsc_hz() / 1e6;
 	uint64_t step_us;
 
+	tern_conf_init(&conf, sizeof(conf));
+	conf.name = "expire";
+	conf.n_workers = 1;
+	conf.n_ifs = 1;
+	conf.max_timewait = TIMERS;
 	if (n_eal < 0)
 		return 1;
 	if (argc - n_eal != 2 || (step_us = strtoul(argv[n_eal + 1], NULL, 10)) == 0)

@@ -14,9 +14,13 @@ int
 main(int argc, char **argv)
 {
 	const int n_eal = rte_eal_init(argc, argv);
-	struct tern_conf conf = {.name = "insn", .n_workers = 1, .n_ifs = 1};
+	struct tern_conf conf;
 	uint64_t want, turns;
 
+	tern_conf_init(&conf, sizeof(conf));
+	conf.name = "insn";
+	conf.n_workers = 1;
+	conf.n_ifs = 1;
 	if (n_eal < 0)
 		return 1;
 	if (argc - n_eal != 3)

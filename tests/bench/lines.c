@@ -207,10 +207,15 @@ int
 main(int argc, char **argv)
 {
 	const int n_eal = rte_eal_init(argc, argv);
-	struct tern_conf conf = {.name = "lines", .n_workers = 1, .n_ifs = 1, .max_conns = 64};
+	struct tern_conf conf;
 	struct sigaction sa = {.sa_sigaction = stopped, .sa_flags = SA_SIGINFO};
 	unsigned int end, kind, step;
 
+	tern_conf_init(&conf, sizeof(conf));
+	conf.name = "lines";
+	conf.n_workers = 1;
+	conf.n_ifs = 1;
+	conf.max_conns = 64;
 	if (n_eal < 0)
 		return 1;
 	packets = 8;

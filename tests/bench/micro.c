@@ -361,14 +361,18 @@ run_packets(struct rte_mempool *mp, uint16_t payload)
 static void
 run_secrets(struct rte_mempool *mp)
 {
-	struct tern_conf conf = {.name = "micro", .n_workers = 1, .n_ifs = 1};
+	struct tern_conf conf;
 	uint32_t i, iss, off, good = 0;
 	struct tern_worker *w;
 	uint16_t mss;
 	struct flow f;
 	uint64_t start;
 
-	if (worker_conf_defaults(&conf) || worker_create(&w, &conf, 0, -1, mp, 1000000))
+	tern_conf_init(&conf, sizeof(conf));
+	conf.name = "micro";
+	conf.n_workers = 1;
+	conf.n_ifs = 1;
+	if (conf_settle(&conf) || worker_create(&w, &conf, 0, -1, mp, 1000000))
 		need(NULL);
 	start = rte_rdtsc();
 	for (i = 0; i < OPS; i++) {

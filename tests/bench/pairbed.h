@@ -12,6 +12,7 @@
 #include <arpa/inet.h>
 #include <rte_eal.h>
 #include <rte_mbuf.h>
+#include "stack/conf.h"
 #include "tcp/tcp.h"
 
 #define SIZE 64
@@ -172,7 +173,7 @@ pair_init(struct tern_conf *conf)
 	struct tern_listener *l;
 
 	mp = rte_pktmbuf_pool_create(conf->name, MBUFS, 256, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
-	if (!mp || worker_conf_defaults(conf))
+	if (!mp || conf_settle(conf))
 		errx(1, "no EAL memory: raise -m");
 	make(0, conf, mp);
 	make(1, conf, mp);

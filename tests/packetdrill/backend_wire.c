@@ -22,6 +22,7 @@
 #include <rte_mempool.h>
 #include "backend.h"
 #include "stack/check.h"
+#include "stack/conf.h"
 
 #define N_MBUFS 4096
 #define ROUNDS_MAX 1000 /* without time moving: more is a worker that spins */
@@ -310,17 +311,22 @@ int
 be_init(const char *flags, uint64_t now_us)
 {
 	/* packetdrill's defaults: 192.168/16 and fd3d:fa7b:d17d::/48, the remote side behind a gateway. */
-	struct tern_conf conf = {
-		.max_conns = N_SOCKS, .max_requests = 1024, .max_timewait = N_SOCKS, .max_portsets = N_SOCKS,
-		.max_listeners = N_SOCKS, .n_mbufs = N_MBUFS, .n_ifs = 1,
-		.ifs[0] = {.addr4 = {192, 168, 0, 1}, .prefix4 = 16, .gw4 = {192, 168, 255, 254},
-			   .addr6 = {0xfd, 0x3d, 0xfa, 0x7b, 0xd1, 0x7d, [15] = 1}, .prefix6 = 48,
-			   .gw6 = {0xfe, 0x80, [15] = 0xfe}},
-	};
+	struct tern_conf conf;
 	struct rte_ether_addr mac;
 	uint16_t mtu = 1500;
 	int rc;
 
+	tern_conf_init(&conf, sizeof(conf));
+	conf.max_conns = N_SOCKS;
+	conf.max_requests = 1024;
+	conf.max_timewait = N_SOCKS;
+	conf.max_portsets = N_SOCKS;
+	conf.max_listeners = N_SOCKS;
+	conf.n_mbufs = N_MBUFS;
+	conf.n_ifs = 1;
+	conf.ifs[0] = (struct tern_if_conf){.addr4 = {192, 168, 0, 1}, .prefix4 = 16, .gw4 = {192, 168, 255, 254},
+			   .addr6 = {0xfd, 0x3d, 0xfa, 0x7b, 0xd1, 0x7d, [15] = 1}, .prefix6 = 48,
+			   .gw6 = {0xfe, 0x80, [15] = 0xfe}};
 	rc = eal_init();
 	if (rc)
 		return rc;
@@ -329,7 +335,7 @@ be_init(const char *flags, uint64_t now_us)
 	memcpy(&mac, our_mac, 6);
 	memset(be_socks, 0, sizeof(be_socks));
 	now = now_us + EPOCH_US;
-	rc = worker_conf_defaults(&conf);
+	rc = conf_settle(&conf);
 	rc = rc ? rc : worker_create(&be_worker, &conf, 0, 0, mp, now);
 	if (rc)
 		return rc;

@@ -22,6 +22,7 @@
 #include <rte_mempool.h>
 #include "impair.h"
 #include "stack/check.h"
+#include "stack/conf.h"
 #include "tcp/tcp.h"
 
 #define N_MBUFS 16384u
@@ -638,7 +639,7 @@ choose_conf(void)
 {
 	struct tern_conf *c = &s.conf;
 
-	memset(c, 0, sizeof(*c));
+	tern_conf_init(c, sizeof(*c));
 	c->max_conns = 4 * N_OPEN;
 	c->max_requests = 4096;
 	c->max_timewait = s.n_pairs;
@@ -651,10 +652,11 @@ choose_conf(void)
 	c->tcp.cookie_mode = one_in(4) ? TERN_COOKIE_ALWAYS : TERN_COOKIE_AUTO;
 	c->tcp.cc = below(TERN_CC_COUNT);
 	c->tcp.ecn = below(3); /* enum tern_ecn */
-	c->tcp.no_timestamps = one_in(5);
-	c->tcp.no_sack = one_in(5);
-	c->tcp.no_wscale = one_in(5);
-	c->tcp.no_delack = one_in(8);
+	c->tcp.timestamps = !one_in(5);
+	c->tcp.sack = !one_in(5);
+	c->tcp.wscale = !one_in(5);
+	if (one_in(8))
+		c->tcp.delack_ms = 0;
 	c->app.trace = tracing ? on_trace : NULL;
 	s.mtu = one_in(4) ? 1280 + below(220) : 1500;
 }
@@ -679,7 +681,7 @@ node_start(unsigned int i)
 	ic->addr4_count = ic->addr6_count = i ? 1 : ADDRS;
 	n->mp = pools[i];
 	n->n_mp = rte_mempool_avail_count(n->mp);
-	if (worker_conf_defaults(&conf) || worker_create(&n->w, &conf, i, 0, n->mp, s.now_us) ||
+	if (conf_settle(&conf) || worker_create(&n->w, &conf, i, 0, n->mp, s.now_us) ||
 	    link_iface_init(&n->w->ifs[0], 0, ic, &mac, s.mtu)) {
 		fprintf(stderr, "no worker\n");
 		exit(1);

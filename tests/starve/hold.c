@@ -48,14 +48,16 @@ main(int argc, char **argv)
 	struct sigaction sa = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
 	const unsigned int lcores[] = {0};
 	struct tern *t;
-	struct tern_conf conf = {.lcores = lcores,
-				 .n_workers = 1,
-				 .n_ifs = 1,
-				 .ifs[0] = {.addr4 = {192, 0, 2, 1}, .prefix4 = 24},
-				 .app = {.poll = poll, .arg = &t}};
+	struct tern_conf conf;
 	struct tern_port_stats s;
 	unsigned int i;
 
+	tern_conf_init(&conf, sizeof(conf));
+	conf.lcores = lcores;
+	conf.n_workers = 1;
+	conf.n_ifs = 1;
+	conf.ifs[0] = (struct tern_if_conf){.addr4 = {192, 0, 2, 1}, .prefix4 = 24};
+	conf.app = (struct tern_app){.poll = poll, .arg = &t};
 	if (rte_eal_init(argc, argv) < 0)
 		errx(1, "EAL");
 	pool = rte_pktmbuf_pool_create("hold", MBUFS, 256, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
@@ -69,7 +71,7 @@ main(int argc, char **argv)
 	for (i = 0; i < tern_stats_count(); i++)
 		if (tern_stats_get(t, -1, i))
 			printf("%-32s %lu\n", tern_stats_name(i), tern_stats_get(t, -1, i));
-	if (tern_port_stats_get(t, 0, &s) == 0)
+	if (tern_port_stats_get(t, 0, &s, sizeof(s)) > 0)
 		printf("rx_nombuf %lu\n", s.rx_nombuf);
 	rte_pktmbuf_free_bulk(held, n_held);
 	tern_destroy(t);

@@ -17,6 +17,7 @@
 #include <rte_mbuf.h>
 #include "raw.h"
 #include "role.h"
+#include "stack/conf.h"
 #include "tcp/tcp.h"
 
 #define TURN_US 20u
@@ -426,7 +427,7 @@ end_make(const char *name, unsigned int host, unsigned int addrs, struct tern_co
 	struct tern_worker *w;
 
 	conf.name = name;
-	if (!mp || worker_conf_defaults(&conf) || worker_create(&w, &conf, 0, -1, mp, now_us) ||
+	if (!mp || conf_settle(&conf) || worker_create(&w, &conf, 0, -1, mp, now_us) ||
 	    link_iface_init(&w->ifs[0], 0, &ifc, &mac, 1500))
 		errx(1, "no EAL memory for a worker");
 	w->n_ifs = 1;
@@ -483,8 +484,11 @@ int
 main(int argc, char **argv)
 {
 	char *eal[] = {argv[0], "--no-huge", "--no-pci", "--no-shconf", "--no-telemetry", "-m", "384", "-l", "0", NULL};
-	struct tern_conf client = {0}, many = {.tcp = {.rcv_buf = CROWD_RCVBUF, .rcv_buf_max = CROWD_RCVBUF}};
+	struct tern_conf client, many;
 
+	tern_conf_init(&client, sizeof(client));
+	many = client;
+	many.tcp.rcv_buf = many.tcp.rcv_buf_max = CROWD_RCVBUF;
 	if (argc != 6)
 		errx(1, "ring ROLE send|get|holes COUNT REQUESTS SEGMENTS");
 	if (rte_eal_init(RTE_DIM(eal) - 1, eal) < 0 || tern_ring_pair("starve", 1, SLOTS, cable))

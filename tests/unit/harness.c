@@ -579,6 +579,7 @@ bed_reset(uint8_t af)
 	bed.tx_multi_seg = true;
 	bed.tx_tso = getenv("TERN_TSO") != NULL;
 	bed.drain_us = 400 * SEC;
+	tern_conf_init(&bed.conf, sizeof(bed.conf));
 	bed.conf.max_conns = 128;
 	bed.conf.max_requests = 128;
 	bed.conf.max_timewait = 128;
@@ -588,7 +589,7 @@ bed_reset(uint8_t af)
 	bed.conf.n_mbufs = N_MBUFS;
 	bed.conf.n_ifs = 1;
 	bed.conf.tcp.snd_buf_max = bed.conf.tcp.rcv_buf_max = 1; /* buffers stay what a test makes them */
-	bed.conf.tcp.no_quickack = true; /* so a test sees delayed ACKs from the first segment */
+	bed.conf.tcp.quickack = false; /* so a test sees delayed ACKs from the first segment */
 	wires_free();
 	log_head = log_tail = 0;
 	peer_new(40000);
@@ -610,7 +611,7 @@ node_start(unsigned int i)
 	ic->prefix6 = 64;
 	n->mp = pools[i];
 	n->mbufs = rte_mempool_avail_count(n->mp);
-	CU_ASSERT_FATAL(worker_conf_defaults(&conf) == 0);
+	CU_ASSERT_FATAL(conf_settle(&conf) == 0);
 	CU_ASSERT_FATAL(worker_create(&n->w, &conf, i, 0, n->mp, bed.now_us) == 0);
 	CU_ASSERT_FATAL(link_iface_init(&n->w->ifs[0], 0, ic, &mac, 1500) == 0);
 	n->w->n_ifs = 1;

@@ -18,6 +18,7 @@
 #include <CUnit/Basic.h>
 #include <rte_mbuf.h>
 #include "tern.h"
+#include "stack/conf.h"
 #include "stack/worker.h"
 #include "tcp/tcp.h"
 

@@ -331,7 +331,7 @@ test_log(void)
 
 	conf.tcp.delack_ms = 500;
 	tern_log_set(take_line, logged);
-	CHECK_EQ(worker_conf_defaults(&conf), -EINVAL);
+	CHECK_EQ(conf_settle(&conf), -EINVAL);
 	tern_log_set(NULL, NULL);
 	CHECK_EQ(strcmp(logged, "delack_ms 500: must be below 500 (RFC 9293 MUST-40)"), 0);
 	CHECK_EQ(logged_level, 4);

@@ -154,7 +154,7 @@ test_b12(void)
 	CHECK_EQ(info(s).snd_wnd, 1);
 	bed_down();
 	bed_reset(bed.af);
-	bed.conf.tcp.no_wscale = true;
+	bed.conf.tcp.wscale = false;
 	s = fx_syn_sent();
 	opts((const uint8_t[8]){2, 4, 5, 180, 3, 3, 7, 0}, 8); /* not offered */
 	tx(SYN | ACK, 0, 1, 0);
@@ -247,7 +247,7 @@ test_b14(void)
 	}
 	bed_down();
 	bed_reset(bed.af);
-	bed.conf.tcp.no_timestamps = true;
+	bed.conf.tcp.timestamps = false;
 	s = fx_syn_sent();
 	peer.ts = true; /* not offered: ignored */
 	tx(SYN | ACK, 0, 1, 0);

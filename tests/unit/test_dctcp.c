@@ -483,11 +483,13 @@ test_mixed(void)
 static void
 test_unknown(void)
 {
-	struct tern_conf conf = {.tcp.cc = TERN_CC_COUNT};
+	struct tern_conf conf;
 
-	CHECK_EQ(worker_conf_defaults(&conf), -EINVAL);
-	conf = (struct tern_conf){.tcp.cc = TERN_CC_COUNT - 1};
-	CHECK_EQ(worker_conf_defaults(&conf), 0);
+	tern_conf_init(&conf, sizeof(conf));
+	conf.tcp.cc = TERN_CC_COUNT;
+	CHECK_EQ(conf_settle(&conf), -EINVAL);
+	conf.tcp.cc = TERN_CC_COUNT - 1;
+	CHECK_EQ(conf_settle(&conf), 0);
 }
 
 int

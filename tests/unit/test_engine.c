@@ -58,21 +58,23 @@ static void
 up(void)
 {
 	static const unsigned int lcores[N_WORKERS] = {0, 1, 2};
-	struct tern_conf conf = {.name = "engine",
-				 .lcores = lcores,
-				 .n_workers = N_WORKERS,
-				 .n_ifs = 1,
-				 .ifs[0] = {.prefix4 = 24, .prefix6 = 64},
-				 .max_conns = 16,
-				 .max_requests = 16,
-				 .max_timewait = 16,
-				 .max_portsets = 16,
-				 .max_neighbours = 4,
-				 .n_mbufs = N_MBUFS,
-				 .mbuf_pool = pool ? pool : frames_pool};
+	struct tern_conf conf;
 	unsigned int i;
 	int port;
 
+	tern_conf_init(&conf, sizeof(conf));
+	conf.name = "engine";
+	conf.lcores = lcores;
+	conf.n_workers = N_WORKERS;
+	conf.n_ifs = 1;
+	conf.ifs[0] = (struct tern_if_conf){.prefix4 = 24, .prefix6 = 64};
+	conf.max_conns = 16;
+	conf.max_requests = 16;
+	conf.max_timewait = 16;
+	conf.max_portsets = 16;
+	conf.max_neighbours = 4;
+	conf.n_mbufs = N_MBUFS;
+	conf.mbuf_pool = pool ? pool : frames_pool;
 	for (i = 0; i < N_WORKERS; i++) {
 		rx[i] = make_ring("rx", i);
 		tx[i] = make_ring("tx", i);
@@ -393,7 +395,7 @@ in_use(int w, const char *name, uint64_t *max)
 	unsigned int i;
 
 	for (i = 0; i < tern_pools_count(); i++) {
-		tern_pools_get(t, w, i, &p);
+		tern_pools_get(t, w, i, &p, sizeof(p));
 		CU_ASSERT_TRUE(p.used <= p.max);
 		if (strcmp(p.name, name) == 0) {
 			*max = p.max;
@@ -437,11 +439,11 @@ test_watch(void)
 	CU_ASSERT_EQUAL(in_use(-1, "neighbours", &max), 1);
 	CU_ASSERT_EQUAL(in_use(-1, "neighbour-queue", &max), 1); /* the SYN waits for the answer */
 	CU_ASSERT_EQUAL(in_use(1, "mbufs", &max), 2);		   /* and the question for whoever looks at the ring */
-	tern_pools_get(t, -1, tern_pools_count(), &p);
+	tern_pools_get(t, -1, tern_pools_count(), &p, sizeof(p));
 	CU_ASSERT_PTR_NULL(p.name);
-	CU_ASSERT_EQUAL(tern_port_stats_get(t, 0, &s), 0);
+	CU_ASSERT_EQUAL(tern_port_stats_get(t, 0, &s, sizeof(s)), sizeof(s));
 	CU_ASSERT_EQUAL(s.rx_missed + s.rx_errors + s.rx_nombuf + s.tx_errors, 0);
-	CU_ASSERT_EQUAL(tern_port_stats_get(t, 1, &s), -EINVAL);
+	CU_ASSERT_EQUAL(tern_port_stats_get(t, 1, &s, sizeof(s)), -EINVAL);
 	CU_ASSERT_TRUE(is_question(sent(1), 4));
 	receive(1, f, put_arp(f, 2, peer_mac, peer4, our4));
 	turn_all();

@@ -226,7 +226,7 @@ stream(uint64_t seed, bool off, struct said *said, unsigned int max, uint64_t *m
 #define DRAW(n) ((seed = seed * 6364136223846793005ull + 1442695040888963407ull) >> 33) % (n)
 	bed_down();
 	bed_reset(bed.af);
-	bed.conf.tcp.no_gro = off;
+	bed.conf.tcp.gro = !off;
 	s = established(true, true);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(s);
 	for (i = 0; i < 40; i++) {

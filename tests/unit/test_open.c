@@ -64,7 +64,7 @@ test_options_switched_off(void)
 {
 	const struct frame *f;
 
-	bed.conf.tcp.no_timestamps = bed.conf.tcp.no_sack = bed.conf.tcp.no_wscale = true;
+	bed.conf.tcp.timestamps = bed.conf.tcp.sack = bed.conf.tcp.wscale = false;
 	fx_listen();
 	peer.ws = 3;
 	peer.sack = peer.ts = true;

@@ -144,7 +144,7 @@ test_cork_zero_window(void)
 static struct sock *
 established_quick(void)
 {
-	bed.conf.tcp.no_quickack = false;
+	bed.conf.tcp.quickack = true;
 	return fx_established();
 }
 

@@ -268,18 +268,20 @@ static int
 set_up(void)
 {
 	static const unsigned int lcores[2] = {0, 1};
-	struct tern_conf conf = {.lcores = lcores,
-				 .n_workers = 2,
-				 .n_ifs = 1,
-				 .max_conns = 256,
-				 .max_requests = 256,
-				 .max_timewait = 60000,
-				 .max_portsets = 64,
-				 .max_neighbours = 64,
-				 .n_mbufs = 4096};
+	struct tern_conf conf;
 	uint16_t ports[2];
 	int s, i;
 
+	tern_conf_init(&conf, sizeof(conf));
+	conf.lcores = lcores;
+	conf.n_workers = 2;
+	conf.n_ifs = 1;
+	conf.max_conns = 256;
+	conf.max_requests = 256;
+	conf.max_timewait = 60000;
+	conf.max_portsets = 64;
+	conf.max_neighbours = 64;
+	conf.n_mbufs = 4096;
 	if (tern_ring_pair("shared", 2, 1024, ports))
 		return -1;
 	for (s = 0; s < 2; s++) {

@@ -529,22 +529,23 @@ test_handshake_reordered(void)
 static void
 test_conf(void)
 {
-	static const struct tern_conf none;
-	struct tern_conf conf = none;
+	struct tern_conf none, conf;
 
-	CHECK_EQ(worker_conf_defaults(&conf), 0);
+	tern_conf_init(&none, sizeof(none));
+	conf = none;
+	CHECK_EQ(conf_settle(&conf), 0);
 	conf = none;
 	conf.tcp.fin_timeout_ms = 86400000;
-	CHECK_EQ(worker_conf_defaults(&conf), 0);
+	CHECK_EQ(conf_settle(&conf), 0);
 	conf = none;
 	conf.tcp.fin_timeout_ms = 86400001;
-	CHECK_EQ(worker_conf_defaults(&conf), -EINVAL);
+	CHECK_EQ(conf_settle(&conf), -EINVAL);
 	conf = none;
 	conf.tcp.rto_max_ms = 3600001;
-	CHECK_EQ(worker_conf_defaults(&conf), -EINVAL);
+	CHECK_EQ(conf_settle(&conf), -EINVAL);
 	conf = none;
 	conf.tcp.synack_retries = 21;
-	CHECK_EQ(worker_conf_defaults(&conf), -EINVAL);
+	CHECK_EQ(conf_settle(&conf), -EINVAL);
 }
 
 int

@@ -53,19 +53,21 @@ up_conf(bool rx_intr, struct tern_app app)
 	snprintf(name, sizeof(name), "cable%u", serial++);
 	CU_ASSERT_EQUAL_FATAL(tern_ring_pair(name, 1, 1024, ports), 0);
 	for (s = 0; s < 2; s++) {
-		struct tern_conf conf = {.name = s == SERVER ? "wa_s" : "wa_c",
-					 .lcores = &lcores[s],
-					 .n_workers = 1,
-					 .n_ifs = 1,
-					 .ifs[0] = {.port_id = ports[s], .addr4 = {198, 51, 100, s + 1}, .prefix4 = 24},
-					 .max_conns = 256,
-					 .max_requests = 256,
-					 .max_timewait = 4096,
-					 .max_neighbours = 16,
-					 .rx_intr = rx_intr,
-					 .mbuf_pool = frames_pool,
-					 .app = app};
+		struct tern_conf conf;
 
+		tern_conf_init(&conf, sizeof(conf));
+		conf.name = s == SERVER ? "wa_s" : "wa_c";
+		conf.lcores = &lcores[s];
+		conf.n_workers = 1;
+		conf.n_ifs = 1;
+		conf.ifs[0] = (struct tern_if_conf){.port_id = ports[s], .addr4 = {198, 51, 100, s + 1}, .prefix4 = 24};
+		conf.max_conns = 256;
+		conf.max_requests = 256;
+		conf.max_timewait = 4096;
+		conf.max_neighbours = 16;
+		conf.rx_intr = rx_intr;
+		conf.mbuf_pool = frames_pool;
+		conf.app = app;
 		CU_ASSERT_EQUAL_FATAL(tern_create(&conf, &st[s]), 0);
 		w[s] = tern_worker_get(st[s], 0);
 		st[s]->us_per_tsc = 0;
