@@ -4,8 +4,11 @@
  *
  * Thread rule: a worker owns everything it touches. Every call that takes a worker, listener, connection or timer
  * must be made on that worker's lcore: from its callbacks (start, poll, acceptable, readable ...), or by the thread that calls
- * tern_worker_step() between two of these. Only tern_stop(), tern_drain(), tern_post() and the tern_stats_*() readers may
- * be called from any thread.
+ * tern_worker_step() between two of these. Any thread may call, from tern_create()'s return until tern_destroy(): tern_stop(),
+ * tern_drain(), tern_post(), tern_worker_get(), tern_worker_index(), tern_stats_*(), tern_gauges_get(), tern_pools_*(),
+ * tern_port_stats_get(); and at any time what takes no stack: tern_conf_init(), tern_endpoint_*(), tern_timer_init(), tern_version(),
+ * tern_log_set(), tern_*_name(). What it reads of a running worker is read atomically, number by number. tern_create(), tern_destroy()
+ * and tern_ring_pair() are for one thread at a time.
  *
  * Handle rule: a connection handle is the application's from tern_connect()/tern_accept() until it calls
  * tern_close() or tern_abort(), or until its closed() callback returns, whichever is first. After that it
@@ -202,7 +205,7 @@ int tern_create(const struct tern_conf *conf, struct tern **t);
 /** Run worker i of t on the calling lcore until tern_stop(), or tern_drain() and nothing is left open. */
 int tern_worker_loop(struct tern *t, unsigned int i);
 /**
- * For a program with a loop of its own, or several workers on one lcore: `polls` turns of worker i. The time between two
+ * For a program with a loop of its own, or workers of several stacks on one lcore: `polls` turns of worker i. The time between two
  * calls counts neither as busy nor as idle.
  * From the first call (which runs start()) until one does not return 1, all calls on worker i, its listeners, connections and timers
  * are allowed between two steps as they are in callbacks: listen, accept, connect, send, receive, shut down, close, abort, options,

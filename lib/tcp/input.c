@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * SEGMENT ARRIVES, RFC 9293 3.10.7, in the RFC's own order: one small function a step. A step returns 0 to go on, else
- * what becomes of the segment (SEG_DONE, SEG_TAKEN or a drop reason). Input only changes state and marks the
- * connection; what has to be sent goes out in the pass after the burst. Challenge ACKs: RFC 5961. PAWS: RFC 7323 5.
+ * what becomes of the segment (SEG_DONE, SEG_TAKEN or a drop reason). Input changes state and marks the
+ * connection; what has to be sent goes out in the pass after the burst, but for a reset and DCTCP's ACK before a change of CE. Challenge ACKs: RFC 5961. PAWS: RFC 7323 5.
  */
 #include <errno.h>
 #include "tcp/hdr.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The user calls of RFC 9293 3.10: OPEN, CLOSE, ABORT; SEND is tcp/send.c, RECEIVE tcp/recv.c, STATUS tcp/info.c. Nothing here sends: a call changes state and
- * puts the connection on the worker's pending list (tcp/pending.c).
+ * The user calls of RFC 9293 3.10: OPEN, CLOSE, ABORT; SEND is tcp/send.c, RECEIVE tcp/recv.c, STATUS tcp/info.c. A
+ * call changes state and puts the connection on the worker's pending list (tcp/pending.c); only a reset is sent at once.
  */
 #include <errno.h>
 #include <string.h>
