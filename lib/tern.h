@@ -7,8 +7,8 @@
  * tern_worker_step() between two of these. Any thread may call, from tern_create()'s return until tern_destroy(): tern_stop(),
  * tern_drain(), tern_post(), tern_worker_get(), tern_worker_index(), tern_stats_*(), tern_gauges_get(), tern_pools_*(),
  * tern_port_stats_get(); and at any time what takes no stack: tern_conf_init(), tern_endpoint_*(), tern_timer_init(), tern_version(),
- * tern_log_set(), tern_*_name(). What it reads of a running worker is read atomically, number by number. tern_create(), tern_destroy()
- * and tern_ring_pair() are for one thread at a time.
+ * tern_*_name(). What it reads of a running worker is read atomically, number by number. tern_create(), tern_destroy()
+ * and tern_ring_pair() are for one thread at a time, tern_log_set() for when no other thread is in a call.
  *
  * Handle rule: a connection handle is the application's from tern_connect()/tern_accept() until it calls
  * tern_close() or tern_abort(), or until its closed() callback returns, whichever is first. After that it
@@ -287,6 +287,7 @@ int tern_post(struct tern *t, unsigned int i, void (*fn)(struct tern_worker *w, 
 struct tern_listener_ops {
 	/** The accept queue is not empty: call tern_accept() until it gives less than was asked for. */
 	void (*acceptable)(struct tern_listener *l, void *user);
+	void (*reserved[4])(void);
 };
 
 /** What a connection tells. Any pointer may be NULL. */
@@ -303,11 +304,16 @@ struct tern_ops {
 	 *  -ECONNREFUSED ... (MUST-12). Text that came before the end was announced by readable(), and can be read here, too.
 	 *  Not called after tern_close()/tern_abort(). The handle dies on return. */
 	void (*closed)(struct tern_conn *c, void *user, int err);
+	/** In place of closed() after tern_close() or tern_abort(): err 0 when all that was sent and the FIN were acknowledged and the peer
+	 *  closed, or this end is in TIME-WAIT; else -ECONNABORTED by tern_abort() and by what makes tern_close() one, -ECONNRESET,
+	 *  -ETIMEDOUT ... The handle was given up before; user must be there until then. */
+	void (*ended)(struct tern_worker *w, void *user, int err);
 	/** The peer announces urgent data: tern_urgent_left() bytes from the next one read (MUST-32). It comes with the
 	 *  other data (RFC 6093 5: inline). New applications should not use it (SHLD-13). */
 	void (*urgent)(struct tern_conn *c, void *user);
 	/** R1: sent again three times and not acknowledged. Nothing is lost yet; at R2 closed() says -ETIMEDOUT. */
 	void (*stalled)(struct tern_conn *c, void *user);
+	void (*reserved[8])(void);
 };
 
 /**
@@ -400,8 +406,8 @@ enum tern_shut { TERN_SHUT_RD, TERN_SHUT_WR, TERN_SHUT_RDWR };
  * @return 0, -EINVAL, -ENOTCONN (not open yet, or no more), -EPIPE: all of it was done before.
  */
 int tern_shutdown(struct tern_conn *c, enum tern_shut how);
-/** Close (RFC 9293 3.10.4) and give the handle up. Unread data makes it a reset (RFC 2525 2.17); with LINGER 0
- *  it is tern_abort(). */
+/** Close (RFC 9293 3.10.4) and give the handle up. Unread data makes it a reset (RFC 2525 2.17);
+ *  TERN_OPT_LINGER_MS limits how long what is queued may take. How it ended is told by ended(). */
 void tern_close(struct tern_conn *c);
 /** RST now (RFC 9293 3.10.5) and give the handle up. */
 void tern_abort(struct tern_conn *c);
@@ -411,6 +417,8 @@ void tern_abort(struct tern_conn *c);
  * callbacks: what they send carries it. */
 enum tern_quickack { TERN_QUICKACK_OFF, TERN_QUICKACK_ON, TERN_QUICKACK_AUTO };
 
+#define TERN_LINGER_OFF UINT32_MAX
+
 enum tern_opt {
 	TERN_OPT_NODELAY,	  /* 1: Nagle off (MUST-17) */
 	TERN_OPT_QUICKACK,	  /* enum tern_quickack [TERN_QUICKACK_AUTO] */
@@ -419,7 +427,9 @@ enum tern_opt {
 	TERN_OPT_KEEPINTVL_S,	  /* [75] */
 	TERN_OPT_KEEPCNT,	  /* [9] */
 	TERN_OPT_USER_TIMEOUT_MS, /* R2 (MUST-21) */
-	TERN_OPT_LINGER0,	  /* 1: tern_close() aborts */
+	TERN_OPT_LINGER_MS, /* after tern_close(), what is queued and the FIN must be acknowledged within so many ms, a day at most, else
+			     * the rest is dropped and the peer reset; 0: tern_close() is tern_abort() [TERN_LINGER_OFF: as
+			     * long as user_timeout_ms lets it] */
 	TERN_OPT_SNDBUF,	  /* bytes; sets an end to adapting either buffer to the path */
 	TERN_OPT_RCVBUF,	  /* bytes, likewise; never shrinks an advertised window */
 	TERN_OPT_TTL,

@@ -51,7 +51,7 @@ struct path {
 /** What options say of a connection before there is one: the worker's, and each listener's for those that it accepts. */
 struct tcp_sockopts {
 	uint32_t flags; /* C_CORK, C_BUF_SET */
-	uint32_t snd_buf, rcv_buf, user_timeout_ms;
+	uint32_t snd_buf, rcv_buf, user_timeout_ms, linger_ms;
 	uint16_t keep_idle_s, keep_intvl_s;
 	uint16_t maxseg; /* cap on the MSS, 0: none */
 	uint8_t keep_cnt, feat, quickack, cc, ttl, tos;

@@ -50,6 +50,8 @@ tcp_conn_new(struct tern_worker *w, const struct tcp_sockopts *o, const struct f
 	c->quickack = o->quickack;
 	c->feat = o->feat;
 	c->flags = o->flags;
+	if (unlikely(c->feat & F_LINGER))
+		tcp_rare(c)->linger_ms = o->linger_ms;
 	return c;
 }
 

@@ -54,6 +54,22 @@ deliver(struct tern_conn *c, unsigned int bit)
 		fn(c, c->user);
 }
 
+/* The last that the application hears of c. */
+static void
+told_end(struct tern_worker *w, struct tern_conn *c)
+{
+	const struct tern_ops *ops = c->ops;
+
+	if (!ops)
+		return;
+	if (c->flags & C_ORPHAN) {
+		if (unlikely(ops->ended != NULL))
+			ops->ended(w, c->user, c->err);
+	} else if (c->pend & P_CLOSED && ops->closed) {
+		ops->closed(c, c->user, c->err);
+	}
+}
+
 enum visited { VISIT_DONE, VISIT_FREED, VISIT_RETRY };
 
 /* Deliver c's events, then send. c stays marked P_QUEUED, so that callbacks don't put it on the list again. */
@@ -77,8 +93,7 @@ visit(struct tern_worker *w, struct tern_conn *c)
 			tcp_trial_end(w, c);
 	}
 	if (c->pend & (P_CLOSED | P_FREE)) {
-		if (c->pend & P_CLOSED && c->ops && c->ops->closed && !(c->flags & C_ORPHAN))
-			c->ops->closed(c, c->user, c->err);
+		told_end(w, c);
 		free_received(c);
 		mem_account_put(c->account);
 		pool_put(&w->conns, c);

@@ -21,7 +21,7 @@ check_value(enum tern_opt opt, uint32_t v)
 		[TERN_OPT_KEEPINTVL_S] = {1, 32767},
 		[TERN_OPT_KEEPCNT] = {2, 127}, /* MUST-29: one unanswered probe does not kill */
 		[TERN_OPT_USER_TIMEOUT_MS] = {1, UINT32_MAX},
-		[TERN_OPT_LINGER0] = {0, UINT32_MAX},
+		[TERN_OPT_LINGER_MS] = {0, UINT32_MAX},
 		[TERN_OPT_SNDBUF] = {2048, 1u << 30},
 		[TERN_OPT_RCVBUF] = {2048, 1u << 30},
 		[TERN_OPT_TTL] = {1, 255},
@@ -35,6 +35,8 @@ check_value(enum tern_opt opt, uint32_t v)
 
 	if ((unsigned int)opt >= RTE_DIM(range))
 		return -ENOPROTOOPT;
+	if (opt == TERN_OPT_LINGER_MS && v > TIMER_MAX_MS && v != TERN_LINGER_OFF)
+		return -EINVAL;
 	return v < range[opt].min || v > range[opt].max ? -EINVAL : 0;
 }
 
@@ -100,8 +102,9 @@ tern_listen_setopt(struct tern_listener *l, enum tern_opt opt, uint32_t v)
 	case TERN_OPT_USER_TIMEOUT_MS:
 		o->user_timeout_ms = v;
 		break;
-	case TERN_OPT_LINGER0:
-		set_bit(&o->feat, F_LINGER0, v);
+	case TERN_OPT_LINGER_MS:
+		set_bit(&o->feat, F_LINGER, v != TERN_LINGER_OFF);
+		o->linger_ms = v;
 		break;
 	case TERN_OPT_SNDBUF:
 		o->flags |= C_BUF_SET;
@@ -171,8 +174,8 @@ get(const struct tcp_sockopts *o, enum tern_opt opt, uint32_t *v)
 	case TERN_OPT_USER_TIMEOUT_MS:
 		*v = o->user_timeout_ms;
 		return 0;
-	case TERN_OPT_LINGER0:
-		*v = !!(o->feat & F_LINGER0);
+	case TERN_OPT_LINGER_MS:
+		*v = o->feat & F_LINGER ? o->linger_ms : TERN_LINGER_OFF;
 		return 0;
 	case TERN_OPT_SNDBUF:
 		*v = o->snd_buf;
@@ -306,8 +309,10 @@ tern_setopt(struct tern_conn *c, enum tern_opt opt, uint32_t v)
 		c->user_timeout_ms = v;
 		tcp_r2_moved(c->w, c);
 		break;
-	case TERN_OPT_LINGER0:
-		set_bit(&c->feat, F_LINGER0, v);
+	case TERN_OPT_LINGER_MS:
+		set_bit(&c->feat, F_LINGER, v != TERN_LINGER_OFF);
+		if (v != TERN_LINGER_OFF)
+			tcp_rare(c)->linger_ms = v;
 		break;
 	case TERN_OPT_SNDBUF:
 		set_buf(c, &c->snd_buf, v);
@@ -348,6 +353,7 @@ tern_getopt(const struct tern_conn *c, enum tern_opt opt, uint32_t *v)
 		.snd_buf = c->snd_buf,
 		.rcv_buf = c->rcv_buf,
 		.user_timeout_ms = c->user_timeout_ms,
+		.linger_ms = c->rare ? c->rare->linger_ms : 0,
 		.keep_idle_s = c->keep_idle_s,
 		.keep_intvl_s = c->keep_intvl_s,
 		.keep_cnt = c->keep_cnt,

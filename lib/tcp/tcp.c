@@ -186,6 +186,14 @@ queue_fin(struct tern_conn *c)
 	tcp_mark(c, P_OUTPUT);
 }
 
+/* Nobody waits for c any more: it has so long. */
+static void
+limit_state(struct tern_conn *c, uint32_t ms)
+{
+	c->misc_at = c->w->now_us + ms * 1000ull;
+	tcp_timer_sync(c->w, c);
+}
+
 int
 tern_shutdown(struct tern_conn *c, enum tern_shut how)
 {
@@ -227,7 +235,7 @@ tern_close(struct tern_conn *c)
 {
 	struct tern_worker *w = c->w;
 
-	if (c->state == TERN_CLOSED || c->state == TERN_SYN_SENT || c->feat & F_LINGER0) {
+	if (c->state == TERN_CLOSED || c->state == TERN_SYN_SENT || (c->feat & F_LINGER && !c->rare->linger_ms)) {
 		if (c->state == TERN_SYN_SENT) {
 			c->flags |= C_ORPHAN;
 			tcp_drop(w, c, -ECONNABORTED);
@@ -249,10 +257,10 @@ tern_close(struct tern_conn *c)
 	w->mem.orphans++;
 	c->flags |= C_ORPHAN | C_COUNTED;
 	queue_fin(c);
-	if (c->state == TERN_FIN_WAIT_2) { /* after an earlier tern_shutdown() */
-		c->misc_at = w->now_us + (uint64_t)w->conf.tcp.fin_timeout_ms * 1000;
-		tcp_timer_sync(w, c);
-	}
+	if (c->state == TERN_FIN_WAIT_2) /* after an earlier tern_shutdown() */
+		limit_state(c, w->conf.tcp.fin_timeout_ms);
+	else if (unlikely(c->feat & F_LINGER))
+		limit_state(c, c->rare->linger_ms);
 }
 
 void

@@ -37,7 +37,7 @@ enum { /* negotiated or switched features: conn.feat, request.feat */
 	F_NODELAY = 1 << 3,
 	F_QUICKACK = 1 << 4,
 	F_KEEPALIVE = 1 << 5,
-	F_LINGER0 = 1 << 6,
+	F_LINGER = 1 << 6, /* conn_rare.linger_ms counts */
 	F_PASSIVE = 1 << 7, /* SYN-RECEIVED came from LISTEN (MUST-11) */
 };
 
@@ -152,6 +152,7 @@ struct conn_rare {
 	bool has_refused;
 	uint16_t mss_full; /* conn.mss before it was lowered; 0: it is not */
 	uint16_t syn_mtu;  /* what a SYN with data was told */
+	uint32_t linger_ms; /* TERN_OPT_LINGER_MS */
 	bool may_fragment; /* the path takes less than every host must: routers may cut (no DF) */
 };
 

@@ -101,14 +101,20 @@ apply_one(struct sock *s, const struct optmap *o)
 	set_tern(s, o->tern, v);
 }
 
+static uint32_t
+linger_ms(const struct sock *s)
+{
+	return s->linger.l_onoff ? s->linger.l_linger * 1000u : TERN_LINGER_OFF;
+}
+
 void
 be_apply_options(struct sock *s)
 {
 	for (unsigned int i = 0; i < RTE_DIM(optmap); i++)
 		if (s->set & 1u << optmap[i].kept)
 			apply_one(s, &optmap[i]);
-	if (s->linger.l_onoff && s->linger.l_linger == 0)
-		set_tern(s, TERN_OPT_LINGER0, 1);
+	if (s->linger.l_onoff)
+		set_tern(s, TERN_OPT_LINGER_MS, linger_ms(s));
 	if (s->set & 1u << O_CC)
 		set_tern(s, TERN_OPT_CC, s->opt[O_CC]);
 }
@@ -164,7 +170,7 @@ be_setsockopt(int h, int lvl, int opt, const void *v, socklen_t l)
 			return -EINVAL;
 		memcpy(&s->linger, v, sizeof(s->linger));
 		if (s->c)
-			set_tern(s, TERN_OPT_LINGER0, s->linger.l_onoff && s->linger.l_linger == 0);
+			set_tern(s, TERN_OPT_LINGER_MS, linger_ms(s));
 		return 0;
 	}
 	if (lvl == IPPROTO_TCP && opt == TCP_CONGESTION)

@@ -642,12 +642,8 @@ give_up(struct node *n)
 	for (unsigned int i = 0; i < RTE_DIM(n->s); i++) {
 		n->s[i].auto_read = n->s[i].auto_close = false;
 		n->s[i].to_send = 0;
-		if (n->s[i].c) {
-			struct tern_conn *c = n->s[i].c;
-
-			n->s[i].c = NULL;
-			tern_abort(c);
-		}
+		if (n->s[i].c)
+			tern_abort(sock_take(&n->s[i]));
 	}
 	for (unsigned int i = 0; i < RTE_DIM(n->l); i++)
 		if (n->l[i])
@@ -705,6 +701,8 @@ bed_down(void)
 		if (!bed.n[i].w)
 			continue;
 		check_empty(&bed.n[i]);
+		for (unsigned int k = 0; k < bed.n[i].n_socks; k++) /* each is told once how its connection ended */
+			CHECK(bed.n[i].s[k].ended >= bed.n[i].s[k].gave_up && bed.n[i].s[k].closed + bed.n[i].s[k].ended <= 1);
 		worker_destroy(bed.n[i].w);
 		CHECK_EQ(rte_mempool_avail_count(bed.n[i].mp), bed.n[i].mbufs);
 	}

@@ -71,8 +71,9 @@ struct peer {
 /** An application's end. */
 struct sock {
 	struct tern_conn *c; /* NULL once given up or closed() came */
-	unsigned int connected, readable, writable, closed;
-	int err;
+	unsigned int connected, readable, writable, closed, ended;
+	int err; /* of closed() or ended() */
+	bool gave_up; /* the handle, with sock_ops: ended() comes once */
 	uint32_t tx_pos, rx_pos; /* relative numbers of the next byte to send, to read */
 	bool auto_close;	 /* close at the peer's FIN */
 	bool auto_read;
@@ -190,6 +191,8 @@ ssize_t sock_send(struct sock *s, size_t len); /* next len bytes of pat() */
 ssize_t sock_recv(struct sock *s, size_t len); /* compared with pat() */
 size_t sock_recv_all(struct sock *s);
 void sock_shutdown(struct sock *s);
+/** s's handle, which it has no more. */
+struct tern_conn *sock_take(struct sock *s);
 void sock_close(struct sock *s);
 void sock_abort(struct sock *s);
 unsigned int sock_state(const struct sock *s);

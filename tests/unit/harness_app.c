@@ -26,6 +26,16 @@ pump_send(struct sock *s)
 	}
 }
 
+struct tern_conn *
+sock_take(struct sock *s)
+{
+	struct tern_conn *c = s->c;
+
+	s->gave_up = c && c->ops == &sock_ops;
+	s->c = NULL;
+	return c;
+}
+
 static void
 on_readable(struct tern_conn *c, void *user)
 {
@@ -35,8 +45,7 @@ on_readable(struct tern_conn *c, void *user)
 	if (s->auto_read)
 		sock_recv_all(s);
 	if (s->auto_close && tern_recv_eof(c)) {
-		s->c = NULL;
-		tern_close(c);
+		tern_close(sock_take(s));
 	}
 }
 
@@ -60,11 +69,21 @@ on_closed(struct tern_conn *c, void *user, int err)
 	s->c = NULL;
 }
 
+static void
+on_ended(struct tern_worker *w, void *user, int err)
+{
+	struct sock *s = user;
+
+	s->ended++;
+	s->err = err;
+}
+
 const struct tern_ops sock_ops = {
 	.connected = on_connected,
 	.readable = on_readable,
 	.writable = on_writable,
 	.closed = on_closed,
+	.ended = on_ended,
 };
 
 static void
@@ -204,9 +223,8 @@ sock_shutdown(struct sock *s)
 void
 sock_close(struct sock *s)
 {
-	struct tern_conn *c = s->c;
+	struct tern_conn *c = sock_take(s);
 
-	s->c = NULL;
 	if (check_at(c != NULL, __FILE__, __LINE__, "close of a closed socket"))
 		tern_close(c);
 	run();
@@ -215,9 +233,8 @@ sock_close(struct sock *s)
 void
 sock_abort(struct sock *s)
 {
-	struct tern_conn *c = s->c;
+	struct tern_conn *c = sock_take(s);
 
-	s->c = NULL;
 	if (check_at(c != NULL, __FILE__, __LINE__, "abort of a closed socket"))
 		tern_abort(c);
 	run();

@@ -268,7 +268,8 @@ test_linger_0(void)
 {
 	struct sock *s = fx_established();
 
-	CHECK_EQ(tern_setopt(s->c, TERN_OPT_LINGER0, 1), 0);
+	CHECK_EQ(tern_setopt(s->c, TERN_OPT_LINGER_MS, 86400001), -EINVAL);
+	CHECK_EQ(tern_setopt(s->c, TERN_OPT_LINGER_MS, 0), 0);
 	CHECK_EQ(sock_send(s, 100), 100);
 	run();
 	expect(ACK | PSH, 1, 1, 100);
@@ -277,6 +278,97 @@ test_linger_0(void)
 	expect_silence_for(100 * SEC);
 	CHECK_EQ(W->table.count, 0);
 	CHECK_EQ(STAT(TW), 0);
+}
+
+/* SO_LINGER with a time: what is queued has so long after tern_close(), however long R2 is; then the peer is reset. */
+static void
+test_linger_time(void)
+{
+	struct sock *s = fx_established();
+
+	CHECK_EQ(tern_setopt(s->c, TERN_OPT_LINGER_MS, 150), 0);
+	CHECK_EQ(sock_send(s, 100), 100);
+	run();
+	expect(ACK | PSH, 1, 1, 100);
+	expect_silence_for(100 * MS); /* it begins with tern_close() */
+	sock_close(s);
+	expect(FIN | ACK, 101, 1, 0);
+	advance_us(145 * MS);
+	CHECK_EQ(s->ended, 0);
+	rx_flush(); /* probes of the tail */
+	advance_us(10 * MS);
+	CHECK(rx_peek() != NULL && (rx_peek()->flags & RST));
+	CHECK_EQ(rx_flush(), 1);
+	CHECK_EQ(s->ended, 1);
+	CHECK_EQ(s->err, -ETIMEDOUT);
+	CHECK_EQ(W->table.count, 0);
+	expect_silence_for(100 * SEC);
+}
+
+/* What is acknowledged in time goes on as without: FIN-WAIT-2 has the limit that it always has. A listener's connections have it, too. */
+static void
+test_linger_in_time(void)
+{
+	struct sock *s;
+	uint64_t t;
+
+	bed.conf.tcp.fin_timeout_ms = 20000;
+	fx_listen();
+	CHECK_EQ(tern_listen_setopt(bed.n[0].l[0], TERN_OPT_LINGER_MS, 150), 0);
+	s = fx_established();
+	sock_close(s);
+	expect(FIN | ACK, 1, 1, 0);
+	tx(ACK, 1, 2, 0);
+	CHECK_EQ(state_now(), TERN_FIN_WAIT_2);
+	t = bed.now_us;
+	expect_silence_for(19 * SEC);
+	CHECK_EQ(s->ended, 0);
+	tx(FIN | ACK, 1, 2, 0);
+	expect(ACK, 2, 2, 0);
+	CHECK_EQ(s->ended, 1);
+	CHECK_EQ(s->err, 0);
+	CHECK(bed.now_us - t < 20 * SEC);
+}
+
+/* How a connection ended whose handle was given up: once, whichever way. */
+static void
+test_ended(void)
+{
+	struct sock *s = fx_established();
+
+	sock_close(s);
+	expect(FIN | ACK, 1, 1, 0);
+	tx(ACK, 1, 2, 0);
+	CHECK_EQ(s->ended, 0);
+	tx(RST, 1, 0, 0);
+	run();
+	CHECK_EQ(s->ended, 1);
+	CHECK_EQ(s->err, -ECONNRESET);
+	CHECK_EQ(s->closed, 0);
+	peer_new(40001);
+	s = fx_established();
+	sock_abort(s);
+	expect_rst(1, 1);
+	CHECK_EQ(s->ended, 1);
+	CHECK_EQ(s->err, -ECONNABORTED);
+	peer_new(40002);
+	s = fx_established();
+	tx(FIN | ACK, 1, 1, 0);
+	expect(ACK, 1, 2, 0);
+	sock_close(s);
+	expect(FIN | ACK, 1, 2, 0);
+	CHECK_EQ(s->ended, 0);
+	tx(ACK, 2, 2, 0);
+	CHECK_EQ(s->ended, 1);
+	CHECK_EQ(s->err, 0);
+	peer_new(40003);
+	s = fx_established();
+	tx(ACK | PSH, 1, 1, 10);
+	sock_close(s); /* unread */
+	expect_rst(1, 11);
+	CHECK_EQ(s->ended, 1);
+	CHECK_EQ(s->err, -ECONNABORTED);
+	rx_flush();
 }
 
 /* A FIN ahead of a hole counts once the hole is filled. */
@@ -508,6 +600,9 @@ main(int argc, char **argv)
 		{"FIN retransmission", test_fin_retransmission},
 		{"FIN never acknowledged", test_fin_timeout},
 		{"LAST-ACK never acknowledged", test_last_ack_timeout},
+		{"linger with a time", test_linger_time},
+		{"linger, in time", test_linger_in_time},
+		{"ended", test_ended},
 		{"orphan in FIN-WAIT-2", test_orphan_fin_wait_2},
 		{"close with unread data", test_close_unread},
 		{"data after close", test_data_after_close},
