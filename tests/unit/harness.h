@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Test bed: whole workers in virtual time on an in-memory wire. Theory of operation: harness.c.
+ * Test bed: whole workers in virtual time on an in-memory wire. Theory of operation: harness.c, harness_wire.c.
  *
  * Sequence numbers in this interface are relative: the peer's to its ISS, tern's to the ISS it chose. SYN is 0, the
  * first byte of data 1. The byte at relative sequence number q of either stream is pat(q), so every payload that is

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The test bed's frames: tern's are taken apart and checked, the scripted peer's are built. */
+/* The test bed's frames: tern's are taken apart and checked, the scripted peer's are built, both are printed. */
 #include "harness_frames.h"
+
+bool tracing;
 
 static void
 parse_options(struct frame *f, const uint8_t *p, unsigned int n)
@@ -196,4 +198,21 @@ peer_build(uint8_t *p, uint8_t flags, uint32_t seq, uint32_t ack, uint32_t len)
 	put16(t + 16, ~l4_sum(p + 14, t, 20 + optlen + len, 6) ^ peer.bad_cksum);
 	peer.bad_cksum = false;
 	return t + 20 + optlen + len - p;
+}
+
+void
+trace(const struct frame *f, const char *dir)
+{
+	char fl[9];
+	unsigned int n = 0;
+
+	if (!tracing)
+		return;
+	for (unsigned int i = 0; i < 6; i++)
+		if (f->flags >> i & 1)
+			fl[n++] = "FSRPAU"[i];
+	fl[n] = 0;
+	printf("  %12.6f %s %u>%u %-5s seq %u (%d) ack %u (%d) len %u wnd %u%s\n", bed.now_us / 1e6, dir, f->sport,
+	       f->dport, fl, f->seq, (int32_t)(f->seq - (*dir == '<' ? peer.irs : peer.iss)), f->ack,
+	       (int32_t)(f->ack - (*dir == '<' ? peer.iss : peer.irs)), f->len, f->wnd, f->has_ts ? " ts" : "");
 }

@@ -62,4 +62,7 @@ l4_sum(const uint8_t *ip, const uint8_t *l4, uint32_t n, uint8_t proto)
 /** @return true and *f for a TCP segment; its headers and checksums are checked. */
 bool parse_frame(const uint8_t *p, uint16_t n, struct frame *f);
 void local6(uint8_t *a, uint8_t lo);
+extern bool tracing;
+/** Print it, if tracing. dir begins with < if it is tern's, and else is the peer's. */
+void trace(const struct frame *f, const char *dir);
 #endif
