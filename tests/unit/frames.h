@@ -12,9 +12,9 @@
 #include <netinet/in.h>
 #include <sys/mman.h>
 #include <unistd.h>
-#include <CUnit/Basic.h>
 #include <rte_eal.h>
 #include <rte_mbuf.h>
+#include "seeded.h"
 
 #define FRAME_MAX 2048
 #define L3 14
@@ -30,16 +30,11 @@ static const uint8_t syn_opts[20] = {2, 4, 5, 180, 4, 2, 8, 10, 0, 0, 0, 1, 0, 0
 
 static struct rte_mempool *frames_pool;
 static unsigned int frames_pool_size;
-static uint64_t frames_seed;
 
 static inline uint32_t
-frames_rand(void) /* splitmix64 */
+frames_rand(void)
 {
-	uint64_t z = frames_seed += 0x9e3779b97f4a7c15ull;
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
-	z = (z ^ z >> 27) * 0x94d049bb133111ebull;
-	return (z ^ z >> 31) >> 32;
+	return rnd() >> 32;
 }
 
 /* lcores: as EAL's --lcores */
@@ -48,12 +43,10 @@ frames_init_on(char *lcores, unsigned int n_mbufs)
 {
 	char *argv[] = {"test", "--no-huge",      "--no-pci", "--no-shconf", "-m",
 			"256",  "--no-telemetry", "--lcores", lcores,        "--log-level=error"};
-	const char *env = getenv("TERN_SEED");
 
 	if (rte_eal_init(10, argv) < 0)
 		return -1;
-	frames_seed = env ? strtoull(env, NULL, 0) : (uint64_t)getpid() * 2654435761u;
-	printf("TERN_SEED=%llu\n", (unsigned long long)frames_seed);
+	seed_init();
 	frames_pool = rte_pktmbuf_pool_create("test", n_mbufs, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
 	frames_pool_size = n_mbufs;
 	return frames_pool ? 0 : -1;

@@ -11,6 +11,7 @@
 #include <rte_mempool.h>
 #include "harness_own.h"
 #include "harness_frames.h"
+#include "suite.h"
 #include "stack/check.h"
 
 #define N_MBUFS 4096
@@ -232,8 +233,9 @@ harness_main(int argc, char **argv, const char *name, CU_TestInfo *tests)
 	char *eal[] = {(char *)(uintptr_t)name, "--no-huge", "--no-pci", "--no-shconf", "-m", "256", "--no-telemetry",
 		       "-l", "0", "--log-level=error", NULL};
 	char suite[2][64];
-	unsigned int failures, n_inv;
+	unsigned int n_inv;
 	uint64_t checks;
+	int rc;
 
 	if (rte_eal_init(RTE_DIM(eal) - 1, eal) < 0)
 		return 1;
@@ -254,11 +256,8 @@ harness_main(int argc, char **argv, const char *name, CU_TestInfo *tests)
 			if (argc < 2 || strstr(t->pName, argv[1]))
 				CU_add_test(s, t->pName, t->pTestFunc);
 	}
-	CU_basic_set_mode(CU_BRM_VERBOSE);
-	CU_basic_run_tests();
+	rc = registry_run();
 	n_inv = check_count(&checks);
 	printf("invariants: %u, checked %llu times\n", n_inv, (unsigned long long)checks);
-	failures = CU_get_number_of_failures() + (CU_get_number_of_tests_run() == 0);
-	CU_cleanup_registry();
-	return failures ? 1 : 0;
+	return rc;
 }

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
-#include <CUnit/Basic.h>
+#include "suite.h"
 
 static uint64_t seed;
 
@@ -21,19 +21,20 @@ rnd(void)
 	return z ^ z >> 31;
 }
 
+static inline void
+seed_init(void)
+{
+	const char *env = getenv("TERN_SEED");
+
+	seed = env ? strtoull(env, NULL, 0) : (uint64_t)getpid() * 2654435761u;
+	printf("TERN_SEED=%llu\n", (unsigned long long)seed);
+}
+
 /* What main() returns after running the tests as one suite. */
 static inline int
 seeded_main(const char *suite, CU_TestInfo *tests)
 {
-	const char *env = getenv("TERN_SEED");
-	CU_SuiteInfo suites[] = {{.pName = suite, .pTests = tests}, CU_SUITE_INFO_NULL};
-
-	seed = env ? strtoull(env, NULL, 0) : (uint64_t)getpid() * 2654435761u;
-	printf("TERN_SEED=%llu\n", (unsigned long long)seed);
-	if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(suites) != CUE_SUCCESS)
-		return 1;
-	CU_basic_set_mode(CU_BRM_VERBOSE);
-	CU_basic_run_tests();
-	return CU_get_number_of_failures() || CU_get_error() ? 1 : 0;
+	seed_init();
+	return suite_run(suite, tests);
 }
 #endif

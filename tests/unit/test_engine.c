@@ -455,20 +455,19 @@ test_watch(void)
 int
 main(void)
 {
-	CU_pSuite suite;
+	static CU_TestInfo tests[] = {
+		{"test_arp_reply", test_arp_reply},
+		{"test_nd_advert", test_nd_advert},
+		{"test_question", test_question},
+		{"test_watch", test_watch},
+		{"test_prepare", test_prepare},
+		{"test_tx_waits", test_tx_waits},
+		{"test_rx_held", test_rx_held},
+		{"test_small_buffers", test_small_buffers},
+		CU_TEST_INFO_NULL,
+	};
 
-	if (frames_init_on("(0-2)@0", N_MBUFS) || CU_initialize_registry() != CUE_SUCCESS)
+	if (frames_init_on("(0-2)@0", N_MBUFS))
 		return 1;
-	suite = CU_add_suite("engine", NULL, NULL);
-	CU_ADD_TEST(suite, test_arp_reply);
-	CU_ADD_TEST(suite, test_nd_advert);
-	CU_ADD_TEST(suite, test_question);
-	CU_ADD_TEST(suite, test_watch);
-	CU_ADD_TEST(suite, test_prepare);
-	CU_ADD_TEST(suite, test_tx_waits);
-	CU_ADD_TEST(suite, test_rx_held);
-	CU_ADD_TEST(suite, test_small_buffers);
-	CU_basic_set_mode(CU_BRM_VERBOSE);
-	CU_basic_run_tests();
-	return CU_get_number_of_failures() || CU_get_error() ? 1 : 0;
+	return suite_run("engine", tests);
 }

@@ -6,9 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <CUnit/Basic.h>
 #include <rte_common.h>
 #include "http.h"
+#include "suite.h"
 
 /* A row that fails says which. */
 static bool
@@ -341,19 +341,16 @@ test_chunk_bounds(void)
 int
 main(void)
 {
-	CU_pSuite suite;
+	static CU_TestInfo tests[] = {
+		{"where a head ends", test_head_len},
+		{"a head is scanned once", test_head_scanned},
+		{"requests", test_requests},
+		{"long targets", test_long_target},
+		{"responses", test_responses},
+		{"chunks", test_chunks},
+		{"chunks without end", test_chunk_bounds},
+		CU_TEST_INFO_NULL,
+	};
 
-	if (CU_initialize_registry() != CUE_SUCCESS)
-		return 1;
-	suite = CU_add_suite("http", NULL, NULL);
-	CU_add_test(suite, "where a head ends", test_head_len);
-	CU_add_test(suite, "a head is scanned once", test_head_scanned);
-	CU_add_test(suite, "requests", test_requests);
-	CU_add_test(suite, "long targets", test_long_target);
-	CU_add_test(suite, "responses", test_responses);
-	CU_add_test(suite, "chunks", test_chunks);
-	CU_add_test(suite, "chunks without end", test_chunk_bounds);
-	CU_basic_set_mode(CU_BRM_VERBOSE);
-	CU_basic_run_tests();
-	return CU_get_number_of_failures() || CU_get_error() ? 1 : 0;
+	return suite_run("http", tests);
 }

@@ -582,22 +582,21 @@ test_udp(void)
 int
 main(void)
 {
-	CU_pSuite suite;
+	static CU_TestInfo tests[] = {
+		{"test_nd_input", test_nd_input},
+		{"test_echo", test_echo},
+		{"test_icmp_types", test_icmp_types},
+		{"test_reassembly", test_reassembly},
+		{"test_fragments_bad", test_fragments_bad},
+		{"test_fragment_flood", test_fragment_flood},
+		{"test_fragment_room", test_fragment_room},
+		{"test_fragment_expiry", test_fragment_expiry},
+		{"test_echo_fragments", test_echo_fragments},
+		{"test_udp", test_udp},
+		CU_TEST_INFO_NULL,
+	};
 
-	if (frames_init(N_MBUFS) || CU_initialize_registry() != CUE_SUCCESS)
+	if (frames_init(N_MBUFS))
 		return 1;
-	suite = CU_add_suite("icmp", NULL, NULL);
-	CU_ADD_TEST(suite, test_nd_input);
-	CU_ADD_TEST(suite, test_echo);
-	CU_ADD_TEST(suite, test_icmp_types);
-	CU_ADD_TEST(suite, test_reassembly);
-	CU_ADD_TEST(suite, test_fragments_bad);
-	CU_ADD_TEST(suite, test_fragment_flood);
-	CU_ADD_TEST(suite, test_fragment_room);
-	CU_ADD_TEST(suite, test_fragment_expiry);
-	CU_ADD_TEST(suite, test_echo_fragments);
-	CU_ADD_TEST(suite, test_udp);
-	CU_basic_set_mode(CU_BRM_VERBOSE);
-	CU_basic_run_tests();
-	return CU_get_number_of_failures() || CU_get_error() ? 1 : 0;
+	return suite_run("icmp", tests);
 }

@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <CUnit/Basic.h>
 #include "net/ifconf.h"
+#include "suite.h"
 
 struct row {
 	const char *ifs[2]; /* "ADDR/PREFIX[+COUNT][,...] [GATEWAY]", of either family; NULL: no such interface */
@@ -176,14 +176,11 @@ test_no_address(void)
 int
 main(void)
 {
-	CU_pSuite suite;
+	static CU_TestInfo tests[] = {
+		{"test_rows", test_rows},
+		{"test_no_address", test_no_address},
+		CU_TEST_INFO_NULL,
+	};
 
-	if (CU_initialize_registry() != CUE_SUCCESS)
-		return 1;
-	suite = CU_add_suite("ifconf", NULL, NULL);
-	CU_ADD_TEST(suite, test_rows);
-	CU_ADD_TEST(suite, test_no_address);
-	CU_basic_set_mode(CU_BRM_VERBOSE);
-	CU_basic_run_tests();
-	return CU_get_number_of_failures() || CU_get_error() ? 1 : 0;
+	return suite_run("ifconf", tests);
 }

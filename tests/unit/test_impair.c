@@ -135,7 +135,7 @@ test_perfect(void)
 static void
 test_random_loss(void)
 {
-	open_wire("loss=10%%,seed=%lu", frames_seed);
+	open_wire("loss=10%%,seed=%lu", seed);
 	feed(N, 1);
 	CU_ASSERT(impair_stats(im)->lost_random > N / 10 - 95 && impair_stats(im)->lost_random < N / 10 + 95);
 	CU_ASSERT_EQUAL(n_arrived, N - impair_stats(im)->lost_random);
@@ -151,7 +151,7 @@ test_burst_loss(void)
 {
 	unsigned int i, runs = 0, lost;
 
-	open_wire("burst=2%%/25%%,seed=%lu", frames_seed); /* 2/27 of the frames, in runs of 4 on average */
+	open_wire("burst=2%%/25%%,seed=%lu", seed); /* 2/27 of the frames, in runs of 4 on average */
 	feed(N, 1);
 	for (i = 1; i < n_arrived; i++)
 		runs += arrived[i] != arrived[i - 1] + 1;
@@ -159,7 +159,7 @@ test_burst_loss(void)
 	CU_ASSERT(lost > N * 2 / 27 - 250 && lost < N * 2 / 27 + 250);
 	CU_ASSERT(lost > 2 * runs && lost < 8 * runs);
 	close_wire();
-	open_wire("burst=100%%/50%%/0,seed=%lu", frames_seed); /* a bad state that loses nothing */
+	open_wire("burst=100%%/50%%/0,seed=%lu", seed); /* a bad state that loses nothing */
 	feed(N, 1);
 	CU_ASSERT_EQUAL(n_arrived, N);
 	close_wire();
@@ -226,7 +226,7 @@ test_jitter(void)
 {
 	unsigned int i, spread = 0;
 
-	open_wire("delay=1ms,jitter=2ms,seed=%lu", frames_seed);
+	open_wire("delay=1ms,jitter=2ms,seed=%lu", seed);
 	feed(N, 5000);
 	CU_ASSERT_EQUAL(n_arrived, N);
 	CU_ASSERT_EQUAL(inversions(), 0);
@@ -238,7 +238,7 @@ test_jitter(void)
 	}
 	CU_ASSERT(spread > N / 2 - 160 && spread < N / 2 + 160);
 	close_wire();
-	open_wire("jitter=2ms,seed=%lu", frames_seed); /* closer than the jitter: still in order */
+	open_wire("jitter=2ms,seed=%lu", seed); /* closer than the jitter: still in order */
 	feed(N, 10);
 	CU_ASSERT_EQUAL(inversions(), 0);
 	close_wire();
@@ -247,7 +247,7 @@ test_jitter(void)
 static void
 test_reorder(void)
 {
-	open_wire("reorder=5%%/1ms,seed=%lu", frames_seed);
+	open_wire("reorder=5%%/1ms,seed=%lu", seed);
 	feed(N, 100);
 	CU_ASSERT_EQUAL(n_arrived, N);
 	CU_ASSERT(impair_stats(im)->reordered > N / 20 - 70 && impair_stats(im)->reordered < N / 20 + 70);
@@ -261,7 +261,7 @@ test_duplicates(void)
 {
 	unsigned int i, twice = 0;
 
-	open_wire("dup=10%%,seed=%lu", frames_seed);
+	open_wire("dup=10%%,seed=%lu", seed);
 	feed(N, 1);
 	for (i = 1; i < n_arrived; i++)
 		twice += arrived[i] == arrived[i - 1];
@@ -277,7 +277,7 @@ test_corruption(void)
 {
 	const struct impair_stats *s;
 
-	open_wire("corrupt=20%%,seed=%lu", frames_seed);
+	open_wire("corrupt=20%%,seed=%lu", seed);
 	feed(N, 1);
 	s = impair_stats(im);
 	CU_ASSERT(s->corrupted > N / 5 - 127 && s->corrupted < N / 5 + 127);
@@ -290,7 +290,7 @@ test_mangling(void)
 {
 	const struct impair_stats *s;
 
-	open_wire("mangle=20%%,seed=%lu", frames_seed);
+	open_wire("mangle=20%%,seed=%lu", seed);
 	feed(N, 1);
 	s = impair_stats(im);
 	CU_ASSERT(s->mangled > N / 5 - 127 && s->mangled < N / 5 + 127);
@@ -532,30 +532,29 @@ test_counters(void)
 int
 main(void)
 {
-	CU_pSuite suite;
+	static CU_TestInfo tests[] = {
+		{"test_perfect", test_perfect},
+		{"test_random_loss", test_random_loss},
+		{"test_burst_loss", test_burst_loss},
+		{"test_periodic_loss", test_periodic_loss},
+		{"test_loss_by_kind", test_loss_by_kind},
+		{"test_delay", test_delay},
+		{"test_jitter", test_jitter},
+		{"test_reorder", test_reorder},
+		{"test_duplicates", test_duplicates},
+		{"test_corruption", test_corruption},
+		{"test_mangling", test_mangling},
+		{"test_shared_and_foreign", test_shared_and_foreign},
+		{"test_mark", test_mark},
+		{"test_rate", test_rate},
+		{"test_slots", test_slots},
+		{"test_same_seed", test_same_seed},
+		{"test_refused", test_refused},
+		{"test_counters", test_counters},
+		CU_TEST_INFO_NULL,
+	};
 
-	if (frames_init(N_MBUFS) || CU_initialize_registry() != CUE_SUCCESS)
+	if (frames_init(N_MBUFS))
 		return 1;
-	suite = CU_add_suite("impair", NULL, NULL);
-	CU_ADD_TEST(suite, test_perfect);
-	CU_ADD_TEST(suite, test_random_loss);
-	CU_ADD_TEST(suite, test_burst_loss);
-	CU_ADD_TEST(suite, test_periodic_loss);
-	CU_ADD_TEST(suite, test_loss_by_kind);
-	CU_ADD_TEST(suite, test_delay);
-	CU_ADD_TEST(suite, test_jitter);
-	CU_ADD_TEST(suite, test_reorder);
-	CU_ADD_TEST(suite, test_duplicates);
-	CU_ADD_TEST(suite, test_corruption);
-	CU_ADD_TEST(suite, test_mangling);
-	CU_ADD_TEST(suite, test_shared_and_foreign);
-	CU_ADD_TEST(suite, test_mark);
-	CU_ADD_TEST(suite, test_rate);
-	CU_ADD_TEST(suite, test_slots);
-	CU_ADD_TEST(suite, test_same_seed);
-	CU_ADD_TEST(suite, test_refused);
-	CU_ADD_TEST(suite, test_counters);
-	CU_basic_set_mode(CU_BRM_VERBOSE);
-	CU_basic_run_tests();
-	return CU_get_number_of_failures() || CU_get_error() ? 1 : 0;
+	return suite_run("impair", tests);
 }

@@ -524,26 +524,25 @@ test_nd_flags(void)
 int
 main(void)
 {
-	CU_pSuite suite;
+	static CU_TestInfo tests[] = {
+		{"test_iface", test_iface},
+		{"test_local_and_route", test_local_and_route},
+		{"test_resolve", test_resolve},
+		{"test_queue_of_all", test_queue_of_all},
+		{"test_queue_in_mbufs", test_queue_in_mbufs},
+		{"test_failure", test_failure},
+		{"test_stale", test_stale},
+		{"test_overwrite", test_overwrite},
+		{"test_eviction", test_eviction},
+		{"test_strangers", test_strangers},
+		{"test_arp_input", test_arp_input},
+		{"test_arp_learn", test_arp_learn},
+		{"test_arp_chain", test_arp_chain},
+		{"test_nd_flags", test_nd_flags},
+		CU_TEST_INFO_NULL,
+	};
 
-	if (frames_init(N_MBUFS) || CU_initialize_registry() != CUE_SUCCESS)
+	if (frames_init(N_MBUFS))
 		return 1;
-	suite = CU_add_suite("link", NULL, NULL);
-	CU_ADD_TEST(suite, test_iface);
-	CU_ADD_TEST(suite, test_local_and_route);
-	CU_ADD_TEST(suite, test_resolve);
-	CU_ADD_TEST(suite, test_queue_of_all);
-	CU_ADD_TEST(suite, test_queue_in_mbufs);
-	CU_ADD_TEST(suite, test_failure);
-	CU_ADD_TEST(suite, test_stale);
-	CU_ADD_TEST(suite, test_overwrite);
-	CU_ADD_TEST(suite, test_eviction);
-	CU_ADD_TEST(suite, test_strangers);
-	CU_ADD_TEST(suite, test_arp_input);
-	CU_ADD_TEST(suite, test_arp_learn);
-	CU_ADD_TEST(suite, test_arp_chain);
-	CU_ADD_TEST(suite, test_nd_flags);
-	CU_basic_set_mode(CU_BRM_VERBOSE);
-	CU_basic_run_tests();
-	return CU_get_number_of_failures() || CU_get_error() ? 1 : 0;
+	return suite_run("link", tests);
 }

@@ -237,20 +237,19 @@ test_neigh_shared(void)
 int
 main(void)
 {
-	CU_pSuite suite;
+	static CU_TestInfo tests[] = {
+		{"test_tx_full", test_tx_full},
+		{"test_offload", test_offload},
+		{"test_zero_checksum", test_zero_checksum},
+		{"test_chain_output", test_chain_output},
+		{"test_reply", test_reply},
+		{"test_no_mbuf", test_no_mbuf},
+		{"test_neigh_update", test_neigh_update},
+		{"test_neigh_shared", test_neigh_shared},
+		CU_TEST_INFO_NULL,
+	};
 
-	if (frames_init(N_MBUFS) || CU_initialize_registry() != CUE_SUCCESS)
+	if (frames_init(N_MBUFS))
 		return 1;
-	suite = CU_add_suite("link_output", NULL, NULL);
-	CU_ADD_TEST(suite, test_tx_full);
-	CU_ADD_TEST(suite, test_offload);
-	CU_ADD_TEST(suite, test_zero_checksum);
-	CU_ADD_TEST(suite, test_chain_output);
-	CU_ADD_TEST(suite, test_reply);
-	CU_ADD_TEST(suite, test_no_mbuf);
-	CU_ADD_TEST(suite, test_neigh_update);
-	CU_ADD_TEST(suite, test_neigh_shared);
-	CU_basic_set_mode(CU_BRM_VERBOSE);
-	CU_basic_run_tests();
-	return CU_get_number_of_failures() || CU_get_error() ? 1 : 0;
+	return suite_run("link_output", tests);
 }

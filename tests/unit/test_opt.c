@@ -4,13 +4,11 @@
  * bytes end at a guard page), and what is emitted is Linux's layout and parses back.
  */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 #include <sys/mman.h>
-#include <CUnit/Basic.h>
 #include <rte_common.h>
 #include "net/pkt.h"
+#include "seeded.h"
 
 enum { MSS = 1, WS = 2, TS = 4, OK = 8 };
 
@@ -92,7 +90,6 @@ static const struct row rows[] = {
 };
 
 static uint8_t *guard; /* first byte that can't be read */
-static uint64_t seed;
 
 static void
 parse(const uint8_t *b, unsigned int n, bool syn, struct tcp_opts *o)
@@ -100,16 +97,6 @@ parse(const uint8_t *b, unsigned int n, bool syn, struct tcp_opts *o)
 	memset(o, 0xa5, sizeof(*o));
 	memcpy(guard - n, b, n);
 	tcp_opt_parse(guard - n, n, syn, o);
-}
-
-static uint32_t
-rnd(void)
-{
-	uint64_t z = seed += 0x9e3779b97f4a7c15ull;
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
-	z = (z ^ z >> 27) * 0x94d049bb133111ebull;
-	return (z ^ z >> 31) >> 32;
 }
 
 static void
@@ -207,21 +194,17 @@ test_emit(void)
 int
 main(void)
 {
-	const char *env = getenv("TERN_SEED");
+	static CU_TestInfo tests[] = {
+		{"test_rows", test_rows},
+		{"test_sack_blocks", test_sack_blocks},
+		{"test_fuzz", test_fuzz},
+		{"test_emit", test_emit},
+		CU_TEST_INFO_NULL,
+	};
 	uint8_t *page = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	CU_pSuite suite;
 
-	if (page == MAP_FAILED || mprotect(page + 4096, 4096, PROT_NONE) || CU_initialize_registry() != CUE_SUCCESS)
+	if (page == MAP_FAILED || mprotect(page + 4096, 4096, PROT_NONE))
 		return 1;
 	guard = page + 4096;
-	seed = env ? strtoull(env, NULL, 0) : (uint64_t)getpid() * 2654435761u;
-	printf("TERN_SEED=%llu\n", (unsigned long long)seed);
-	suite = CU_add_suite("opt", NULL, NULL);
-	CU_ADD_TEST(suite, test_rows);
-	CU_ADD_TEST(suite, test_sack_blocks);
-	CU_ADD_TEST(suite, test_fuzz);
-	CU_ADD_TEST(suite, test_emit);
-	CU_basic_set_mode(CU_BRM_VERBOSE);
-	CU_basic_run_tests();
-	return CU_get_number_of_failures() || CU_get_error() ? 1 : 0;
+	return seeded_main("opt", tests);
 }

@@ -617,25 +617,24 @@ test_fuzz(void)
 int
 main(void)
 {
-	CU_pSuite suite;
+	static CU_TestInfo tests[] = {
+		{"test_good", test_good},
+		{"test_padding", test_padding},
+		{"test_bad", test_bad},
+		{"test_truncated", test_truncated},
+		{"test_device_flags", test_device_flags},
+		{"test_ip_options", test_ip_options},
+		{"test_ip6_ext", test_ip6_ext},
+		{"test_kinds", test_kinds},
+		{"test_chains", test_chains},
+		{"test_lro", test_lro},
+		{"test_chain_bad", test_chain_bad},
+		{"test_cksum", test_cksum},
+		{"test_fuzz", test_fuzz},
+		CU_TEST_INFO_NULL,
+	};
 
-	if (frames_init(N_MBUFS) || set_iface() || CU_initialize_registry() != CUE_SUCCESS)
+	if (frames_init(N_MBUFS) || set_iface())
 		return 1;
-	suite = CU_add_suite("pkt", NULL, NULL);
-	CU_ADD_TEST(suite, test_good);
-	CU_ADD_TEST(suite, test_padding);
-	CU_ADD_TEST(suite, test_bad);
-	CU_ADD_TEST(suite, test_truncated);
-	CU_ADD_TEST(suite, test_device_flags);
-	CU_ADD_TEST(suite, test_ip_options);
-	CU_ADD_TEST(suite, test_ip6_ext);
-	CU_ADD_TEST(suite, test_kinds);
-	CU_ADD_TEST(suite, test_chains);
-	CU_ADD_TEST(suite, test_lro);
-	CU_ADD_TEST(suite, test_chain_bad);
-	CU_ADD_TEST(suite, test_cksum);
-	CU_ADD_TEST(suite, test_fuzz);
-	CU_basic_set_mode(CU_BRM_VERBOSE);
-	CU_basic_run_tests();
-	return CU_get_number_of_failures() || CU_get_error() ? 1 : 0;
+	return suite_run("pkt", tests);
 }

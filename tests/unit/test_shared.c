@@ -16,13 +16,13 @@
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include <CUnit/Basic.h>
 #include <rte_eal.h>
 #include <rte_ethdev.h>
 #include <rte_lcore.h>
 #include <rte_mempool.h>
 #include "stack/engine.h"
 #include "net/frag.h"
+#include "seeded.h"
 
 #define TURNS 4000u
 #define OPEN_MAX 32u
@@ -45,18 +45,8 @@ struct range {
 static struct range ranges[RANGES_MAX];
 static unsigned int n_ranges;
 static struct tern *st[2];
-static uint64_t seed, done[2][2];
+static uint64_t done[2][2];
 static unsigned int opened[2];
-
-static uint64_t
-rnd(void) /* splitmix64 */
-{
-	uint64_t z = seed += 0x9e3779b97f4a7c15ull;
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
-	z = (z ^ z >> 27) * 0x94d049bb133111ebull;
-	return z ^ z >> 31;
-}
 
 /* --- the load: 64 bytes each way, the client closes ---------------------------------------------------------------- */
 
@@ -406,25 +396,16 @@ main(int argc, char **args)
 			       {"it would be noticed", test_it_would_be_noticed},
 			       {"no line has two owners", test_no_line_has_two_owners},
 			       CU_TEST_INFO_NULL};
-	CU_SuiteInfo suites[] = {{.pName = "shared", .pInitFunc = set_up, .pCleanupFunc = tear_down, .pTests = tests},
-				 CU_SUITE_INFO_NULL};
-	const char *env = getenv("TERN_SEED");
-	unsigned int failures;
+	int rc;
 
 	/* a function's first call through the library's table of addresses is a write, too */
 	if (!getenv("LD_BIND_NOW") && setenv("LD_BIND_NOW", "1", 1) == 0)
 		execv("/proc/self/exe", args);
 	if (rte_eal_init(RTE_DIM(argv), argv) < 0)
 		return 1;
-	seed = env ? strtoull(env, NULL, 0) : (uint64_t)getpid() * 2654435761u;
-	printf("TERN_SEED=%llu\n", (unsigned long long)seed);
-	CU_initialize_registry();
-	CU_register_suites(suites);
-	CU_basic_set_mode(CU_BRM_VERBOSE);
-	CU_basic_run_tests();
-	failures = CU_get_number_of_failures() + CU_get_number_of_suites_failed();
-	CU_cleanup_registry();
+	seed_init();
+	rc = suite_run_in("shared", set_up, tear_down, tests);
 	RTE_PER_LCORE(_lcore_id) = 0;
 	rte_eal_cleanup();
-	return failures ? 1 : 0;
+	return rc;
 }

@@ -711,25 +711,24 @@ test_between_many(void)
 int
 main(void)
 {
-	CU_pSuite suite;
+	static CU_TestInfo tests[] = {
+		{"test_user", test_user},
+		{"test_next", test_next},
+		{"test_can_sleep", test_can_sleep},
+		{"test_timer_time", test_timer_time},
+		{"test_timer_stop_start", test_timer_stop_start},
+		{"test_timer_from_within", test_timer_from_within},
+		{"test_timer_many", test_timer_many},
+		{"test_timer_destroy", test_timer_destroy},
+		{"test_post_threads", test_post_threads},
+		{"test_post_bounds", test_post_bounds},
+		{"test_post_leave", test_post_leave},
+		{"test_between_steps", test_between_steps},
+		{"test_between_many", test_between_many},
+		CU_TEST_INFO_NULL,
+	};
 
-	if (frames_init_on("(0,1)@0", 16383) || CU_initialize_registry() != CUE_SUCCESS)
+	if (frames_init_on("(0,1)@0", 16383))
 		return 1;
-	suite = CU_add_suite("worker_api", NULL, NULL);
-	CU_ADD_TEST(suite, test_user);
-	CU_ADD_TEST(suite, test_next);
-	CU_ADD_TEST(suite, test_can_sleep);
-	CU_ADD_TEST(suite, test_timer_time);
-	CU_ADD_TEST(suite, test_timer_stop_start);
-	CU_ADD_TEST(suite, test_timer_from_within);
-	CU_ADD_TEST(suite, test_timer_many);
-	CU_ADD_TEST(suite, test_timer_destroy);
-	CU_ADD_TEST(suite, test_post_threads);
-	CU_ADD_TEST(suite, test_post_bounds);
-	CU_ADD_TEST(suite, test_post_leave);
-	CU_ADD_TEST(suite, test_between_steps);
-	CU_ADD_TEST(suite, test_between_many);
-	CU_basic_set_mode(CU_BRM_VERBOSE);
-	CU_basic_run_tests();
-	return CU_get_number_of_failures() || CU_get_error() ? 1 : 0;
+	return suite_run("worker_api", tests);
 }
