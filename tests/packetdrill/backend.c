@@ -1,539 +1,161 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * libtern as packetdrill sees a stack: sockets over one worker, driven in the caller's time (pd_stack.h).
- *
- * What a socket has beyond a tern connection lives here: the descriptor, SO_ERROR, shutdown for reading, and what was received
- * before an orderly end took the connection away. Options are in backend_opt.c, packets and time in backend_wire.c.
- *
- * A call sends nothing by itself: what it queued leaves at the start of the next call or with run() or input(), which say
- * what time it is. Where POSIX leaves a choice (which error, when; poll bits) it is Linux's.
+ * libtern as packetdrill sees a stack (pd_stack.h): sockets over one worker, driven in the caller's time. Here is the table of
+ * its calls, and the worker's start and end. backend.h says what else there is.
  */
 #ifndef _GNU_SOURCE
-#define _GNU_SOURCE /* POLLRDHUP */
+#define _GNU_SOURCE /* cpu_set_t */
 #endif
+#include <dlfcn.h>
 #include <errno.h>
-#include <poll.h>
+#include <getopt.h>
+#include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <arpa/inet.h>
-#include <netinet/in.h>
+#include <rte_eal.h>
+#include <rte_errno.h>
+#include <rte_log.h>
+#include <rte_mempool.h>
 #include "backend.h"
+#include "stack/conf.h"
 
-struct sock be_socks[N_SOCKS];
+#define N_MBUFS 4096
 
-/* --- addresses ------------------------------------------------------------------------------------------------ */
+struct tern_worker *be_worker;
+struct rte_mempool *be_mbufs;
 
-static const uint8_t mapped[12] = {[10] = 0xff, 0xff}; /* ::ffff:0:0/96, RFC 4291 2.5.5.2 */
+/*
+ * packetdrill loads us with RTLD_DEEPBIND: then EAL sets and reads other optind and optarg than getopt() does. It goes through
+ * its options twice; the first time ends at one it does not know, and the second then goes on where that ended, for it
+ * fails to reset what getopt() uses. Options with an argument can't be had that way: the one lcore comes from the affinity.
+ */
+static int
+start_eal(void)
+{
+	char *argv[] = {"tern", "--unknown", "--no-huge", "--no-shconf", "--no-pci", "--no-telemetry", NULL};
+	void *program = dlopen(NULL, RTLD_LAZY);
+	int *const ind = program ? dlsym(program, "optind") : NULL;
+	const bool split = ind && ind != &optind;
+	const int old = optind, program_old = split ? *ind : 0;
+	int rc;
+
+	opterr = 0;
+	if (split)
+		*ind = 0;
+	else
+		argv[1] = argv[0];
+	rc = rte_eal_init(RTE_DIM(argv) - 1 - !split, argv + !split);
+	optind = old;
+	if (split)
+		*ind = program_old;
+	if (program)
+		dlclose(program);
+	return rc < 0 ? -rte_errno : 0;
+}
 
 static int
-to_endpoint(const struct sock *s, const struct sockaddr *a, socklen_t l, struct tern_endpoint *e)
+eal_init(void)
 {
-	memset(e, 0, sizeof(*e));
-	if (!a || l < (s->domain == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6)))
-		return -EINVAL;
-	if (a->sa_family != s->domain)
-		return -EAFNOSUPPORT;
-	if (s->domain == AF_INET) {
-		const struct sockaddr_in *in = (const struct sockaddr_in *)a;
+	cpu_set_t all, one;
+	int rc;
 
-		e->af = 4;
-		e->port = in->sin_port;
-		memcpy(e->addr, &in->sin_addr, 4);
-	} else {
-		const struct sockaddr_in6 *in = (const struct sockaddr_in6 *)a;
-		const bool v4 = memcmp(&in->sin6_addr, mapped, 12) == 0;
-
-		e->af = v4 ? 4 : 6;
-		e->port = in->sin6_port;
-		memcpy(e->addr, (const uint8_t *)&in->sin6_addr + (v4 ? 12 : 0), v4 ? 4 : 16);
-	}
-	return 0;
+	if (be_mbufs)
+		return 0;
+	sched_getaffinity(0, sizeof(all), &all);
+	CPU_ZERO(&one);
+	for (unsigned int i = 0; i < CPU_SETSIZE && !CPU_COUNT(&one); i++)
+		if (CPU_ISSET(i, &all))
+			CPU_SET(i, &one);
+	sched_setaffinity(0, sizeof(one), &one);
+	rte_log_set_global_level(RTE_LOG_ERR);
+	rc = start_eal();
+	sched_setaffinity(0, sizeof(all), &all);
+	if (rc)
+		return rc;
+	be_mbufs = rte_pktmbuf_pool_create("pd", N_MBUFS, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
+	return be_mbufs ? 0 : -rte_errno;
 }
 
+/* Addresses in "key=value,key=value": those of keys that name the remote side or a gateway are not ours. */
 static void
-from_endpoint(const struct sock *s, const struct tern_endpoint *e, struct sockaddr *a, socklen_t *l)
+parse_flags(const char *flags, struct tern_if_conf *ic, uint16_t *mtu)
 {
-	struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = e->port};
-	struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = e->port};
-	const socklen_t n = s->domain == AF_INET ? sizeof(in) : sizeof(in6);
+	char *copy = strdup(flags ? flags : ""), *save, *word;
 
-	if (!a || !l)
-		return;
-	memcpy(&in.sin_addr, e->addr, 4);
-	if (e->af == 4) {
-		memcpy(&in6.sin6_addr, mapped, 12);
-		memcpy((uint8_t *)&in6.sin6_addr + 12, e->addr, 4);
-	} else {
-		memcpy(&in6.sin6_addr, e->addr, 16);
-	}
-	memcpy(a, s->domain == AF_INET ? (void *)&in : (void *)&in6, RTE_MIN(*l, n));
-	*l = n;
-}
+	for (word = copy ? strtok_r(copy, ", ;", &save) : NULL; word; word = strtok_r(NULL, ", ;", &save)) {
+		char *value = strchr(word, '=');
 
-/* --- sockets -------------------------------------------------------------------------------------------------- */
-
-struct sock *
-be_get(int h)
-{
-	if (!be_worker || h < 0 || h >= N_SOCKS || !be_socks[h].used)
-		return NULL;
-	be_flush();
-	return &be_socks[h];
-}
-
-unsigned int
-be_state(const struct sock *s)
-{
-	return s->c ? s->c->state : s->l[0] ? TERN_LISTEN : TERN_CLOSED;
-}
-
-/* Keep what was received: the application may read it after the end. */
-static void
-keep_received(struct sock *s)
-{
-	const size_t n = tern_recv_queued(s->c);
-
-	if (n == 0)
-		return;
-	s->left = malloc(n);
-	s->left_len = s->left ? tern_recv(s->c, s->left, n) : 0;
-	s->left_off = 0;
-}
-
-static void
-on_closed(struct tern_conn *c, void *user, int err)
-{
-	struct sock *s = user;
-
-	keep_received(s);
-	s->c = NULL;
-	s->eof = true;
-	s->err = -err;
-}
-
-static const struct tern_ops conn_ops = {.closed = on_closed};
-static const struct tern_listener_ops listen_ops;
-
-static int
-new_sock(int domain)
-{
-	for (int h = 0; h < N_SOCKS; h++)
-		if (!be_socks[h].used) {
-			be_socks[h] = (struct sock){.used = true, .domain = domain};
-			return h;
+		if (!value || strstr(word, "remote") == word || strstr(word, "gw") == word || strstr(word, "gateway") == word)
+			continue;
+		if (strstr(word, "mtu=") == word) {
+			*mtu = atoi(value + 1);
+			continue;
 		}
-	return -EMFILE;
+		value[1 + strcspn(value + 1, "/")] = 0;
+		if (inet_pton(AF_INET, value + 1, ic->addr4) != 1)
+			inet_pton(AF_INET6, value + 1, ic->addr6);
+	}
+	free(copy);
 }
 
 static int
-be_socket(int domain, int type, int proto)
+init(const char *flags, uint64_t now_us)
 {
-	if (domain != AF_INET && domain != AF_INET6)
-		return -EAFNOSUPPORT;
-	if ((type & 0xf) != SOCK_STREAM || (proto != 0 && proto != IPPROTO_TCP))
-		return -EPROTONOSUPPORT;
-	return new_sock(domain);
-}
-
-static int
-be_bind(int h, const struct sockaddr *a, socklen_t l)
-{
-	struct sock *s = be_get(h);
-	struct tern_endpoint e;
+	/* packetdrill's defaults: 192.168/16 and fd3d:fa7b:d17d::/48, the remote side behind a gateway. */
+	struct tern_conf conf;
+	struct rte_ether_addr mac;
+	uint16_t mtu = 1500;
+	uint64_t now;
 	int rc;
 
-	if (!s)
-		return -EBADF;
-	if (s->local.af || s->c || s->l[0])
-		return -EINVAL;
-	rc = to_endpoint(s, a, l, &e);
+	tern_conf_init(&conf, sizeof(conf));
+	conf.max_conns = N_SOCKS;
+	conf.max_requests = 1024;
+	conf.max_timewait = N_SOCKS;
+	conf.max_portsets = N_SOCKS;
+	conf.max_listeners = N_SOCKS;
+	conf.n_mbufs = N_MBUFS;
+	conf.n_ifs = 1;
+	conf.ifs[0] = (struct tern_if_conf){.addr4 = {192, 168, 0, 1}, .prefix4 = 16, .gw4 = {192, 168, 255, 254},
+			   .addr6 = {0xfd, 0x3d, 0xfa, 0x7b, 0xd1, 0x7d, [15] = 1}, .prefix6 = 48,
+			   .gw6 = {0xfe, 0x80, [15] = 0xfe}};
+	rc = eal_init();
 	if (rc)
 		return rc;
-	for (unsigned int i = 0; i < N_SOCKS; i++) {
-		const struct sock *o = &be_socks[i];
-
-		if (o->used && o->local.af == e.af && e.port && o->local.port == e.port && !o->c &&
-		    (o->l[0] || !o->opt[O_REUSEADDR] || !s->opt[O_REUSEADDR]))
-			return -EADDRINUSE;
-	}
-	be_adopt(e.af, e.addr);
-	s->local = e;
-	return 0;
-}
-
-static int
-be_listen(int h, int backlog)
-{
-	struct sock *s = be_get(h);
-	const uint8_t af = s && s->domain == AF_INET ? 4 : 6;
-	struct tern_endpoint e4;
-	int rc;
-
-	if (!s)
-		return -EBADF;
-	if (s->c)
-		return -EINVAL;
-	if (s->l[0])
-		return 0;
-	if (backlog < 0)
-		backlog = 4096;
-	if (!s->local.af)
-		s->local.af = af;
-	for (unsigned int tries = 0; s->local.port == 0 && tries < 1; tries++)
-		s->local.port = htons(32768 + worker_rand(be_worker) % 28000);
-	rc = tern_listen(be_worker, &s->local, backlog, &listen_ops, s, &s->l[0]);
-	be_apply_options(s);
-	if (rc || s->local.af == 4 || s->opt[O_V6ONLY])
-		return rc;
-	e4 = (struct tern_endpoint){.af = 4, .port = s->local.port};
-	if (memcmp(s->local.addr, (uint8_t[16]){0}, 16) == 0 &&
-	    tern_listen(be_worker, &e4, backlog, &listen_ops, s, &s->l[1]))
-		s->l[1] = NULL; /* someone else has it */
-	be_apply_options(s);
-	return 0;
-}
-
-static int
-be_accept(int h, struct sockaddr *a, socklen_t *l)
-{
-	struct sock *s = be_get(h), *n;
-	struct tern_conn *c = NULL;
-	struct tern_info info;
-	int nh;
-
-	if (!s)
-		return -EBADF;
-	if (!s->l[0])
-		return -EINVAL;
-	nh = new_sock(s->domain);
-	if (nh < 0)
-		return nh;
-	n = &be_socks[nh];
-	for (unsigned int i = 0; i < 2 && !c; i++)
-		if (s->l[i])
-			tern_accept(s->l[i], &conn_ops, n, &c, 1);
-	if (!c) {
-		n->used = false;
-		return -EAGAIN;
-	}
-	n->c = c;
-	tern_conn_info(c, &info, sizeof(info));
-	n->local = info.local;
-	n->peer = info.remote;
-	n->reported = true;
-	n->set = s->set;
-	n->linger = s->linger;
-	memcpy(n->opt, s->opt, sizeof(n->opt));
-	be_apply_options(n);
-	from_endpoint(n, &n->peer, a, l);
-	return nh;
-}
-
-/* Not open yet, for the application: a passive one with Fast Open is. */
-static bool
-is_opening(const struct sock *s)
-{
-	const struct tern_conn *c = s->c;
-
-	return c && (c->state == TERN_SYN_SENT || (c->state == TERN_SYN_RECEIVED && !(c->feat & F_PASSIVE)));
-}
-
-static int
-be_connect_done(int h)
-{
-	struct sock *s = be_get(h);
-	int err;
-
-	if (!s)
-		return -EBADF;
-	if (s->c)
-		return is_opening(s) ? -EINPROGRESS : 0;
-	if (s->deferred)
-		return 0;
-	if (!s->connecting)
-		return -ENOTCONN;
-	err = s->err;
-	s->err = 0;
-	return -err;
-}
-
-/* Open to s->peer; with Fast Open as much of buf goes along as the SYN has room for. @return that, or an error. */
-static ssize_t
-open_to_peer(struct sock *s, bool fastopen, const void *buf, size_t len)
-{
-	const struct tern_endpoint *local = s->local.af ? &s->local : NULL;
-	struct tern_info info;
-	struct tern_conn syn;
-	uint8_t opt[40];
-	uint32_t room = 0;
-	ssize_t rc;
-
-	s->eof = s->shut_rd = s->shut_wr = s->deferred = false; /* a socket may try again */
-	rc = fastopen ? tern_connect_fastopen(be_worker, local, &s->peer, &conn_ops, s, buf, 0, &s->c) :
-			tern_connect(be_worker, local, &s->peer, &conn_ops, s, &s->c);
-	if (rc) {
-		s->c = NULL;
-		return rc;
-	}
-	s->connecting = true;
-	s->reported = false;
-	tern_conn_info(s->c, &info, sizeof(info));
-	s->local = info.local;
-	s->peer = info.remote;
-	be_apply_options(s);
-	if (fastopen) {
-		syn = *s->c;
-		syn.snd_queued = len;
-		tcp_tfo_offer(be_worker, &syn, opt, &room);
-	}
-	return room ? tern_send(s->c, buf, room, 0) : 0;
-}
-
-/* Would data go with a SYN to s->peer? */
-static bool
-knows_cookie(const struct sock *s)
-{
-	const struct iface *ifc = &be_worker->ifs[0];
-	struct tern_conn c = {.af = s->peer.af, .rport = s->peer.port};
-
-	if (c.af == 4) {
-		c.addr.laddr4 = ifc->laddr4;
-		memcpy(&c.addr.raddr4, s->peer.addr, 4);
-	} else {
-		memcpy(c.addr.laddr6, ifc->laddr6, 16);
-		memcpy(c.addr.raddr6, s->peer.addr, 16);
-	}
-	return tcp_tfo_known(be_worker, &c);
-}
-
-static int
-be_connect(int h, const struct sockaddr *a, socklen_t l)
-{
-	struct sock *s = be_get(h);
-	struct tern_endpoint peer;
-	int rc;
-
-	if (!s)
-		return -EBADF;
-	if (s->l[0])
-		return -EISCONN;
-	if (s->deferred)
-		return -EISCONN;
-	if (s->c) {
-		if (is_opening(s))
-			return -EALREADY;
-		if (s->reported)
-			return -EISCONN;
-		s->reported = true;
-		return 0;
-	}
-	if (s->err) {
-		rc = -s->err;
-		s->err = 0;
-		return rc;
-	}
-	rc = to_endpoint(s, a, l, &peer);
+	parse_flags(flags, &conf.ifs[0], &mtu);
+	memcpy(conf.ifs[0].gw4, conf.ifs[0].addr4, 2);
+	memcpy(&mac, be_mac, 6);
+	be_socks_reset();
+	now = be_start_clock(now_us);
+	rc = conf_settle(&conf);
+	rc = rc ? rc : worker_create(&be_worker, &conf, 0, 0, be_mbufs, now);
 	if (rc)
 		return rc;
-	s->peer = peer;
-	s->deferred = s->opt[O_FASTOPEN_CONNECT] && knows_cookie(s);
-	return s->deferred ? 0 : open_to_peer(s, s->opt[O_FASTOPEN_CONNECT], NULL, 0);
+	rc = link_iface_init(&be_worker->ifs[0], 0, &conf.ifs[0], &mac, mtu);
+	be_worker->n_ifs = 1;
+	be_worker->ifs[0].tx_multi_seg = true;
+	be_flush();
+	return rc;
 }
 
-/* The error of a connection that is gone, once. */
-int
-be_take_error(struct sock *s)
+static void
+fini(void)
 {
-	const int err = s->err;
-
-	s->err = 0;
-	return -err;
-}
-
-static ssize_t
-recv_left(struct sock *s, void *buf, size_t len, int flags)
-{
-	const size_t n = RTE_MIN(len, s->left_len - s->left_off);
-
-	if (!(flags & MSG_TRUNC))
-		memcpy(buf, s->left + s->left_off, n);
-	if (!(flags & MSG_PEEK))
-		s->left_off += n;
-	return n;
-}
-
-static ssize_t
-be_recv(int h, void *buf, size_t len, int flags)
-{
-	struct sock *s = be_get(h);
-	uint8_t *dump = NULL;
-	ssize_t n;
-
-	if (!s)
-		return -EBADF;
-	if (s->l[0])
-		return -ENOTCONN;
-	if (s->left_off < s->left_len)
-		return recv_left(s, buf, len, flags);
-	if (s->deferred)
-		return -EAGAIN;
-	if (!s->c) {
-		if (s->err)
-			return be_take_error(s);
-		return s->eof || s->shut_rd ? 0 : -ENOTCONN;
+	be_socks_reset();
+	worker_destroy(be_worker);
+	be_worker = NULL;
+	if (rte_mempool_avail_count(be_mbufs) != N_MBUFS) {
+		fprintf(stderr, "tern: %u packet buffers were not given back\n", N_MBUFS - rte_mempool_avail_count(be_mbufs));
+		abort();
 	}
-	if (len == 0)
-		return 0;
-	if (flags & MSG_TRUNC) /* throw away */
-		buf = dump = malloc(len);
-	n = flags & MSG_PEEK ? tern_peek(s->c, buf, len) : tern_recv(s->c, buf, len);
-	free(dump);
-	return n == -EAGAIN && s->shut_rd ? 0 : n;
-}
-
-static ssize_t
-be_sendto(int h, const void *buf, size_t len, int flags, const struct sockaddr *a, socklen_t l)
-{
-	struct sock *s = be_get(h);
-	ssize_t n;
-	int rc;
-
-	if (!s)
-		return -EBADF;
-	if (s->err)
-		return be_take_error(s);
-	if ((flags & MSG_FASTOPEN && !s->c && !s->eof) || s->deferred) {
-		if (s->l[0])
-			return -EISCONN;
-		rc = s->deferred ? 0 : to_endpoint(s, a, l, &s->peer);
-		if (rc)
-			return rc;
-		n = open_to_peer(s, true, buf, len);
-		return n ? n : -EINPROGRESS;
-	}
-	if (!s->c || s->shut_wr)
-		return -EPIPE;
-	if (is_opening(s))
-		return flags & MSG_FASTOPEN ? -EALREADY : -EAGAIN;
-	if (flags & MSG_OOB)
-		return tern_send(s->c, buf, len, TERN_SEND_URGENT);
-	return tern_send(s->c, buf, len, flags & MSG_MORE ? TERN_SEND_MORE : 0);
-}
-
-static ssize_t
-be_send(int h, const void *buf, size_t len, int flags)
-{
-	return be_sendto(h, buf, len, flags, NULL, 0);
-}
-
-static int
-be_shutdown(int h, int how)
-{
-	struct sock *s = be_get(h);
-	struct tern_conn *c;
-
-	if (!s)
-		return -EBADF;
-	if (how != SHUT_RD && how != SHUT_WR && how != SHUT_RDWR)
-		return -EINVAL;
-	if (s->l[0]) {
-		for (unsigned int i = 0; how != SHUT_WR && i < 2; i++)
-			if (s->l[i]) {
-				tern_listener_close(s->l[i]);
-				s->l[i] = NULL;
-			}
-		return 0;
-	}
-	if (!s->c)
-		return -ENOTCONN;
-	if (be_state(s) == TERN_SYN_SENT) {
-		c = s->c;
-		s->c = NULL;
-		tern_abort(c);
-		return 0;
-	}
-	s->shut_rd |= how != SHUT_WR;
-	if (how == SHUT_RD || s->shut_wr)
-		return 0;
-	s->shut_wr = true;
-	tern_shutdown(s->c, TERN_SHUT_WR);
-	return 0;
-}
-
-static int
-be_close(int h)
-{
-	struct sock *s = be_get(h);
-
-	if (!s)
-		return -EBADF;
-	for (unsigned int i = 0; i < 2; i++)
-		if (s->l[i])
-			tern_listener_close(s->l[i]);
-	if (s->c)
-		tern_close(s->c);
-	free(s->left);
-	memset(s, 0, sizeof(*s));
-	return 0;
-}
-
-static int
-be_pollev(int h)
-{
-	struct sock *s = be_get(h);
-	bool eof;
-	int ev = 0;
-
-	if (!s)
-		return POLLNVAL;
-	if (s->l[0]) {
-		for (unsigned int i = 0; i < 2; i++)
-			if (s->l[i] && s->l[i]->acc_head)
-				ev |= POLLIN | POLLRDNORM;
-		return ev;
-	}
-	if (s->err)
-		ev |= POLLERR;
-	if (s->deferred)
-		return POLLOUT | POLLWRNORM;
-	if (is_opening(s))
-		return ev;
-	eof = s->shut_rd || s->eof || (s->c && s->c->flags & C_FIN_RCVD);
-	if ((!s->c) || (eof && s->shut_wr))
-		ev |= POLLHUP;
-	if (eof)
-		ev |= POLLIN | POLLRDNORM | POLLRDHUP;
-	if (s->left_off < s->left_len || (s->c && tern_recv_queued(s->c)))
-		ev |= POLLIN | POLLRDNORM;
-	if (s->c && tern_urgent_left(s->c))
-		ev |= POLLPRI;
-	if (s->shut_wr || !s->c || tern_send_space(s->c) >= tern_send_queued(s->c) / 2)
-		ev |= POLLOUT | POLLWRNORM;
-	return ev;
-}
-
-static long
-be_qlen(int h, int out)
-{
-	struct sock *s = be_get(h);
-	const struct tern_conn *c;
-
-	if (!s)
-		return -EBADF;
-	if (s->l[0])
-		return -EINVAL;
-	c = s->c;
-	if (!out)
-		return s->left_len - s->left_off + (c ? c->rcv_queued : 0);
-	if (!c || is_opening(s))
-		return 0;
-	return c->snd_queued + !!(c->flags & C_FIN_QUEUED && c->state != TERN_FIN_WAIT_2);
 }
 
 const struct pd_stack pd_backend = {
 	.name = "tern",
-	.init = be_init,
-	.fini = be_fini,
+	.init = init,
+	.fini = fini,
 	.input = be_input,
 	.next_timer = be_next_timer,
 	.run = be_run,

@@ -11,7 +11,7 @@
 #include "backend.h"
 
 /*
- * Where an option is kept, what tern calls it (TERN_NONE: backend.c asks for it, or tern always does so), and the default
+ * Where an option is kept, what tern calls it (TERN_NONE: backend_call.c asks for it, or tern always does so), and the default
  * getsockopt() shows.
  */
 #define TERN_NONE 255

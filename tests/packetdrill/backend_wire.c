@@ -1,39 +1,24 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * pd_backend's lower side: packets in and out, time, and the worker's start and end.
+ * pd_backend's lower side: packets in and out, and time.
  *
  * Packets are IP datagrams: an Ethernet header is put before what arrives and taken off what leaves; ARP and neighbour
  * solicitations are answered here for any address, so that the peer, or a gateway to it, is always there.
  */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE /* cpu_set_t */
-#endif
-#include <dlfcn.h>
-#include <errno.h>
-#include <getopt.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <arpa/inet.h>
-#include <rte_eal.h>
-#include <rte_errno.h>
-#include <rte_log.h>
-#include <rte_mempool.h>
+#include <netinet/in.h>
 #include "backend.h"
 #include "stack/check.h"
-#include "stack/conf.h"
 
-#define N_MBUFS 4096
 #define ROUNDS_MAX 1000 /* without time moving: more is a worker that spins */
 #define ETH 14
 #define EPOCH_US 1000000000ull /* the caller's 0: at 0 itself "never" would look recent to the worker */
 
-struct tern_worker *be_worker;
-static struct rte_mempool *mp;
+const uint8_t be_mac[6] = {2, 0, 0, 0, 0, 1};
+static const uint8_t peer_mac[6] = {2, 0, 0, 0, 0, 2};
 static uint64_t now;
-
-static const uint8_t our_mac[6] = {2, 0, 0, 0, 0, 1}, peer_mac[6] = {2, 0, 0, 0, 0, 2};
 
 /* After every burst. */
 static void
@@ -47,12 +32,10 @@ check_invariants(void)
 	}
 }
 
-/* --- the wire ------------------------------------------------------------------------------------------------- */
-
 static void
 feed(const uint8_t *frame, size_t len)
 {
-	struct rte_mbuf *head = rte_pktmbuf_alloc(mp), *m = head;
+	struct rte_mbuf *head = rte_pktmbuf_alloc(be_mbufs), *m = head;
 
 	for (size_t off = 0; m;) {
 		const uint16_t n = RTE_MIN(len - off, (size_t)rte_pktmbuf_tailroom(m));
@@ -62,7 +45,7 @@ feed(const uint8_t *frame, size_t len)
 		off += n;
 		if (off == len)
 			break;
-		m->next = rte_pktmbuf_alloc(mp);
+		m->next = rte_pktmbuf_alloc(be_mbufs);
 		m = m->next;
 		head->nb_segs++;
 	}
@@ -96,7 +79,7 @@ answer_neighbour(const uint8_t *f, size_t len)
 	uint8_t r[86] = {0};
 	uint16_t sum;
 
-	memcpy(r, our_mac, 6);
+	memcpy(r, be_mac, 6);
 	memcpy(r + 6, peer_mac, 6);
 	memcpy(r + 12, f + 12, 2);
 	if (f[12] == 8 && f[13] == 6) {
@@ -170,6 +153,13 @@ be_flush(void)
 		fprintf(stderr, "tern: work without end at %llu us\n", (unsigned long long)now);
 }
 
+uint64_t
+be_start_clock(uint64_t now_us)
+{
+	now = now_us + EPOCH_US;
+	return now;
+}
+
 static void
 set_time(uint64_t now_us)
 {
@@ -210,7 +200,7 @@ be_input(const void *ip, size_t len, uint64_t now_us)
 	be_flush();
 	if (len < 20 || len > 65535)
 		return;
-	memcpy(frame, our_mac, 6);
+	memcpy(frame, be_mac, 6);
 	memcpy(frame + 6, peer_mac, 6);
 	frame[12] = p[0] >> 4 == 6 ? 0x86 : 0x08;
 	frame[13] = p[0] >> 4 == 6 ? 0xdd : 0x00;
@@ -229,133 +219,4 @@ be_next_timer(void)
 	const uint64_t at = worker_next_us(be_worker);
 
 	return at == UINT64_MAX ? at : at - EPOCH_US;
-}
-
-/* --- start and end -------------------------------------------------------------------------------------------- */
-
-/*
- * packetdrill loads us with RTLD_DEEPBIND: then EAL sets and reads other optind and optarg than getopt() does. It goes through
- * its options twice; the first time ends at one it does not know, and the second then goes on where that ended, for it
- * fails to reset what getopt() uses. Options with an argument can't be had that way: the one lcore comes from the affinity.
- */
-static int
-start_eal(void)
-{
-	char *argv[] = {"tern", "--unknown", "--no-huge", "--no-shconf", "--no-pci", "--no-telemetry", NULL};
-	void *program = dlopen(NULL, RTLD_LAZY);
-	int *const ind = program ? dlsym(program, "optind") : NULL;
-	const bool split = ind && ind != &optind;
-	const int old = optind, program_old = split ? *ind : 0;
-	int rc;
-
-	opterr = 0;
-	if (split)
-		*ind = 0;
-	else
-		argv[1] = argv[0];
-	rc = rte_eal_init(RTE_DIM(argv) - 1 - !split, argv + !split);
-	optind = old;
-	if (split)
-		*ind = program_old;
-	if (program)
-		dlclose(program);
-	return rc < 0 ? -rte_errno : 0;
-}
-
-static int
-eal_init(void)
-{
-	cpu_set_t all, one;
-	int rc;
-
-	if (mp)
-		return 0;
-	sched_getaffinity(0, sizeof(all), &all);
-	CPU_ZERO(&one);
-	for (unsigned int i = 0; i < CPU_SETSIZE && !CPU_COUNT(&one); i++)
-		if (CPU_ISSET(i, &all))
-			CPU_SET(i, &one);
-	sched_setaffinity(0, sizeof(one), &one);
-	rte_log_set_global_level(RTE_LOG_ERR);
-	rc = start_eal();
-	sched_setaffinity(0, sizeof(all), &all);
-	if (rc)
-		return rc;
-	mp = rte_pktmbuf_pool_create("pd", N_MBUFS, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
-	return mp ? 0 : -rte_errno;
-}
-
-/* Addresses in "key=value,key=value": those of keys that name the remote side or a gateway are not ours. */
-static void
-parse_flags(const char *flags, struct tern_if_conf *ic, uint16_t *mtu)
-{
-	char *copy = strdup(flags ? flags : ""), *save, *word;
-
-	for (word = copy ? strtok_r(copy, ", ;", &save) : NULL; word; word = strtok_r(NULL, ", ;", &save)) {
-		char *value = strchr(word, '=');
-
-		if (!value || strstr(word, "remote") == word || strstr(word, "gw") == word || strstr(word, "gateway") == word)
-			continue;
-		if (strstr(word, "mtu=") == word) {
-			*mtu = atoi(value + 1);
-			continue;
-		}
-		value[1 + strcspn(value + 1, "/")] = 0;
-		if (inet_pton(AF_INET, value + 1, ic->addr4) != 1)
-			inet_pton(AF_INET6, value + 1, ic->addr6);
-	}
-	free(copy);
-}
-
-int
-be_init(const char *flags, uint64_t now_us)
-{
-	/* packetdrill's defaults: 192.168/16 and fd3d:fa7b:d17d::/48, the remote side behind a gateway. */
-	struct tern_conf conf;
-	struct rte_ether_addr mac;
-	uint16_t mtu = 1500;
-	int rc;
-
-	tern_conf_init(&conf, sizeof(conf));
-	conf.max_conns = N_SOCKS;
-	conf.max_requests = 1024;
-	conf.max_timewait = N_SOCKS;
-	conf.max_portsets = N_SOCKS;
-	conf.max_listeners = N_SOCKS;
-	conf.n_mbufs = N_MBUFS;
-	conf.n_ifs = 1;
-	conf.ifs[0] = (struct tern_if_conf){.addr4 = {192, 168, 0, 1}, .prefix4 = 16, .gw4 = {192, 168, 255, 254},
-			   .addr6 = {0xfd, 0x3d, 0xfa, 0x7b, 0xd1, 0x7d, [15] = 1}, .prefix6 = 48,
-			   .gw6 = {0xfe, 0x80, [15] = 0xfe}};
-	rc = eal_init();
-	if (rc)
-		return rc;
-	parse_flags(flags, &conf.ifs[0], &mtu);
-	memcpy(conf.ifs[0].gw4, conf.ifs[0].addr4, 2);
-	memcpy(&mac, our_mac, 6);
-	memset(be_socks, 0, sizeof(be_socks));
-	now = now_us + EPOCH_US;
-	rc = conf_settle(&conf);
-	rc = rc ? rc : worker_create(&be_worker, &conf, 0, 0, mp, now);
-	if (rc)
-		return rc;
-	rc = link_iface_init(&be_worker->ifs[0], 0, &conf.ifs[0], &mac, mtu);
-	be_worker->n_ifs = 1;
-	be_worker->ifs[0].tx_multi_seg = true;
-	be_flush();
-	return rc;
-}
-
-void
-be_fini(void)
-{
-	for (unsigned int i = 0; i < N_SOCKS; i++)
-		free(be_socks[i].left);
-	memset(be_socks, 0, sizeof(be_socks));
-	worker_destroy(be_worker);
-	be_worker = NULL;
-	if (rte_mempool_avail_count(mp) != N_MBUFS) {
-		fprintf(stderr, "tern: %u packet buffers were not given back\n", N_MBUFS - rte_mempool_avail_count(mp));
-		abort();
-	}
 }
