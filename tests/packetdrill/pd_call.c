@@ -8,7 +8,6 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <arpa/inet.h>
 #include <sys/ioctl.h>
 #include <linux/sockios.h>
 #include "pdrun.h"
@@ -47,44 +46,7 @@ member(const char *text, const char *key, long *v)
 static int
 handle(const struct event *e, unsigned int i)
 {
-	const long fd = num(e, i);
-
-	if (fd < 0 || fd >= FDS || !run.fd[fd].open)
-		return -EBADF; /* as is -EBADF itself for the stack */
-	return run.fd[fd].h;
-}
-
-static socklen_t
-address(bool remote, uint16_t port, struct sockaddr_storage *a)
-{
-	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)a;
-	struct sockaddr_in *in = (struct sockaddr_in *)a;
-	uint8_t addr[16];
-
-	memset(a, 0, sizeof(*a));
-	(remote ? pd_remote_addr : pd_local_addr)(addr);
-	if (run.s->af == 4) {
-		in->sin_family = AF_INET;
-		in->sin_port = htons(port);
-		memcpy(&in->sin_addr, addr, 4);
-		return sizeof(*in);
-	}
-	in6->sin6_family = AF_INET6;
-	in6->sin6_port = htons(port);
-	memcpy(&in6->sin6_addr, addr, 16);
-	return sizeof(*in6);
-}
-
-/* The packets that come now are those of a connection that is opened here. */
-static void
-begin_connection(long fd)
-{
-	run.fd[fd].begun = true;
-	run.is_open = true;
-	run.isn_known = false;
-	run.n_ts = 0;
-	run.rport = BIND_PORT;
-	run.lport = 0;
+	return pd_handle(num(e, i));
 }
 
 static long
@@ -95,15 +57,15 @@ do_connect(const struct event *e)
 	int rc;
 
 	if (!run.blocked) {
-		rc = pd_backend.connect(handle(e, 0), (struct sockaddr *)&a, address(true, BIND_PORT, &a));
+		rc = pd_backend.connect(handle(e, 0), (struct sockaddr *)&a, pd_address(true, BIND_PORT, &a));
 		if (rc)
 			return rc;
 		if (pd_backend.connect_done(handle(e, 0)) != -EINPROGRESS) { /* open already, or put off to the first send */
 			if (handle(e, 0) >= 0 && !run.fd[fd].begun)
-				begin_connection(fd);
+				pd_open_active(fd);
 			return rc;
 		}
-		begin_connection(fd);
+		pd_open_active(fd);
 		pd_backend.run(run.now);
 	}
 	rc = pd_backend.connect_done(handle(e, 0));
@@ -140,9 +102,9 @@ send_fastopen(const struct event *e, const uint8_t *buf, size_t len, int flags)
 	if (!run.blocked) {
 		const bool was_open = pd_backend.connect_done(handle(e, 0)) == 0;
 
-		n = pd_backend.sendto(handle(e, 0), buf, len, flags, (struct sockaddr *)&a, address(true, BIND_PORT, &a));
+		n = pd_backend.sendto(handle(e, 0), buf, len, flags, (struct sockaddr *)&a, pd_address(true, BIND_PORT, &a));
 		if (!was_open && (n >= 0 || n == -EINPROGRESS))
-			begin_connection(fd);
+			pd_open_active(fd);
 		if (was_open || run.fd[fd].nonblock || flags & MSG_DONTWAIT || (n < 0 && n != -EINPROGRESS))
 			return n;
 		done = n > 0 ? n : 0;
@@ -271,24 +233,6 @@ do_poll(const struct event *e)
 	return got ? 1 : num(e, 2) == 0 ? 0 : -EAGAIN;
 }
 
-static long
-new_fd(const struct event *e, int h)
-{
-	long fd;
-
-	if (h < 0)
-		return h;
-	if (!script_number(e->result, &fd) || fd < 0 || fd >= FDS || run.fd[fd].open) {
-		pd_fail(e, "got a descriptor");
-		pd_backend.close(h);
-		return -EBADF;
-	}
-	memset(&run.fd[fd], 0, sizeof(run.fd[fd]));
-	run.fd[fd].open = true;
-	run.fd[fd].h = h;
-	return fd;
-}
-
 long
 pd_call(const struct event *e)
 {
@@ -297,10 +241,10 @@ pd_call(const struct event *e)
 	long rc;
 
 	if (strcmp(e->name, "socket") == 0)
-		return new_fd(e, pd_backend.socket(run.s->af == 4 ? AF_INET : AF_INET6, SOCK_STREAM, IPPROTO_TCP));
+		return pd_new_fd(e, pd_backend.socket(run.s->af == 4 ? AF_INET : AF_INET6, SOCK_STREAM, IPPROTO_TCP));
 	if (strcmp(e->name, "bind") == 0) {
 		run.lport = BIND_PORT;
-		return pd_backend.bind(handle(e, 0), (struct sockaddr *)&a, address(false, BIND_PORT, &a));
+		return pd_backend.bind(handle(e, 0), (struct sockaddr *)&a, pd_address(false, BIND_PORT, &a));
 	}
 	if (strcmp(e->name, "listen") == 0) {
 		rc = pd_backend.listen(handle(e, 0), num(e, 1));
@@ -309,7 +253,7 @@ pd_call(const struct event *e)
 		return rc;
 	}
 	if (strcmp(e->name, "accept") == 0)
-		return new_fd(e, pd_backend.accept(handle(e, 0), (struct sockaddr *)&a, &l));
+		return pd_new_fd(e, pd_backend.accept(handle(e, 0), (struct sockaddr *)&a, &l));
 	if (strcmp(e->name, "connect") == 0)
 		return do_connect(e);
 	if (strcmp(e->name, "recv") == 0 || strcmp(e->name, "read") == 0)

@@ -1,118 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* pdrun's packets: built from what a script says, taken apart and compared with it. */
+/* pdrun's packets: segments and ICMP messages built from what a script says, segments taken apart and compared with it. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <arpa/inet.h>
-#include "pdrun.h"
-
-static uint16_t
-get16(const uint8_t *p)
-{
-	return p[0] << 8 | p[1];
-}
-
-static uint32_t
-get32(const uint8_t *p)
-{
-	return (uint32_t)get16(p) << 16 | get16(p + 2);
-}
-
-static void
-put16(uint8_t *p, uint16_t v)
-{
-	p[0] = v >> 8;
-	p[1] = v;
-}
-
-static void
-put32(uint8_t *p, uint32_t v)
-{
-	put16(p, v >> 16);
-	put16(p + 2, v);
-}
-
-static uint32_t
-sum16(const uint8_t *p, size_t n, uint32_t sum)
-{
-	for (size_t i = 0; i < n; i++)
-		sum += i & 1 ? p[i] : p[i] << 8;
-	return sum;
-}
-
-static uint16_t
-fold(uint32_t sum)
-{
-	while (sum >> 16)
-		sum = (sum & 0xffff) + (sum >> 16);
-	return sum;
-}
-
-static uint16_t
-l4_sum(const uint8_t *ip, const uint8_t *l4, size_t n, uint8_t proto)
-{
-	return fold(sum16(l4, n, (ip[0] >> 4 == 4 ? sum16(ip + 12, 8, 0) : sum16(ip + 8, 32, 0)) + n + proto));
-}
-
-void
-pd_output(const void *ip, size_t len)
-{
-	struct datagram *d = &run.queue[run.tail % QUEUE];
-
-	if (run.tail - run.head == QUEUE) {
-		pd_fail(run.e, "more than %u packets wait", QUEUE);
-		return;
-	}
-	run.tail++;
-	d->at_us = run.now;
-	d->len = len;
-	d->ip = malloc(len);
-	if (!d->ip)
-		abort();
-	memcpy(d->ip, ip, len);
-}
-
-void
-pd_local_addr(uint8_t a[16])
-{
-	const char *dflt = run.s->af == 4 ? "192.168.0.1" : "fd3d:fa7b:d17d::1";
-
-	inet_pton(run.s->af == 4 ? AF_INET : AF_INET6, *run.s->local_ip ? run.s->local_ip : dflt, a);
-}
-
-void
-pd_remote_addr(uint8_t a[16])
-{
-	const char *dflt = run.s->af == 4 ? "192.0.2.1" : "2001:db8::1";
-
-	inet_pton(run.s->af == 4 ? AF_INET : AF_INET6, *run.s->remote_ip ? run.s->remote_ip : dflt, a);
-}
-
-/* Header of a datagram of l4 bytes from the remote side, or (ours) to it. @return its length. */
-static size_t
-put_ip(uint8_t *p, bool ours, uint8_t proto, uint8_t tos, size_t l4)
-{
-	memset(p, 0, run.s->af == 4 ? 20 : 40);
-	if (run.s->af == 4) {
-		p[0] = 0x45;
-		p[1] = tos;
-		put16(p + 2, 20 + l4);
-		p[8] = 64;
-		p[9] = proto;
-		(ours ? pd_local_addr : pd_remote_addr)(p + 12);
-		(ours ? pd_remote_addr : pd_local_addr)(p + 16);
-		put16(p + 10, ~fold(sum16(p, 20, 0)));
-		return 20;
-	}
-	p[0] = 0x60 | tos >> 4;
-	p[1] = tos << 4;
-	put16(p + 4, l4);
-	p[6] = proto;
-	p[7] = 64;
-	(ours ? pd_local_addr : pd_remote_addr)(p + 8);
-	(ours ? pd_remote_addr : pd_local_addr)(p + 24);
-	return 40;
-}
+#include "pd_wire.h"
 
 static uint32_t
 live_ts(uint32_t script)
@@ -180,9 +70,9 @@ send_tcp(const struct pd_packet *p)
 	memcpy(t + 20, opt, optlen);
 	for (uint32_t i = 0; i < p->len; i++)
 		t[20 + optlen + i] = pat(p->seq + !!(p->flags & SYN) + i);
-	put_ip(buf, false, 6, tos, l4);
+	pd_put_ip(buf, false, 6, tos, l4);
 	put16(t + 16, ~l4_sum(buf, t, l4, 6));
-	pd_backend.input(buf, l3 + l4, run.now);
+	pd_input(buf, l3 + l4);
 }
 
 /* The error about a segment the stack sent: its IP header and the first 8 bytes of TCP, RFC 792. */
@@ -201,13 +91,13 @@ send_icmp(const struct pd_packet *p)
 		put16(c + 6, p->icmp_mtu);
 	else
 		put32(c + 4, p->icmp_mtu);
-	put_ip(q, true, 6, 0, 20 + p->len);
+	pd_put_ip(q, true, 6, 0, 20 + p->len);
 	put16(q + l3, run.lport);
 	put16(q + l3 + 2, run.rport);
 	put32(q + l3 + 4, run.isn + p->seq - run.script_isn);
-	put_ip(buf, false, v4 ? 1 : 58, 0, l4);
+	pd_put_ip(buf, false, v4 ? 1 : 58, 0, l4);
 	put16(c + 2, ~(v4 ? fold(sum16(c, l4, 0)) : l4_sum(buf, c, l4, 58)));
-	pd_backend.input(buf, l3 + l4, run.now);
+	pd_input(buf, l3 + l4);
 }
 
 static bool
@@ -235,22 +125,16 @@ parse_options(const uint8_t *o, size_t n, struct pd_packet *p)
 	return true;
 }
 
-/* @return NULL, or what is wrong with it. */
 const char *
 pd_parse(const struct datagram *d, struct segment *g)
 {
 	const uint8_t *ip = d->ip, *t;
-	const size_t l3 = run.s->af == 4 ? 20 : 40;
-	size_t hl, tot;
+	size_t hl, l3, tot;
+	const char *what = pd_check_ip(d, &l3, &tot);
 
 	memset(g, 0, sizeof(*g));
-	if (d->len < l3 + 20 || ip[0] >> 4 != run.s->af)
-		return "not a segment of this IP version";
-	tot = l3 == 20 ? get16(ip + 2) : 40u + get16(ip + 4);
-	if (tot != d->len || (l3 == 20 ? ip[9] : ip[6]) != 6)
-		return "not TCP, or a wrong IP length";
-	if (l3 == 20 && fold(sum16(ip, 20, 0)) != 0xffff)
-		return "wrong IP checksum";
+	if (what)
+		return what;
 	t = ip + l3;
 	hl = (t[12] >> 4) * 4;
 	if (hl < 20 || l3 + hl > tot)
@@ -297,7 +181,6 @@ pd_print(const struct pd_packet *p)
 	printf(">\n");
 }
 
-/* Absolute to the script's numbers. */
 void
 pd_relate(struct pd_packet *p)
 {

@@ -1,5 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What the parts of pdrun share: pdrun.c (events), pd_packet.c, pd_call.c. */
+/*
+ * What the parts of pdrun share. Each calls only those below it, and the stack; all may call pd_fail():
+ *
+ *	pdrun.c		the program: scripts and directories of them
+ *	pd_event.c	the events of a script, in order and in time
+ *	pd_call.c	calls
+ *	pd_packet.c	packets, sent, taken apart and compared
+ *	pd_wire.c	datagrams, in and out (pd_wire.h)
+ *	pd_sock.c	descriptors, addresses, the connection that packets belong to
+ */
 #ifndef PDRUN_H
 #define PDRUN_H
 #include <netinet/in.h>
@@ -66,12 +75,20 @@ pat(uint32_t n)
 }
 
 /* pdrun.c */
+extern bool pd_verbose;
 /** The script fails, unless it did before. */
 void pd_fail(const struct event *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* pd_event.c */
+/** @return whether it passed. */
+bool pd_run_script(const char *path);
+
+/* pd_call.c */
+/** @return the result, -errno, or -EAGAIN: it would block. */
+long pd_call(const struct event *e);
+void pd_check_result(const struct event *e, long rc);
+
 /* pd_packet.c */
-void pd_local_addr(uint8_t a[16]);
-void pd_remote_addr(uint8_t a[16]);
 void pd_send(const struct pd_packet *p);
 /** @return NULL, or what is wrong with it. */
 const char *pd_parse(const struct datagram *d, struct segment *g);
@@ -81,8 +98,17 @@ void pd_relate(struct pd_packet *p);
 /** @return NULL: as the script says, or what is not. */
 const char *pd_differs(const struct pd_packet *want, const struct segment *g);
 
-/* pd_call.c */
-/** @return the result, -errno, or -EAGAIN: it would block. */
-long pd_call(const struct event *e);
-void pd_check_result(const struct event *e, long rc);
+/* pd_sock.c */
+/** The stack's handle of a descriptor, or -EBADF. */
+int pd_handle(long fd);
+/** A descriptor for the handle: the one that the script says the call returns. Errors, negative, go through. */
+long pd_new_fd(const struct event *e, int h);
+void pd_local_addr(uint8_t a[16]);
+void pd_remote_addr(uint8_t a[16]);
+/** One of these two and the port. @return its length. */
+socklen_t pd_address(bool remote, uint16_t port, struct sockaddr_storage *a);
+/** The packets that come now are those of a connection that is opened here, by this descriptor. */
+void pd_open_active(long fd);
+/** The same, of one that the peer opens. */
+void pd_open_passive(void);
 #endif
