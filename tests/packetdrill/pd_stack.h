@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What a TCP stack has to offer to be driven by a packetdrill front end: reader.c and shim.c here, or anyone's. Every call is
+ * What a TCP stack has to offer to be driven by a packetdrill front end: pdrun.c and shim.c here, or anyone's. Every call is
  * non-blocking and made from one thread; time comes from the caller; errors are -errno.
  */
 #ifndef PD_STACK_H

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A packetdrill script in memory, and its reader (script.c). The language is that of google/packetdrill's syntax.md, less what
- * a TCP endpoint without a kernel can't have: no code sections; `commands` are read and not run.
+ * A packetdrill script in memory, and its reader (script.c; its parts: script_read.h). The language is that of
+ * google/packetdrill's syntax.md, less what a TCP endpoint without a kernel can't have: no code sections; `commands` are read
+ * and not run.
  */
 #ifndef SCRIPT_H
 #define SCRIPT_H
