@@ -43,6 +43,7 @@ examples() {
 
 say "== layers"
 scripts/check-layers.sh
+scripts/check-size.py
 scripts/check-security.sh
 say "== build and unit tests"
 meson_build build-test --prefix "$PWD/build-test/prefix" -Dtests=enabled
