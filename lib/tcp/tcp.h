@@ -167,7 +167,10 @@ struct rxrun {
 	bool lane;
 };
 
-/** Full connection. Grouped by cache line: 0 receive fast, 1-2 send fast, then queues, timers, recovery, rest. */
+/**
+ * Full connection, ordered by who touches which cache line (scripts/conn-lines.sh counts): a segment with text touches lines 0 to 3 on its
+ * way in, its answer 0 to 5, an ACK 0 to 4. The rest is for opening, closing and whatever is not the rule.
+ */
 struct tern_conn {
 	union {
 		struct tobj o;
@@ -179,70 +182,93 @@ struct tern_conn {
 			union flow_addr addr;
 		};
 	};
-	/* 88 */
+	/* line 1, behind an IPv6 address: every segment */
 	uint32_t flags; /* C_* */
 	uint16_t pend;	/* P_* */
 	uint8_t feat;	/* F_* */
+	uint8_t quickack; /* QUICKACK_* */
 	struct tern_conn *pend_next;
-	const struct tern_ops *ops;
-	void *user;
-	/* 120 */
+	struct tern_worker *w;
 	uint32_t snd_max;    /* highest sequence sent, plus one */
 	uint32_t snd_queued; /* bytes from snd_una to the end of the queue, without SYN and FIN */
+	uint32_t max_wnd;
+	uint32_t last_rx_ms; /* any acceptable segment */
+
+	/* line 2: what came */
+	uint32_t snd_wl1; /* SND.WL1; SND.WL2 is never asked for: tcp/recovery.c */
+	uint8_t ttl, tos;
+	uint8_t snd_ws, rcv_ws;
+	uint32_t ts_recent, ts_recent_at; /* at: of tcp_paws_clock() */
+	uint32_t last_ack;    /* Last.ACK.sent (RFC 7323 4.3) */
+	uint32_t rcv_queued;
+	struct rte_mbuf *rcv_head, *rcv_tail;
+	struct rxrun *ofo; /* out-of-order text: the highest run of a ring, its next is the lowest */
+	struct loss *loss; /* NULL as long as nothing needs it: tcp/loss.h */
+	uint16_t rcv_mss; /* largest segment seen: what "every second full-sized segment" means. Until ESTABLISHED: MSS offered */
+	uint16_t mss; /* payload bytes of a full segment, options counted (MUST-16) */
+	uint32_t rcv_buf;
+
+	/* line 3: deadlines, in us, 0: none, and what sets them */
+	uint64_t rto_at, delack_at;
+	uint64_t unacked_us; /* when the oldest unacknowledged data was first sent or last progress */
+	struct mem_account *account; /* of worker.mem */
+	uint32_t held; /* mbufs in its queues: tcp/mem.c */
+	uint32_t last_data_ms; /* text in order */
+	uint32_t rto_us, srtt_us, rttvar_us;
+	uint32_t rtt_seq, rtt_us;
+	uint16_t neigh;
+	uint8_t backoff; /* doublings of rto_us, until there is a new sample (RFC 6298 5.7) */
+	uint8_t retries; /* timeouts since the last progress; of a closed window's probes, since the last answer */
+
+	/* line 4: what is sent */
 	struct rte_mbuf *snd_head, *snd_tail; /* segments chained by next */
 	struct rte_mbuf *snd_cur;	      /* segment that holds snd_cur_seq */
 	uint32_t snd_cur_seq;		      /* sequence number of snd_cur's first byte */
-	uint32_t snd_sml;		      /* end of the last small segment (Minshall) */
 	uint32_t snd_head_off;		      /* bytes of snd_head already acknowledged */
-	uint32_t snd_buf, max_wnd;
-	uint32_t snd_wl1; /* SND.WL1; SND.WL2 is never asked for: tcp/recovery.c */
-	uint16_t mss; /* payload bytes of a full segment, options counted (MUST-16) */
-	uint16_t neigh;
-	uint8_t ttl, tos;
-	uint8_t snd_ws, rcv_ws;
-	uint8_t cc;	  /* enum tern_cc */
-	uint16_t rcv_mss; /* largest segment seen: what "every second full-sized segment" means. Until ESTABLISHED: MSS offered */
-	struct rte_mbuf *rcv_head, *rcv_tail;
-	uint32_t rcv_queued, rcv_buf;
+	uint32_t snd_sml; /* end of the last small segment (Minshall) */
+	uint32_t snd_buf;
+	uint32_t cwnd;
+	uint32_t ts_off;
+	const struct tern_ops *ops;
+	void *user;
+
+	/* line 5: what sends more rarely */
+	uint32_t irs, user_timeout_ms;
+	uint64_t misc_at, keep_at; /* deadlines as in line 3 */
 	struct conn_rare *rare; /* NULL as long as nothing needs it */
-	struct rxrun *ofo; /* out-of-order text: the highest run of a ring, its next is the lowest */
+	uint32_t iss;
+	uint32_t ssthresh;
+	uint32_t retrans;
+	uint32_t portset; /* index + 1, 0: none */
+	uint8_t cc;	  /* enum tern_cc */
+	uint8_t keep_cnt, keep_probes;
+	bool tfo_new; /* with C_TFO: the SYN-ACK brings a new cookie */
+	uint16_t keep_idle_s, keep_intvl_s;
 	uint32_t ofo_bytes, ofo_segs;
+
+	/* line 6 */
 	uint16_t ofo_runs;
 	uint16_t challenge;   /* challenge ACKs sent since challenge_ms */
 	uint32_t ofo_newest;  /* run, as rxrun.older: SACK blocks are reported newest first (RFC 2018 4) */
 	uint32_t dsack[2];    /* received twice, to be reported (RFC 2883): valid with C_DSACK */
 	uint32_t ofo_fin;
-	uint32_t last_ack;    /* Last.ACK.sent (RFC 7323 4.3) */
-	uint32_t ts_recent, ts_recent_at, ts_off; /* at: of tcp_paws_clock() */
-	/* deadlines in us, 0: none */
-	uint64_t rto_at, delack_at, misc_at, keep_at;
-	uint64_t unacked_us; /* when the oldest unacknowledged data was first sent or last progress */
-	uint32_t srtt_us, rttvar_us, rto_us;
-	uint32_t rtt_seq, rtt_us;
-	uint32_t cwnd, ssthresh;
-	struct loss *loss; /* NULL as long as nothing needs it: tcp/loss.h */
-	uint32_t retrans;
-	uint32_t iss, irs;
-	uint32_t user_timeout_ms;
 	uint32_t challenge_ms; /* start of the challenge ACK budget's period */
-	uint32_t last_rx_ms, last_data_ms; /* any segment, one with data */
-	uint32_t portset; /* index + 1, 0: none */
-	uint16_t keep_idle_s, keep_intvl_s;
-	uint8_t keep_cnt, keep_probes;
-	uint8_t backoff; /* doublings of rto_us, until there is a new sample (RFC 6298 5.7) */
-	uint8_t retries; /* timeouts since the last progress; of a closed window's probes, since the last answer */
-	uint8_t quickack; /* QUICKACK_* */
 	int32_t err;
-	uint32_t held; /* mbufs in its queues: tcp/mem.c */
-	struct tern_worker *w;
+	uint32_t opened_ms; /* ESTABLISHED since */
 	struct tern_listener *lst; /* while on its accept queue */
 	struct tern_conn *acc_next, **acc_pprev;
-	struct mem_account *account; /* of worker.mem */
-	uint32_t opened_ms; /* ESTABLISHED since */
-	bool tfo_new; /* with C_TFO: the SYN-ACK brings a new cookie */
 };
 _Static_assert(sizeof(struct tern_conn) <= 512, "a connection is at most 512 bytes");
 _Static_assert(offsetof(struct tern_conn, addr) == offsetof(struct tobj, addr), "conn starts as a tobj");
+#define CONN_LINE(field, line)                                                                                         \
+	_Static_assert(offsetof(struct tern_conn, field) == (line) * 64, #field " begins a cache line: see struct tern_conn")
+_Static_assert(offsetof(struct tern_conn, flags) == 64 + 24, "flags lie in line 1");
+CONN_LINE(snd_wl1, 2);
+CONN_LINE(rto_at, 3);
+CONN_LINE(snd_head, 4);
+CONN_LINE(irs, 5);
+CONN_LINE(ofo_runs, 6);
+#undef CONN_LINE
 
 struct tern_listener {
 	struct tern_worker *w;
