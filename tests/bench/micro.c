@@ -19,6 +19,7 @@
 #include <rte_random.h>
 #include <rte_tcp.h>
 #include <rte_timer.h>
+#include "stack/conf.h"
 #include "tcp/tcp.h"
 
 #define OPS 1000000u        /* of each kind: the mean of so many */
