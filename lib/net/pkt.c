@@ -249,7 +249,9 @@ parse4(const struct iface *ifc, struct rte_mbuf *m, struct seg *s, bool l2_group
 		return STAT_DROP_IP_CSUM;
 	if (unlikely(hlen > sizeof(*ip) && !ip4_options_ok((const uint8_t *)(ip + 1), hlen - sizeof(*ip))))
 		return STAT_DROP_IP_OPTIONS;
-	if (unlikely(ip4_source_martian(ifc, ip->src_addr) || iface_broadcast(ifc, ip->src_addr)))
+	/* Of a further subnet's broadcast address pkt_parse_plain() knows nothing: TCP finds no way back to it. */
+	if (unlikely(ip4_source_martian(ifc, ip->src_addr) ||
+		     (ip->next_proto_id != IPPROTO_TCP && iface_broadcast(ifc, ip->src_addr))))
 		return STAT_DROP_MARTIAN;
 	if (unlikely(ip->next_proto_id != IPPROTO_TCP && ip->next_proto_id != IPPROTO_ICMP &&
 		     !udp_for_us(ip->next_proto_id, l2_group, iface_has4(ifc, ip->dst_addr),
