@@ -6,8 +6,10 @@
  */
 #ifndef POOL_H
 #define POOL_H
+#include <stdbool.h>
 #include <stdint.h>
 #include <stddef.h>
+#include "base/usual.h"
 
 struct pool {
 	void *free;	 /* next free object; its first word links on */
@@ -32,7 +34,8 @@ pool_get(struct pool *p)
 
 	if (o) {
 		p->free = *(void **)o;
-		__builtin_prefetch(p->free, 1);
+		if (usual(true))
+			__builtin_prefetch(p->free, 1);
 		p->avail--;
 		return o;
 	}
@@ -40,7 +43,8 @@ pool_get(struct pool *p)
 		return NULL;
 	p->avail--;
 	o = (char *)p->base + (size_t)(p->total - p->fresh--) * p->size;
-	__builtin_prefetch((char *)o + POOL_AHEAD * p->size, 1); /* beyond the last one, too: it does no harm */
+	if (usual(true))
+		__builtin_prefetch((char *)o + POOL_AHEAD * p->size, 1); /* beyond the last one, too: it does no harm */
 	return o;
 }
 

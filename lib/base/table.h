@@ -15,6 +15,7 @@
 #include <rte_common.h>
 #include <rte_branch_prediction.h>
 #include <rte_prefetch.h>
+#include "base/usual.h"
 #include "base/wheel.h"
 
 enum { TOBJ_REQ = 1, TOBJ_CONN, TOBJ_TW, TOBJ_NEIGH, TOBJ_TIMER /* struct neigh, struct tern_timer: on the wheel, not in the table */ };
@@ -138,7 +139,8 @@ table_object(uint64_t entry)
 static inline void
 table_prefetch_bucket(const struct table *t, uint32_t hash)
 {
-	rte_prefetch0(&t->buckets[hash & t->mask]);
+	if (usual(true))
+		rte_prefetch0(&t->buckets[hash & t->mask]);
 }
 /** First object of the hash's first line whose tag matches, prefetched but not compared; NULL: absent or in a spare. */
 struct tobj *table_peek(const struct table *t, uint32_t hash, struct table_hint *hint);
@@ -170,7 +172,7 @@ table_lookup_hint(const struct table *t, const struct flow *f, uint32_t hash, co
 {
 	struct tobj *o = table_object(hint->entry);
 
-	if (likely(o && *hint->slot == hint->entry && flow_match(o, f))) /* still there, or another one of the same flow */
+	if (usual(o && *hint->slot == hint->entry && flow_match(o, f))) /* still there, or another one of the same flow */
 		return o;
 	return table_lookup(t, f, hash);
 }

@@ -8,6 +8,7 @@
  * is bounded however many nodes share a slot. A node moves at most three times before it fires.
  */
 #include <string.h>
+#include "base/usual.h"
 #include "base/wheel.h"
 
 static uint64_t *
@@ -156,7 +157,7 @@ wheel_advance(struct wheel *w, uint64_t now, unsigned int budget, void (*fire)(s
 	unsigned int fired = 0, level;
 	uint64_t event;
 
-	if (now <= w->now && !(w->due[0] || w->due[1] || w->due[2] || w->due[3])) /* most polls: the same tick */
+	if (usual(now <= w->now && !(w->due[0] || w->due[1] || w->due[2] || w->due[3]))) /* most polls: the same tick */
 		return 0;
 	for (;;) {
 		for (level = 0; level < WHEEL_LEVELS; level++) {
@@ -165,7 +166,7 @@ wheel_advance(struct wheel *w, uint64_t now, unsigned int budget, void (*fire)(s
 
 				if (budget-- == 0)
 					return fired;
-				if (n->next)
+				if (usual(n->next != NULL))
 					__builtin_prefetch(n->next);
 				unlink_node(w, n);
 				if (ahead(w, n) > 0) {

@@ -103,7 +103,7 @@ link_local_count(const struct iface *ifc, uint8_t af, const void *hop)
 	struct range r;
 	uint32_t n;
 
-	if (likely(!ifc->n_aliases))
+	if (usual(!ifc->n_aliases))
 		return af == 4 ? ifc->count4 : ifc->count6;
 	fitting(ifc, af, hop, UINT32_MAX, &r, &n);
 	range_at(ifc, af, 0, &r);
@@ -117,7 +117,7 @@ link_local_addr(const struct iface *ifc, uint8_t af, const void *hop, uint32_t i
 	struct range r;
 	uint32_t a, before = 0;
 
-	if (likely(!ifc->n_aliases) || !fitting(ifc, af, hop, i, &r, &before)) {
+	if (usual(!ifc->n_aliases) || !fitting(ifc, af, hop, i, &r, &before)) {
 		range_at(ifc, af, 0, &r);
 		before = 0;
 	}

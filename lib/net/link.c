@@ -40,17 +40,15 @@ link_path(struct tern_worker *w, uint8_t af, const void *addr, uint8_t via, cons
 	  uint16_t *neigh)
 {
 	const struct path *p = &w->path;
-	struct neigh *n;
+	struct neigh *n = &w->neighs[p->neigh];
 
-	/* both constant: compared in registers */
-	if (likely(p->af == af && p->via == via && (af == 4 ? memcmp(p->addr, addr, 4) : memcmp(p->addr, addr, 16)) == 0)) {
-		n = &w->neighs[p->neigh];
-		if (likely(n->state == NEIGH_REACHABLE)) {
-			neigh_hold(n);
-			*ifidx = n->ifidx;
-			*neigh = p->neigh;
-			return 0;
-		}
+	/* both lengths constant: compared in registers */
+	if (usual(p->af == af && p->via == via && (af == 4 ? memcmp(p->addr, addr, 4) : memcmp(p->addr, addr, 16)) == 0 &&
+		  n->state == NEIGH_REACHABLE)) {
+		neigh_hold(n);
+		*ifidx = n->ifidx;
+		*neigh = p->neigh;
+		return 0;
 	}
 	return other_path(w, af, addr, via, hint, ifidx, neigh);
 }

@@ -13,6 +13,7 @@
 #include <rte_mbuf.h>
 #include <rte_ether.h>
 #include "tern.h"
+#include "base/usual.h"
 #include "net/pkt.h"
 
 struct tern_worker;
@@ -110,7 +111,7 @@ bool link_has_route(const struct iface *ifc, uint8_t af, const void *addr);
 static inline bool
 link_way_back(const struct iface *ifc, const struct seg *s)
 {
-	if (likely(s->flow.af == 4 && ((s->flow.addr.raddr4 ^ ifc->laddr4) & ifc->mask4) == 0))
+	if (usual(s->flow.af == 4 && ((s->flow.addr.raddr4 ^ ifc->laddr4) & ifc->mask4) == 0))
 		return true;
 	return link_has_route(ifc, s->flow.af, s->flow.af == 4 ? (const void *)&s->flow.addr.raddr4 : s->flow.addr.raddr6);
 }

@@ -82,7 +82,7 @@ trim(struct rte_mbuf *m, uint32_t n)
 {
 	if (n == m->pkt_len)
 		return;
-	if (likely(m->nb_segs == 1))
+	if (usual(m->nb_segs == 1))
 		m->data_len = m->pkt_len = n;
 	else
 		trim_chain(m, n);
@@ -107,7 +107,7 @@ pkt_l4_cksum(const struct rte_mbuf *m, uint16_t l3_off, uint16_t l4_off, uint32_
 	uint64_t sum = proto == IPPROTO_ICMP ? 0 : pseudo_sum(ip, l4_len, proto), part;
 	uint32_t off = l4_off, n, done = 0;
 
-	if (likely(l4_off + l4_len <= m->data_len)) {
+	if (usual(l4_off + l4_len <= m->data_len)) {
 		sum = cksum_add(sum, cksum_bytes(rte_pktmbuf_mtod_offset(m, const uint8_t *, off), l4_len));
 		return (uint16_t)~cksum_fold(sum);
 	}
@@ -428,7 +428,7 @@ pkt_parse(const struct iface *ifc, struct rte_mbuf *m, struct seg *s)
 	const struct rte_ether_hdr *eth;
 	bool l2_group;
 
-	if (pkt_parse_plain(ifc, m, s))
+	if (usual(pkt_parse_plain(ifc, m, s)))
 		return 0;
 	s->m = m;
 	s->plain = false;

@@ -126,7 +126,7 @@ rx_held(struct tern_worker *w)
 {
 	const uint32_t cached = w->mp_cache ? w->mp_cache->len : 0;
 
-	if (likely(cached >= BURST) || cached + rte_mempool_get_ops(w->mp->ops_index)->get_count(w->mp) >= BURST)
+	if (usual(cached >= BURST) || cached + rte_mempool_get_ops(w->mp->ops_index)->get_count(w->mp) >= BURST)
 		return false;
 	STAT_INC(w, RX_HELD);
 	return true;

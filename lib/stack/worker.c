@@ -284,7 +284,7 @@ parse_other(struct tern_worker *w, const struct iface *ifc, struct rte_mbuf *m, 
 static __rte_always_inline bool
 stage_parse(struct tern_worker *w, const struct iface *ifc, struct rte_mbuf *m, struct seg *s)
 {
-	if (likely(pkt_parse_plain(ifc, m, s))) /* the hash is made of what is in registers still */
+	if (usual(pkt_parse_plain(ifc, m, s))) /* the hash is made of what is in registers still */
 		s->hash = table_hash(&w->table, &s->flow);
 	else if (parse_other(w, ifc, m, s))
 		s->hash = table_hash(&w->table, &s->flow);
@@ -298,7 +298,7 @@ stage_parse(struct tern_worker *w, const struct iface *ifc, struct rte_mbuf *m, 
 static inline bool
 stage_peek(struct tern_worker *w, struct seg *s)
 {
-	const char *o = (const char *)table_peek(&w->table, s->hash, &s->hint);
+	const char *o = usual(true) ? (const char *)table_peek(&w->table, s->hash, &s->hint) : NULL;
 	unsigned int i;
 
 	for (i = 1; o && i < OBJECT_LINES; i++)

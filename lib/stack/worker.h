@@ -161,6 +161,8 @@ void worker_set_time(struct tern_worker *w, uint64_t now_us);
 static inline void
 prefetch_own(const void *p)
 {
+	if (!usual(true))
+		return;
 #ifdef RTE_ARCH_X86
 	asm volatile("prefetchw %0" : : "m"(*(const char *)p));
 #else
@@ -201,7 +203,7 @@ mbuf_new(struct rte_mempool *mp, struct rte_mempool_cache *cache, uint32_t room,
 {
 	struct rte_mbuf *m;
 
-	if (likely(cache && cache->len)) {
+	if (usual(cache && cache->len)) {
 		m = cache->objs[--cache->len];
 	} else {
 		m = rte_mbuf_raw_alloc(mp);
@@ -224,7 +226,7 @@ worker_mbuf(struct tern_worker *w)
 	const struct rte_mempool_cache *cache = w->mp_cache;
 	const char *next;
 
-	if (likely(cache && cache->len > MBUF_AHEAD)) {
+	if (usual(cache && cache->len > MBUF_AHEAD)) {
 		next = cache->objs[cache->len - MBUF_AHEAD];
 		prefetch_own(next);
 		next += w->mbuf_room + RTE_PKTMBUF_HEADROOM;
@@ -257,7 +259,7 @@ worker_mbuf_free(struct tern_worker *w, struct rte_mbuf *m)
 {
 	struct rte_mempool_cache *cache;
 
-	if (unlikely(m->nb_segs != 1 || !RTE_MBUF_DIRECT(m) || rte_mbuf_refcnt_read(m) != 1)) {
+	if (!usual(m->nb_segs == 1 && RTE_MBUF_DIRECT(m) && rte_mbuf_refcnt_read(m) == 1)) {
 		mbuf_free_far(m, false);
 		return;
 	}

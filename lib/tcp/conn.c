@@ -19,8 +19,9 @@ tcp_conn_new(struct tern_worker *w, const struct tcp_sockopts *o, const struct f
 		STAT_INC(w, CONN_POOL_EMPTY);
 		return NULL;
 	}
-	for (i = RTE_CACHE_LINE_SIZE; i < sizeof(*c); i += RTE_CACHE_LINE_SIZE) /* of the next one */
-		rte_prefetch0((const char *)w->conns.free + i);
+	if (usual(true)) /* the lines of the next one */
+		for (i = RTE_CACHE_LINE_SIZE; i < sizeof(*c); i += RTE_CACHE_LINE_SIZE)
+			rte_prefetch0((const char *)w->conns.free + i);
 	memset(c, 0, sizeof(*c));
 	c->w = w;
 	c->kind = TOBJ_CONN;

@@ -51,7 +51,7 @@ hash(const struct flow *f, const uint64_t *tail, unsigned int n, const void *key
 
 	memcpy(&m[k], tail, n * sizeof(*m));
 	m[k + n - 1] += (uint64_t)k * 8 << 56;
-	return likely(k == 1) ? siphash24(m, 1 + n, key) : siphash24(m, 4 + n, key);
+	return usual(k == 1) ? siphash24(m, 1 + n, key) : siphash24(m, k + n, key);
 }
 
 static uint64_t

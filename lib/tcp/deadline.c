@@ -34,7 +34,10 @@ tcp_timer_sync(struct tern_worker *w, struct tern_conn *c)
 void
 tcp_timer_sent(struct tern_worker *w, struct tern_conn *c)
 {
-	stand_before(w, c, RTE_MIN(c->rto_at - 1, c->delack_at - 1));
+	if (usual(true)) /* nothing else moved */
+		stand_before(w, c, RTE_MIN(c->rto_at - 1, c->delack_at - 1));
+	else
+		tcp_timer_sync(w, c);
 }
 
 /* A probe goes ahead of the timeout while nothing is known to be lost: RFC 8985 7.2. */

@@ -103,7 +103,7 @@ put_headers(const struct iface *ifc, struct rte_mbuf *m, uint8_t *p, struct ends
 		sum = put32(p + 24, h->tsval, sum);
 		sum = put32(p + 28, h->tsecr, sum);
 	}
-	if (h->optlen == TCP_OPT_SYN_LEN && !h->ts) /* the usual SYN's: unrolled */
+	if (usual(h->optlen == TCP_OPT_SYN_LEN && !h->ts)) /* a SYN's: unrolled */
 		sum = put_options(p, h->opt, 0, TCP_OPT_SYN_LEN, sum);
 	else if (unlikely(h->optlen != (h->ts ? TCP_OPT_TS_LEN : 0)))
 		sum = put_options(p, h->opt, h->ts ? TCP_OPT_TS_LEN : 0, h->optlen, sum);
@@ -149,14 +149,15 @@ tcp_reply(struct tern_worker *w, struct seg *s, const struct tcp_reply *r)
 	struct iface *ifc = &w->ifs[s->ifidx];
 	struct rte_mbuf *m = s->m;
 
-	if (unlikely(!s->plain || m->buf_len - m->data_off < (int)total || ifc->tx_tcp_cksum || !link_tx_room(ifc, 1) ||
-		     w->trace_pkt))
-		return tcp_reply_any(w, s, r);
-	m->data_len = m->pkt_len = total;
-	put_headers(ifc, m, rte_pktmbuf_mtod_offset(m, uint8_t *, RTE_ETHER_HDR_LEN), e, r, 0, 0);
-	count_out(w, r->flags);
-	link_turn(ifc, m);
-	ifc->tx[ifc->n_tx++] = m;
-	return SEG_TAKEN;
+	if (usual(s->plain && m->buf_len - m->data_off >= (int)total && !ifc->tx_tcp_cksum && link_tx_room(ifc, 1) &&
+		  !w->trace_pkt)) {
+		m->data_len = m->pkt_len = total;
+		put_headers(ifc, m, rte_pktmbuf_mtod_offset(m, uint8_t *, RTE_ETHER_HDR_LEN), e, r, 0, 0);
+		count_out(w, r->flags);
+		link_turn(ifc, m);
+		ifc->tx[ifc->n_tx++] = m;
+		return SEG_TAKEN;
+	}
+	return tcp_reply_any(w, s, r);
 }
 #endif

@@ -194,7 +194,7 @@ check_sequence(struct tern_worker *w, struct tern_conn *c, struct seg *s)
 	const uint32_t seqlen = tcp_seqlen(s);
 	uint32_t old;
 
-	if (likely(s->seq == c->rcv_nxt && seqlen <= wnd && !(s->flags & (TCP_SYN | TCP_RST))))
+	if (usual(s->seq == c->rcv_nxt && seqlen <= wnd && !(s->flags & (TCP_SYN | TCP_RST))))
 		return GO_ON;
 	if (s->flags & TCP_RST) /* whatever it carries (SHLD-2): only where it stands matters, check_rst() */
 		return (seq_ge(s->seq, c->rcv_nxt) && seq_le(s->seq, right)) || at_fin(c, s) ? GO_ON : STAT_DROP_SEQ;
@@ -458,9 +458,9 @@ text_and_fin(struct tern_worker *w, struct tern_conn *c, struct seg *s)
 int
 tcp_text_and_fin(struct tern_worker *w, struct tern_conn *c, struct seg *s)
 {
-	if (s->flags & TCP_FIN || unlikely(c->flags & C_OFO_FIN))
-		return text_and_fin(w, c, s);
-	return take_data(w, c, s);
+	if (usual(!(s->flags & TCP_FIN) && !(c->flags & C_OFO_FIN)))
+		return take_data(w, c, s);
+	return text_and_fin(w, c, s);
 }
 
 /* Text that came with the SYN-ACK: what is beyond the window comes again. */
@@ -617,7 +617,7 @@ tcp_conn_input(struct tern_worker *w, struct tern_conn *c, struct seg *s)
 	struct tcp_opts o;
 	int rc;
 
-	if (likely(is_usual(c, s, &o))) {
+	if (usual(is_usual(c, s, &o))) {
 		if (o.has_ts)
 			newer_ts(w, c, s, &o);
 		rc = PROCESS_ACK;

@@ -445,10 +445,10 @@ promote(struct tern_worker *w, struct tern_listener *l, struct tern_conn *c, uin
 	tcp_established(w, c);
 	tcp_acceptq_add(l, c);
 	tcp_mark(c, P_ACCEPTABLE);
-	if (s->len == 0 && !(s->flags & (TCP_FIN | TCP_URG)))
+	if (s->len == 0 && !(s->flags & (TCP_FIN | TCP_URG))) /* its ACK is all it had to say */
 		return SEG_DONE;
-	if (likely(s->seq == c->rcv_nxt && s->len < c->rcv_adv - c->rcv_nxt && c->snd_wnd && !(s->flags & TCP_URG) &&
-		   !(c->flags & C_ECN))) /* no step before the seventh has anything left to do */
+	if (usual(s->seq == c->rcv_nxt && s->len < c->rcv_adv - c->rcv_nxt && c->snd_wnd && !(s->flags & TCP_URG) &&
+		  !(c->flags & C_ECN))) /* no step before the seventh has anything left to do */
 		return tcp_text_and_fin(w, c, s);
 	return tcp_conn_input(w, c, s);
 }
@@ -734,7 +734,7 @@ tcp_request_input(struct tern_worker *w, struct request *r, struct seg *s)
 		return STAT_DROP_TCP_FLAGS;
 	if (s->ack != r->snd_nxt)
 		return tcp_reset_reply(w, s, STAT_DROP_ACK);
-	if (unlikely(!tcp_opt_usual(s->opt, s->optlen, &o)))
+	if (!usual(tcp_opt_usual(s->opt, s->optlen, &o)))
 		tcp_opt_parse(s->opt, s->optlen, false, &o);
 	if (r->feat & F_TS && !o.has_ts)
 		STAT_INC(w, TS_MISSING); /* and taken: check_timestamp() says why */

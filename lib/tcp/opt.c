@@ -6,6 +6,7 @@
 #include <string.h>
 #include <rte_branch_prediction.h>
 #include <rte_byteorder.h>
+#include "base/usual.h"
 #include "net/pkt.h"
 
 enum { OPT_END, OPT_NOP, OPT_MSS, OPT_WS, OPT_SACK_OK, OPT_SACK, OPT_TS = 8 };
@@ -102,10 +103,10 @@ tcp_opt_parse(const uint8_t *opt, unsigned int optlen, bool syn, struct tcp_opts
 {
 	unsigned int i = 0;
 
-	if (likely(tcp_opt_usual(opt, optlen, o)))
+	if (usual(tcp_opt_usual(opt, optlen, o)))
 		return;
 	memset(o, 0, offsetof(struct tcp_opts, sack));
-	if (optlen == 20 && syn && parse_usual_syn(opt, o))
+	if (usual(optlen == 20 && syn && parse_usual_syn(opt, o)))
 		return;
 	while (i < optlen && opt[i] != OPT_END) {
 		if (opt[i] == OPT_NOP) {
@@ -141,7 +142,7 @@ tcp_opt_emit_syn(uint8_t *opt, const struct tcp_opts *o)
 {
 	uint8_t *p = opt;
 
-	if (likely(o->sack_ok && o->has_ts && o->has_ws)) {
+	if (usual(o->sack_ok && o->has_ts && o->has_ws)) {
 		put32(p, 0x02040000 | o->mss);
 		put32(p + 4, 0x0402080a);
 		put32(p + 8, o->tsval);

@@ -160,7 +160,7 @@ prefetch_next(struct tern_worker *w, uint32_t len)
 	const char *p;
 	uint32_t i;
 
-	if (unlikely(!cache || cache->len < 1))
+	if (!usual(cache && cache->len))
 		return;
 	p = (const char *)cache->objs[cache->len - 1] + w->mbuf_room + RTE_PKTMBUF_HEADROOM;
 	for (i = 0; i < len; i += RTE_CACHE_LINE_SIZE)
@@ -252,14 +252,14 @@ to_neighbour(struct tern_worker *w, const struct tern_conn *c, struct iface *ifc
 {
 	const struct neigh *n = &w->neighs[c->neigh];
 
-	if (unlikely(c->neigh == NEIGH_NONE || n->state != NEIGH_REACHABLE || w->trace_pkt)) {
+	if (usual(c->neigh != NEIGH_NONE && n->state == NEIGH_REACHABLE && !w->trace_pkt)) {
+		m->data_off -= sizeof(n->l2);
+		m->data_len = m->pkt_len = m->data_len + sizeof(n->l2);
+		memcpy(rte_pktmbuf_mtod(m, void *), &n->l2, sizeof(n->l2));
+		ifc->tx[ifc->n_tx++] = m;
+	} else {
 		link_output(w, c->ifidx, c->neigh, m);
-		return;
 	}
-	m->data_off -= sizeof(n->l2);
-	m->data_len = m->pkt_len = m->data_len + sizeof(n->l2);
-	memcpy(rte_pktmbuf_mtod(m, void *), &n->l2, sizeof(n->l2));
-	ifc->tx[ifc->n_tx++] = m;
 }
 
 /* Any segment, whatever it has to say. */
@@ -391,13 +391,13 @@ emit(struct tern_worker *w, struct tern_conn *c, uint8_t flags, uint32_t seq, st
 {
 	struct iface *ifc = &w->ifs[c->ifidx];
 
-	if (unlikely((c->flags & (C_PLAIN | C_SACK | C_ECN | C_SND_URG | C_TRIAL)) != C_PLAIN || !link_tx_room(ifc, 1) ||
-		     (len && (len > COPY_MAX || len > c->mss || src->data_len - off < len))))
-		return c->flags & C_TRIAL ? emit_untried(w, c, flags, seq, src, off, len) :
-					    emit_any(w, c, flags, seq, src, off, len);
-	if (likely(c->feat & F_TS))
-		return emit_plain(w, c, ifc, flags, seq, src, off, len, true);
-	return emit_plain(w, c, ifc, flags, seq, src, off, len, false);
+	if (usual((c->flags & (C_PLAIN | C_SACK | C_ECN | C_SND_URG | C_TRIAL)) == C_PLAIN && link_tx_room(ifc, 1) &&
+		  (!len || (len <= COPY_MAX && len <= c->mss && src->data_len - off >= len)))) {
+		if (likely(c->feat & F_TS))
+			return emit_plain(w, c, ifc, flags, seq, src, off, len, true);
+		return emit_plain(w, c, ifc, flags, seq, src, off, len, false);
+	}
+	return c->flags & C_TRIAL ? emit_untried(w, c, flags, seq, src, off, len) : emit_any(w, c, flags, seq, src, off, len);
 }
 
 /* The SYN of an active open, as emit(): what everyone offers, over IPv4. */
@@ -410,7 +410,7 @@ emit_syn(struct tern_worker *w, struct tern_conn *c)
 	struct rte_mbuf *m;
 	uint8_t opt[40];
 
-	if (unlikely(c->af != 4 || ifc->tx_tcp_cksum || !link_tx_room(ifc, 1) || syn_options(w, c, opt) != TCP_OPT_SYN_LEN))
+	if (!usual(c->af == 4 && !ifc->tx_tcp_cksum && link_tx_room(ifc, 1) && syn_options(w, c, opt) == TCP_OPT_SYN_LEN))
 		return emit_any(w, c, TCP_SYN, c->iss, NULL, 0, 0);
 	m = worker_mbuf(w);
 	if (unlikely(!m)) {
@@ -524,7 +524,7 @@ output_syn(struct tern_worker *w, struct tern_conn *c)
 		return !(c->pend & P_ACK) || emit(w, c, TCP_ACK, c->snd_max, NULL, 0, 0);
 	if (unlikely(c->flags & C_TFO))
 		tcp_tfo_offer(w, c, opt, &data);
-	if (likely(!ack && !ecn && !(c->flags & C_TFO)))
+	if (usual(!ack && !ecn && !(c->flags & C_TFO)))
 		sent = emit_syn(w, c);
 	else
 		sent = emit_any(w, c, ack ? TCP_SYN | TCP_ACK : TCP_SYN | ecn, c->iss, c->snd_head, 0, data);
@@ -666,8 +666,8 @@ tcp_output(struct tern_worker *w, struct tern_conn *c)
 	if (c->state == TERN_CLOSED)
 		return true;
 	/* Nothing in flight and no more than a segment to send, as is usual for requests and answers: no window holds it back. */
-	if (likely(c->snd_una == c->snd_max && !c->loss && !(c->flags & (C_SACK | C_CORK | C_MORE | C_FIN_SENT)) &&
-		   c->snd_queued <= RTE_MIN(c->snd_wnd, (uint32_t)c->mss) && c->mss <= c->cwnd)) {
+	if (usual(c->snd_una == c->snd_max && !c->loss && !(c->flags & (C_SACK | C_CORK | C_MORE | C_FIN_SENT)) &&
+		  c->snd_queued <= RTE_MIN(c->snd_wnd, (uint32_t)c->mss) && c->mss <= c->cwnd)) {
 		c->flags &= ~C_LIMITED;
 		if (c->snd_queued || c->flags & C_FIN_QUEUED)
 			return send_new(w, c, c->snd_queued, c->snd_queued, c->flags & C_FIN_QUEUED, true);

@@ -127,7 +127,7 @@ tcp_run_pending(struct tern_worker *w)
 			enum visited v;
 
 			next = c->pend_next;
-			if (next)
+			if (usual(next != NULL))
 				rte_prefetch0(next);
 			v = visit(w, c);
 			any |= v != VISIT_RETRY;

@@ -188,14 +188,14 @@ find_set(struct tern_worker *w, const struct flow *f)
 {
 	struct portset *p = w->portset_last;
 
-	return likely(p && same_addr(p, f)) ? p : find_other_set(w, f);
+	return usual(p && same_addr(p, f)) ? p : find_other_set(w, f);
 }
 
 /* The table is large and the bucket of a new tuple far away: ask for what a later connect will look at. */
 static inline void
 fetch_ahead(const struct tern_worker *w, const struct portset *p, struct flow *f, uint32_t port)
 {
-	if (!is_home(w, p, port))
+	if (!usual(is_home(w, p, port)))
 		return;
 	f->lport = rte_cpu_to_be_16(port);
 	table_prefetch_bucket(&w->table, table_hash(&w->table, f));

@@ -400,11 +400,11 @@ admit(struct tern_worker *w, struct tern_conn *c, struct seg *s, bool hole)
 	return v == MEM_REFUSE ? STAT_DROP_RX_NOBUF : 0;
 }
 
-/* Is there a question? */
+/* admit() would say yes. */
 static inline bool
-must_ask(const struct tern_worker *w)
+plenty(const struct tern_worker *w)
 {
-	return unlikely((w->mem.own >= w->mem.half) | (w->mem.foreign >= w->mem.foreign_max));
+	return (w->mem.own < w->mem.half) & (w->mem.foreign < w->mem.foreign_max);
 }
 
 /* Text beyond a hole. */
@@ -440,7 +440,7 @@ queue_ofo(struct tern_worker *w, struct tern_conn *c, struct seg *s)
 	tcp_mark(c, P_ACK); /* RFC 5681 4.2 */
 	tcp_quickack(c);
 	if ((c->ofo_segs >= OFO_SEGS_MIN && c->ofo_segs * OFO_SEG_MEAN >= c->rcv_buf) ||
-	    c->ofo_bytes + s->len > RTE_MAX(c->rcv_buf, c->rcv_adv - c->rcv_nxt) || (must_ask(w) && admit(w, c, s, true))) {
+	    c->ofo_bytes + s->len > RTE_MAX(c->rcv_buf, c->rcv_adv - c->rcv_nxt) || (!usual(plenty(w)) && admit(w, c, s, true))) {
 		mem_refused(c, s->seq + s->len);
 		STAT_INC(w, OFO_DROP);
 		return STAT_DROP_RX_NOBUF;
@@ -496,7 +496,7 @@ tcp_data(struct tern_worker *w, struct tern_conn *c, struct seg *s)
 
 	if (s->seq != c->rcv_nxt)
 		return queue_ofo(w, c, s);
-	if (must_ask(w) && admit(w, c, s, false)) {
+	if (!usual(plenty(w)) && admit(w, c, s, false)) {
 		tcp_mark(c, P_ACK); /* with the window of now */
 		mem_refused(c, s->seq + s->len);
 		STAT_INC(w, RCVQ_DROP);
@@ -504,7 +504,7 @@ tcp_data(struct tern_worker *w, struct tern_conn *c, struct seg *s)
 	}
 	m = s->m;
 	c->rcv_mss = RTE_MAX(c->rcv_mss, s->mss);
-	if (likely(m->nb_segs == 1)) { /* has no next: its second cache line is left alone */
+	if (usual(m->nb_segs == 1)) { /* has no next: its second cache line is left alone */
 		m->data_off += s->data_off;
 		m->data_len = s->len;
 		mem_charge(w, c, m);
