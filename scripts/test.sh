@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
-# Everything CI runs, in under 15 minutes on two cores: unit tests plain and under ASan and UBSan, the layer check, the
-# examples built against the installed library, the integration tests. "test.sh unit" stops before the last, which
-# needs root. Build directories: build-test, build-asan. The last line is the integration suite's.
+# Everything CI runs, in under 30 minutes on two cores: unit tests plain, without shortcuts, and under ASan and UBSan, the
+# checkers, the examples built against the installed library, the integration tests. "test.sh unit" stops before the last, which
+# needs root. Build directories: build-test, build-plain, build-asan. The last line is the integration suite's.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
@@ -49,6 +49,8 @@ say "== build and unit tests"
 meson_build build-test --prefix "$PWD/build-test/prefix" -Dtests=enabled
 scripts/check-calls.py build-test
 unit_tests build-test
+say "== shortcuts"
+scripts/check-shortcuts.sh
 say "== requirements"
 scripts/check-requirements.py build-test/meson-logs/testlog.txt
 # gcc warns of things it only imagines when it instruments: no -Werror here

@@ -2,16 +2,18 @@
 /*
  * Simulation: two whole workers joined by a bad wire (app/impair.c) in virtual time. A seed decides everything: faults,
  * stack settings, sizes, who closes and how, who reads slowly, who aborts. The workers' own randomness comes from it, too,
- * so the same seed makes the same packets, which a hash over every frame and its time shows.
+ * so the same seed makes the same packets, which a hash over every frame and its time shows, and in the end over all counters.
  *
  * What must hold for every connection: each byte arrives once and in order (the byte at an offset is a function of
  * connection, direction and offset); or an end is told of an error, one that TCP has, and never later than STUCK_US
  * after the last progress. On a mild wire nothing may fail. In the end every pool is full, the tables are empty and no
  * frame has two fates.
  *
- *	sim [--seeds N] [--seed N] [--conns N] [--twice] [--trace] [-v]
+ *	sim [--seed N] [--seeds N] [--conns N] [--cpu N] [--flip N] [--twice] [--unchecked] [--frames] [--trace] [-v]
  *
- * TERN_SEED=N is --seed N. The number of each failing seed is printed.
+ * --unchecked leaves the invariants alone, which take four fifths of the time. --frames prints the hash after each frame: that of
+ * two runs tells where they part. --flip N hashes frame N with a bit flipped: whoever compares hashes has to notice. TERN_SEED=N is
+ * --seed N. The number of each failing seed is printed.
  *
  * sim_app.c opens, sends and closes; its connections are those of sim_node.c's workers; sim_wire.c moves frames and the clock.
  * All of them draw from sim_rand.c and report to sim_judge.c, which call nobody.
@@ -94,6 +96,8 @@ simulate(uint64_t seed, uint32_t n_pairs)
 	run();
 	if (!sim.bad)
 		judge();
+	for (i = 0; i < 2; i++)
+		hash_counters(sim.n[i].w);
 	describe();
 	for (i = 0; i < 2; i++) {
 		expect("frames on the wire", i, impair_in_flight(sim.wire[i]), 0);
@@ -106,9 +110,9 @@ simulate(uint64_t seed, uint32_t n_pairs)
 }
 
 static int
-start(void)
+start(char *cpu)
 {
-	char *eal[] = {"sim", "--no-huge", "--no-pci", "--no-shconf", "-m", "384", "--no-telemetry", "-l", "0", "--log-level=error",
+	char *eal[] = {"sim", "--no-huge", "--no-pci", "--no-shconf", "-m", "384", "--no-telemetry", "-l", cpu, "--log-level=error",
 		       NULL};
 
 	if (rte_eal_init(RTE_DIM(eal) - 1, eal) < 0)
@@ -123,10 +127,12 @@ int
 main(int argc, char **argv)
 {
 	static const struct option opts[] = {{"seeds", 1, NULL, 'n'}, {"seed", 1, NULL, 's'}, {"conns", 1, NULL, 'c'},
-					     {"twice", 0, NULL, 't'}, {"trace", 0, NULL, 'x'}, {NULL}};
+					     {"cpu", 1, NULL, 'p'}, {"flip", 1, NULL, 'f'}, {"twice", 0, NULL, 't'},
+					     {"trace", 0, NULL, 'x'}, {"frames", 0, NULL, 'r'}, {"unchecked", 0, NULL, 'u'}, {NULL}};
 	const char *env = getenv("TERN_SEED"), *fewer = getenv("SIM_CONNS");
 	uint64_t first = env ? strtoull(env, NULL, 0) : 1, n = env ? 1 : 30, i, hash, ok = 0, failed = 0, aborted = 0, bad = 0, checks;
 	uint32_t conns = fewer ? strtoul(fewer, NULL, 0) : 200, n_inv;
+	char *cpu = "0";
 	bool twice = false;
 	int o;
 
@@ -137,16 +143,24 @@ main(int argc, char **argv)
 			first = strtoull(optarg, NULL, 0), n = 1;
 		else if (o == 'c')
 			conns = strtoul(optarg, NULL, 0);
+		else if (o == 'p')
+			cpu = optarg;
+		else if (o == 'f')
+			sim_flip = strtoull(optarg, NULL, 0);
 		else if (o == 't')
 			twice = true;
 		else if (o == 'x')
 			tracing = true;
+		else if (o == 'r')
+			sim_framing = true;
+		else if (o == 'u')
+			sim_unchecked = true;
 		else if (o == 'v')
 			verbose = true;
 		else
 			return 2;
 	}
-	if (!conns || conns > ADDRS * PORTS || start())
+	if (!conns || conns > ADDRS * PORTS || start(cpu))
 		return 2;
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	for (i = first; i < first + n; i++) {

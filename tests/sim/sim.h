@@ -89,6 +89,10 @@ void on_acceptable(struct tern_listener *l, void *user);
 void wake_waiting(void);
 
 /* sim_wire.c */
+extern bool sim_framing, sim_unchecked; /* print the hash after each frame; leave the invariants alone */
+extern uint64_t sim_flip; /* number of a frame */
+/** All counters of w go into the run's hash. */
+void hash_counters(const struct tern_worker *w);
 /** Whatever can happen without time moving. */
 void run(void);
 /** That, then on to the next event, or to limit_us. */
