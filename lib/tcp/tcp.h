@@ -384,10 +384,19 @@ bool tcp_run_pending(struct tern_worker *w);
 /* tcp/sockopt.c */
 void tcp_sockopts_init(struct tcp_sockopts *o, const struct tern_tcp_conf *conf);
 
+/* tcp/emit.c */
+/** One segment of c: control, or len bytes from src + off, a segment of its send queue. @return false: no room or no mbuf. */
+bool tcp_emit(struct tern_worker *w, struct tern_conn *c, uint8_t flags, uint32_t seq, struct rte_mbuf *src, uint32_t off, uint32_t len);
+/** The same whatever it has to say: also SYN. */
+bool tcp_emit_any(struct tern_worker *w, struct tern_conn *c, uint8_t flags, uint32_t seq, struct rte_mbuf *src, uint32_t off,
+		  uint32_t len) __rte_noinline;
+/** The SYN of an active open, likewise. */
+bool tcp_emit_syn(struct tern_worker *w, struct tern_conn *c);
+bool tcp_send_ctl(struct tern_worker *w, struct tern_conn *c, uint8_t flags, uint32_t seq); /* no data; ACK field = rcv_nxt */
+
 /* tcp/output.c */
 /** Send what may be sent. @return false when the device ring or mbufs ran out: try again. */
 bool tcp_output(struct tern_worker *w, struct tern_conn *c);
-bool tcp_send_ctl(struct tern_worker *w, struct tern_conn *c, uint8_t flags, uint32_t seq); /* no data; ACK field = rcv_nxt */
 bool tcp_send_probe(struct tern_worker *w, struct tern_conn *c);
 bool tcp_retransmit_one(struct tern_worker *w, struct tern_conn *c); /* the segment at snd_una */
 /** One segment of [seq, end) from what was sent. r: seq's run, or NULL. @return false: no room or no mbuf. */
