@@ -3,12 +3,26 @@
 #ifndef CLIENT_H
 #define CLIENT_H
 #include "head.h"
+#include "requests.h"
 #include "role.h"
 
 #define HIST_BITS 5 /* 32 buckets per power of two: a quantile is right to 3 % */
 #define HIST_SIZE (40u << HIST_BITS)
 #define STATUS_MAX 600
 #define WRONGS 8 /* reasons counted apart; those beyond are one with the last */
+
+/* What the client is told, beside struct requests. */
+struct plan {
+	struct tern_endpoint connect;
+	uint16_t connect_ports;
+	uint32_t cps, concurrency, park;
+	uint64_t total;
+	uint32_t timeout_ms;
+	bool latency;
+	const char *http_path, *output;
+};
+extern struct plan plan;
+extern const struct role role_client;
 
 enum {
 	N_OPENED,

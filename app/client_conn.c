@@ -30,7 +30,7 @@ client_gone(struct client_conn *cc, unsigned int what)
 	struct client *cl = cc->i.owner;
 
 	cl->n[what]++;
-	if (cl->s->o->latency && what == N_DONE)
+	if (plan.latency && what == N_DONE)
 		client_latency(cl, HIST_WHOLE, tern_now_us(cl->w) - cc->opened_us);
 	head_drop(&cl->heads, &cc->part);
 	if (cc->parked) {
@@ -72,11 +72,9 @@ client_cut(struct client_conn *cc)
 static void
 complete(struct client_conn *cc)
 {
-	const struct client *cl = cc->i.owner;
-
-	if (cl->s->o->close_mode == CLOSE_RESET)
+	if (requests.close_mode == CLOSE_RESET)
 		tern_abort(cc->i.c);
-	else if (cl->s->o->close_mode == CLOSE_CLIENT || tern_recv_eof(cc->i.c))
+	else if (requests.close_mode == CLOSE_CLIENT || tern_recv_eof(cc->i.c))
 		tern_close(cc->i.c);
 	else
 		return; /* the server's FIN follows */
@@ -134,13 +132,12 @@ static void
 send_request(struct client_conn *cc)
 {
 	struct client *cl = cc->i.owner;
-	const struct options *o = cl->s->o;
-	const bool last = cc->asked + 1 == o->requests_per_conn;
-	const uint32_t len = o->http_path ? cl->request_len[last] : o->request_size;
+	const bool last = cc->asked + 1 == requests.per_conn;
+	const uint32_t len = plan.http_path ? cl->request_len[last] : requests.request_size;
 	ssize_t n;
 
 	while (cc->sent < len) {
-		if (o->http_path)
+		if (plan.http_path)
 			n = tern_send(cc->i.c, cl->request[last] + cc->sent, len - cc->sent, 0);
 		else
 			n = tern_send(cc->i.c, role_pattern(cc->sent), RTE_MIN(len - cc->sent, PATTERN_CHUNK), 0);
@@ -161,8 +158,8 @@ next_request(struct client_conn *cc)
 	cc->sent = 0;
 	cc->got = 0;
 	cc->begun = cc->chunked = false;
-	cc->body = !cl->s->o->http_path;
-	cc->want = cc->body ? (int64_t)cl->s->o->response_size : -1;
+	cc->body = !plan.http_path;
+	cc->want = cc->body ? (int64_t)requests.response_size : -1;
 	cc->asked_us = tern_now_us(cl->w);
 	touch(cl, cc);
 	send_request(cc);
@@ -179,7 +176,7 @@ answered(struct client_conn *cc)
 	client_latency(cl, HIST_RESPONSE, tern_now_us(cl->w) - cc->asked_us);
 	cl->n[N_REQUESTS]++;
 	cc->answered++;
-	if (cc->answered == cl->s->o->requests_per_conn || (cl->stopping && cl->s->o->close_mode != CLOSE_SERVER)) {
+	if (cc->answered == requests.per_conn || (cl->stopping && requests.close_mode != CLOSE_SERVER)) {
 		complete(cc);
 		return false;
 	}
@@ -229,7 +226,7 @@ check_data(struct client *cl, struct client_conn *cc, const char *p, size_t n)
 {
 	size_t off, part;
 
-	for (off = 0; !cl->s->o->http_path && off < n; off += part) {
+	for (off = 0; !plan.http_path && off < n; off += part) {
 		part = RTE_MIN(n - off, PATTERN_CHUNK);
 		if (memcmp(p + off, role_pattern(cc->got + off), part))
 			return "wrong data";
@@ -300,10 +297,8 @@ whole(const struct client_conn *cc)
 static bool
 may_reopen(const struct client_conn *cc)
 {
-	const struct client *cl = cc->i.owner;
-
-	return cl->s->o->http_path && cc->answered > cc->before && cc->answered < cl->s->o->requests_per_conn &&
-	       !cc->begun && !cc->body && !cc->part;
+	return plan.http_path && cc->answered > cc->before && cc->answered < requests.per_conn && !cc->begun &&
+	       !cc->body && !cc->part;
 }
 
 static void
@@ -370,7 +365,7 @@ on_connected(struct tern_conn *c, void *user)
 
 	cl->n[N_CONNECTED]++;
 	cc->connected = true;
-	if (cl->s->o->latency)
+	if (plan.latency)
 		client_latency(cl, HIST_CONNECT, tern_now_us(cl->w) - cc->opened_us);
 	if (cl->parking) {
 		cc->parked = true;
@@ -382,7 +377,7 @@ on_connected(struct tern_conn *c, void *user)
 			client_begin(cl);
 		return;
 	}
-	if (cl->s->o->packets == 8) /* after the output pass, so the handshake's ACK goes alone */
+	if (requests.packets == 8) /* after the output pass, so the handshake's ACK goes alone */
 		slab_again(&cl->slab, &cc->i);
 	else
 		next_request(cc);
@@ -444,11 +439,11 @@ int
 client_connect(struct client_conn *cc)
 {
 	struct client *cl = cc->i.owner;
-	struct tern_endpoint to = cl->s->o->connect;
+	struct tern_endpoint to = plan.connect;
 	int rc;
 
 	to.port = htons(ntohs(to.port) + cl->next_port);
-	if (++cl->next_port >= cl->s->o->connect_ports)
+	if (++cl->next_port >= plan.connect_ports)
 		cl->next_port = 0;
 	cc->opened_us = tern_now_us(cl->w);
 	cc->sent = 0;

@@ -154,8 +154,8 @@ verdict(const struct stack *s, uint64_t failed, const char *classes)
 
 	for (i = 0; i < s->n_workers; i++)
 		hopeless |= s->state[i] && ((struct client *)s->state[i])->hopeless;
-	if (hopeless && s->o->park && role_sum(s, N_PARKED) < s->o->park)
-		complain("client: only %lu of %u connections could be parked%s%s", role_sum(s, N_PARKED), s->o->park,
+	if (hopeless && plan.park && role_sum(s, N_PARKED) < plan.park)
+		complain("client: only %lu of %u connections could be parked%s%s", role_sum(s, N_PARKED), plan.park,
 			 *classes ? ": " : ": ports or objects were used up", classes);
 	else if (hopeless)
 		complain("client: no interface or gateway leads to the server of --connect, or it is no server's address");
@@ -195,7 +195,7 @@ client_report(const struct stack *s)
 		printf("; request to response: half within %lu us, 99 %% within %lu us, all within %lu us",
 		       quantile(s, HIST_RESPONSE, 0.5), quantile(s, HIST_RESPONSE, 0.99), longest(s, HIST_RESPONSE));
 	putchar('\n');
-	if (s->o->latency)
+	if (plan.latency)
 		report_latency(s);
 	report_wrong(s);
 	n = role_sum(s, N_REOPENED);
@@ -206,7 +206,7 @@ client_report(const struct stack *s)
 		printf("client: waited %lu times: local ports or objects were used up\n", n);
 	failed = verdict(s, failed, classes);
 	if (s->shared && fclose(s->shared)) {
-		complain("--output %s: %s", s->o->output, strerror(errno));
+		complain("--output %s: %s", plan.output, strerror(errno));
 		failed++;
 	}
 	return failed;

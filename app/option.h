@@ -1,29 +1,37 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Between the options' table (options.c), the values it does not parse by itself (options_value.c) and the config file
- * (options_file.c).
+ * What an option is. Those of every role are a table in options.c, a role's own one in the role's file: a section of the config
+ * file, of the role's name. A table says where a value goes, and its range; what needs more is a function, set_*().
  */
 #ifndef OPTION_H
 #define OPTION_H
 #include <stddef.h>
 #include "options.h"
 
-#define BUF_MIN 2048 /* of --snd-buf, --rcv-buf: bytes */
-
-enum type { T_BOOL, T_OFF, T_U8, T_U16, T_U32, T_U64, T_STR, T_ENUM, T_FN };
+enum type { T_BOOL, T_OFF, T_NUM, T_STR, T_ENUM, T_FN };
 
 struct opt {
 	const char *section, *name, *arg;
 	enum type type;
-	size_t off;
+	void *at;    /* where the value goes, as so many bytes */
+	size_t size;
 	int64_t min, max;
 	const char *def;          /* parsed at start; NULL: what options_init() made it */
 	const char *const *names; /* T_ENUM */
-	int (*fn)(struct options *o, const char *val);
+	int (*fn)(const char *val);
 	const char *help;
+	bool given, set; /* on the command line; there, or in the config file */
 };
-extern const struct opt opts[];
-extern const unsigned int n_opts;
+
+#define AT_(v) &(v), sizeof(v)
+/* clang-format off */
+#define NUM(sec, name, v, lo, hi, def, text) {sec, name, "N", T_NUM, AT_(v), lo, hi, def, NULL, NULL, text}
+#define FLAG(sec, name, v, text) {sec, name, NULL, T_BOOL, AT_(v), 0, 1, NULL, NULL, NULL, text}
+#define OFF(sec, name, v, text) {sec, name, NULL, T_OFF, AT_(v), 0, 1, NULL, NULL, NULL, text} /* its name starts with no- */
+#define TEXT(sec, name, arg, v, text) {sec, name, arg, T_STR, AT_(v), 0, 0, NULL, NULL, NULL, text}
+#define CALL(sec, name, arg, fn, def, text) {sec, name, arg, T_FN, NULL, 0, 0, 0, def, NULL, fn, text}
+#define ENUM(sec, name, arg, v, def, names, text) {sec, name, arg, T_ENUM, AT_(v), 0, 0, def, names, NULL, text}
+/* clang-format on */
 
 /* Where the value being parsed came from, for messages. */
 struct origin {
@@ -35,36 +43,32 @@ extern struct origin origin;
 int __attribute__((format(printf, 1, 2))) bad(const char *fmt, ...);
 /** A whole decimal number from min to max. @return 0 or -EINVAL after a line. */
 int number(const char *s, int64_t min, int64_t max, int64_t *out);
-/** Was this option on the command line? */
-bool option_given(const char *name);
 /** Needs it no value? */
 bool option_is_flag(const struct opt *t);
-/** Was it there, or in the config file? */
-bool option_set(const char *name);
+/** Option i of all, every role's own among them; NULL behind the last. */
+struct opt *option_at(unsigned int i);
 /** The option of this name, or NULL. */
-const struct opt *option_find(const char *name, size_t len);
+struct opt *option_find(const char *name, size_t len);
 /** The name of a known option that starts like this one, or NULL. */
 const char *option_resembling(const char *name, size_t len);
+/** Was the option of this name on the command line? */
+bool option_given(const char *name);
+/** Was it there, or in the config file? */
+bool option_set(const char *name);
 /** Parse val for t. @return 0 or a negative errno after a line. */
-int option_put(struct options *o, const struct opt *t, const char *val);
+int option_put(struct opt *t, const char *val);
 /** Line of key in [section] of file; of the section itself for key NULL; 0 when not found. */
 unsigned int option_line(const char *file, const char *section, const char *key);
 
-/* Values that need more than a range. */
-int set_addr(struct options *o, const char *val);
-int set_addr6(struct options *o, const char *val);
-int set_gw(struct options *o, const char *val);
-int set_gw6(struct options *o, const char *val);
-int set_if(struct options *o, const char *val);
-int set_port_id(struct options *o, const char *val);
-int set_mtu(struct options *o, const char *val);
-int set_listen(struct options *o, const char *val);
-int set_backlog(struct options *o, const char *val);
-int set_connect(struct options *o, const char *val);
-int set_root(struct options *o, const char *val);
-int set_body(struct options *o, const char *val);
-int set_body_size(struct options *o, const char *val);
-int set_ports(struct options *o, const char *val);
-int set_wire_a(struct options *o, const char *val);
-int set_wire_b(struct options *o, const char *val);
+/* Values of every role that need more than a range. */
+int set_addr(const char *val);
+int set_addr6(const char *val);
+int set_gw(const char *val);
+int set_gw6(const char *val);
+int set_if(const char *val);
+int set_port_id(const char *val);
+int set_mtu(const char *val);
+int set_listen(const char *val);
+int set_backlog(const char *val);
+int set_ports(const char *val);
 #endif

@@ -78,18 +78,18 @@ file_syntax(const char *path, FILE *f)
 }
 
 static int
-file_entry(struct options *o, const char *section, const struct rte_cfgfile_entry *e)
+file_entry(const char *section, const struct rte_cfgfile_entry *e)
 {
 	const bool is_if = strncmp(section, "if", 2) == 0;
-	const struct opt *t = option_find(e->name, strlen(e->name));
+	struct opt *t = option_find(e->name, strlen(e->name));
 	const char *hint = option_resembling(e->name, strlen(e->name));
 
 	origin.name = e->name;
 	if (strcmp(section, "eal") == 0) {
 		if (strcmp(e->name, "args"))
 			return bad("unknown: [eal] has args = ... only");
-		o->eal_args = strdup(e->value);
-		return o->eal_args ? 0 : -ENOMEM;
+		options.eal_args = strdup(e->value);
+		return options.eal_args ? 0 : -ENOMEM;
 	}
 	if (!t)
 		return bad("unknown key%s%s: see tern --help", hint ? "; did you mean " : "", hint ? hint : "");
@@ -99,27 +99,56 @@ file_entry(struct options *o, const char *section, const struct rte_cfgfile_entr
 		return bad("write a section [if%s] instead", e->value);
 	if (!option_is_flag(t) && !*e->value)
 		return bad("the value is empty");
-	return option_put(o, t, e->value);
+	return option_put(t, e->value);
+}
+
+/* Is there a section of this name? Then it may say which interface is meant. */
+static bool
+section_known(const char *name)
+{
+	const struct opt *t;
+	unsigned int i;
+
+	if (strlen(name) == 3 && strncmp(name, "if", 2) == 0 && name[2] >= '0' && name[2] < '0' + TERN_IF_MAX) {
+		options.cur_if = name[2] - '0';
+		return true;
+	}
+	for (i = 0; (t = option_at(i)) != NULL; i++)
+		if (strcmp(t->section, name) == 0)
+			return strcmp(name, "if") != 0;
+	return strcmp(name, "eal") == 0;
 }
 
 static int
-file_section(struct options *o, struct rte_cfgfile *cfg, const char *path, const char *name)
+unknown_section(const char *path, const char *name)
+{
+	const char *last = "";
+	char list[128] = "eal";
+	const struct opt *t;
+	unsigned int i;
+
+	for (i = 0; (t = option_at(i)) != NULL; i++) {
+		const size_t len = strlen(list);
+
+		if (strcmp(t->section, "if") == 0 && strcmp(last, "if"))
+			snprintf(list + len, sizeof(list) - len, ", if0..if%d", TERN_IF_MAX - 1);
+		else if (strcmp(t->section, last))
+			snprintf(list + len, sizeof(list) - len, ", %s", t->section);
+		last = t->section;
+	}
+	return complain("%s:%u: unknown section [%s]: there are %s", path, option_line(path, name, NULL), name, list);
+}
+
+static int
+file_section(struct rte_cfgfile *cfg, const char *path, const char *name)
 {
 	const int n = rte_cfgfile_section_num_entries(cfg, name);
 	struct rte_cfgfile_entry *e;
 	unsigned int i;
 	int k, rc = 0;
-	bool known = strcmp(name, "eal") == 0;
 
-	for (i = 0; i < n_opts; i++)
-		known |= strcmp(opts[i].section, name) == 0 && strcmp(name, "if");
-	if (strlen(name) == 3 && strncmp(name, "if", 2) == 0 && name[2] >= '0' && name[2] < '0' + TERN_IF_MAX) {
-		o->cur_if = name[2] - '0';
-		known = true;
-	}
-	if (!known)
-		return complain("%s:%u: unknown section [%s]: there are eal, tern, if0..if%d, tcp, http, client, bench, wire",
-				path, option_line(path, name, NULL), name, TERN_IF_MAX - 1);
+	if (!section_known(name))
+		return unknown_section(path, name);
 	if (rte_cfgfile_num_sections(cfg, name, strlen(name)) > 1)
 		return complain("%s:%u: section [%s] is there twice", path, option_line(path, name, NULL), name);
 	e = calloc(n > 0 ? n : 1, sizeof(*e));
@@ -134,14 +163,14 @@ file_section(struct options *o, struct rte_cfgfile *cfg, const char *path, const
 			if (strcmp(e[i].name, e[k].name) == 0)
 				rc = bad("is there twice in [%s]: give it once%s", name,
 					 strncmp(e[k].name, "addr", 4) ? "" : ", with commas between several addresses");
-		rc = rc ? rc : file_entry(o, name, &e[k]);
+		rc = rc ? rc : file_entry(name, &e[k]);
 	}
 	free(e);
 	return rc;
 }
 
 int
-options_file(struct options *o, const char *path)
+options_file(const char *path)
 {
 	static const struct rte_cfgfile_parameters params = {.comment_character = '#'};
 	struct rte_cfgfile *cfg = NULL;
@@ -168,7 +197,7 @@ options_file(struct options *o, const char *path)
 	rte_cfgfile_sections(cfg, list, n);
 	origin.file = path;
 	for (i = 0; i < n && !rc; i++)
-		rc = file_section(o, cfg, path, list[i]);
+		rc = file_section(cfg, path, list[i]);
 	origin.file = origin.name = NULL;
 	rte_cfgfile_close(cfg);
 	return rc;

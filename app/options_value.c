@@ -98,11 +98,11 @@ address_of(const char *s, uint8_t want, uint8_t *out)
 }
 
 static struct tern_if_conf *
-cur_if(struct options *o)
+cur_if(void)
 {
-	o->ifs_given |= 1u << o->cur_if;
-	o->conf.n_ifs = RTE_MAX(o->conf.n_ifs, o->cur_if + 1);
-	return &o->conf.ifs[o->cur_if];
+	options.ifs_given |= 1u << options.cur_if;
+	options.conf.n_ifs = RTE_MAX(options.conf.n_ifs, options.cur_if + 1);
+	return &options.conf.ifs[options.cur_if];
 }
 
 /* ADDR/PREFIX[+COUNT] */
@@ -165,18 +165,18 @@ drop_addrs(struct tern_if_conf *c, uint8_t af)
 
 /* One address, or several with commas or spaces between them. */
 static int
-set_addrs(struct options *o, const char *val, uint8_t af, unsigned int *of_file)
+set_addrs(const char *val, uint8_t af, unsigned int *of_file)
 {
-	struct tern_if_conf *c = cur_if(o);
+	struct tern_if_conf *c = cur_if();
 	struct tern_alias a = {.af = af};
 	char buf[CFG_VALUE_LEN], *one, *save;
 	int rc = 0;
 
 	if (snprintf(buf, sizeof(buf), "%s", val) >= (int)sizeof(buf))
 		return bad("the value is longer than %zu characters: give the option again instead", sizeof(buf) - 1);
-	if (!origin.file && *of_file >> o->cur_if & 1)
+	if (!origin.file && *of_file >> options.cur_if & 1)
 		drop_addrs(c, af);
-	*of_file = origin.file ? *of_file | 1u << o->cur_if : *of_file & ~(1u << o->cur_if);
+	*of_file = origin.file ? *of_file | 1u << options.cur_if : *of_file & ~(1u << options.cur_if);
 	one = strtok_r(buf, ", \t", &save);
 	if (!one)
 		return bad("'%s' is no address", val);
@@ -188,70 +188,70 @@ set_addrs(struct options *o, const char *val, uint8_t af, unsigned int *of_file)
 }
 
 int
-set_addr(struct options *o, const char *val)
+set_addr(const char *val)
 {
-	return set_addrs(o, val, TERN_AF_INET, &o->addr4_of_file);
+	return set_addrs(val, TERN_AF_INET, &options.addr4_of_file);
 }
 
 int
-set_addr6(struct options *o, const char *val)
+set_addr6(const char *val)
 {
-	return set_addrs(o, val, TERN_AF_INET6, &o->addr6_of_file);
+	return set_addrs(val, TERN_AF_INET6, &options.addr6_of_file);
 }
 
 int
-set_gw(struct options *o, const char *val)
+set_gw(const char *val)
 {
-	return address_of(val, TERN_AF_INET, cur_if(o)->gw4);
+	return address_of(val, TERN_AF_INET, cur_if()->gw4);
 }
 
 int
-set_gw6(struct options *o, const char *val)
+set_gw6(const char *val)
 {
-	return address_of(val, TERN_AF_INET6, cur_if(o)->gw6);
+	return address_of(val, TERN_AF_INET6, cur_if()->gw6);
 }
 
 int
-set_if(struct options *o, const char *val)
+set_if(const char *val)
 {
 	int64_t n;
 	int rc = number(val, 0, TERN_IF_MAX - 1, &n);
 
 	if (!rc)
-		o->cur_if = n;
+		options.cur_if = n;
 	return rc;
 }
 
 int
-set_port_id(struct options *o, const char *val)
+set_port_id(const char *val)
 {
 	int64_t n;
 	int rc = number(val, 0, UINT16_MAX - 1, &n);
 
 	if (!rc)
-		cur_if(o)->port_id = n;
+		cur_if()->port_id = n;
 	return rc;
 }
 
 int
-set_mtu(struct options *o, const char *val)
+set_mtu(const char *val)
 {
 	int64_t n;
 	int rc = number(val, 68, 9216, &n); /* RFC 791 3.2; a jumbo frame */
 
 	if (!rc)
-		cur_if(o)->mtu = n;
+		cur_if()->mtu = n;
 	return rc;
 }
 
 int
-set_listen(struct options *o, const char *val)
+set_listen(const char *val)
 {
-	return address(val, o->listen.addr, &o->listen.af);
+	return address(val, options.listen.addr, &options.listen.af);
 }
 
 int
-set_backlog(struct options *o, const char *val)
+set_backlog(const char *val)
 {
 	int64_t n;
 	int rc = number(val, INT64_MIN, INT64_MAX, &n);
@@ -266,111 +266,20 @@ set_backlog(struct options *o, const char *val)
 		notice("backlog %s is taken as %d", val, INT32_MAX);
 		n = INT32_MAX;
 	}
-	o->backlog = n;
+	options.backlog = n;
 	return 0;
-}
-
-/* ADDR:PORT[,COUNT], an IPv6 address in brackets */
-int
-set_connect(struct options *o, const char *val)
-{
-	char buf[96], *port, *count, *host = buf;
-	int64_t n;
-	int rc;
-
-	snprintf(buf, sizeof(buf), "%s", val);
-	count = strchr(buf, ',');
-	if (count)
-		*count++ = 0;
-	port = strrchr(buf, ':');
-	if (!port || (*buf == '[' ? port[-1] != ']' : strchr(buf, ':') != port))
-		return bad("'%s': write ADDR:PORT, or [ADDR6]:PORT", val);
-	*port++ = 0;
-	if (*buf == '[') {
-		host++;
-		port[-2] = 0;
-	}
-	rc = address(host, o->connect.addr, &o->connect.af);
-	rc = rc ? rc : number(port, 1, UINT16_MAX, &n);
-	if (rc)
-		return rc;
-	o->connect.port = htons(n);
-	rc = count ? number(count, 1, UINT16_MAX + 1 - n, &n) : 0;
-	if (!rc)
-		o->connect_ports = count ? n : 1;
-	return rc;
-}
-
-/* What the command line says to serve replaces what the file said. */
-static void
-new_content(struct options *o)
-{
-	if (o->content_of_file && !origin.file) {
-		free((void *)(uintptr_t)o->root);
-		free((void *)(uintptr_t)o->body);
-		o->root = o->body = NULL;
-		o->body_size = 0;
-	}
-	o->content_of_file = origin.file != NULL;
-}
-
-int
-set_root(struct options *o, const char *val)
-{
-	new_content(o);
-	o->root = strdup(val);
-	return o->root ? 0 : -ENOMEM;
-}
-
-int
-set_body(struct options *o, const char *val)
-{
-	new_content(o);
-	o->body = strdup(val);
-	return o->body ? 0 : -ENOMEM;
-}
-
-int
-set_body_size(struct options *o, const char *val)
-{
-	int64_t n;
-	int rc = number(val, 1, 1 << 30, &n);
-
-	new_content(o);
-	o->body_size = rc ? 0 : n;
-	return rc;
 }
 
 /* LOW-HIGH */
 int
-set_ports(struct options *o, const char *val)
+set_ports(const char *val)
 {
 	unsigned int low, high;
 	char rest;
 
 	if (sscanf(val, "%5u-%5u%c", &low, &high, &rest) != 2 || !low || high < low || high > UINT16_MAX)
 		return bad("'%s': write LOW-HIGH with 1 <= LOW <= HIGH <= 65535", val);
-	o->conf.tcp.port_min = low;
-	o->conf.tcp.port_max = high;
+	options.conf.tcp.port_min = low;
+	options.conf.tcp.port_max = high;
 	return 0;
-}
-
-static int
-set_wire(struct impair_conf *c, const char *val)
-{
-	char why[384]; /* the list of keys is long */
-
-	return impair_parse(val, c, why, sizeof(why)) ? bad("%s", why) : 0;
-}
-
-int
-set_wire_a(struct options *o, const char *val)
-{
-	return set_wire(&o->wire[0], val);
-}
-
-int
-set_wire_b(struct options *o, const char *val)
-{
-	return set_wire(&o->wire[1], val);
 }

@@ -8,9 +8,8 @@
 #include <rte_lcore.h>
 #include <rte_malloc.h>
 #include "role.h"
-#include "wire.h"
 
-extern const struct role role_http, role_echo, role_discard;
+extern const struct role role_http, role_echo, role_discard, role_serve, role_client, role_bench, role_wire;
 
 const struct role *const roles[] = {&role_http, &role_echo, &role_discard, &role_serve, &role_client, &role_bench,
 				     &role_wire};

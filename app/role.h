@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A role is what a stack does with its connections: one file and one const struct, as testpmd's forwarding engines.
- * Everything but init(), report() and the two flags runs on the worker that owns the connection.
+ * A role is what a stack does with its connections: one file, with its options, and one const struct, as testpmd's forwarding
+ * engines; a new one is named in roles[] (role.c) and meson.build. start(), poll() and drain() run on the worker that owns the
+ * connections.
  */
 #ifndef ROLE_H
 #define ROLE_H
@@ -12,6 +13,8 @@
 #include <rte_branch_prediction.h>
 #include "options.h"
 #include "tern.h"
+
+struct opt;
 
 /** One stack of the process: bench has two, everything else one. */
 struct stack {
@@ -35,6 +38,14 @@ struct stack {
 
 struct role {
 	const char *name, *help;
+	const char *notes[2]; /* at the end of --help: a title, a text */
+	struct opt *opts; /* its own: section [name] of a file */
+	unsigned int n_opts;
+	const char *takes; /* others that it has a use for, by name; which nobody takes are everybody's */
+	/** All options are known, nothing has started. @return 0 or -EINVAL after one line. */
+	int (*check)(struct options *o);
+	/** When one stack with one role is not all of it: main thread, EAL runs. @return what failed. (run.h) */
+	uint64_t (*run)(struct options *o);
 	/** Main thread, before the stack exists: load files. @return 0 or -errno after one line. */
 	int (*init)(struct stack *s);
 	int (*start)(struct stack *s, struct tern_worker *w);
@@ -48,10 +59,7 @@ struct role {
 
 extern const struct role *const roles[];
 extern const unsigned int n_roles;
-extern const struct role role_serve; /* bench's server side */
-uint64_t serve_answered(const struct stack *s);
-extern const struct role role_client;
-extern const struct role role_bench; /* a name only: bench.c runs it */
+#define LISTEN_OPTIONS "port listen-addr backlog fastopen" /* role_listen() */
 
 /**
  * Fixed set of equal objects of one worker, one per connection: taken at start, so that nothing is allocated later.

@@ -9,16 +9,106 @@
  * that one slow poll is no flood. Ports or objects that are used up are no failure: the client waits for them, unless they are
  * to be parked: then they won't come back.
  */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <rte_common.h>
 #include "client.h"
+#include "option.h"
 
 #define BURST_MAX 32u
 #define PROBE_MAX 8u   /* open before the first answer: the server's MAC is still being asked for */
 #define PAUSE_US 1000u /* before the next try when ports or objects are used up */
 #define PARK_TRIES 64u /* opens that may fail beside as many as are to be parked */
+
+/* --- options ------------------------------------------------------------------------------------------------- */
+
+/* Read by every worker, written by none: a line that nothing else is on. */
+struct plan plan __rte_cache_aligned;
+struct requests requests __rte_cache_aligned;
+
+/* ADDR:PORT[,COUNT], an IPv6 address in brackets */
+static int
+set_connect(const char *val)
+{
+	const char *comma = strchr(val, ',');
+	char buf[96];
+	int64_t n = 1;
+	int rc = 0;
+
+	snprintf(buf, sizeof(buf), "%.*s", (int)strcspn(val, ","), val);
+	if (tern_endpoint_parse(buf, &plan.connect) || !plan.connect.port)
+		return bad("'%s': write ADDR:PORT, or [ADDR6]:PORT, with a port of 1..65535", val);
+	if (comma)
+		rc = number(comma + 1, 1, UINT16_MAX + 1 - ntohs(plan.connect.port), &n);
+	plan.connect_ports = n;
+	return rc;
+}
+
+static const char *const close_names[] = {"client", "server", "reset", NULL};
+
+static struct opt opts[] = {
+	CALL("client", "connect", "ADDR:PORT[,COUNT]", set_connect, NULL, "server, and how many consecutive ports"),
+	NUM("client", "cps", plan.cps, 0, UINT32_MAX, NULL, "new connections per second; 0: as concurrency allows"),
+	NUM("client", "total", plan.total, 0, INT64_MAX, NULL, "connections in all; 0: until --duration"),
+	NUM("client", "concurrency", plan.concurrency, 1, 1 << 27, "256", "connections open at the same time"),
+	NUM("client", "park", plan.park, 0, 1 << 27, NULL, "open N connections first and leave them idle"),
+	NUM("client", "timeout-ms", plan.timeout_ms, 0, UINT32_MAX, "10000",
+	    "give up a connection on which nothing happened for N ms; 0: only when TCP does"),
+	NUM("client", "request-size", requests.request_size, 1, 1 << 30, "64", "bytes (client, serve, bench)"),
+	NUM("client", "response-size", requests.response_size, 1, 1 << 30, "64", "bytes (client, serve, bench)"),
+	NUM("client", "requests-per-conn", requests.per_conn, 1, UINT32_MAX, "1", "requests per connection"),
+	ENUM("client", "close", "MODE", requests.close_mode, "client", close_names,
+	     "who closes first, and so holds TIME-WAIT (serve, too)"),
+	NUM("client", "packets", requests.packets, 0, 8, NULL,
+	    "of a short connection: 6, server closes; 7, client closes; 8, and a bare ACK first; 0: as --close"),
+	FLAG("client", "latency", plan.latency, "percentiles of connecting and of a whole connection, too"),
+	TEXT("client", "http", "PATH", plan.http_path, "GET this path, check status and length"),
+	TEXT("client", "output", "FILE", plan.output, "write the body there (one connection)"),
+};
+
+int
+requests_check(void)
+{
+	const bool server = requests.packets == 6;
+
+	if (!requests.packets)
+		return 0;
+	if (requests.packets < 6)
+		return complain("--packets: %u is not 6, 7 or 8", requests.packets);
+	if (option_given("close") && requests.close_mode != (server ? CLOSE_SERVER : CLOSE_CLIENT))
+		return complain("--packets %u: then the %s closes first: leave --close out", requests.packets,
+				server ? "server" : "client");
+	requests.close_mode = server ? CLOSE_SERVER : CLOSE_CLIENT;
+	return 0;
+}
+
+static int
+check(struct options *o)
+{
+	const char *p;
+
+	if (requests_check())
+		return -EINVAL;
+	if (!plan.connect.af)
+		return complain("the client has no server: give --connect ADDR:PORT");
+	if (plan.http_path && *plan.http_path != '/')
+		return complain("--http: '%s' does not start with '/'", plan.http_path);
+	if (plan.http_path && strlen(plan.http_path) >= HTTP_PATH_MAX)
+		return complain("--http: the path is longer than %u bytes", HTTP_PATH_MAX - 1);
+	for (p = plan.http_path; p && *p; p++)
+		if ((unsigned char)*p <= ' ' || *p == 127)
+			return complain("--http: '%s' has a blank or a control character: write it as %%%02x", plan.http_path,
+					(unsigned char)*p);
+	if (plan.output && !plan.http_path)
+		return complain("--output needs --http PATH");
+	if (plan.output && (plan.total != 1 || requests.per_conn != 1))
+		return complain("--output keeps one body: give --total 1 and one request per connection");
+	if (requests.per_conn > 1 && requests.close_mode == CLOSE_SERVER && !plan.http_path)
+		notice("the server must close after %u requests of a connection, too", requests.per_conn);
+	return 0;
+}
 
 /* --- opening ------------------------------------------------------------------------------------------------- */
 
@@ -133,18 +223,18 @@ share(uint64_t all, unsigned int n, unsigned int i)
 }
 
 static void
-make_requests(struct client *cl, const struct options *o)
+make_requests(struct client *cl)
 {
 	char host[TERN_ENDPOINT_LEN];
 	unsigned int i;
 
-	tern_endpoint_format(&o->connect, host);
+	tern_endpoint_format(&plan.connect, host);
 	for (i = 0; i < 2; i++)
 		cl->request_len[i] = snprintf(
 			cl->request[i], sizeof(cl->request[i]),
 			"GET %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: tern\r\nAccept: */*\r\n"
 			"Connection: %s\r\n\r\n",
-			o->http_path, host, i ? "close" : "keep-alive");
+			plan.http_path, host, i ? "close" : "keep-alive");
 }
 
 static bool
@@ -192,8 +282,8 @@ ports(const struct options *o)
 	unsigned int i;
 
 	for (i = 0; i < o->conf.n_ifs; i++)
-		addrs += addrs_for(&o->conf.ifs[i], &o->connect);
-	return addrs * (o->conf.tcp.port_max - o->conf.tcp.port_min + 1) * o->connect_ports;
+		addrs += addrs_for(&o->conf.ifs[i], &plan.connect);
+	return addrs * (o->conf.tcp.port_max - o->conf.tcp.port_min + 1) * plan.connect_ports;
 }
 
 /* Would what is asked for wait for ever? The concurrency of a worker is cut to what --max-conns leaves. */
@@ -201,37 +291,34 @@ static int
 check_limits(const struct stack *s)
 {
 	const struct options *o = s->o;
-	const uint64_t park = share(o->park, s->n_workers, 0), open = share(o->concurrency, s->n_workers, 0);
+	const uint64_t park = share(plan.park, s->n_workers, 0), open = share(plan.concurrency, s->n_workers, 0);
 	const uint32_t max = o->conf.max_conns;
 
 	if (park >= max)
-		return complain("--park %u: %lu connections a worker and one more need --max-conns %lu, it is %u", o->park, park,
+		return complain("--park %u: %lu connections a worker and one more need --max-conns %lu, it is %u", plan.park, park,
 				park + 1, max);
-	if (o->park && o->park >= ports(o))
+	if (plan.park && plan.park >= ports(o))
 		return complain("--park %u: the local addresses and ports make %lu connections to the server: give more "
 				"addresses (--addr A/LEN+COUNT), --local-ports or ports of the server",
-				o->park, ports(o));
+				plan.park, ports(o));
 	if (park + open > max)
-		notice("--concurrency %u is cut to %lu a worker by --max-conns %u", o->concurrency, max - park, max);
+		notice("--concurrency %u is cut to %lu a worker by --max-conns %u", plan.concurrency, max - park, max);
 	return 0;
 }
 
 static int
 init(struct stack *s)
 {
-	const struct options *o = s->o;
 	FILE *out;
 
 	role_pattern(0);
-	if (o->http_path && strlen(o->http_path) >= HTTP_PATH_MAX)
-		return complain("--http: the path is longer than %u bytes", HTTP_PATH_MAX - 1);
 	if (check_limits(s))
 		return -EINVAL;
-	if (!o->output)
+	if (!plan.output)
 		return 0;
-	out = fopen(o->output, "wb");
+	out = fopen(plan.output, "wb");
 	if (!out)
-		return complain("--output %s: %s", o->output, strerror(errno));
+		return complain("--output %s: %s", plan.output, strerror(errno));
 	s->shared = out;
 	return 0;
 }
@@ -250,24 +337,24 @@ start(struct stack *s, struct tern_worker *w)
 	cl->w = w;
 	TAILQ_INIT(&cl->idle);
 	cl->out = i == 0 ? s->shared : NULL;
-	cl->total = share(o->total, s->n_workers, i);
-	cl->cps = share(o->cps, s->n_workers, i);
-	cl->park = share(o->park, s->n_workers, i);
-	cl->concurrency = RTE_MIN(share(o->concurrency, s->n_workers, i), o->conf.max_conns - cl->park);
-	cl->next_port = i % o->connect_ports;
-	cl->timeout_us = o->timeout_ms * UINT64_C(1000);
+	cl->total = share(plan.total, s->n_workers, i);
+	cl->cps = share(plan.cps, s->n_workers, i);
+	cl->park = share(plan.park, s->n_workers, i);
+	cl->concurrency = RTE_MIN(share(plan.concurrency, s->n_workers, i), o->conf.max_conns - cl->park);
+	cl->next_port = i % plan.connect_ports;
+	cl->timeout_us = plan.timeout_ms * UINT64_C(1000);
 	cl->slack_us = cl->timeout_us ? cl->timeout_us / 8 : UINT64_MAX;
-	if ((o->total && !cl->total) || (o->cps && !cl->cps))
+	if ((plan.total && !cl->total) || (plan.cps && !cl->cps))
 		cl->concurrency = 0; /* more workers than connections */
-	if (o->http_path)
-		make_requests(cl, o);
+	if (plan.http_path)
+		make_requests(cl);
 	cl->parking = cl->park;
 	if (!cl->parking)
 		client_begin(cl);
 	if (!cl->concurrency)
 		finish(cl);
 	n = cl->park + RTE_MAX(cl->concurrency, 1u);
-	if (o->http_path && heads_init(&cl->heads, s, w, n))
+	if (plan.http_path && heads_init(&cl->heads, s, w, n))
 		return -ENOMEM;
 	return slab_init(&cl->slab, s, w, n, sizeof(struct client_conn), cl);
 }
@@ -286,6 +373,9 @@ drain(struct stack *s, struct tern_worker *w)
 const struct role role_client = {
 	.name = "client",
 	.help = "open connections, raw or HTTP, and check the answers",
+	.opts = opts,
+	.n_opts = RTE_DIM(opts),
+	.check = check,
 	.init = init,
 	.start = start,
 	.poll = poll,

@@ -105,6 +105,7 @@ report(const struct stack *s)
 const struct role role_discard = {
 	.name = "discard",
 	.help = "read everything, answer nothing (RFC 863)",
+	.takes = LISTEN_OPTIONS,
 	.start = start,
 	.poll = poll,
 	.drain = drain,

@@ -150,6 +150,7 @@ report(const struct stack *s)
 const struct role role_echo = {
 	.name = "echo",
 	.help = "send everything back (RFC 862), half-close included",
+	.takes = LISTEN_OPTIONS,
 	.start = start,
 	.poll = poll,
 	.drain = drain,

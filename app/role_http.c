@@ -25,6 +25,7 @@
 #include <rte_common.h>
 #include <rte_mbuf.h>
 #include "head.h"
+#include "option.h"
 
 #define FILES_MAX 65536u
 #define DEPTH_MAX 32        /* directories nftw() keeps open */
@@ -69,6 +70,69 @@ struct http {
 	uint64_t date_us; /* when it is to be renewed */
 	char date[40];
 };
+
+/* --- options ------------------------------------------------------------------------------------------------- */
+
+static struct {
+	char *root, *body;
+	uint32_t body_size, idle_s;
+	bool of_file; /* the file said which of them */
+} content;
+
+/* What the command line says to serve replaces what the file said. */
+static void
+new_content(void)
+{
+	if (content.of_file && !origin.file) {
+		free(content.root);
+		free(content.body);
+		content.root = content.body = NULL;
+		content.body_size = 0;
+	}
+	content.of_file = origin.file != NULL;
+}
+
+static int
+set_root(const char *val)
+{
+	new_content();
+	content.root = strdup(val);
+	return content.root ? 0 : -ENOMEM;
+}
+
+static int
+set_body(const char *val)
+{
+	new_content();
+	content.body = strdup(val);
+	return content.body ? 0 : -ENOMEM;
+}
+
+static int
+set_body_size(const char *val)
+{
+	int64_t n;
+	int rc = number(val, 1, 1 << 30, &n);
+
+	new_content();
+	content.body_size = rc ? 0 : n;
+	return rc;
+}
+
+static struct opt opts[] = {
+	CALL("http", "root", "DIR", set_root, NULL, "serve the files below DIR, mapped at start"),
+	CALL("http", "body", "TEXT", set_body, NULL, "answer every path with TEXT"),
+	CALL("http", "body-size", "N", set_body_size, NULL, "answer every path with N bytes"),
+	NUM("http", "idle-timeout", content.idle_s, 1, 86400, "60", "close a connection idle for N seconds"),
+};
+
+static int
+check(struct options *o)
+{
+	if ((content.root != NULL) + (content.body != NULL) + (content.body_size != 0) > 1)
+		return complain("--root, --body and --body-size exclude each other");
+	return 0;
+}
 
 /* --- files --------------------------------------------------------------------------------------------------- */
 
@@ -150,17 +214,16 @@ load_root(const char *root)
 static int
 init(struct stack *s)
 {
-	const struct options *o = s->o;
-	const char *text = o->body ? o->body : "hello from tern\n";
+	const char *text = content.body ? content.body : "hello from tern\n";
 	char *p;
 
-	if (o->root)
-		return load_root(o->root);
-	fixed.size = o->body_size ? o->body_size : strlen(text);
+	if (content.root)
+		return load_root(content.root);
+	fixed.size = content.body_size ? content.body_size : strlen(text);
 	p = malloc(fixed.size + 1);
 	if (!p)
 		return complain("--body-size: no memory for %zu bytes", fixed.size);
-	if (o->body_size)
+	if (content.body_size)
 		memset(p, 'x', fixed.size);
 	else
 		memcpy(p, text, fixed.size);
@@ -395,7 +458,7 @@ close_idle(struct http *h, uint64_t now_us)
 
 	for (i = 0; i < IDLE_MAX; i++) {
 		it = TAILQ_FIRST(&h->slab.active);
-		if (!it || now_us - it->seen_us < h->s->o->idle_s * UINT64_C(1000000))
+		if (!it || now_us - it->seen_us < content.idle_s * UINT64_C(1000000))
 			return true;
 		tern_abort(it->c);
 		h->n[N_FAILED]++;
@@ -453,6 +516,10 @@ report(const struct stack *s)
 const struct role role_http = {
 	.name = "http",
 	.help = "HTTP/1.0 and 1.1 server of a directory or one body",
+	.opts = opts,
+	.n_opts = RTE_DIM(opts),
+	.takes = LISTEN_OPTIONS,
+	.check = check,
 	.init = init,
 	.start = start,
 	.poll = poll,

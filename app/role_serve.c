@@ -8,11 +8,12 @@
 #include <rte_common.h>
 #include <rte_malloc.h>
 #include <rte_mbuf.h>
+#include "requests.h"
 #include "role.h"
 
 #define SHARED_MAX 4096u /* chunks queued at once: their packets' references, a dozen each, have 16 bits to be counted in */
 
-enum { N_CONNS, N_REQUESTS, N_FAILED, N_COUNT };
+enum { N_CONNS, N_REQUESTS = SERVE_ANSWERED, N_FAILED, N_COUNT };
 
 struct serve_conn {
 	struct item i;
@@ -65,21 +66,20 @@ send_shared(struct serve *v, struct tern_conn *c, uint32_t off)
 static bool
 answer(struct serve *v, struct serve_conn *sc, unsigned int *visit)
 {
-	const struct options *o = v->s->o;
 	uint32_t left;
 	ssize_t n;
 
 	while (sc->answered < sc->requests) {
 		if (!slab_spend(&v->slab, &sc->i, visit))
 			return false;
-		left = o->response_size - sc->sent;
+		left = requests.response_size - sc->sent;
 		n = left < PATTERN_CHUNK ? 0 : send_shared(v, sc->i.c, sc->sent);
 		if (n == 0)
 			n = tern_send(sc->i.c, role_pattern(sc->sent), RTE_MIN(left, PATTERN_CHUNK), 0);
 		if (n <= 0)
 			return false; /* writable() or closed() follows */
 		sc->sent += n;
-		if (sc->sent == o->response_size) {
+		if (sc->sent == requests.response_size) {
 			sc->sent = 0;
 			sc->answered++;
 			v->n[N_REQUESTS]++;
@@ -93,14 +93,13 @@ pump(struct item *it)
 {
 	struct serve_conn *sc = (struct serve_conn *)it;
 	struct serve *v = it->owner;
-	const struct options *o = v->s->o;
 	unsigned int visit = VISIT_MBUFS;
 	struct rte_mbuf *m;
 	int got;
 
 	/* One request at a time: what is not read closes the client's window, so it cannot make us owe without end. */
 	while (answer(v, sc, &visit)) {
-		if (o->close_mode == CLOSE_SERVER && sc->answered >= o->requests_per_conn)
+		if (requests.close_mode == CLOSE_SERVER && sc->answered >= requests.per_conn)
 			break;
 		if (!slab_spend(&v->slab, it, &visit))
 			return;
@@ -111,7 +110,7 @@ pump(struct item *it)
 			return;
 		sc->got += m->pkt_len;
 		tern_mbuf_free(tern_conn_worker(it->c), m);
-		for (; sc->got >= o->request_size; sc->got -= o->request_size)
+		for (; sc->got >= requests.request_size; sc->got -= requests.request_size)
 			sc->requests++;
 	}
 	if (sc->answered < sc->requests)
@@ -152,6 +151,12 @@ static void
 on_acceptable(struct tern_listener *l, void *user)
 {
 	slab_accept(&((struct serve *)user)->slab, l, &conn_ops, begin);
+}
+
+static int
+check(struct options *o)
+{
+	return requests_check();
 }
 
 static int
@@ -198,12 +203,6 @@ drain(struct stack *s, struct tern_worker *w)
 	}
 }
 
-uint64_t
-serve_answered(const struct stack *s)
-{
-	return role_sum(s, N_REQUESTS);
-}
-
 static uint64_t
 report(const struct stack *s)
 {
@@ -215,6 +214,8 @@ report(const struct stack *s)
 const struct role role_serve = {
 	.name = "serve",
 	.help = "answer fixed-size requests with fixed-size responses",
+	.takes = LISTEN_OPTIONS " " REQUEST_OPTIONS,
+	.check = check,
 	.init = init,
 	.start = start,
 	.poll = poll,

@@ -15,11 +15,55 @@
 #include <rte_mbuf.h>
 #include "impair.h"
 #include "option.h"
-#include "wire.h"
+#include "run.h"
 
 #define BURST 32u
 #define RING 1024u
 #define SPARE_MBUFS 8192u /* beyond the slots: both devices' rings, bursts and copies */
+
+static struct impair_conf faults[2]; /* from the first port to the second, and back */
+static uint32_t idle_us;
+
+static int
+set_wire(struct impair_conf *c, const char *val)
+{
+	char why[384]; /* the list of keys is long */
+
+	return impair_parse(val, c, why, sizeof(why)) ? bad("%s", why) : 0;
+}
+
+static int
+set_wire_a(const char *val)
+{
+	return set_wire(&faults[0], val);
+}
+
+static int
+set_wire_b(const char *val)
+{
+	return set_wire(&faults[1], val);
+}
+
+static struct opt opts[] = {
+	CALL("wire", "wire-a", "KEY=V,...", set_wire_a, "seed=1", "faults on the way from interface 0 to interface 1"),
+	CALL("wire", "wire-b", "KEY=V,...", set_wire_b, "seed=2", "and on the way back"),
+	NUM("wire", "wire-idle-us", idle_us, 0, 1000000, NULL,
+	    "sleep so long when no frame moved: for machines with few cores; 0: poll on"),
+};
+
+static int
+check(struct options *o)
+{
+	static const uint8_t zero[16];
+	unsigned int i;
+
+	for (i = 0; i < o->conf.n_ifs; i++)
+		if (memcmp(o->conf.ifs[i].addr4, zero, 4) || memcmp(o->conf.ifs[i].addr6, zero, 16))
+			return complain("wire has no addresses: leave --addr and --addr6 out");
+	if (o->conf.ifs[0].port_id == o->conf.ifs[1].port_id)
+		return complain("wire is between two ports, not from port %u to itself", o->conf.ifs[0].port_id);
+	return 0;
+}
 
 struct way {
 	const char *name;
@@ -98,16 +142,16 @@ line(struct way w[2], uint64_t second)
 }
 
 static void
-loop(struct way w[2], const struct options *o, const volatile sig_atomic_t *signals)
+loop(struct way w[2], const struct options *o)
 {
 	const uint64_t hz = rte_get_tsc_hz(), us_per_tsc = ((unsigned __int128)1000000 << 64) / hz, tsc0 = rte_rdtsc();
 	const uint64_t end_us = o->duration_s ? o->duration_s * UINT64_C(1000000) : UINT64_MAX;
 	uint64_t now_us = 0, line_us = o->stats_s * UINT64_C(1000000), next_us = o->stats_s ? line_us : UINT64_MAX;
 	bool moved;
 
-	if (o->wire_idle_us)
+	if (idle_us)
 		prctl(PR_SET_TIMERSLACK, 1000); /* ns: sleep for what is asked, not 50 us longer */
-	while (!*signals && now_us < end_us) {
+	while (!run_signals && now_us < end_us) {
 		now_us = ((unsigned __int128)(rte_rdtsc() - tsc0) * us_per_tsc) >> 64;
 		moved = pass(&w[0], now_us);
 		moved |= pass(&w[1], now_us);
@@ -115,8 +159,8 @@ loop(struct way w[2], const struct options *o, const volatile sig_atomic_t *sign
 			line(w, now_us / 1000000);
 			next_us += line_us;
 		}
-		if (!moved && o->wire_idle_us)
-			usleep(o->wire_idle_us);
+		if (!moved && idle_us)
+			usleep(idle_us);
 	}
 }
 
@@ -141,13 +185,14 @@ close_way(struct way *w)
 	impair_destroy(w->im);
 }
 
-uint64_t
-wire_run(const struct options *o, const volatile sig_atomic_t *signals)
+/* Bridge until a signal comes or --duration is over. */
+static uint64_t
+run(struct options *o)
 {
 	static struct way w[2] = {{.name = "a"}, {.name = "b"}};
 	const uint16_t p[2] = {o->conf.ifs[0].port_id, o->conf.ifs[1].port_id};
 	const uint16_t mtu = RTE_MAX(RTE_MAX(o->conf.ifs[0].mtu, o->conf.ifs[1].mtu), RTE_ETHER_MTU);
-	const unsigned int n = option_set("mbufs") ? o->conf.n_mbufs : o->wire[0].slots + o->wire[1].slots + SPARE_MBUFS;
+	const unsigned int n = option_set("mbufs") ? o->conf.n_mbufs : faults[0].slots + faults[1].slots + SPARE_MBUFS;
 	struct rte_mempool *mp =
 		rte_pktmbuf_pool_create("wire", n, 256, 0, RTE_PKTMBUF_HEADROOM + RTE_ALIGN(mtu + 64u, 1024u), rte_socket_id());
 	unsigned int i, missing;
@@ -158,12 +203,13 @@ wire_run(const struct options *o, const volatile sig_atomic_t *signals)
 	for (i = 0; i < 2 && !rc; i++) {
 		w[i].from = p[i];
 		w[i].to = p[!i];
-		w[i].im = impair_create(&o->wire[i], mp);
-		rc = w[i].im ? open_port(p[i], o->conf.ifs[i].mtu, mp) : complain("no memory for %u slots", o->wire[i].slots);
+		w[i].im = impair_create(&faults[i], mp);
+		rc = w[i].im ? open_port(p[i], o->conf.ifs[i].mtu, mp) : complain("no memory for %u slots", faults[i].slots);
 	}
+	run_catch_signals();
 	if (!rc) {
 		printf("wire: a is port %u to port %u, b is back\n", p[0], p[1]);
-		loop(w, o, signals);
+		loop(w, o);
 		printf("# counters\n");
 		report(&w[0]);
 		report(&w[1]);
@@ -182,4 +228,9 @@ wire_run(const struct options *o, const volatile sig_atomic_t *signals)
 const struct role role_wire = {
 	.name = "wire",
 	.help = "a bad cable between two ports: loss, delay, reordering ... each way",
+	.notes = {"Faults of a wire, separated by commas", impair_help},
+	.opts = opts,
+	.n_opts = RTE_DIM(opts),
+	.check = check,
+	.run = run,
 };

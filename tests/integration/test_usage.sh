@@ -51,8 +51,8 @@ test_bad_combinations() {
 	refused '--http: .*blank or a control character: write it as %20' "${cl[@]}" --http '/a b'
 	refused '--rto-min-ms 2000 is above --rto-max-ms 1000' "${ok[@]}" --rto-min-ms 2000 --rto-max-ms 1000
 	refused '--rto-init-ms 1000 is above --rto-max-ms 500' "${ok[@]}" --rto-max-ms 500
-	refused '--snd-buf 100: 2048 bytes' "${ok[@]}" --snd-buf 100
-	refused '--rcv-buf 2047: 2048 bytes' "${ok[@]}" --rcv-buf 2047
+	refused '--snd-buf: 100 is out of range: 2048' "${ok[@]}" --snd-buf 100
+	refused '--rcv-buf: 2047 is out of range: 2048' "${ok[@]}" --rcv-buf 2047
 	refused 'both ethdev port 0: give each its own --port-id' "${ok[@]}" --if 1 --port-id 0 --addr 198.51.100.1/24
 	refused 'does not fit: raise --max-requests' "${ok[@]}" --max-requests 8
 	refused 'listen-addr is not an address of an interface' "${ok[@]}" --listen-addr 192.0.2.7

@@ -16,7 +16,7 @@
 #include <rte_malloc.h>
 #include <rte_mbuf.h>
 #include "raw.h"
-#include "role.h"
+#include "requests.h"
 #include "stack/conf.h"
 #include "tcp/tcp.h"
 
@@ -44,7 +44,6 @@ extern const struct role role_http, role_echo, role_discard;
 static uint64_t now_us = SECOND_US;
 static uint16_t cable[2];
 static struct tern_worker *server, *lively, *crowd;
-static struct options options;
 static struct stack stack;
 static struct tern_endpoint to = {.af = TERN_AF_INET, .addr = {192, 0, 2, HOST}};
 static uint32_t mbufs_least;
@@ -442,13 +441,13 @@ pages(void)
 {
 	static const char text[] = "<html><body>tern, a page of more than sixty-four bytes with its head</body></html>\n";
 	static char dir[] = "/tmp/tern-ring.XXXXXX";
+	char *root[] = {"ring", "--root", dir};
 	FILE *f;
 
 	if (!mkdtemp(dir) || chdir(dir) || !(f = fopen("index.html", "w")) || fputs(text, f) < 0 || fclose(f) ||
 	    !(f = fopen("10m.bin", "w")) || ftruncate(fileno(f), PAGE_BIG) || fclose(f))
 		err(1, "%s", dir);
-	options.root = dir;
-	if (stack.role->init(&stack))
+	if (options_argv(RTE_DIM(root), root) || stack.role->init(&stack))
 		exit(1);
 	unlink("index.html");
 	unlink("10m.bin");
@@ -464,7 +463,7 @@ server_make(const char *name)
 	for (unsigned int i = 0; i < RTE_DIM(all); i++)
 		if (strcmp(name, all[i]->name) == 0)
 			stack.role = all[i];
-	if (!stack.role || options_init(&options))
+	if (!stack.role || options_init())
 		errx(1, "no role %s", name);
 	options.listen.af = TERN_AF_INET;
 	stack.o = &options;

@@ -4,7 +4,7 @@
  * connection is longer than its bound. Here the role's poll() is called by the test alone.
  */
 #include "harness.h"
-#include "role.h"
+#include "requests.h"
 
 #define SERVER (&bed.n[1])
 #define GET "GET / HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -13,7 +13,6 @@
 
 extern const struct role role_http, role_echo, role_discard;
 
-static struct options options;
 static struct stack stack;
 static struct sock *s;
 
@@ -21,12 +20,12 @@ static void
 role_up(const struct role *r)
 {
 	bed.conf.max_conns = 128;
-	CU_ASSERT_FATAL(options_init(&options) == 0);
+	CU_ASSERT_FATAL(options_init() == 0);
 	options.listen.af = bed.af;
 	options.backlog = 16;
 	options.conf.max_conns = 128;
-	options.request_size = options.response_size = 1;
-	options.requests_per_conn = UINT32_MAX;
+	requests.request_size = requests.response_size = 1;
+	requests.per_conn = UINT32_MAX;
 	memset(&stack, 0, sizeof(stack));
 	stack.o = &options;
 	stack.role = r;

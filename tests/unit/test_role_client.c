@@ -8,20 +8,20 @@
 
 #define SERVER (&bed.n[1])
 
-static struct options options;
 static struct stack stack;
 static struct sock *srv; /* the server's end of the connection */
 
 static void
-client_up(unsigned int requests)
+client_up(unsigned int n)
 {
 	bed.conf.max_conns = 128;
-	CU_ASSERT_FATAL(options_init(&options) == 0);
-	peer_addr(&options.connect, 80);
-	options.connect_ports = options.concurrency = 1;
+	memset(&plan, 0, sizeof(plan)); /* what an option set stays */
+	CU_ASSERT_FATAL(options_init() == 0);
+	peer_addr(&plan.connect, 80);
+	plan.connect_ports = plan.concurrency = 1;
 	options.conf.max_conns = 128;
-	options.http_path = "/";
-	options.requests_per_conn = requests;
+	plan.http_path = "/";
+	requests.per_conn = n;
 	memset(&stack, 0, sizeof(stack));
 	stack.o = &options;
 	stack.role = &role_client;
@@ -216,7 +216,7 @@ static void
 test_connect_timeout(void)
 {
 	client_up(1);
-	options.total = 1;
+	plan.total = 1;
 	bed.dir[0].drop = every;
 	turn();
 	wait_10s(N_CONNECT_TIMEOUT);
