@@ -228,7 +228,7 @@ mark(const struct stack st[2], bool end)
 		tern_gauges_get(st[i].tern, -1, &g, sizeof(g));
 		marks[end][i] = (struct mark){
 			.established = tern_stats_by_name(st[i].tern, "TcpExtTernEstablished"),
-			.answered = i ? 0 : role_sum(&st[i], SERVE_ANSWERED),
+			.answered = i ? 0 : role_sum(&st[i], SERVER_DONE),
 			.tx = tern_stats_by_name(st[i].tern, "TxPackets"),
 			.busy = g.busy_cycles,
 			.total = g.total_cycles,

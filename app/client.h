@@ -90,7 +90,7 @@ struct client {
 	uint64_t total, cps; /* this worker's share */
 	uint32_t concurrency, park, parked;
 	uint64_t start_us, pause_us;
-	uint64_t timeout_us, slack_us; /* 0: none; an eighth of it */
+	uint64_t slack_us; /* an eighth of the timeout; without one no touch is worth it */
 	uint16_t next_port;
 	uint64_t n_parking; /* opened until the idle ones were there */
 	bool parking, finished, stopping;
@@ -111,7 +111,8 @@ void client_begin(struct client *cl);
 int client_connect(struct client_conn *cc);
 /** What a send without mbuf, a bounded visit or a lack of ports left for later. */
 void client_go_on(struct item *it);
-void client_timeouts(struct client *cl, uint64_t now_us);
+/** Nothing happened for --timeout-ms. */
+void client_late(struct item *it);
 /** The connection ended, or was given up, as `what` of the counters. */
 void client_gone(struct client_conn *cc, unsigned int what);
 /** The run is over. */

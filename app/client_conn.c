@@ -17,7 +17,6 @@
 #include <rte_mbuf.h>
 #include "client.h"
 
-#define TIMEOUTS_MAX 64u /* given up in a poll */
 #define HEADS_A_VISIT 16u
 
 static const struct tern_ops conn_ops;
@@ -110,20 +109,14 @@ touch(struct client *cl, struct client_conn *cc)
 }
 
 void
-client_timeouts(struct client *cl, uint64_t now_us)
+client_late(struct item *it)
 {
+	struct client_conn *cc = (struct client_conn *)it;
 	struct tern_info info = {0};
-	struct client_conn *cc;
-	unsigned int i;
 
-	for (i = 0; i < TIMEOUTS_MAX; i++) {
-		cc = (struct client_conn *)TAILQ_FIRST(&cl->slab.active);
-		if (!cc || now_us - cc->i.seen_us < cl->timeout_us + cl->slack_us)
-			return;
-		if (cc->i.c)
-			tern_conn_info(cc->i.c, &info, sizeof(info));
-		fail(cc, cc->connected ? N_TIMEOUT : !cc->i.c ? N_OTHER : info.soft_err ? N_UNREACHABLE : N_CONNECT_TIMEOUT);
-	}
+	if (it->c)
+		tern_conn_info(it->c, &info, sizeof(info));
+	fail(cc, cc->connected ? N_TIMEOUT : !it->c ? N_OTHER : info.soft_err ? N_UNREACHABLE : N_CONNECT_TIMEOUT);
 }
 
 /* --- requests ------------------------------------------------------------------------------------------------ */

@@ -16,8 +16,6 @@ struct requests {
 extern struct requests requests;
 extern const struct role role_serve; /* bench's server */
 
-#define SERVE_ANSWERED 1 /* serve's number of requests answered, for role_sum() */
-
 /** Do they fit each other? @return 0 or -EINVAL after a line. */
 int requests_check(void);
 #endif

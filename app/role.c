@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What the roles share: the list of them, their objects, listening. */
+/* What the roles share: the list of them, their objects, what is alike in servers. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -16,6 +16,7 @@ const struct role *const roles[] = {&role_http, &role_echo, &role_discard, &role
 const unsigned int n_roles = RTE_DIM(roles);
 
 #define ACCEPT_BATCH 32u
+#define LATE_MAX 64u   /* of a poll */
 #define RETRY_MAX 32u /* that wait again: a poll has an end */
 
 /* --- objects ------------------------------------------------------------------------------------------------- */
@@ -60,28 +61,6 @@ slab_get(struct slab *s, struct tern_conn *c, uint64_t now_us)
 }
 
 void
-slab_accept(struct slab *s, struct tern_listener *l, const struct tern_ops *ops, void (*begin)(struct item *i))
-{
-	const uint64_t now_us = tern_now_us(tern_listener_worker(l));
-	struct tern_conn *c[ACCEPT_BATCH];
-	unsigned int i, n;
-	struct item *it;
-
-	do {
-		n = tern_accept(l, NULL, NULL, c, ACCEPT_BATCH);
-		for (i = 0; i < n; i++) {
-			it = slab_get(s, c[i], now_us);
-			if (!it) {
-				tern_abort(c[i]);
-				continue;
-			}
-			tern_conn_set_user(c[i], ops, it);
-			begin(it);
-		}
-	} while (n == ACCEPT_BATCH);
-}
-
-void
 slab_put(struct slab *s, struct item *i)
 {
 	if (i->waits)
@@ -109,15 +88,13 @@ slab_again(struct slab *s, struct item *i)
 	TAILQ_INSERT_TAIL(&s->again, i, again);
 }
 
-void
-slab_retry(struct slab *s, void (*fn)(struct item *i))
+void __rte_noinline
+slab_retry_some(struct slab *s, void (*fn)(struct item *i))
 {
 	struct item *const last = TAILQ_LAST(&s->again, items);
 	unsigned int in_vain = 0;
 	struct item *i;
 
-	if (likely(!last))
-		return;
 	do { /* fn() may put its item there again: only one round */
 		i = TAILQ_FIRST(&s->again);
 		TAILQ_REMOVE(&s->again, i, again);
@@ -125,6 +102,42 @@ slab_retry(struct slab *s, void (*fn)(struct item *i))
 		fn(i);
 		in_vain += i->waits;
 	} while (i != last && in_vain < RETRY_MAX && !TAILQ_EMPTY(&s->again));
+}
+
+static void
+on_timer(struct tern_timer *t, void *arg)
+{
+	struct slab *s = arg;
+	const uint64_t now_us = tern_now_us(s->w);
+	uint64_t wait_us = s->idle_us;
+	unsigned int n = 0;
+	struct item *i;
+
+	while ((i = TAILQ_FIRST(&s->active)) != NULL) {
+		wait_us = i->seen_us + s->idle_us;
+		wait_us = wait_us > now_us ? wait_us - now_us : 0;
+		if (wait_us || n++ == LATE_MAX)
+			break;
+		s->late(i);
+	}
+	tern_timer_start(s->w, t, RTE_MIN(wait_us, TERN_TIMER_MAX_US));
+}
+
+void
+slab_timeout(struct slab *s, struct tern_worker *w, uint64_t idle_us, void (*late)(struct item *i))
+{
+	s->w = w;
+	s->idle_us = idle_us;
+	s->late = late;
+	tern_timer_init(&s->timer, on_timer, s);
+	tern_timer_start(w, &s->timer, RTE_MIN(idle_us, TERN_TIMER_MAX_US));
+}
+
+void
+slab_no_timeout(struct slab *s)
+{
+	if (s->w)
+		tern_timer_stop(s->w, &s->timer);
 }
 
 void *
@@ -135,6 +148,7 @@ role_state(struct stack *s, struct tern_worker *w, size_t size)
 	if (!p)
 		complain("no EAL memory for the role: raise -m");
 	s->state[tern_worker_index(w)] = p;
+	tern_worker_set_user(w, p);
 	return p;
 }
 
@@ -178,7 +192,7 @@ role_pattern(uint32_t off)
 	return bytes + off % PATTERN_PERIOD;
 }
 
-/* --- listening ----------------------------------------------------------------------------------------------- */
+/* --- servers ------------------------------------------------------------------------------------------------- */
 
 static bool
 has_family(const struct tern_conf *c, uint8_t af)
@@ -192,9 +206,36 @@ has_family(const struct tern_conf *c, uint8_t af)
 	return false;
 }
 
-int
-role_listen(struct stack *s, struct tern_worker *w, const struct tern_listener_ops *ops, void *user, struct tern_listener *l[2])
+static void
+on_acceptable(struct tern_listener *l, void *user)
 {
+	const uint64_t now_us = tern_now_us(tern_listener_worker(l));
+	struct tern_conn *c[ACCEPT_BATCH];
+	struct server *v = user;
+	unsigned int i, n;
+	struct item *it;
+
+	do {
+		n = tern_accept(l, NULL, NULL, c, ACCEPT_BATCH);
+		for (i = 0; i < n; i++) {
+			it = slab_get(&v->slab, c[i], now_us);
+			if (!it) {
+				tern_abort(c[i]);
+				continue;
+			}
+			memset(it + 1, 0, v->ops->clear);
+			tern_conn_set_user(c[i], &v->ops->conn, it);
+			v->n[SERVER_CONNS]++;
+			v->ops->conn.readable(c[i], it);
+		}
+	} while (n == ACCEPT_BATCH);
+}
+
+/* On IPv4 and IPv6, as the options say. @return 0 or -errno after one line. */
+static int
+server_listen(struct stack *s, struct tern_worker *w, struct server *v)
+{
+	static const struct tern_listener_ops ops = {.acceptable = on_acceptable};
 	static const uint8_t af[2] = {TERN_AF_INET, TERN_AF_INET6};
 	const struct options *o = s->o;
 	struct tern_endpoint e;
@@ -202,13 +243,12 @@ role_listen(struct stack *s, struct tern_worker *w, const struct tern_listener_o
 	int rc;
 
 	for (i = 0; i < 2; i++) {
-		l[i] = NULL;
 		if (o->listen.af ? o->listen.af != af[i] : !has_family(&o->conf, af[i]))
 			continue;
 		e = o->listen;
 		e.af = af[i];
 		e.port = htons(o->port);
-		rc = tern_listen(w, &e, o->backlog, ops, user, &l[i]);
+		rc = tern_listen(w, &e, o->backlog, &ops, v, &v->l[i]);
 		if (rc) {
 			complain("cannot listen on port %u (IPv%u): %s%s", o->port, af[i], strerror(-rc),
 				 rc == -EADDRNOTAVAIL ? ": --listen-addr is not an address of an interface"
@@ -216,23 +256,86 @@ role_listen(struct stack *s, struct tern_worker *w, const struct tern_listener_o
 						      : "");
 			return rc;
 		}
-		tern_listen_setopt(l[i], TERN_OPT_FASTOPEN, o->fastopen);
+		tern_listen_setopt(v->l[i], TERN_OPT_FASTOPEN, o->fastopen);
 		if (o->keepalive_s) {
-			tern_listen_setopt(l[i], TERN_OPT_KEEPIDLE_S, o->keepalive_s);
-			tern_listen_setopt(l[i], TERN_OPT_KEEPALIVE, 1);
+			tern_listen_setopt(v->l[i], TERN_OPT_KEEPIDLE_S, o->keepalive_s);
+			tern_listen_setopt(v->l[i], TERN_OPT_KEEPALIVE, 1);
 		}
 	}
 	return 0;
 }
 
+int
+server_start(struct stack *s, struct tern_worker *w)
+{
+	const struct server_ops *ops = s->role->server;
+	struct server *v = role_state(s, w, ops->state);
+	int rc;
+
+	if (!v)
+		return -ENOMEM;
+	v->ops = ops;
+	rc = slab_init(&v->slab, s, w, s->o->conf.max_conns, ops->item, v);
+	return rc ? rc : server_listen(s, w, v);
+}
+
+static void
+go_on(struct item *i)
+{
+	((struct server *)i->owner)->ops->conn.readable(i->c, i);
+}
+
 void
-role_unlisten(struct tern_listener *l[2])
+server_poll(struct stack *s, struct tern_worker *w, uint64_t now_us)
+{
+	slab_retry(&((struct server *)tern_worker_user(w))->slab, go_on);
+}
+
+static void
+put(struct item *i)
+{
+	struct server *v = i->owner;
+
+	if (v->ops->gone)
+		v->ops->gone(i);
+	slab_put(&v->slab, i);
+}
+
+void
+server_close(struct item *i)
+{
+	tern_close(i->c);
+	put(i);
+}
+
+void
+server_closed(struct tern_conn *c, void *user, int err)
+{
+	struct item *i = user;
+
+	((struct server *)i->owner)->n[SERVER_FAILED] += err != 0; /* a peer's reset, which is no failure of the program */
+	put(i);
+}
+
+void
+server_unlisten(struct server *v)
 {
 	unsigned int i;
 
 	for (i = 0; i < 2; i++) {
-		if (l[i])
-			tern_listener_close(l[i]);
-		l[i] = NULL;
+		if (v->l[i])
+			tern_listener_close(v->l[i]);
+		v->l[i] = NULL;
 	}
+}
+
+void
+server_drain(struct stack *s, struct tern_worker *w)
+{
+	struct server *v = tern_worker_user(w);
+	struct item *i;
+
+	server_unlisten(v);
+	while ((i = TAILQ_FIRST(&v->slab.active)) != NULL)
+		server_close(i);
 }

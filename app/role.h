@@ -15,6 +15,7 @@
 #include "tern.h"
 
 struct opt;
+struct server_ops;
 
 /** One stack of the process: bench has two, everything else one. */
 struct stack {
@@ -48,6 +49,7 @@ struct role {
 	uint64_t (*run)(struct options *o);
 	/** Main thread, before the stack exists: load files. @return 0 or -errno after one line. */
 	int (*init)(struct stack *s);
+	const struct server_ops *server; /* of those who listen: server_start() */
 	int (*start)(struct stack *s, struct tern_worker *w);
 	void (*poll)(struct stack *s, struct tern_worker *w, uint64_t now_us);
 	void (*drain)(struct stack *s, struct tern_worker *w);
@@ -59,7 +61,7 @@ struct role {
 
 extern const struct role *const roles[];
 extern const unsigned int n_roles;
-#define LISTEN_OPTIONS "port listen-addr backlog fastopen" /* role_listen() */
+#define LISTEN_OPTIONS "port listen-addr backlog fastopen" /* server_start() */
 
 /**
  * Fixed set of equal objects of one worker, one per connection: taken at start, so that nothing is allocated later.
@@ -81,14 +83,17 @@ TAILQ_HEAD(items, item);
 struct slab {
 	struct items idle, active, again;
 	uint32_t n_active;
+	/* slab_timeout() */
+	struct tern_worker *w;
+	uint64_t idle_us;
+	void (*late)(struct item *i);
+	struct tern_timer timer;
 };
 
 /** @return 0 or -ENOMEM after one line. The memory is the stack's. */
 int slab_init(struct slab *s, struct stack *st, struct tern_worker *w, uint32_t n, size_t size, void *owner);
 /** NULL: none left. All but the header keeps what it held before. */
 struct item *slab_get(struct slab *s, struct tern_conn *c, uint64_t now_us);
-/** What waits at l: each connection an item of s with these ops, for begin(), or reset when no item is left. */
-void slab_accept(struct slab *s, struct tern_listener *l, const struct tern_ops *ops, void (*begin)(struct item *i));
 void slab_put(struct slab *s, struct item *i);
 void slab_touch(struct slab *s, struct item *i, uint64_t now_us);
 void slab_again(struct slab *s, struct item *i);
@@ -103,14 +108,48 @@ slab_spend(struct slab *s, struct item *i, unsigned int *visit)
 	slab_again(s, i);
 	return false;
 }
+void slab_retry_some(struct slab *s, void (*fn)(struct item *i));
 /** Call fn for what waits, until many wait again. */
-void slab_retry(struct slab *s, void (*fn)(struct item *i));
+static inline void
+slab_retry(struct slab *s, void (*fn)(struct item *i))
+{
+	if (unlikely(!TAILQ_EMPTY(&s->again)))
+		slab_retry_some(s, fn);
+}
 
-/** Listen as the options say, on IPv4 and IPv6. @return 0 or -errno after one line. l[] may hold NULL. */
-int role_listen(struct stack *s, struct tern_worker *w, const struct tern_listener_ops *ops, void *user,
-		struct tern_listener *l[2]);
-void role_unlisten(struct tern_listener *l[2]);
-/** Per-worker memory of a role, on the worker's NUMA node, zeroed; kept in s->state. NULL after one line. */
+/** Call late() once for each item that is untouched for so long, a few a poll; it puts the item back. */
+void slab_timeout(struct slab *s, struct tern_worker *w, uint64_t idle_us, void (*late)(struct item *i));
+void slab_no_timeout(struct slab *s);
+
+/* What every server counts, for role_sum(); SERVER_DONE: requests, or bytes. Its own numbers follow. */
+enum { SERVER_CONNS, SERVER_DONE, SERVER_FAILED, SERVER_OWN };
+
+struct server_ops {
+	/** readable() goes on with a connection: also called when it is new, and after slab_again(). closed: server_closed(). */
+	struct tern_ops conn;
+	size_t state, item; /* bytes of the worker's state, which begins with a struct server, and of a connection's item */
+	size_t clear;       /* so many behind its struct item are zeroed for a new connection */
+	void (*gone)(struct item *i); /* it will be another connection's; NULL: nothing to do */
+};
+
+struct server {
+	uint64_t n[SERVER_OWN + 2]; /* enough for http */
+	struct slab slab;
+	struct tern_listener *l[2];
+	const struct server_ops *ops;
+};
+
+/** start(), poll() and drain() of a role that has server; tern_worker_user() is the state, and all is closed. */
+int server_start(struct stack *s, struct tern_worker *w);
+void server_poll(struct stack *s, struct tern_worker *w, uint64_t now_us);
+void server_drain(struct stack *s, struct tern_worker *w);
+void server_closed(struct tern_conn *c, void *user, int err);
+/** Close a connection and give its item back. */
+void server_close(struct item *i);
+/** Take no more connections. */
+void server_unlisten(struct server *v);
+
+/** Per-worker memory of a role, on the worker's NUMA node, zeroed; kept in s->state and as tern_worker_user(). NULL after one line. */
 void *role_state(struct stack *s, struct tern_worker *w, size_t size);
 /** Free what role_state() and slab_init() gave, when no worker runs. */
 void role_free(struct stack *s);

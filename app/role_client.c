@@ -197,13 +197,11 @@ finish(struct client *cl)
 static void
 poll(struct stack *s, struct tern_worker *w, uint64_t now_us)
 {
-	struct client *cl = s->state[tern_worker_index(w)];
+	struct client *cl = tern_worker_user(w);
 	uint64_t may;
 
 	cl->stopping = __atomic_load_n(&s->stopping, __ATOMIC_RELAXED);
 	slab_retry(&cl->slab, client_go_on);
-	if (cl->timeout_us)
-		client_timeouts(cl, now_us);
 	if (cl->parking && cl->n[N_OPENED] >= 2 * (uint64_t)cl->park + PARK_TRIES)
 		give_up(cl);
 	for (may = may_open(cl, now_us); may && open_one(cl, now_us); may--)
@@ -342,8 +340,7 @@ start(struct stack *s, struct tern_worker *w)
 	cl->park = share(plan.park, s->n_workers, i);
 	cl->concurrency = RTE_MIN(share(plan.concurrency, s->n_workers, i), o->conf.max_conns - cl->park);
 	cl->next_port = i % plan.connect_ports;
-	cl->timeout_us = plan.timeout_ms * UINT64_C(1000);
-	cl->slack_us = cl->timeout_us ? cl->timeout_us / 8 : UINT64_MAX;
+	cl->slack_us = plan.timeout_ms ? plan.timeout_ms * UINT64_C(125) : UINT64_MAX;
 	if ((plan.total && !cl->total) || (plan.cps && !cl->cps))
 		cl->concurrency = 0; /* more workers than connections */
 	if (plan.http_path)
@@ -356,16 +353,21 @@ start(struct stack *s, struct tern_worker *w)
 	n = cl->park + RTE_MAX(cl->concurrency, 1u);
 	if (plan.http_path && heads_init(&cl->heads, s, w, n))
 		return -ENOMEM;
-	return slab_init(&cl->slab, s, w, n, sizeof(struct client_conn), cl);
+	if (slab_init(&cl->slab, s, w, n, sizeof(struct client_conn), cl))
+		return -ENOMEM;
+	if (plan.timeout_ms)
+		slab_timeout(&cl->slab, w, 9 * cl->slack_us, client_late);
+	return 0;
 }
 
 static void
 drain(struct stack *s, struct tern_worker *w)
 {
-	struct client *cl = s->state[tern_worker_index(w)];
+	struct client *cl = tern_worker_user(w);
 	struct item *it;
 
 	cl->concurrency = 0;
+	slab_no_timeout(&cl->slab);
 	while ((it = TAILQ_FIRST(&cl->slab.active)) != NULL || (it = TAILQ_FIRST(&cl->idle)) != NULL)
 		client_cut((struct client_conn *)it);
 }

@@ -7,8 +7,8 @@
  * A request head that is whole is read where it is, in the receive queue (head.h). A visit to a connection is bounded, in
  * requests, in bytes sent and in buffers dropped: who pipelines without end takes turns with the others.
  *
- * After an error the answer is sent, our side is shut down and what still comes is read and dropped until the peer's FIN: a
- * close with unread data would be a reset that may overtake the answer (RFC 9112 9.6).
+ * After an error the answer is sent and both sides are shut down: what still comes is acknowledged and dropped until the peer's
+ * FIN, or --idle-timeout. A close with unread data would be a reset that may overtake the answer (RFC 9112 9.6).
  *
  * Limits: files must not be shortened while they are served. FILES_MAX files, heads of HTTP_HEAD_MAX bytes.
  */
@@ -23,18 +23,15 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <rte_common.h>
-#include <rte_mbuf.h>
 #include "head.h"
 #include "option.h"
 
 #define FILES_MAX 65536u
 #define DEPTH_MAX 32        /* directories nftw() keeps open */
-#define DROP_MAX (1u << 20) /* bytes read after an error before the connection is reset */
 #define SEND_CHUNK (64u << 10)
 #define VISIT_MAX 32u /* sends, of a head or a chunk, before the others have their turn */
-#define IDLE_MAX 64u  /* connections closed in a poll because nothing moved */
 
-enum { N_CONNS, N_REQUESTS, N_BYTES, N_REFUSED, N_FAILED, N_COUNT };
+enum { N_BYTES = SERVER_OWN, N_REFUSED };
 
 struct file {
 	char *path; /* as requested: "/index.html" */
@@ -53,21 +50,17 @@ struct http_conn {
 	size_t left;
 	uint16_t head_len, head_sent;
 	bool close;       /* after this answer */
-	bool dropping;    /* our FIN is out; read until the peer's */
-	bool refused;     /* the answer in progress is an error: drop afterwards */
-	uint32_t dropped; /* bytes */
+	bool refused;     /* the answer in progress is an error: shut down afterwards */
+	bool shut;        /* that was done */
 	char head[320];
 };
 
 struct http {
-	uint64_t n[N_COUNT];
-	struct stack *s;
-	struct slab slab;
+	struct server s;
 	struct heads heads;
-	struct tern_listener *l[2];
+	struct tern_worker *w;
 	bool draining;
-	time_t date_s;    /* what date[] says */
-	uint64_t date_us; /* when it is to be renewed */
+	struct tern_timer second; /* renews date[] */
 	char date[40];
 };
 
@@ -247,14 +240,6 @@ find(const char *path)
 	return n_files ? bsearch(&key, files, n_files, sizeof(*files), by_path) : NULL;
 }
 
-/* The connection is gone, or given up. */
-static void
-put(struct http *h, struct http_conn *hc)
-{
-	head_drop(&h->heads, &hc->part);
-	slab_put(&h->slab, &hc->i);
-}
-
 /* --- answering ----------------------------------------------------------------------------------------------- */
 
 static void
@@ -280,8 +265,8 @@ answer(struct http *h, struct http_conn *hc, const struct http_request *r)
 	hc->head_sent = 0;
 	hc->body = f ? f->data : NULL;
 	hc->left = f && !r->head ? f->size : 0;
-	h->n[N_REQUESTS]++;
-	h->n[N_REFUSED] += !f;
+	h->s.n[SERVER_DONE]++;
+	h->s.n[N_REFUSED] += !f;
 }
 
 /* Send what is left of the answer. @return true when all of it is queued. */
@@ -291,7 +276,7 @@ send_answer(struct http *h, struct http_conn *hc, unsigned int *visit)
 	ssize_t n;
 
 	while (hc->head_sent < hc->head_len || hc->left) {
-		if (!slab_spend(&h->slab, &hc->i, visit))
+		if (!slab_spend(&h->s.slab, &hc->i, visit))
 			return false;
 		if (hc->head_sent < hc->head_len)
 			n = tern_send(hc->i.c, hc->head + hc->head_sent, hc->head_len - hc->head_sent, 0);
@@ -299,7 +284,7 @@ send_answer(struct http *h, struct http_conn *hc, unsigned int *visit)
 			n = tern_send(hc->i.c, hc->body, RTE_MIN(hc->left, SEND_CHUNK), 0);
 		if (n <= 0)
 			return false; /* writable() or closed() follows */
-		h->n[N_BYTES] += n;
+		h->s.n[N_BYTES] += n;
 		if (hc->head_sent < hc->head_len) {
 			hc->head_sent += n;
 		} else {
@@ -322,7 +307,7 @@ next_request(struct http *h, struct http_conn *hc)
 		return false;
 	if (len > 0) {
 		if (unlikely(hc->part != NULL))
-			slab_touch(&h->slab, &hc->i, tern_now_us(tern_conn_worker(hc->i.c)));
+			slab_touch(&h->s.slab, &hc->i, tern_now_us(h->w));
 		http_parse_request(p, len, &r);
 		head_done(&h->heads, &hc->part, hc->i.c, len);
 	} else {
@@ -333,57 +318,26 @@ next_request(struct http *h, struct http_conn *hc)
 }
 
 static void
-finish(struct http *h, struct http_conn *hc)
+go_on(struct http *h, struct http_conn *hc)
 {
-	tern_close(hc->i.c);
-	put(h, hc);
-}
-
-static void
-drop_input(struct http *h, struct http_conn *hc)
-{
-	unsigned int visit = VISIT_MBUFS;
-	struct rte_mbuf *m;
-
-	head_drop(&h->heads, &hc->part);
-	while (slab_spend(&h->slab, &hc->i, &visit) && tern_recv_mbufs(hc->i.c, &m, 1) > 0) {
-		hc->dropped += m->pkt_len;
-		tern_mbuf_free(tern_conn_worker(hc->i.c), m);
-	}
-	if (hc->dropped > DROP_MAX) {
-		tern_abort(hc->i.c);
-		put(h, hc);
-	} else if (tern_recv_eof(hc->i.c)) {
-		finish(h, hc);
-	}
-}
-
-static void
-pump(struct item *it)
-{
-	struct http_conn *hc = (struct http_conn *)it;
-	struct http *h = it->owner;
+	struct tern_conn *c = hc->i.c;
 	unsigned int visit = VISIT_MAX;
 
-	while (!hc->dropping) {
+	while (!hc->shut) {
 		if (!send_answer(h, hc, &visit))
 			return;
 		if (hc->refused) {
-			hc->dropping = true;
-			tern_shutdown(it->c, TERN_SHUT_WR);
-			break;
-		}
-		if (hc->close) {
-			finish(h, hc);
+			hc->shut = true;
+			head_drop(&h->heads, &hc->part);
+			tern_shutdown(c, TERN_SHUT_RDWR); /* closed() follows */
 			return;
 		}
-		if (!next_request(h, hc)) {
-			if (tern_peer_closed(it->c)) /* be it with half a request waiting */
-				finish(h, hc);
-			return;
-		}
+		if (!hc->close && next_request(h, hc))
+			continue;
+		if (hc->close || tern_peer_closed(c)) /* be it with half a request waiting */
+			server_close(&hc->i);
+		return;
 	}
-	drop_input(h, hc);
 }
 
 /* --- events -------------------------------------------------------------------------------------------------- */
@@ -391,113 +345,85 @@ pump(struct item *it)
 static void
 on_event(struct tern_conn *c, void *user)
 {
-	struct item *it = user;
-	struct http *h = it->owner;
+	struct http_conn *hc = user;
+	struct http *h = hc->i.owner;
 
-	if (likely(!((struct http_conn *)it)->part)) /* a head that trickles in is as good as idle */
-		slab_touch(&h->slab, it, tern_now_us(tern_conn_worker(c)));
-	pump(it);
+	if (likely(!hc->part)) /* a head that trickles in is as good as idle */
+		slab_touch(&h->s.slab, &hc->i, tern_now_us(h->w));
+	go_on(h, hc);
 }
 
 static void
-on_closed(struct tern_conn *c, void *user, int err)
+gone(struct item *it)
 {
-	struct item *it = user;
-	struct http *h = it->owner;
-
-	h->n[N_FAILED] += err != 0;
-	put(h, (struct http_conn *)it);
+	head_drop(&((struct http *)it->owner)->heads, &((struct http_conn *)it)->part);
 }
 
-static const struct tern_ops conn_ops = {.readable = on_event, .writable = on_event, .closed = on_closed};
-
+/* Nothing moved for --idle-timeout. */
 static void
-begin(struct item *it)
+too_idle(struct item *it)
 {
-	struct http_conn *hc = (struct http_conn *)it;
-
-	hc->part = NULL;
-	hc->left = hc->head_len = hc->head_sent = hc->dropped = 0;
-	hc->close = hc->dropping = hc->refused = false;
-	((struct http *)it->owner)->n[N_CONNS]++;
-	pump(it);
+	tern_abort(it->c);
+	server_closed(it->c, it, -ETIMEDOUT);
 }
 
 static void
-on_acceptable(struct tern_listener *l, void *user)
+on_second(struct tern_timer *t, void *arg)
 {
-	slab_accept(&((struct http *)user)->slab, l, &conn_ops, begin);
+	const time_t now = time(NULL);
+	struct http *h = arg;
+	struct tm tm;
+
+	gmtime_r(&now, &tm);
+	strftime(h->date, sizeof(h->date), "%a, %d %b %Y %H:%M:%S GMT", &tm);
+	tern_timer_start(h->w, t, 1000000);
 }
+
+static const struct server_ops ops = {
+	.conn = {.readable = on_event, .writable = on_event, .closed = server_closed},
+	.state = sizeof(struct http),
+	.item = sizeof(struct http_conn),
+	.clear = offsetof(struct http_conn, head) - sizeof(struct item),
+	.gone = gone,
+};
 
 static int
 start(struct stack *s, struct tern_worker *w)
 {
-	static const struct tern_listener_ops listen_ops = {.acceptable = on_acceptable};
-	struct http *h = role_state(s, w, sizeof(*h));
-	unsigned int i;
-	int rc;
-
-	if (!h)
-		return -ENOMEM;
-	h->s = s;
-	rc = heads_init(&h->heads, s, w, s->o->conf.max_conns);
-	rc = rc ? rc : slab_init(&h->slab, s, w, s->o->conf.max_conns, sizeof(struct http_conn), h);
-	rc = rc ? rc : role_listen(s, w, &listen_ops, h, h->l);
-	for (i = 0; i < 2 && !rc; i++)
-		if (h->l[i]) /* an answer's last segment must not wait for an ACK */
-			tern_listen_setopt(h->l[i], TERN_OPT_NODELAY, 1);
-	return rc;
-}
-
-/* Connections that nothing moved on. @return false when there may be more: not all in one poll. */
-static bool
-close_idle(struct http *h, uint64_t now_us)
-{
-	struct item *it;
+	int rc = server_start(s, w);
+	struct http *h = tern_worker_user(w);
 	unsigned int i;
 
-	for (i = 0; i < IDLE_MAX; i++) {
-		it = TAILQ_FIRST(&h->slab.active);
-		if (!it || now_us - it->seen_us < content.idle_s * UINT64_C(1000000))
-			return true;
-		tern_abort(it->c);
-		h->n[N_FAILED]++;
-		put(h, (struct http_conn *)it);
-	}
-	return false;
-}
-
-/* Once a second: the Date line, and what is idle. */
-static void
-poll(struct stack *s, struct tern_worker *w, uint64_t now_us)
-{
-	struct http *h = s->state[tern_worker_index(w)];
-	struct tm tm;
-
-	slab_retry(&h->slab, pump);
-	if (now_us < h->date_us || !close_idle(h, now_us))
-		return;
-	h->date_us = now_us + 1000000;
-	h->date_s = time(NULL);
-	gmtime_r(&h->date_s, &tm);
-	strftime(h->date, sizeof(h->date), "%a, %d %b %Y %H:%M:%S GMT", &tm);
+	rc = rc ? rc : heads_init(&h->heads, s, w, s->o->conf.max_conns);
+	if (rc)
+		return rc;
+	for (i = 0; i < 2; i++)
+		if (h->s.l[i]) /* an answer's last segment must not wait for an ACK */
+			tern_listen_setopt(h->s.l[i], TERN_OPT_NODELAY, 1);
+	h->w = w;
+	slab_timeout(&h->s.slab, w, content.idle_s * UINT64_C(1000000), too_idle);
+	tern_timer_init(&h->second, on_second, h);
+	on_second(&h->second, h);
+	return 0;
 }
 
 /* Idle connections are closed, the others after their answer. */
 static void
 drain(struct stack *s, struct tern_worker *w)
 {
-	struct http *h = s->state[tern_worker_index(w)];
+	struct http *h = tern_worker_user(w);
 	struct item *it, *next;
 
-	role_unlisten(h->l);
+	server_unlisten(&h->s);
+	slab_no_timeout(&h->s.slab);
+	tern_timer_stop(w, &h->second);
 	h->draining = true;
-	for (it = TAILQ_FIRST(&h->slab.active); it; it = next) {
+	for (it = TAILQ_FIRST(&h->s.slab.active); it; it = next) {
 		struct http_conn *hc = (struct http_conn *)it;
 
 		next = TAILQ_NEXT(it, next);
-		if (hc->dropping || (!hc->left && hc->head_sent == hc->head_len))
-			finish(h, hc);
+		if (hc->shut || (!hc->left && hc->head_sent == hc->head_len))
+			server_close(it);
 		else
 			hc->close = true;
 	}
@@ -508,8 +434,8 @@ report(const struct stack *s)
 {
 	printf("http: %lu connections, %lu requests, %lu of them refused, %lu bytes sent, %lu connections ended by an "
 	       "error\n",
-	       role_sum(s, N_CONNS), role_sum(s, N_REQUESTS), role_sum(s, N_REFUSED), role_sum(s, N_BYTES),
-	       role_sum(s, N_FAILED));
+	       role_sum(s, SERVER_CONNS), role_sum(s, SERVER_DONE), role_sum(s, N_REFUSED), role_sum(s, N_BYTES),
+	       role_sum(s, SERVER_FAILED));
 	return 0;
 }
 
@@ -521,8 +447,9 @@ const struct role role_http = {
 	.takes = LISTEN_OPTIONS,
 	.check = check,
 	.init = init,
+	.server = &ops,
 	.start = start,
-	.poll = poll,
+	.poll = server_poll,
 	.drain = drain,
 	.report = report,
 };

@@ -3,7 +3,6 @@
  * Fixed-size requests and responses: every --request-size bytes are answered by --response-size bytes of the pattern.
  * With --close server it closes after --requests-per-conn of them, else when the client does.
  */
-#include <errno.h>
 #include <string.h>
 #include <rte_common.h>
 #include <rte_malloc.h>
@@ -12,8 +11,6 @@
 #include "role.h"
 
 #define SHARED_MAX 4096u /* chunks queued at once: their packets' references, a dozen each, have 16 bits to be counted in */
-
-enum { N_CONNS, N_REQUESTS = SERVE_ANSWERED, N_FAILED, N_COUNT };
 
 struct serve_conn {
 	struct item i;
@@ -24,10 +21,7 @@ struct serve_conn {
 };
 
 struct serve {
-	uint64_t n[N_COUNT];
-	struct stack *s;
-	struct slab slab;
-	struct tern_listener *l[2];
+	struct server s;
 	/* What long responses are made of, never copied into a send queue: a worker's own, as its references are counted. */
 	struct rte_mbuf_ext_shared_info shared;
 	rte_iova_t iova;
@@ -70,7 +64,7 @@ answer(struct serve *v, struct serve_conn *sc, unsigned int *visit)
 	ssize_t n;
 
 	while (sc->answered < sc->requests) {
-		if (!slab_spend(&v->slab, &sc->i, visit))
+		if (!slab_spend(&v->s.slab, &sc->i, visit))
 			return false;
 		left = requests.response_size - sc->sent;
 		n = left < PATTERN_CHUNK ? 0 : send_shared(v, sc->i.c, sc->sent);
@@ -82,17 +76,17 @@ answer(struct serve *v, struct serve_conn *sc, unsigned int *visit)
 		if (sc->sent == requests.response_size) {
 			sc->sent = 0;
 			sc->answered++;
-			v->n[N_REQUESTS]++;
+			v->s.n[SERVER_DONE]++;
 		}
 	}
 	return true;
 }
 
 static void
-pump(struct item *it)
+pump(struct tern_conn *c, void *user)
 {
-	struct serve_conn *sc = (struct serve_conn *)it;
-	struct serve *v = it->owner;
+	struct serve_conn *sc = user;
+	struct serve *v = sc->i.owner;
 	unsigned int visit = VISIT_MBUFS;
 	struct rte_mbuf *m;
 	int got;
@@ -101,56 +95,21 @@ pump(struct item *it)
 	while (answer(v, sc, &visit)) {
 		if (requests.close_mode == CLOSE_SERVER && sc->answered >= requests.per_conn)
 			break;
-		if (!slab_spend(&v->slab, it, &visit))
+		if (!slab_spend(&v->s.slab, &sc->i, &visit))
 			return;
-		got = tern_recv_mbufs(it->c, &m, 1);
+		got = tern_recv_mbufs(c, &m, 1);
 		if (got == 0) /* their FIN */
 			break;
 		if (got < 0)
 			return;
 		sc->got += m->pkt_len;
-		tern_mbuf_free(tern_conn_worker(it->c), m);
+		tern_mbuf_free(tern_conn_worker(c), m);
 		for (; sc->got >= requests.request_size; sc->got -= requests.request_size)
 			sc->requests++;
 	}
 	if (sc->answered < sc->requests)
 		return; /* writable(), closed() or the next poll follows */
-	tern_close(it->c);
-	slab_put(&v->slab, it);
-}
-
-static void
-on_event(struct tern_conn *c, void *user)
-{
-	pump(user);
-}
-
-static void
-on_closed(struct tern_conn *c, void *user, int err)
-{
-	struct item *it = user;
-	struct serve *v = it->owner;
-
-	v->n[N_FAILED] += err != 0;
-	slab_put(&v->slab, it);
-}
-
-static const struct tern_ops conn_ops = {.readable = on_event, .writable = on_event, .closed = on_closed};
-
-static void
-begin(struct item *it)
-{
-	struct serve_conn *sc = (struct serve_conn *)it;
-
-	sc->got = sc->sent = sc->requests = sc->answered = 0;
-	((struct serve *)it->owner)->n[N_CONNS]++;
-	pump(it);
-}
-
-static void
-on_acceptable(struct tern_listener *l, void *user)
-{
-	slab_accept(&((struct serve *)user)->slab, l, &conn_ops, begin);
+	server_close(&sc->i);
 }
 
 static int
@@ -166,48 +125,33 @@ init(struct stack *s)
 	return 0;
 }
 
+static const struct server_ops ops = {
+	.conn = {.readable = pump, .writable = pump, .closed = server_closed},
+	.state = sizeof(struct serve),
+	.item = sizeof(struct serve_conn),
+	.clear = sizeof(struct serve_conn) - sizeof(struct item),
+};
+
 static int
 start(struct stack *s, struct tern_worker *w)
 {
-	static const struct tern_listener_ops listen_ops = {.acceptable = on_acceptable};
-	struct serve *v = role_state(s, w, sizeof(*v));
-	int rc;
+	const int rc = server_start(s, w);
+	struct serve *v = tern_worker_user(w);
 
-	if (!v)
-		return -ENOMEM;
-	v->s = s;
+	if (rc)
+		return rc;
 	memcpy(v->pattern, role_pattern(0), sizeof(v->pattern));
 	v->iova = rte_malloc_virt2iova(v) + offsetof(struct serve, pattern);
 	v->shared.free_cb = never;
 	rte_mbuf_ext_refcnt_set(&v->shared, 1);
-	rc = slab_init(&v->slab, s, w, s->o->conf.max_conns, sizeof(struct serve_conn), v);
-	return rc ? rc : role_listen(s, w, &listen_ops, v, v->l);
-}
-
-static void
-poll(struct stack *s, struct tern_worker *w, uint64_t now_us)
-{
-	slab_retry(&((struct serve *)s->state[tern_worker_index(w)])->slab, pump);
-}
-
-static void
-drain(struct stack *s, struct tern_worker *w)
-{
-	struct serve *v = s->state[tern_worker_index(w)];
-	struct item *it;
-
-	role_unlisten(v->l);
-	while ((it = TAILQ_FIRST(&v->slab.active)) != NULL) {
-		tern_close(it->c);
-		slab_put(&v->slab, it);
-	}
+	return 0;
 }
 
 static uint64_t
 report(const struct stack *s)
 {
 	printf("serve: %lu connections, %lu requests answered, %lu connections ended by an error\n",
-	       role_sum(s, N_CONNS), role_sum(s, N_REQUESTS), role_sum(s, N_FAILED));
+	       role_sum(s, SERVER_CONNS), role_sum(s, SERVER_DONE), role_sum(s, SERVER_FAILED));
 	return 0;
 }
 
@@ -217,8 +161,9 @@ const struct role role_serve = {
 	.takes = LISTEN_OPTIONS " " REQUEST_OPTIONS,
 	.check = check,
 	.init = init,
+	.server = &ops,
 	.start = start,
-	.poll = poll,
-	.drain = drain,
+	.poll = server_poll,
+	.drain = server_drain,
 	.report = report,
 };

@@ -4,6 +4,7 @@
  * connection is longer than its bound. Here the role's poll() is called by the test alone.
  */
 #include "harness.h"
+#include "option.h"
 #include "requests.h"
 
 #define SERVER (&bed.n[1])
@@ -175,6 +176,38 @@ test_pipeline(void)
 	role_down();
 }
 
+/* After an error the answer is whole, whatever still comes, and who never ends is ended. */
+static void
+test_refused(void)
+{
+	static const char junk[1000];
+	unsigned int how, i;
+
+	role_up(&role_http);
+	for (how = 0; how < 2; how++) {
+		say("GET / HTTP/9\r\n\r\n", 16);
+		for (i = 0; i < 2000; i++)
+			say(junk, sizeof(junk));
+		CHECK_EQ(answers("HTTP/1.1 "), 1);
+		CHECK(tern_peer_closed(s->c));
+		CHECK_EQ(s->closed, 0);
+		if (how == 0) {
+			CHECK_EQ(((struct server *)stack.state[1])->slab.n_active, 1);
+			sock_close(s);
+			run();
+			CHECK_EQ(((struct server *)stack.state[1])->slab.n_active, 0);
+			CHECK_EQ(node_connect(80, 0, &s), 0);
+			run();
+			continue;
+		}
+		advance_us(59 * SEC);
+		CHECK_EQ(s->closed, 0);
+		advance_us(2 * SEC);
+		CHECK_EQ(s->err, -ECONNRESET);
+	}
+	role_down();
+}
+
 /* Idle connections are closed, a few a poll. */
 static void
 test_idle(void)
@@ -308,6 +341,32 @@ test_serve_starved(void)
 	starved(&role_serve, "a", 1);
 }
 
+/* --- options ------------------------------------------------------------------------------------------------- */
+
+/* What a role brings is the section of its name, and what it takes of others is there and not its own. */
+static void
+test_tables(void)
+{
+	const struct role *r;
+	const struct opt *t;
+	char names[256], *name, *save;
+	unsigned int i, k;
+
+	CU_ASSERT_FATAL(options_init() == 0);
+	for (i = 0; i < n_roles; i++) {
+		r = roles[i];
+		for (k = 0; k < r->n_opts; k++)
+			CHECK(strcmp(r->opts[k].section, r->name) == 0);
+		CU_ASSERT_FATAL(snprintf(names, sizeof(names), "%s", r->takes ? r->takes : "") < (int)sizeof(names));
+		for (name = strtok_r(names, " ", &save); name; name = strtok_r(NULL, " ", &save)) {
+			t = option_find(name, strlen(name));
+			check_at(t && strcmp(t->section, r->name), __FILE__, __LINE__, "%s takes %s", r->name, name);
+		}
+	}
+	for (i = 0; (t = option_at(i)) != NULL; i++)
+		CHECK(option_find(t->name, strlen(t->name)) == t); /* no name is there twice */
+}
+
 int
 main(int argc, char **argv)
 {
@@ -316,12 +375,14 @@ main(int argc, char **argv)
 		{"a long head byte by byte", test_long_head},
 		{"half a request and FIN", test_half_request},
 		{"a pipeline takes turns", test_pipeline},
+		{"refused, and no end", test_refused},
 		{"idle, and as good as idle", test_idle},
 		{"serve takes turns", test_serve_bound},
 		{"http starved", test_http_starved},
 		{"serve starved", test_serve_starved},
 		{"echo to the end", test_echo},
 		{"discard to the end", test_discard},
+		{"tables of options", test_tables},
 		CU_TEST_INFO_NULL,
 	};
 
