@@ -12,6 +12,7 @@
 #include "tcp/hdr.h"
 #include "tcp/loss.h"
 #include "tcp/mem.h"
+#include "tcp/ref.h"
 
 #define COPY_MAX 512u /* below, a copy is cheaper than an indirect mbuf's allocation and two atomic counts */
 #define PLAIN_HDR (sizeof(struct rte_ipv4_hdr) + sizeof(struct rte_tcp_hdr))
@@ -92,11 +93,11 @@ attach_payload(struct tern_worker *w, struct rte_mbuf *m, struct rte_mbuf *src, 
 	return true;
 }
 
-/* Are the len bytes from segment src at off in n pieces or less? */
+/* Are the len bytes from segment src at off in n pieces or less, each held by less than `holders`? */
 static bool
-few_pieces(const struct rte_mbuf *src, uint32_t off, uint32_t len, uint32_t n)
+attachable(const struct rte_mbuf *src, uint32_t off, uint32_t len, uint32_t n, uint32_t holders)
 {
-	for (; n; n--, src = src->next, off = 0) {
+	for (; n && mbuf_holders(src) < holders; n--, src = src->next, off = 0) {
 		if (len <= src->data_len - off)
 			return true;
 		len -= src->data_len - off;
@@ -104,7 +105,7 @@ few_pieces(const struct rte_mbuf *src, uint32_t off, uint32_t len, uint32_t n)
 	return false;
 }
 
-/* As attach_payload() for more pieces than the device takes: copied, into full mbufs. */
+/* As attach_payload() for more pieces than the device takes, or of what too many hold: copied, into full mbufs. */
 static __rte_noinline bool
 copy_pieces(struct tern_worker *w, struct rte_mbuf *m, struct rte_mbuf *src, uint32_t off, uint32_t len)
 {
@@ -139,9 +140,9 @@ static inline bool
 add_payload(struct tern_worker *w, const struct tern_conn *c, struct rte_mbuf *m, struct rte_mbuf *src, uint32_t off, uint32_t len)
 {
 	const struct iface *ifc = &w->ifs[c->ifidx];
-	const uint32_t pieces = (len > c->mss ? ifc->tso_segs : ifc->tx_segs) - 1;
+	const bool cut = len > c->mss; /* then tso_len() has asked: too many full mbufs would be as bad for the device */
 
-	if (likely(few_pieces(src, off, len, pieces)))
+	if (likely(attachable(src, off, len, (cut ? ifc->tso_segs : ifc->tx_segs) - 1, cut ? UINT32_MAX : HOLDERS_MAX)))
 		return attach_payload(w, m, src, off, len);
 	return copy_pieces(w, m, src, off, len);
 }

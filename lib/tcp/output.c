@@ -10,6 +10,7 @@
 #include "tcp/cc.h"
 #include "tcp/loss.h"
 #include "tcp/mem.h"
+#include "tcp/ref.h"
 
 #define TSO_MAX 64000u /* bytes: an IP datagram holds 65,535 with its headers */
 #define TSO_SEGS 32u   /* mbufs of data: what devices take in a packet they cut, 35 and more */
@@ -218,7 +219,8 @@ cwnd_room(const struct tern_conn *c, uint32_t flight)
 	return cwnd > flight ? cwnd - flight : 0;
 }
 
-/* How much of n bytes of new data the device gets at once: whole segments (the tail is Nagle's), in few enough pieces. */
+/* How much of n bytes of new data the device gets at once: whole segments (the tail is Nagle's), in few enough pieces that it can
+ * be attached to. */
 static __rte_noinline uint32_t
 tso_len(const struct tern_conn *c, uint32_t n)
 {
@@ -226,8 +228,10 @@ tso_len(const struct tern_conn *c, uint32_t n)
 	const uint32_t most = RTE_MIN(TSO_SEGS, c->w->ifs[c->ifidx].tso_segs - 1u);
 	uint32_t have = m->data_len - (c->snd_nxt - c->snd_cur_seq), segs;
 
+	if (unlikely(mbuf_holders(m) >= HOLDERS_MAX))
+		return c->mss;
 	n = RTE_MIN(n, TSO_MAX);
-	for (segs = 1; have < n && segs < most && m != c->snd_tail; segs++) {
+	for (segs = 1; have < n && segs < most && m != c->snd_tail && mbuf_holders(m->next) < HOLDERS_MAX; segs++) {
 		m = m->next;
 		have += m->data_len;
 	}

@@ -7,6 +7,7 @@
 #include <sys/uio.h>
 #include <rte_mbuf.h>
 #include "tcp/mem.h"
+#include "tcp/ref.h"
 
 static int
 send_check(const struct tern_conn *c)
@@ -167,13 +168,19 @@ tern_sendv(struct tern_conn *c, const struct iovec *iov, unsigned int n, unsigne
 	return sent(c, done, len, flags);
 }
 
+/* How many segments of m do others hold, too? *crowded: is any of these held by too many for one more? */
 static unsigned int
-shared_segs(const struct rte_mbuf *m)
+shared_segs(const struct rte_mbuf *m, bool *crowded)
 {
 	unsigned int n = 0;
 
-	for (; m; m = m->next)
-		n += rte_mbuf_refcnt_read(m) != 1;
+	*crowded = false;
+	for (; m; m = m->next) {
+		if (likely(rte_mbuf_refcnt_read(m) == 1))
+			continue;
+		n++;
+		*crowded |= mbuf_holders(m) >= HOLDERS_QUEUED;
+	}
 	return n;
 }
 
@@ -216,6 +223,20 @@ unshare(struct tern_worker *w, struct rte_mbuf *m, unsigned int n)
 	return head;
 }
 
+/* m's bytes in mbufs of their own; only the caller's reference to m is given up. @return as unshare(). */
+static __rte_noinline struct rte_mbuf *
+copied(struct tern_worker *w, struct rte_mbuf *m)
+{
+	struct rte_mbuf *copy = rte_pktmbuf_copy(m, w->mp, 0, UINT32_MAX);
+
+	if (unlikely(!copy)) {
+		STAT_INC(w, MBUF_EMPTY);
+		return NULL;
+	}
+	rte_pktmbuf_free(m);
+	return copy;
+}
+
 /* Memory is short, and what m holds fits a small one. @return as tern_send_mbuf(). */
 static __rte_noinline int
 send_small(struct tern_conn *c, struct rte_mbuf *m)
@@ -233,7 +254,8 @@ send_small(struct tern_conn *c, struct rte_mbuf *m)
 int
 tern_send_mbuf(struct tern_conn *c, struct rte_mbuf *m)
 {
-	const unsigned int shared = shared_segs(m);
+	bool crowded;
+	unsigned int shared = shared_segs(m, &crowded);
 	struct rte_mbuf *s;
 	const uint32_t len = m->pkt_len;
 	int rc = send_check(c);
@@ -254,11 +276,13 @@ tern_send_mbuf(struct tern_conn *c, struct rte_mbuf *m)
 	if (unlikely(mem_tight(c->w)) && mem_small(c, len))
 		return send_small(c, m);
 	if (unlikely(shared)) {
-		m = unshare(c->w, m, shared);
+		m = crowded ? copied(c->w, m) : unshare(c->w, m, shared);
 		if (!m) {
 			tern_want_writable(c);
 			return -ENOBUFS;
 		}
+		if (crowded)
+			shared = m->nb_segs;
 		c->w->mem.budget -= shared; /* these were counted in it */
 	}
 	for (s = m; s; s = s->next) {

@@ -469,6 +469,141 @@ test_external(void)
 	}
 }
 
+/* Packets of a segment of the queue that n hold already: are its bytes shared or copied? They arrive either way. */
+static void
+send_crowded(struct sock *s, const struct rte_mbuf *data, uint32_t len, bool shared)
+{
+	const char *p = rte_pktmbuf_mtod(data, char *);
+
+	s->tx_pos += len;
+	worker_run(W);
+	CHECK(W->ifs[0].n_tx > 0);
+	for (unsigned int i = 0; i < W->ifs[0].n_tx; i++) {
+		const struct rte_mbuf *m = W->ifs[0].tx[i];
+
+		if (m->pkt_len < 100) /* asks for the neighbour's address */
+			continue;
+		while (m->next && rte_pktmbuf_mtod(m->next, char *) >= p && rte_pktmbuf_mtod(m->next, char *) < p + len)
+			m = m->next;
+		CHECK_EQ(m == W->ifs[0].tx[i], !shared);
+	}
+	run();
+	while (rx()) /* compared with pat() */
+		;
+	tx(ACK, 1, 1 + len, 0);
+	CHECK_EQ(tern_send_queued(s->c), 0);
+	rx_flush();
+}
+
+static struct rte_mbuf *
+patterned(uint32_t len)
+{
+	struct rte_mbuf *m = tern_mbuf_alloc(TW_(&bed.n[0]));
+	uint8_t *p;
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(m);
+	p = (uint8_t *)rte_pktmbuf_append(m, len);
+	for (uint32_t i = 0; i < len; i++)
+		p[i] = pat(1 + i);
+	return m;
+}
+
+/* The count of who holds an mbuf has 16 bits. Near its end tern_send_mbuf() gives the reference up for a copy. */
+static void
+test_crowded_mbuf(void)
+{
+	struct rte_mbuf *m;
+	unsigned int before;
+	struct sock *s;
+
+	bed.tx_tso = true;
+	s = fx_established();
+	before = rte_mempool_avail_count(bed.n[0].mp);
+	m = patterned(MSS);
+	rte_mbuf_refcnt_set(m, 65535);
+	CHECK_EQ(tern_send_mbuf(s->c, m), 0);
+	CHECK_EQ(rte_mbuf_refcnt_read(m), 65534);
+	send_crowded(s, m, MSS, false);
+	CHECK_EQ(rte_mbuf_refcnt_read(m), 65534);
+	CHECK_EQ(rte_mempool_avail_count(bed.n[0].mp), before - 1);
+	mbufs_take(0); /* no memory for it: stays the caller's, and writable() follows */
+	CHECK_EQ(tern_send_mbuf(s->c, m), -ENOBUFS);
+	CHECK_EQ(rte_mbuf_refcnt_read(m), 65534);
+	mbufs_give();
+	advance_us(10 * MS);
+	CHECK_EQ(s->writable, 1);
+	rte_mbuf_refcnt_set(m, 1);
+	rte_pktmbuf_free(m);
+	CHECK_EQ(rte_mempool_avail_count(bed.n[0].mp), before);
+}
+
+/* It has grown since: packets of the queue's mbuf are copies. */
+static void
+test_crowded_packets(void)
+{
+	struct rte_mbuf *m, *clone;
+	unsigned int before;
+	struct sock *s;
+
+	bed.tx_tso = true;
+	s = fx_established();
+	before = rte_mempool_avail_count(bed.n[0].mp);
+	m = patterned(MSS);
+	rte_mbuf_refcnt_set(m, 2);
+	CHECK_EQ(tern_send_mbuf(s->c, m), 0);
+	clone = s->c->snd_head;
+	CHECK(clone != m);
+	CHECK_EQ(rte_mbuf_refcnt_read(m), 2);
+	rte_mbuf_refcnt_set(m, 65535);
+	send_crowded(s, m, MSS, false);
+	CHECK_EQ(rte_mbuf_refcnt_read(m), 65534);
+	rte_mbuf_refcnt_set(m, 1);
+	rte_pktmbuf_free(m);
+	CHECK_EQ(rte_mempool_avail_count(bed.n[0].mp), before);
+}
+
+/* The same of an external buffer's count, also for a device that cuts: it gets few pieces, or one segment at a time. */
+static void
+test_crowded_external(void)
+{
+	static const uint16_t count[] = {20, 40000, 65535};
+	static uint8_t memory[8192];
+	struct rte_mbuf_ext_shared_info info = {.free_cb = counted};
+	unsigned int given_back, before;
+	struct rte_mbuf *m;
+	struct sock *s;
+
+	for (uint32_t i = 0; i < 3 * MSS; i++)
+		memory[i] = pat(1 + i);
+	info.fcb_opaque = &given_back;
+	for (unsigned int k = 0; k < 2 * RTE_DIM(count); k++) {
+		const bool shared = k & 1; /* the mbuf has two references: another one takes its place */
+		const uint16_t n = count[k / 2];
+
+		bed_down();
+		bed_reset(bed.af);
+		bed.tx_tso = true;
+		s = fx_established();
+		before = rte_mempool_avail_count(bed.n[0].mp);
+		given_back = 0;
+		rte_mbuf_ext_refcnt_set(&info, n);
+		m = tern_mbuf_alloc(TW_(&bed.n[0]));
+		CU_ASSERT_PTR_NOT_NULL_FATAL(m);
+		rte_pktmbuf_attach_extbuf(m, memory, RTE_BAD_IOVA, sizeof(memory), &info);
+		m->data_len = m->pkt_len = 3 * MSS;
+		rte_mbuf_refcnt_update(m, shared);
+		CHECK_EQ(tern_send_mbuf(s->c, m), 0);
+		CHECK_EQ(rte_mbuf_ext_refcnt_read(&info), n + (shared && n == 20));
+		send_crowded(s, (struct rte_mbuf[]){{.buf_addr = memory}}, 3 * MSS, n == 20 || (n == 40000 && !shared));
+		CHECK_EQ(rte_mbuf_ext_refcnt_read(&info), n - !shared);
+		if (shared)
+			rte_pktmbuf_free(m);
+		CHECK_EQ(rte_mbuf_ext_refcnt_read(&info), n - 1);
+		CHECK_EQ(given_back, 0);
+		CHECK_EQ(rte_mempool_avail_count(bed.n[0].mp), before);
+	}
+}
+
 /* A device that cuts segments gets whole ones together, and the tail alone, as Nagle has it; the peer sees no difference. */
 static void
 test_tso(void)
@@ -525,6 +660,9 @@ main(int argc, char **argv)
 		{"an mbuf on two connections", test_shared_mbuf},
 		{"many pieces", test_many_pieces},
 		{"memory of the application's", test_external},
+		{"an mbuf that very many hold", test_crowded_mbuf},
+		{"packets of an mbuf that very many hold", test_crowded_packets},
+		{"memory that very many hold", test_crowded_external},
 		{"TSO", test_tso},
 		{"delayed ACK of a smaller MSS", test_delack_small_mss},
 		CU_TEST_INFO_NULL,
