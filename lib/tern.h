@@ -6,8 +6,8 @@
  * must be made on that worker's lcore: from its callbacks (start, poll, acceptable, readable ...), or by the thread that calls
  * tern_worker_step() between two of these. Any thread may call, from tern_create()'s return until tern_destroy(): tern_stop(),
  * tern_drain(), tern_post(), tern_worker_get(), tern_worker_index(), tern_stats_*(), tern_gauges_get(), tern_pools_*(),
- * tern_port_stats_get(); and at any time what takes no stack: tern_conf_init(), tern_endpoint_*(), tern_timer_init(), tern_version(),
- * tern_*_name(). What it reads of a running worker is read atomically, number by number. tern_create(), tern_destroy()
+ * tern_port_stats_get(); and at any time what takes no stack: tern_conf_init(), tern_endpoint_*(), tern_timer_init(), tern_ref_*(),
+ * tern_version(), tern_*_name(). What it reads of a running worker is read atomically, number by number. tern_create(), tern_destroy()
  * and tern_ring_pair() are for one thread at a time, tern_log_set() for when no other thread is in a call.
  *
  * Handle rule: a connection handle is the application's from tern_connect()/tern_accept() until it calls
@@ -355,7 +355,7 @@ int tern_connect_fastopen(struct tern_worker *w, const struct tern_endpoint *loc
 
 /* --- both --------------------------------------------------------------------------------------------------- */
 
-/* Flags of tern_send() and tern_sendv(). */
+/* Flags of tern_send(), tern_sendv() and tern_send_ref(). */
 #define TERN_SEND_MORE 1u   /* more will follow: what is less than a full segment waits for the next call, tern_shutdown() or
 			     * tern_close(), but 200 ms at most */
 #define TERN_SEND_URGENT 2u /* the peer is told that data up to the end of this is urgent (RFC 9293 3.8.5) */
@@ -366,10 +366,43 @@ int tern_connect_fastopen(struct tern_worker *w, const struct tern_endpoint *loc
 ssize_t tern_send(struct tern_conn *c, const void *buf, size_t len, unsigned int flags);
 /** The same of n pieces, as if they stood one behind the other. */
 ssize_t tern_sendv(struct tern_conn *c, const struct iovec *iov, unsigned int n, unsigned int flags);
-/** Queue an mbuf chain for sending; its packets share it, but where checksums are summed in software: there they copy. On success the stack owns m (it is read-only and freed when
- *  acknowledged; of segments with other references only the caller's is given up, so the same ones may be sent on many
- *  connections); on error (as tern_send; -EAGAIN if it does not fit whole) it stays the caller's. */
+/** Queue an mbuf chain for sending; its packets share it, but where checksums are summed in software: there they copy. On success the
+ *  stack owns m (it is read-only and freed when acknowledged; of segments with other references only the caller's is given up, so the
+ *  same ones may be sent on many connections: from 32,768 references to a segment on, it is copied, as the count has 16 bits);
+ *  on error (as tern_send; -EAGAIN if it does not fit whole) it stays the caller's. */
 int tern_send_mbuf(struct tern_conn *c, struct rte_mbuf *m);
+
+/**
+ * Application memory that connections send from where it lies: a file's pages, a cache. Not to be copied or moved. The memory and this
+ * struct stay the application's; both must be there, and the bytes that were sent unchanged, while anything refers to them: what
+ * waits in queues (until it is acknowledged), packets under way, at the other end of a tern_ring_pair() also what was received and
+ * not read. Several connections may send from it, also of several workers and stacks (one each for every worker is faster: they
+ * count in the same cache line); a struct for each part says when that part is free.
+ */
+struct tern_ref {
+	uint64_t opaque[12];
+};
+/**
+ * len bytes from base on are to be sent from, by r; each before anything else is done with r. A device that reads memory by itself (DMA)
+ * needs memory that EAL knows: rte_malloc(), a memzone, or rte_extmem_register() and rte_dev_dma_map(), and as its IOVA is looked up
+ * once, in one piece of IOVAs (all are where IOVAs are virtual addresses: rte_eal_iova_mode()). Where no device does, as with taps and
+ * tern_ring_pair(), it may be any memory.
+ * @param released called once, when tern_ref_put() was called and nothing refers to the memory any more: then it and r may be freed, or r
+ *  be set up anew. By whichever thread lets go last: in a call or a poll of a worker, of the stack at the other end of a cable,
+ *  in tern_ref_put() or tern_destroy(). So it may do what any thread may, such as tern_post(), but to a stack that is being
+ *  destroyed. NULL: nobody asks, or tern_ref_users() is asked.
+ * @return 0 or -EINVAL: no memory.
+ */
+int tern_ref_init(struct tern_ref *r, const void *base, size_t len, void (*released)(struct tern_ref *r, void *arg), void *arg);
+/** As tern_send(), but the bytes are not copied: they must not change until tern_ref_users() is 0 or released() is called. What is
+ *  short (256 bytes) is copied, and so is all while 32,768 queued pieces (of up to 32 KB) and packets refer to r. Where checksums are
+ *  summed in software, packets are copies: only the queue refers to r then. @return as tern_send(); -EINVAL also if buf and len leave
+ *  r's memory. */
+ssize_t tern_send_ref(struct tern_conn *c, struct tern_ref *r, const void *buf, size_t len, unsigned int flags);
+/** How many queued pieces and packets refer to r's memory. 0: it may be written to. Before or after tern_ref_put(). */
+uint32_t tern_ref_users(const struct tern_ref *r);
+/** Once: nothing is sent from r after this, and released() is called as soon as nothing refers to it, perhaps before this returns. */
+void tern_ref_put(struct tern_ref *r);
 /** An empty mbuf of the worker's pool with headroom for nothing but data, or NULL. The caller owns it. */
 struct rte_mbuf *tern_mbuf_alloc(struct tern_worker *w);
 /** rte_pktmbuf_free() that is cheaper for what tern_recv_mbufs() and tern_mbuf_alloc() gave: one segment of w's pool. */

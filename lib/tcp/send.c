@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * SEND of RFC 9293 3.10: what the application gives goes into the send queue, copied or as its mbufs.
+ * SEND of RFC 9293 3.10: what the application gives goes into the send queue, copied, as its mbufs or as references to its memory.
  */
 #include <errno.h>
 #include <string.h>
@@ -76,6 +76,17 @@ refused(struct tern_conn *c)
 	return -ENOBUFS;
 }
 
+/* A large mbuf for c's send queue, charged. @return NULL: c may have none now. */
+static inline struct rte_mbuf *
+queue_mbuf(struct tern_conn *c)
+{
+	struct rte_mbuf *m = mem_left(c->w) || c == TAILQ_FIRST(&c->w->mem.starved) ? worker_mbuf(c->w) : NULL;
+
+	if (likely(m != NULL))
+		mem_charge(c->w, c, m);
+	return m;
+}
+
 /* Copy what there is room for. @return how much that was. */
 static size_t
 send_copy(struct tern_conn *c, const void *buf, size_t len)
@@ -92,10 +103,9 @@ send_copy(struct tern_conn *c, const void *buf, size_t len)
 			m = n <= SMALL_ROOM && !c->snd_head ? worker_small_mbuf(c->w) : NULL;
 			small = m != NULL;
 			if (!m) {
-				m = mem_left(c->w) || c == TAILQ_FIRST(&c->w->mem.starved) ? worker_mbuf(c->w) : NULL;
+				m = queue_mbuf(c);
 				if (unlikely(!m))
 					break;
-				mem_charge(c->w, c, m);
 			}
 		}
 		n = RTE_MIN(n, rte_pktmbuf_tailroom(m));
@@ -166,6 +176,43 @@ tern_sendv(struct tern_conn *c, const struct iovec *iov, unsigned int n, unsigne
 		len += iov[i].iov_len;
 	}
 	return sent(c, done, len, flags);
+}
+
+/* As send_copy(), but the queue refers to r's memory. */
+static size_t
+send_refs(struct tern_conn *c, struct tern_ref *r, const uint8_t *p, size_t len)
+{
+	size_t done = 0;
+	uint32_t n;
+
+	while (done < len && !ref_crowded(r)) {
+		struct rte_mbuf *m = queue_mbuf(c);
+
+		if (unlikely(!m))
+			break;
+		n = RTE_MIN(len - done, REF_PIECE);
+		ref_attach(r, m, p + done, n);
+		snd_append(c, m, m, n);
+		c->flags &= ~C_TAIL_OWN;
+		done += n;
+	}
+	return done;
+}
+
+ssize_t
+tern_send_ref(struct tern_conn *c, struct tern_ref *r, const void *buf, size_t len, unsigned int flags)
+{
+	size_t most;
+	int rc;
+
+	if (unlikely(!ref_holds(r, buf, len)))
+		return -EINVAL;
+	most = RTE_MIN(len, tern_send_space(c));
+	/* while memory is tight, what is left of the tail may be all the space there is */
+	if (most <= REF_COPIED || unlikely(ref_crowded(r) || (mem_tight(c->w) && c->flags & C_TAIL_OWN)))
+		return tern_send(c, buf, len, flags);
+	rc = send_flags(c, flags);
+	return rc ? rc : sent(c, send_refs(c, r, buf, most), len, flags);
 }
 
 /* How many segments of m do others hold, too? *crowded: is any of these held by too many for one more? */
