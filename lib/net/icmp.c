@@ -312,7 +312,7 @@ icmp6_input(struct tern_worker *w, struct seg *s, struct icmp_err *e)
 		return nd_input(w, s);
 	if (h[0] < ICMP6_ECHO)
 		return icmp_error(w, s, e);
-	if (h[0] == ICMP6_ECHO && h[1] == 0 && s->flow.addr.laddr6[0] != 0xff && !ip6_unspecified(s->flow.addr.raddr6))
+	if (h[0] == ICMP6_ECHO && h[1] == 0 && s->flow.addr.laddr6[0] != 0xff && !addr_is_zero(s->flow.addr.raddr6, 6))
 		return echo6(w, s);
 	return STAT_DROP_ICMP;
 }

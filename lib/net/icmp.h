@@ -71,14 +71,6 @@ struct icmp_err {
 };
 #define SEG_ICMP_ERR -2 /* seg.m is still to be freed; what it says is in *e */
 
-static inline bool
-ip6_unspecified(const uint8_t a[16])
-{
-	static const uint8_t zero[16];
-
-	return memcmp(a, zero, 16) == 0;
-}
-
 /* Return SEG_DONE, SEG_TAKEN or a reason (net/pkt.h). */
 int arp_input(struct tern_worker *w, struct seg *s);
 /** Or SEG_ICMP_ERR. */

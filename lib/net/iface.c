@@ -146,7 +146,7 @@ link_route(const struct tern_worker *w, uint8_t af, const void *dst, uint8_t via
 	if (!hop)
 		return -ENETUNREACH;
 	memset(nexthop, 0, 16);
-	memcpy(nexthop, hop, af == 4 ? 4 : 16);
+	memcpy(nexthop, hop, addr_len(af));
 	return k;
 }
 
@@ -156,7 +156,7 @@ link_ip_id(struct tern_worker *w, uint8_t af, const void *dst)
 	const unsigned int n = af == 4 ? 1 : 2;
 	uint64_t m[3] = {0}, h;
 
-	memcpy(m, dst, af == 4 ? 4 : 16);
+	memcpy(m, dst, addr_len(af));
 	m[n] = UINT64_C(0xff) << 56 | af; /* no other message of this key ends so */
 	h = siphash24(m, n + 1, w->secret);
 	return w->ip_ids[h & 255]++ + (uint32_t)(h >> 32);

@@ -31,7 +31,7 @@ other_path(struct tern_worker *w, uint8_t af, const void *addr, uint8_t via, con
 	p->af = af;
 	p->via = via;
 	p->neigh = *neigh;
-	memcpy(p->addr, addr, af == 4 ? 4 : 16);
+	memcpy(p->addr, addr, addr_len(af));
 	return 0;
 }
 

@@ -13,6 +13,7 @@
 #include <rte_mbuf.h>
 #include <rte_ether.h>
 #include "tern.h"
+#include "base/addr.h"
 #include "base/usual.h"
 #include "net/pkt.h"
 

@@ -359,7 +359,7 @@ link_neigh_heard(struct tern_worker *w, uint8_t ifidx, uint8_t af, const void *a
 	uint8_t addr[16] = {0};
 	struct neigh *n;
 
-	memcpy(addr, a, af == 4 ? 4 : 16);
+	memcpy(addr, a, addr_len(af));
 	n = neigh_find(w, ifidx, af, addr);
 	if (!n && how == HEARD_REQUEST)
 		n = neigh_make(w, ifidx, af, addr);
@@ -397,7 +397,7 @@ link_neigh_get(struct tern_worker *w, uint8_t ifidx, uint8_t af, const uint8_t n
 	uint8_t addr[16] = {0};
 	struct neigh *n;
 
-	memcpy(addr, nexthop, af == 4 ? 4 : 16);
+	memcpy(addr, nexthop, addr_len(af));
 	n = neigh_find(w, ifidx, af, addr);
 	if (!n)
 		n = neigh_make(w, ifidx, af, addr);
@@ -559,7 +559,7 @@ nd_solicited(struct tern_worker *w, struct seg *s, const struct nd_msg *in, cons
 	const struct rte_ether_hdr *eth = rte_pktmbuf_mtod(s->m, const struct rte_ether_hdr *);
 	struct iface *ifc = &w->ifs[s->ifidx];
 	struct nd_msg msg = {.type = ND_ADVERT, .flags = NA_OVERRIDE};
-	const bool probe = ip6_unspecified(src);
+	const bool probe = addr_is_zero(src, 6);
 	struct rte_ether_addr mac = lla ? lla->mac : eth->src_addr;
 
 	if (!iface_has6(ifc, in->target) || iface_has6(ifc, src) || (probe && (lla || dst[0] != 0xff)))

@@ -83,6 +83,7 @@ unsigned int pkt_gro(const struct tobj *o, struct seg *s, unsigned int n);
 uint16_t pkt_l4_cksum(const struct rte_mbuf *m, uint16_t l3_off, uint16_t l4_off, uint32_t l4_len, uint8_t proto);
 
 #define TCP_NOP_NOP_TS 0x0101080au /* RFC 7323 appendix A */
+#define TCP_WS_MAX 14u /* RFC 7323 2.3 */
 /* Parsed TCP options (tcp/opt.c). */
 struct tcp_opts {
 	bool has_mss, has_ws, has_ts, sack_ok;

@@ -173,9 +173,9 @@ poll_inbox(struct engine *e)
 	for (i = 0; i < n; i = k) {
 		for (k = i + 1; k < n && m[k]->port == m[i]->port; k++)
 			;
-		w->traced = true; /* by the worker that received them */
+		w->handed_over = true; /* by the worker that received them */
 		worker_input(w, m[i]->port, &m[i], k - i);
-		w->traced = false;
+		w->handed_over = false;
 	}
 	w->stats[STAT_HANDOVER_IN] += n;
 	w->stats[STAT_RX_PKTS] -= n; /* counted by the worker that received them */
@@ -410,6 +410,14 @@ check_caller(const struct tern *t, unsigned int i)
 	return 0;
 }
 
+/* Whose calls are right: tcp/call.h. */
+static void
+own(struct engine *e)
+{
+	if (TERN_CHECKS)
+		e->w->tid = rte_gettid();
+}
+
 int
 tern_worker_loop(struct tern *t, unsigned int i)
 {
@@ -419,6 +427,7 @@ tern_worker_loop(struct tern *t, unsigned int i)
 	if (rc)
 		return rc;
 	e = t->engines[i];
+	own(e);
 	rc = begin(e);
 	while (rc == 0 && run_once(e))
 		;
@@ -437,6 +446,7 @@ tern_worker_step(struct tern *t, unsigned int i, unsigned int polls)
 	e = t->engines[i];
 	if (e->state == ENGINE_LEFT)
 		return 0;
+	own(e);
 	if (e->state == ENGINE_NEW)
 		rc = begin(e);
 	e->tsc = rte_rdtsc(); /* what passed since the last call was not this worker's */

@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include "stack/timer.h"
+#include "tcp/call.h"
 
 struct timer {
 	struct wheel_node node;
@@ -34,6 +35,7 @@ tern_timer_init(struct tern_timer *t, void (*fn)(struct tern_timer *t, void *arg
 int
 tern_timer_start(struct tern_worker *w, struct tern_timer *timer, uint64_t delay_us)
 {
+	CALL_ON(w);
 	struct timer *t = timer_of(timer);
 
 	if (delay_us > TERN_TIMER_MAX_US)
@@ -48,6 +50,7 @@ tern_timer_start(struct tern_worker *w, struct tern_timer *timer, uint64_t delay
 bool
 tern_timer_stop(struct tern_worker *w, struct tern_timer *timer)
 {
+	CALL_ON(w);
 	struct timer *t = timer_of(timer);
 
 	if (!wheel_armed(&t->node) || t->w != w)

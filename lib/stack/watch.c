@@ -10,6 +10,7 @@
 #include "base/sized.h"
 #include "net/frag.h"
 #include "stack/engine.h"
+#include "tcp/call.h"
 #include "tcp/tcp.h"
 
 #define LOAD(x) __atomic_load_n(&(x), __ATOMIC_RELAXED) /* of what its worker is writing */
@@ -35,6 +36,7 @@ bool
 tern_conn_walk(struct tern_worker *w, uint32_t *cursor, uint32_t n,
 	       void (*fn)(const struct tern_info *info, struct tern_conn *c, void *arg), void *arg)
 {
+	CALL_ON(w);
 	struct walk k = {w, fn, arg};
 
 	if (table_walk_some(&w->table, cursor, n, tell, &k))
@@ -46,6 +48,7 @@ tern_conn_walk(struct tern_worker *w, uint32_t *cursor, uint32_t n,
 void
 tern_listener_walk(struct tern_worker *w, void (*fn)(struct tern_listener *l, void *arg), void *arg)
 {
+	CALL_ON(w);
 	struct tern_listener *l, *next;
 
 	for (l = w->listeners; l; l = next) {

@@ -262,7 +262,7 @@ parse_other(struct tern_worker *w, const struct iface *ifc, struct rte_mbuf *m, 
 	int rc = pkt_parse(ifc, m, s);
 
 	if (rc == 0 && s->kind != PKT_TCP) {
-		if (w->share && !w->traced)
+		if (w->share && !w->handed_over)
 			w->share(w, s);
 		m = other_input(w, s);
 		if (!m)
@@ -333,7 +333,7 @@ worker_input(struct tern_worker *w, uint8_t ifidx, struct rte_mbuf **m, unsigned
 	unsigned int i, bulk = 0;
 
 	w->stats[STAT_RX_PKTS] += n;
-	if (unlikely(w->trace_pkt != NULL) && !w->traced)
+	if (unlikely(w->trace_pkt != NULL) && !w->handed_over)
 		for (i = 0; i < n; i++)
 			w->trace_pkt(w, m[i], false);
 	for (i = 0; i < RTE_MIN(n, AHEAD); i++)

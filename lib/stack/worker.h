@@ -88,6 +88,7 @@ struct tern_worker {
 	/* colder */
 	struct tern *tern;
 	void *user;	/* the application's */
+	int tid;	/* of the thread that runs it, 0: not known. Only in debug builds: tcp/call.h */
 	struct tern_conf conf; /* as conf_settle() left it */
 	unsigned int index;
 	int node;
@@ -122,7 +123,7 @@ struct tern_worker {
 	struct frag *frag;
 	uint64_t polls, busy_cycles, total_cycles; /* the engine's */
 	bool draining;
-	bool traced; /* input comes from another worker */
+	bool handed_over; /* input comes from another worker */
 	struct wheel wheel;
 };
 

@@ -418,7 +418,7 @@ static bool
 node_in_time(const struct tern_conn *c)
 {
 	/* 0 is none: less one it is later than all */
-	uint64_t at = RTE_MIN(RTE_MIN(c->rto_at - 1, c->delack_at - 1), RTE_MIN(c->misc_at - 1, c->keep_at - 1)), tick;
+	uint64_t at = RTE_MIN(RTE_MIN(c->rto_at - 1, c->delack_at - 1), RTE_MIN(c->limit_at - 1, c->keep_at - 1)), tick;
 
 	if (at++ == UINT64_MAX)
 		return true;
@@ -446,7 +446,7 @@ check_deadlines(const struct tern_conn *c)
 	MUST(RTO_RANGE, c->rto_us && c->backoff <= BACKOFF_MAX, c);
 	MUST(RTO_MEANING, !(meaning & (meaning - 1)) && (!(c->flags & C_PERSIST) || c->rto_at), c);
 	MUST(KEEPALIVE, !!c->keep_at == (c->feat & F_KEEPALIVE && tcp_synchronised(c)), c);
-	MUST(STATE_LIMIT, !needs_limit(c) || c->misc_at, c);
+	MUST(STATE_LIMIT, !needs_limit(c) || c->limit_at, c);
 	return true;
 }
 
@@ -512,7 +512,7 @@ static bool
 check_dead(const struct tern_conn *c)
 {
 	MUST(DEAD_EMPTY, !c->snd_head && !c->snd_queued && !c->ofo && !c->loss && !c->rare && !c->portset &&
-			 !wheel_armed(&c->timer) && !(c->rto_at | c->delack_at | c->misc_at | c->keep_at) &&
+			 !wheel_armed(&c->timer) && !(c->rto_at | c->delack_at | c->limit_at | c->keep_at) &&
 			 !(c->flags & C_COUNTED), c);
 	return true;
 }

@@ -77,7 +77,7 @@ tcp_established(struct tern_worker *w, struct tern_conn *c)
 	tcp_plain(w, c);
 	c->rcv_mss = RTE_MIN(c->mss, TCP_MSS_DEFAULT4); /* grows to what the peer really sends */
 	c->opened_ms = c->last_rx_ms = w->now_ms;
-	c->rto_at = c->misc_at = 0;
+	c->rto_at = c->limit_at = 0;
 	c->backoff = c->retries = 0;
 	if (c->feat & F_KEEPALIVE)
 		tcp_keepalive_start(w, c);
@@ -120,7 +120,7 @@ static void
 release_resources(struct tern_worker *w, struct tern_conn *c)
 {
 	wheel_cancel(&w->wheel, &c->timer);
-	c->rto_at = c->delack_at = c->misc_at = c->keep_at = 0;
+	c->rto_at = c->delack_at = c->limit_at = c->keep_at = 0;
 	if (unlikely(c->snd_head != NULL))
 		tcp_queue_free(w, c, c->snd_head);
 	if (unlikely(c->ofo != NULL))

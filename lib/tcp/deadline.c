@@ -19,7 +19,7 @@ stand_before(struct tern_worker *w, struct tern_conn *c, uint64_t at)
 		return;
 	/* The first segment after the handshake has a shorter timeout than the SYN: the node need not move for it. */
 	if (c->state == TERN_SYN_SENT)
-		at = RTE_MIN(RTE_MIN(at, c->misc_at), w->now_us + w->conf.tcp.rto_min_ms * 1000);
+		at = RTE_MIN(RTE_MIN(at, c->limit_at), w->now_us + w->conf.tcp.rto_min_ms * 1000);
 	tick = us_to_tick(at);
 	if (!wheel_armed(&c->timer) || (int32_t)((uint32_t)tick - c->timer.expiry) < 0)
 		wheel_arm(&w->wheel, &c->timer, tick);
@@ -28,7 +28,7 @@ stand_before(struct tern_worker *w, struct tern_conn *c, uint64_t at)
 void
 tcp_timer_sync(struct tern_worker *w, struct tern_conn *c)
 {
-	stand_before(w, c, RTE_MIN(RTE_MIN(c->rto_at - 1, c->delack_at - 1), RTE_MIN(c->misc_at - 1, c->keep_at - 1)));
+	stand_before(w, c, RTE_MIN(RTE_MIN(c->rto_at - 1, c->delack_at - 1), RTE_MIN(c->limit_at - 1, c->keep_at - 1)));
 }
 
 void

@@ -20,7 +20,7 @@ tcp_ecn_asks(const struct tern_conn *c)
 }
 
 void
-tcp_ecn_agree(unsigned int cc, struct tcp_reply *h)
+tcp_ecn_agree(unsigned int cc, struct tcp_head *h)
 {
 	h->flags |= TCP_ECE;
 	if (cc_get(cc)->marks)
@@ -28,7 +28,7 @@ tcp_ecn_agree(unsigned int cc, struct tcp_reply *h)
 }
 
 void
-tcp_ecn_output(struct tern_conn *c, struct tcp_reply *h, uint32_t len)
+tcp_ecn_output(struct tern_conn *c, struct tcp_head *h, uint32_t len)
 {
 	h->tos &= ~TCP_ECN_MASK;
 	if (c->flags & C_ECE && h->flags & TCP_ACK)

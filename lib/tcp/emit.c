@@ -262,7 +262,7 @@ bool
 tcp_emit_any(struct tern_worker *w, struct tern_conn *c, uint8_t flags, uint32_t seq, struct rte_mbuf *src, uint32_t off, uint32_t len)
 {
 	const struct ends e = {&c->addr, &c->lport, c->af};
-	struct tcp_reply h = {.seq = seq, .flags = flags, .ttl = c->ttl, .tos = c->tos};
+	struct tcp_head h = {.seq = seq, .flags = flags, .ttl = c->ttl, .tos = c->tos};
 	const struct iface *ifc = &w->ifs[c->ifidx];
 	uint64_t sum = 0;
 	uint8_t opt[40], *p;
@@ -342,7 +342,7 @@ emit_plain(struct tern_worker *w, struct tern_conn *c, struct iface *ifc, uint8_
 	const uint16_t optlen = ts ? TCP_OPT_TS_LEN : 0, hlen = PLAIN_HDR + optlen;
 	const struct ends e = {&c->addr, &c->lport, 4};
 	struct rte_mbuf *m = worker_mbuf(w);
-	struct tcp_reply h;
+	struct tcp_head h;
 	uint64_t sum = 0;
 	uint8_t *p;
 
@@ -350,7 +350,7 @@ emit_plain(struct tern_worker *w, struct tern_conn *c, struct iface *ifc, uint8_
 		STAT_INC(w, MBUF_EMPTY);
 		return false;
 	}
-	h = (struct tcp_reply){.seq = seq, .ack = c->rcv_nxt, .flags = flags, .ttl = c->ttl, .tos = c->tos, .ts = ts,
+	h = (struct tcp_head){.seq = seq, .ack = c->rcv_nxt, .flags = flags, .ttl = c->ttl, .tos = c->tos, .ts = ts,
 			       .optlen = optlen, .tsval = w->now_ms + c->ts_off, .tsecr = c->ts_recent, .wnd = advertise(c)};
 	p = rte_pktmbuf_mtod(m, uint8_t *);
 	m->data_len = m->pkt_len = hlen + len;
@@ -401,7 +401,7 @@ tcp_emit_syn(struct tern_worker *w, struct tern_conn *c)
 {
 	struct iface *ifc = &w->ifs[c->ifidx];
 	const struct ends e = {&c->addr, &c->lport, 4};
-	struct tcp_reply h;
+	struct tcp_head h;
 	struct rte_mbuf *m;
 	uint8_t opt[40];
 
@@ -412,7 +412,7 @@ tcp_emit_syn(struct tern_worker *w, struct tern_conn *c)
 		STAT_INC(w, MBUF_EMPTY);
 		return false;
 	}
-	h = (struct tcp_reply){.seq = c->iss, .flags = TCP_SYN, .ttl = c->ttl, .tos = c->tos, .optlen = TCP_OPT_SYN_LEN,
+	h = (struct tcp_head){.seq = c->iss, .flags = TCP_SYN, .ttl = c->ttl, .tos = c->tos, .optlen = TCP_OPT_SYN_LEN,
 			       .opt = opt, .wnd = RTE_MIN(tcp_rcv_space(c), 65535u)}; /* never scaled: RFC 7323 2.2 */
 	m->data_len = m->pkt_len = sizeof(struct rte_ipv4_hdr) + sizeof(struct rte_tcp_hdr) + TCP_OPT_SYN_LEN;
 	put_headers(ifc, m, rte_pktmbuf_mtod(m, uint8_t *), e, &h, 0, 0);

@@ -22,6 +22,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sodium.h>
+#include "tcp/call.h"
 #include "tcp/tcp.h"
 
 #define COOKIE_LEN 8u
@@ -103,6 +104,7 @@ emit_option(uint8_t *p, const uint8_t *cookie, unsigned int len)
 void
 tern_fastopen_key(struct tern_worker *w, const uint8_t key[16])
 {
+	CALL_ON(w);
 	memcpy(w->tfo_key[1], w->tfo_key[0], sizeof(w->tfo_key[1]));
 	memcpy(w->tfo_key[0], key, sizeof(w->tfo_key[0]));
 	w->n_tfo_keys = RTE_MIN(w->n_tfo_keys + 1, 2);

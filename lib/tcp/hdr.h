@@ -39,7 +39,7 @@ put32(uint8_t *p, uint32_t host, uint64_t sum)
 
 /* The IP header for l4 bytes. @return the pseudo header's sum. */
 static __rte_always_inline uint64_t
-put_ip(uint8_t *p, struct ends e, const struct tcp_reply *h, uint32_t l4)
+put_ip(uint8_t *p, struct ends e, const struct tcp_head *h, uint32_t l4)
 {
 	uint64_t addrs, sum;
 	uint16_t cksum;
@@ -83,7 +83,7 @@ put_options(uint8_t *p, const uint8_t *opt, unsigned int from, unsigned int to, 
  * in m. The TCP header without payload is some 20 words: their plain sum can't overflow.
  */
 static __rte_always_inline void
-put_headers(const struct iface *ifc, struct rte_mbuf *m, uint8_t *p, struct ends e, const struct tcp_reply *h, uint32_t len,
+put_headers(const struct iface *ifc, struct rte_mbuf *m, uint8_t *p, struct ends e, const struct tcp_head *h, uint32_t len,
 	    uint64_t payload)
 {
 	const uint32_t l4 = sizeof(struct rte_tcp_hdr) + h->optlen + len;
@@ -138,11 +138,11 @@ count_out(struct tern_worker *w, uint8_t flags)
 }
 
 /* tcp_reply() whatever the segment and the answer are like. */
-int tcp_reply_any(struct tern_worker *w, struct seg *s, const struct tcp_reply *r);
+int tcp_reply_any(struct tern_worker *w, struct seg *s, const struct tcp_head *r);
 
 /** Rewrite the received packet into an answer and send it. @return SEG_TAKEN, or a reason if it can't be. */
 static __rte_always_inline int
-tcp_reply(struct tern_worker *w, struct seg *s, const struct tcp_reply *r)
+tcp_reply(struct tern_worker *w, struct seg *s, const struct tcp_head *r)
 {
 	const uint32_t total = RTE_ETHER_HDR_LEN + sizeof(struct rte_ipv4_hdr) + sizeof(struct rte_tcp_hdr) + r->optlen;
 	const struct ends e = {&s->flow.addr, &s->flow.lport, 4};

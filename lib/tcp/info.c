@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <string.h>
 #include "base/sized.h"
+#include "tcp/call.h"
 #include "tcp/deadline.h"
 #include "tcp/loss.h"
 #include "tcp/mem.h"
@@ -54,7 +55,7 @@ conn_timer(const struct tern_conn *c, struct tern_info *i)
 		uint64_t at;
 		enum tern_wait timer;
 	} t[] = {{c->rto_at, rto_kind(c)}, {c->delack_at, TERN_WAIT_DELACK}, {c->keep_at, TERN_WAIT_KEEPALIVE},
-		 {c->misc_at, TERN_WAIT_LIMIT}};
+		 {c->limit_at, TERN_WAIT_LIMIT}};
 	uint64_t first = UINT64_MAX;
 	unsigned int k;
 
@@ -191,8 +192,8 @@ tcp_info(const struct tern_worker *w, const struct tobj *o, struct tern_info *i)
 	i->local.af = i->remote.af = o->af;
 	i->local.port = o->lport;
 	i->remote.port = o->rport;
-	memcpy(i->local.addr, v4 ? (const void *)&o->addr.laddr4 : o->addr.laddr6, v4 ? 4 : 16);
-	memcpy(i->remote.addr, v4 ? (const void *)&o->addr.raddr4 : o->addr.raddr6, v4 ? 4 : 16);
+	memcpy(i->local.addr, v4 ? (const void *)&o->addr.laddr4 : o->addr.laddr6, addr_len(o->af));
+	memcpy(i->remote.addr, v4 ? (const void *)&o->addr.raddr4 : o->addr.raddr6, addr_len(o->af));
 	i->state = o->state;
 	if (o->kind == TOBJ_CONN)
 		conn_info((const struct tern_conn *)o, i);
@@ -205,6 +206,7 @@ tcp_info(const struct tern_worker *w, const struct tobj *o, struct tern_info *i)
 size_t
 tern_conn_info(const struct tern_conn *c, struct tern_info *info, size_t size)
 {
+	CALL_OF(c);
 	struct tern_info i;
 
 	tcp_info(c->w, &c->o, &i);
@@ -214,6 +216,7 @@ tern_conn_info(const struct tern_conn *c, struct tern_info *info, size_t size)
 size_t
 tern_listener_info(const struct tern_listener *l, struct tern_listener_info *info, size_t size)
 {
+	CALL_ON(l->w);
 	const struct tern_listener_info i = {
 		.local = l->local,
 		.cookie_mode = l->cookie_mode,

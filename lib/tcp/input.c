@@ -278,7 +278,7 @@ fin_acked(struct tern_worker *w, struct tern_conn *c, struct seg *s)
 	case TERN_FIN_WAIT_1:
 		tcp_set_state(w, &c->o, TERN_FIN_WAIT_2);
 		if (c->flags & C_ORPHAN) {
-			c->misc_at = w->now_us + (uint64_t)w->conf.tcp.fin_timeout_ms * 1000;
+			c->limit_at = w->now_us + (uint64_t)w->conf.tcp.fin_timeout_ms * 1000;
 			tcp_timer_sync(w, c);
 		}
 		return GO_ON;
@@ -321,7 +321,7 @@ opened(struct tern_worker *w, struct tern_conn *c, struct seg *s, const struct t
 	c->snd_wl1 = s->seq;
 	syn_acked(w, c, o);
 	if (unlikely(c->ofo != NULL)) {
-		tcp_data_held(w, c);
+		tcp_syn_text_release(w, c);
 		if (seq_lt(s->seq, c->rcv_nxt))
 			cut_old(c, s); /* the same text again */
 	}
@@ -514,7 +514,7 @@ syn_sent(struct tern_worker *w, struct tern_conn *c, struct seg *s)
 	tcp_mark(c, P_OUTPUT);
 	s->seq++; /* a FIN comes again */
 	s->len = RTE_MIN(s->len, c->rcv_adv - c->rcv_nxt);
-	return tcp_data_hold(w, c, s);
+	return tcp_syn_text_keep(w, c, s);
 }
 
 /* The first four steps for any segment. */

@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <rte_byteorder.h>
+#include "tcp/call.h"
 #include "tcp/hdr.h"
 #include "tcp/mem.h"
 
@@ -26,15 +27,6 @@ static unsigned int
 port_hash(uint16_t port)
 {
 	return (port ^ port >> 8) & 255;
-}
-
-static bool
-is_zero(const uint8_t *a, unsigned int n)
-{
-	while (n--)
-		if (*a++)
-			return false;
-	return true;
 }
 
 /* Exact local address before wildcard (MUST-42). */
@@ -49,7 +41,7 @@ tcp_listener_find(struct tern_worker *w, const struct seg *s)
 			continue;
 		if (l->wildcard)
 			wild = l;
-		else if (memcmp(l->local.addr, addr, s->flow.af == 4 ? 4 : 16) == 0)
+		else if (memcmp(l->local.addr, addr, addr_len(s->flow.af)) == 0)
 			return l;
 	}
 	return wild;
@@ -59,7 +51,7 @@ static int
 check_local(const struct tern_worker *w, const struct tern_endpoint *local, bool wildcard)
 {
 	const struct tern_listener *l;
-	const unsigned int n = local->af == 4 ? 4 : 16;
+	const unsigned int n = addr_len(local->af);
 	bool ours = wildcard;
 	unsigned int i;
 
@@ -78,6 +70,7 @@ int
 tern_listen(struct tern_worker *w, const struct tern_endpoint *local, int backlog, const struct tern_listener_ops *ops, void *user,
 	    struct tern_listener **out)
 {
+	CALL_ON(w);
 	const struct tern_tcp_conf *conf = &w->conf.tcp;
 	struct tern_listener *l;
 	uint32_t half;
@@ -86,7 +79,7 @@ tern_listen(struct tern_worker *w, const struct tern_endpoint *local, int backlo
 
 	if ((local->af != 4 && local->af != 6) || local->port == 0 || backlog < 0)
 		return -EINVAL;
-	wildcard = is_zero(local->addr, local->af == 4 ? 4 : 16);
+	wildcard = addr_is_zero(local->addr, local->af);
 	rc = check_local(w, local, wildcard);
 	if (rc)
 		return rc;
@@ -151,6 +144,7 @@ tcp_listener_free(struct tern_listener *l)
 unsigned int
 tern_accept(struct tern_listener *l, const struct tern_ops *ops, void *user, struct tern_conn **out, unsigned int n)
 {
+	CALL_ON(l->w);
 	struct tern_conn *c;
 	unsigned int i;
 
@@ -261,11 +255,11 @@ synack_wnd(const struct tern_listener *l, bool small)
 }
 
 static void
-synack_hdr(const struct tern_worker *w, const struct request *r, struct tcp_reply *p, uint8_t *opt)
+synack_hdr(const struct tern_worker *w, const struct request *r, struct tcp_head *p, uint8_t *opt)
 {
 	const struct tcp_sockopts *so = &r->lst->sockopts;
 
-	*p = (struct tcp_reply){.seq = r->snd_nxt - 1, .ack = r->rcv_nxt, .flags = TCP_SYN | TCP_ACK, .wnd = r->wnd,
+	*p = (struct tcp_head){.seq = r->snd_nxt - 1, .ack = r->rcv_nxt, .flags = TCP_SYN | TCP_ACK, .wnd = r->wnd,
 				.ttl = so->ttl, .tos = so->tos, .opt = opt};
 	if (unlikely(r->ecn))
 		tcp_ecn_agree(so->cc, p);
@@ -277,7 +271,7 @@ static int
 request_ack(struct tern_worker *w, struct request *r, struct seg *s, int reason)
 {
 	const struct tcp_sockopts *so = &r->lst->sockopts;
-	struct tcp_reply p = {.seq = r->snd_nxt, .ack = r->rcv_nxt, .flags = TCP_ACK, .ttl = so->ttl, .tos = so->tos,
+	struct tcp_head p = {.seq = r->snd_nxt, .ack = r->rcv_nxt, .flags = TCP_ACK, .ttl = so->ttl, .tos = so->tos,
 			      .wnd = r->wnd >> (r->feat & F_WS ? r->rcv_ws : 0)};
 
 	if (r->acks == REQUEST_ACKS) {
@@ -314,7 +308,7 @@ raddr(const struct flow *f)
 void
 tcp_request_timer(struct tern_worker *w, struct request *r)
 {
-	struct tcp_reply p;
+	struct tcp_head p;
 	uint8_t opt[40], ifidx;
 	struct flow f;
 	uint16_t neigh;
@@ -361,7 +355,7 @@ send_cookie(struct tern_worker *w, struct tern_listener *l, struct seg *s, struc
 	const uint8_t feat = common_features(w, peer);
 	struct tcp_opts o = {.has_mss = true, .mss = mss_offer(w, l, s->ifidx, s->flow.af)};
 	const bool small = mem_tight(w);
-	struct tcp_reply p = {.ack = s->seq + 1, .flags = TCP_SYN | TCP_ACK, .wnd = synack_wnd(l, small), .ttl = l->sockopts.ttl,
+	struct tcp_head p = {.ack = s->seq + 1, .flags = TCP_SYN | TCP_ACK, .wnd = synack_wnd(l, small), .ttl = l->sockopts.ttl,
 			      .tos = l->sockopts.tos};
 	uint16_t mss = peer->has_mss ? RTE_MAX(peer->mss, TCP_MSS_MIN) :
 				       s->flow.af == 4 ? TCP_MSS_DEFAULT4 : TCP_MSS_DEFAULT6;
@@ -557,7 +551,7 @@ fastopen(struct tern_worker *w, struct tern_listener *l, struct seg *s, const st
 	c->rcv_adv = c->rcv_nxt + RTE_MIN(c->rcv_buf, 65535u);
 	c->snd_wl1 = s->seq;
 	c->snd_wnd = c->max_wnd = s->wnd; /* unscaled on a SYN */
-	c->misc_at = w->now_us + RTE_MIN((uint64_t)conf->rto_init_ms << RTE_MIN(conf->synack_retries + 1, BACKOFF_MAX),
+	c->limit_at = w->now_us + RTE_MIN((uint64_t)conf->rto_init_ms << RTE_MIN(conf->synack_retries + 1, BACKOFF_MAX),
 					 (uint64_t)conf->rto_max_ms * (conf->synack_retries + 1)) * 1000;
 	tcp_acceptq_add(l, c);
 	tcp_mark(c, P_ACCEPTABLE | P_OUTPUT);
@@ -576,7 +570,7 @@ listen_syn(struct tern_worker *w, struct tern_listener *l, struct seg *s, struct
 	uint32_t old_snd_nxt = 0, iss, ts_off;
 	const bool reuse = tw != NULL;
 	struct tcp_opts o;
-	struct tcp_reply p;
+	struct tcp_head p;
 	struct request *r;
 	uint8_t opt[40], tfo[20];
 	unsigned int tfo_len = 0;
@@ -707,7 +701,7 @@ tcp_request_input(struct tern_worker *w, struct request *r, struct seg *s)
 {
 	const bool in_window = seq_ge(s->seq, r->rcv_nxt) && seq_lt(s->seq, r->rcv_nxt + r->wnd);
 	struct tcp_opts o;
-	struct tcp_reply p;
+	struct tcp_head p;
 	uint8_t opt[40];
 
 	if (s->flags & TCP_RST) {

@@ -11,7 +11,6 @@
 
 enum { OPT_END, OPT_NOP, OPT_MSS, OPT_WS, OPT_SACK_OK, OPT_SACK, OPT_TS = 8 };
 
-#define WS_MAX 14                       /* RFC 7323 2.3 */
 
 static inline uint32_t
 get32(const uint8_t *p)
@@ -57,7 +56,7 @@ parse_one(const uint8_t *p, unsigned int len, bool syn, struct tcp_opts *o)
 	case OPT_WS:
 		if (syn && len == 3) {
 			o->has_ws = true;
-			o->ws = p[2] > WS_MAX ? WS_MAX : p[2];
+			o->ws = p[2] > TCP_WS_MAX ? TCP_WS_MAX : p[2];
 		}
 		break;
 	case OPT_SACK_OK:
@@ -94,7 +93,7 @@ parse_usual_syn(const uint8_t *p, struct tcp_opts *o)
 	o->mss = p[2] << 8 | p[3];
 	o->tsval = get32(p + 8);
 	o->tsecr = get32(p + 12);
-	o->ws = RTE_MIN(p[19], WS_MAX);
+	o->ws = RTE_MIN(p[19], TCP_WS_MAX);
 	return true;
 }
 

@@ -96,6 +96,8 @@ visit(struct tern_worker *w, struct tern_conn *c)
 		told_end(w, c);
 		free_received(c);
 		mem_account_put(c->account);
+		if (TERN_CHECKS)
+			c->kind = 0; /* tcp/call.h */
 		pool_put(&w->conns, c);
 		return VISIT_FREED;
 	}

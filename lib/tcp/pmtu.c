@@ -18,11 +18,11 @@ headers(const struct tern_conn *c)
 	return (c->af == 4 ? 40 : 60) + (c->feat & F_TS ? TCP_OPT_TS_LEN : 0);
 }
 
-/* Is misc_at the time to try the full size again? */
+/* Is limit_at the time to try the full size again? */
 static bool
 raise_armed(const struct tern_conn *c)
 {
-	return c->rare && c->rare->raise_us && c->misc_at == c->rare->raise_us &&
+	return c->rare && c->rare->raise_us && c->limit_at == c->rare->raise_us &&
 	       !(c->state == TERN_FIN_WAIT_2 && c->flags & C_ORPHAN);
 }
 
@@ -30,7 +30,7 @@ static void
 arm_raise(struct tern_worker *w, struct tern_conn *c)
 {
 	c->rare->raise_us = w->now_us + PMTU_RAISE_US;
-	c->misc_at = c->rare->raise_us;
+	c->limit_at = c->rare->raise_us;
 	tcp_timer_sync(w, c);
 }
 
@@ -56,7 +56,7 @@ tcp_pmtu_lower(struct tern_worker *w, struct tern_conn *c, uint32_t mtu)
 		r->may_fragment = true;
 		tcp_plain(w, c);
 	}
-	if (!c->misc_at || raise_armed(c))
+	if (!c->limit_at || raise_armed(c))
 		arm_raise(w, c);
 	return true;
 }
@@ -72,7 +72,7 @@ tcp_pmtu_timer(struct tern_conn *c)
 	c->rare->may_fragment = false;
 	tcp_plain(c->w, c);
 	c->rare->raise_us = 0;
-	c->misc_at = 0;
+	c->limit_at = 0;
 	return true;
 }
 
@@ -100,7 +100,7 @@ tcp_pmtu_opened(struct tern_worker *w, struct tern_conn *c, uint32_t mtu)
 {
 	if (mtu)
 		tcp_pmtu_lower(w, c, mtu);
-	else if (c->rare && c->rare->mss_full && !c->misc_at)
+	else if (c->rare && c->rare->mss_full && !c->limit_at)
 		arm_raise(w, c);
 }
 

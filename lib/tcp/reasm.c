@@ -539,7 +539,7 @@ tcp_trial_end(struct tern_worker *w, struct tern_conn *c)
 }
 
 int
-tcp_data_hold(struct tern_worker *w, struct tern_conn *c, struct seg *s)
+tcp_syn_text_keep(struct tern_worker *w, struct tern_conn *c, struct seg *s)
 {
 	if (!s->len || c->ofo) /* the SYN came again: one copy is enough */
 		return SEG_DONE;
@@ -547,7 +547,7 @@ tcp_data_hold(struct tern_worker *w, struct tern_conn *c, struct seg *s)
 }
 
 void
-tcp_data_held(struct tern_worker *w, struct tern_conn *c)
+tcp_syn_text_release(struct tern_worker *w, struct tern_conn *c)
 {
 	if (c->ofo && c->ofo->next->left == c->rcv_nxt) {
 		pull_ofo(w, c);

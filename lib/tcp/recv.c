@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 #include <rte_mbuf.h>
+#include "tcp/call.h"
 #include "tcp/mem.h"
 
 size_t
@@ -60,6 +61,7 @@ rcv_pop(struct tern_conn *c)
 ssize_t
 tern_peek(struct tern_conn *c, void *buf, size_t len)
 {
+	CALL_OF(c);
 	struct rte_mbuf *m;
 	size_t done = 0;
 
@@ -77,6 +79,7 @@ tern_peek(struct tern_conn *c, void *buf, size_t len)
 ssize_t
 tern_recv(struct tern_conn *c, void *buf, size_t len)
 {
+	CALL_OF(c);
 	const ssize_t n = tern_peek(c, buf, len);
 	ssize_t left = n;
 
@@ -103,6 +106,7 @@ tern_recv(struct tern_conn *c, void *buf, size_t len)
 int
 tern_recv_mbufs(struct tern_conn *c, struct rte_mbuf **out, unsigned int n)
 {
+	CALL_OF(c);
 	struct tern_worker *w = c->w;
 	unsigned int i;
 
@@ -135,12 +139,14 @@ tcp_rcv_shut(struct tern_conn *c)
 size_t
 tern_recv_queued(const struct tern_conn *c)
 {
+	CALL_OF(c);
 	return c->rcv_queued;
 }
 
 bool
 tern_recv_eof(const struct tern_conn *c)
 {
+	CALL_OF(c);
 	return !c->rcv_head && recv_check(c) == 0;
 }
 

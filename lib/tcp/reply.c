@@ -9,7 +9,7 @@
 #define RST_BURST 256u	     /* ... after a burst */
 
 int
-tcp_reply_any(struct tern_worker *w, struct seg *s, const struct tcp_reply *r)
+tcp_reply_any(struct tern_worker *w, struct seg *s, const struct tcp_head *r)
 {
 	const uint16_t total = RTE_ETHER_HDR_LEN + l3_len(s->flow.af) + sizeof(struct rte_tcp_hdr) + r->optlen;
 	const struct iface *ifc = &w->ifs[s->ifidx];
@@ -39,7 +39,7 @@ tcp_reply_any(struct tern_worker *w, struct seg *s, const struct tcp_reply *r)
 }
 
 bool
-tcp_send_bare(struct tern_worker *w, const struct flow *f, uint8_t ifidx, uint16_t neigh, const struct tcp_reply *r)
+tcp_send_bare(struct tern_worker *w, const struct flow *f, uint8_t ifidx, uint16_t neigh, const struct tcp_head *r)
 {
 	const struct iface *ifc = &w->ifs[ifidx];
 	const struct ends e = {&f->addr, &f->lport, f->af};
@@ -71,7 +71,7 @@ tcp_answer_allowed(struct tern_worker *w)
 int
 tcp_reset_reply(struct tern_worker *w, struct seg *s, int reason)
 {
-	struct tcp_reply r = {.ttl = w->conf.tcp.ttl, .flags = TCP_RST};
+	struct tcp_head r = {.ttl = w->conf.tcp.ttl, .flags = TCP_RST};
 	int rc;
 
 	if (s->flags & TCP_RST)

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/uio.h>
 #include <rte_mbuf.h>
+#include "tcp/call.h"
 #include "tcp/mem.h"
 #include "tcp/ref.h"
 
@@ -57,6 +58,7 @@ snd_append(struct tern_conn *c, struct rte_mbuf *m, struct rte_mbuf *last, uint3
 void
 tern_want_writable(struct tern_conn *c)
 {
+	CALL_OF(c);
 	if (send_check(c))
 		return;
 	c->flags |= C_WANT_WRITE;
@@ -156,6 +158,7 @@ sent(struct tern_conn *c, size_t done, size_t len, unsigned int flags)
 ssize_t
 tern_send(struct tern_conn *c, const void *buf, size_t len, unsigned int flags)
 {
+	CALL_OF(c);
 	const int rc = send_flags(c, flags);
 
 	return rc ? rc : sent(c, send_copy(c, buf, len), len, flags);
@@ -164,6 +167,7 @@ tern_send(struct tern_conn *c, const void *buf, size_t len, unsigned int flags)
 ssize_t
 tern_sendv(struct tern_conn *c, const struct iovec *iov, unsigned int n, unsigned int flags)
 {
+	CALL_OF(c);
 	const int rc = send_flags(c, flags);
 	size_t done = 0, len = 0;
 	unsigned int i;
@@ -202,6 +206,7 @@ send_refs(struct tern_conn *c, struct tern_ref *r, const uint8_t *p, size_t len)
 ssize_t
 tern_send_ref(struct tern_conn *c, struct tern_ref *r, const void *buf, size_t len, unsigned int flags)
 {
+	CALL_OF(c);
 	size_t most;
 	int rc;
 
@@ -301,6 +306,7 @@ send_small(struct tern_conn *c, struct rte_mbuf *m)
 int
 tern_send_mbuf(struct tern_conn *c, struct rte_mbuf *m)
 {
+	CALL_OF(c);
 	bool crowded;
 	unsigned int shared = shared_segs(m, &crowded);
 	struct rte_mbuf *s;
@@ -345,6 +351,7 @@ tern_send_mbuf(struct tern_conn *c, struct rte_mbuf *m)
 struct rte_mbuf *
 tern_mbuf_alloc(struct tern_worker *w)
 {
+	CALL_ON(w);
 	if (unlikely(!mem_left(w))) {
 		STAT_INC(w, MBUF_EMPTY);
 		return NULL;
@@ -356,6 +363,7 @@ tern_mbuf_alloc(struct tern_worker *w)
 void
 tern_mbuf_free(struct tern_worker *w, struct rte_mbuf *m)
 {
+	CALL_ON(w);
 	w->mem.budget += m->pool == w->mp;
 	worker_mbuf_free(w, m);
 }
@@ -363,5 +371,6 @@ tern_mbuf_free(struct tern_worker *w, struct rte_mbuf *m)
 size_t
 tern_send_queued(const struct tern_conn *c)
 {
+	CALL_OF(c);
 	return c->snd_queued;
 }

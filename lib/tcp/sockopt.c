@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <string.h>
+#include "tcp/call.h"
 #include "tcp/loss.h"
 
 /* What of 0 to UINT32_MAX an option may be. @return 0, -EINVAL or -ENOPROTOOPT. */
@@ -75,6 +76,7 @@ tcp_sockopts_init(struct tcp_sockopts *o, const struct tern_tcp_conf *conf)
 int
 tern_listen_setopt(struct tern_listener *l, enum tern_opt opt, uint32_t v)
 {
+	CALL_ON(l->w);
 	struct tcp_sockopts *o = &l->sockopts;
 	const int rc = check_value(opt, v);
 
@@ -208,6 +210,7 @@ get(const struct tcp_sockopts *o, enum tern_opt opt, uint32_t *v)
 int
 tern_listen_getopt(const struct tern_listener *l, enum tern_opt opt, uint32_t *v)
 {
+	CALL_ON(l->w);
 	switch (opt) {
 	case TERN_OPT_COOKIES:
 		*v = l->cookie_mode;
@@ -278,6 +281,7 @@ set_buf(struct tern_conn *c, uint32_t *buf, uint32_t v)
 int
 tern_setopt(struct tern_conn *c, enum tern_opt opt, uint32_t v)
 {
+	CALL_OF(c);
 	const int rc = opt == TERN_OPT_COOKIES || opt == TERN_OPT_FASTOPEN ? -ENOPROTOOPT : check_value(opt, v);
 
 	if (rc)
@@ -347,6 +351,7 @@ tern_setopt(struct tern_conn *c, enum tern_opt opt, uint32_t v)
 int
 tern_getopt(const struct tern_conn *c, enum tern_opt opt, uint32_t *v)
 {
+	CALL_OF(c);
 	const struct tcp_sockopts o = {
 		.flags = c->flags,
 		.feat = c->feat,

@@ -6,18 +6,11 @@
 #include <errno.h>
 #include <string.h>
 #include <rte_mbuf.h>
+#include "tcp/call.h"
 #include "tcp/loss.h"
 #include "tcp/mem.h"
 
 #define LOCAL_RUN 64u /* connects from one local address before the next: a word of the port set's map */
-
-static bool
-addr_is_zero(const uint8_t *a, uint8_t af)
-{
-	static const uint8_t zero[16];
-
-	return memcmp(a, zero, af == 4 ? 4 : 16) == 0;
-}
 
 /* MUST-46: an active open to these is refused. */
 static bool
@@ -73,7 +66,7 @@ choose_local(struct tern_worker *w, const struct tern_endpoint *local, const str
 	int rc = -EADDRNOTAVAIL;
 
 	if (is_bound(local)) {
-		memcpy(f->af == 4 ? (void *)&f->addr.laddr4 : f->addr.laddr6, local->addr, f->af == 4 ? 4 : 16);
+		memcpy(f->af == 4 ? (void *)&f->addr.laddr4 : f->addr.laddr6, local->addr, addr_len(f->af));
 		f->lport = lport;
 		return portset_take(w, f, portset, hash);
 	}
@@ -88,7 +81,7 @@ choose_local(struct tern_worker *w, const struct tern_endpoint *local, const str
 	first = w->local_next;
 	for (i = 0; i < count && rc == -EADDRNOTAVAIL; i++) {
 		link_local_addr(ifc, f->af, hop->addr, first + i < count ? first + i : first + i - count, a);
-		memcpy(f->af == 4 ? (void *)&f->addr.laddr4 : f->addr.laddr6, a, f->af == 4 ? 4 : 16);
+		memcpy(f->af == 4 ? (void *)&f->addr.laddr4 : f->addr.laddr6, a, addr_len(f->af));
 		f->lport = lport;
 		rc = portset_take(w, f, portset, hash);
 	}
@@ -99,6 +92,7 @@ int
 tern_connect(struct tern_worker *w, const struct tern_endpoint *local, const struct tern_endpoint *remote,
 	     const struct tern_ops *ops, void *user, struct tern_conn **out)
 {
+	CALL_ON(w);
 	struct flow f = {.af = remote->af, .rport = remote->port};
 	uint32_t iss, ts_off, portset = 0, hash;
 	struct tern_conn *c;
@@ -147,7 +141,7 @@ tern_connect(struct tern_worker *w, const struct tern_endpoint *local, const str
 	c->mss = c->rcv_mss = tcp_mss_offer(&w->ifs[ifidx], f.af);
 	tcp_set_state(w, &c->o, TERN_SYN_SENT);
 	STAT_INC(w, ACTIVE_OPENS);
-	c->misc_at = w->now_us + (uint64_t)w->conf.tcp.syn_timeout_ms * 1000; /* MUST-23 */
+	c->limit_at = w->now_us + (uint64_t)w->conf.tcp.syn_timeout_ms * 1000; /* MUST-23 */
 	tcp_mark(c, P_OUTPUT);
 	*out = c;
 	return 0;
@@ -190,13 +184,14 @@ queue_fin(struct tern_conn *c)
 static void
 limit_state(struct tern_conn *c, uint32_t ms)
 {
-	c->misc_at = c->w->now_us + ms * 1000ull;
+	c->limit_at = c->w->now_us + ms * 1000ull;
 	tcp_timer_sync(c->w, c);
 }
 
 int
 tern_shutdown(struct tern_conn *c, enum tern_shut how)
 {
+	CALL_OF(c);
 	const bool rd = how != TERN_SHUT_WR && !(c->flags & C_SHUT_RD), wr = how != TERN_SHUT_RD && !(c->flags & C_FIN_QUEUED);
 
 	if ((unsigned int)how > TERN_SHUT_RDWR)
@@ -215,6 +210,7 @@ tern_shutdown(struct tern_conn *c, enum tern_shut how)
 void
 tern_abort(struct tern_conn *c)
 {
+	CALL_OF(c);
 	struct tern_worker *w = c->w;
 
 	c->flags |= C_ORPHAN;
@@ -233,6 +229,7 @@ tern_abort(struct tern_conn *c)
 void
 tern_close(struct tern_conn *c)
 {
+	CALL_OF(c);
 	struct tern_worker *w = c->w;
 
 	if (c->state == TERN_CLOSED || c->state == TERN_SYN_SENT || (c->feat & F_LINGER && !c->rare->linger_ms)) {
@@ -266,6 +263,7 @@ tern_close(struct tern_conn *c)
 void
 tern_listener_close(struct tern_listener *l)
 {
+	CALL_ON(l->w);
 	while (l->acc_head)
 		tern_abort(l->acc_head);
 	tcp_listener_free(l);
@@ -286,6 +284,7 @@ tern_conn_user(const struct tern_conn *c)
 void
 tern_conn_set_user(struct tern_conn *c, const struct tern_ops *ops, void *user)
 {
+	CALL_OF(c);
 	c->ops = ops;
 	c->user = user;
 }

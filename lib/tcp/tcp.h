@@ -24,7 +24,6 @@ tcp_seqlen(const struct seg *s)
 #define TCP_MSS_DEFAULT4 536u /* RFC 9293 MUST-15 */
 #define TCP_MSS_DEFAULT6 1220u
 #define TCP_MSS_MIN 64u /* below: the peer wants us to drown in headers (CVE-2019-11479) */
-#define TCP_WS_MAX 14u	/* RFC 7323 2.3 */
 #define AWAY_US 1000000u /* a timer is so late: the worker did not run, and what came meanwhile may not be read yet */
 #define BACKOFF_MAX 16	/* doublings of a timeout: more shift nothing into a deadline but zeros */
 #define TCP_OPT_TS_LEN 12u
@@ -234,7 +233,7 @@ struct tern_conn {
 
 	/* line 5: what sends more rarely */
 	uint32_t irs, user_timeout_ms;
-	uint64_t misc_at, keep_at; /* deadlines as in line 3 */
+	uint64_t limit_at, keep_at; /* deadlines as in line 3 */
 	struct conn_rare *rare; /* NULL as long as nothing needs it */
 	uint32_t iss;
 	uint32_t ssthresh;
@@ -405,7 +404,7 @@ bool tcp_retransmit(struct tern_worker *w, struct tern_conn *c, uint32_t seq, ui
 /** A segment of new data if there is any and the peer's window lets it; cwnd is not asked. @return false: none. */
 bool tcp_probe_new(struct tern_worker *w, struct tern_conn *c);
 /** What the headers of a segment say beside its addresses and ports. */
-struct tcp_reply {
+struct tcp_head {
 	uint32_t seq, ack;
 	uint16_t wnd;
 	uint8_t flags, ttl, tos;
@@ -419,7 +418,7 @@ uint32_t tcp_rcv_space(const struct tern_conn *c);
 
 /* tcp/reply.c */
 /** A segment of no connection; tcp_reply() in tcp/hdr.h where there is a received packet to reuse. */
-bool tcp_send_bare(struct tern_worker *w, const struct flow *f, uint8_t ifidx, uint16_t neigh, const struct tcp_reply *r);
+bool tcp_send_bare(struct tern_worker *w, const struct flow *f, uint8_t ifidx, uint16_t neigh, const struct tcp_head *r);
 /** May one more segment that belongs to no connection be answered now? */
 bool tcp_answer_allowed(struct tern_worker *w);
 /** RST in answer to a segment without connection (RFC 9293 3.10.7.1), rate limited. @return SEG_TAKEN or a reason. */
@@ -497,9 +496,9 @@ void tcp_tfo_plain(struct tern_conn *c);
 /** Does the SYN of this active open ask? */
 bool tcp_ecn_asks(const struct tern_conn *c);
 /** A SYN that asks, or a SYN-ACK that agrees, of a connection with this congestion control. */
-void tcp_ecn_agree(unsigned int cc, struct tcp_reply *h);
+void tcp_ecn_agree(unsigned int cc, struct tcp_head *h);
 /** TOS and flags of a segment with len bytes of data. */
-void tcp_ecn_output(struct tern_conn *c, struct tcp_reply *h, uint32_t len);
+void tcp_ecn_output(struct tern_conn *c, struct tcp_head *h, uint32_t len);
 
 /* tcp/buf.c */
 #define TCP_TUNE_AFTER 65536u /* received bytes before a connection is long enough to be measured */
@@ -553,9 +552,9 @@ bool tcp_rtt_echoed(struct tern_worker *w, struct tern_conn *c, const struct tcp
 /** In-window payload of s (already trimmed) into the receive or out-of-order queue. @return SEG_TAKEN or a reason. */
 int tcp_data(struct tern_worker *w, struct tern_conn *c, struct seg *s);
 /** Text that came with the SYN of a simultaneous open wait for ESTABLISHED (RFC 9293 3.10.7.3). @return as tcp_data(). */
-int tcp_data_hold(struct tern_worker *w, struct tern_conn *c, struct seg *s);
+int tcp_syn_text_keep(struct tern_worker *w, struct tern_conn *c, struct seg *s);
 /** ESTABLISHED now. */
-void tcp_data_held(struct tern_worker *w, struct tern_conn *c);
+void tcp_syn_text_release(struct tern_worker *w, struct tern_conn *c);
 /** The application had its chance to read what came on trial: what is left is not acknowledged, and forgotten. */
 void tcp_trial_end(struct tern_worker *w, struct tern_conn *c);
 void tcp_quickack(struct tern_conn *c);
@@ -584,7 +583,7 @@ void tcp_note_soft_error(struct tern_worker *w, struct tern_conn *c, int err);
 void tcp_pmtu_suspect(struct tern_worker *w, struct tern_conn *c, bool again);
 /** ESTABLISHED now. mtu: of the path, as the SYN was told; 0: it was not. */
 void tcp_pmtu_opened(struct tern_worker *w, struct tern_conn *c, uint32_t mtu);
-/** misc_at has come. @return false: it was not the path MTU's. */
+/** limit_at has come. @return false: it was not the path MTU's. */
 bool tcp_pmtu_timer(struct tern_conn *c);
 /** What to give up with: an ICMP error since the last progress, a next hop that is not there, or -ETIMEDOUT. */
 int tcp_soft_error(const struct tern_conn *c);

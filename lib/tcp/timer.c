@@ -130,14 +130,14 @@ rto_due(struct tern_worker *w, struct tern_conn *c)
 
 /* The limit of the state, or the time to try larger segments again. */
 static void
-misc_due(struct tern_worker *w, struct tern_conn *c)
+limit_due(struct tern_worker *w, struct tern_conn *c)
 {
-	const bool away = w->now_us - c->misc_at > AWAY_US;
+	const bool away = w->now_us - c->limit_at > AWAY_US;
 
 	if (tcp_pmtu_timer(c))
 		return;
 	if (away)
-		c->misc_at = w->now_us + c->rto_us;
+		c->limit_at = w->now_us + c->rto_us;
 	else
 		give_up(w, c);
 }
@@ -155,8 +155,8 @@ tcp_timer(struct tern_worker *w, struct tern_conn *c)
 	}
 	if (c->rto_at && c->rto_at <= now)
 		rto_due(w, c);
-	if (c->misc_at && c->misc_at <= now)
-		misc_due(w, c);
+	if (c->limit_at && c->limit_at <= now)
+		limit_due(w, c);
 	if (c->keep_at && c->keep_at <= now)
 		keepalive_fired(w, c);
 	if (c->state != TERN_CLOSED)

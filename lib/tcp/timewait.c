@@ -26,7 +26,7 @@ arm(struct tern_worker *w, struct timewait *tw)
 static int
 last_ack(struct tern_worker *w, struct tern_conn *c, struct seg *s)
 {
-	const struct tcp_reply r = {.seq = c->snd_max, .ack = c->rcv_nxt, .flags = TCP_ACK, .ttl = c->ttl, .tos = c->tos,
+	const struct tcp_head r = {.seq = c->snd_max, .ack = c->rcv_nxt, .flags = TCP_ACK, .ttl = c->ttl, .tos = c->tos,
 				    .wnd = RTE_MIN((c->rcv_adv - c->rcv_nxt) >> c->rcv_ws, 65535u),
 				    .ts = c->feat & F_TS, .optlen = c->feat & F_TS ? TCP_OPT_TS_LEN : 0,
 				    .tsval = w->now_ms + c->ts_off, .tsecr = c->ts_recent};
@@ -97,7 +97,7 @@ tcp_timewait_timer(struct tern_worker *w, struct timewait *tw)
 static int
 reack(struct tern_worker *w, const struct timewait *tw, struct seg *s, int reason)
 {
-	struct tcp_reply r = {.seq = tw->snd_nxt, .ack = tw->rcv_nxt, .flags = TCP_ACK, .ttl = tw->timer.user,
+	struct tcp_head r = {.seq = tw->snd_nxt, .ack = tw->rcv_nxt, .flags = TCP_ACK, .ttl = tw->timer.user,
 			      .wnd = tw->kind_data[TW_WND_FEAT] >> 16,
 			      .tos = (uint8_t)(tw->kind_data[TW_WND_FEAT] >> 8) & ~TCP_ECN_MASK};
 	uint32_t iss, ts_off;

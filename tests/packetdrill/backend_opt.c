@@ -74,7 +74,7 @@ limit_syns(struct tern_conn *c, unsigned int n)
 		rto = RTE_MIN(rto, be_worker->conf.tcp.rto_max_ms * 1000ull);
 		us += rto;
 	}
-	c->misc_at = be_worker->now_us + us;
+	c->limit_at = be_worker->now_us + us;
 	tcp_timer_sync(be_worker, c);
 }
 

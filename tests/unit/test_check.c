@@ -221,7 +221,7 @@ test_states(void)
 	BREAK(FIN_ACKED, c->flags, c->flags & ~C_FIN_SENT);
 	peer_new(40001);
 	c = conn_of(fx_syn_sent());
-	BREAK(STATE_LIMIT, c->misc_at, 0);
+	BREAK(STATE_LIMIT, c->limit_at, 0);
 	BREAK(PORTS, W->portset_last->used, W->portset_last->used + 1);
 	BREAK(POOL_PORTSETS, W->portset_pool.avail, W->portset_pool.avail - 1);
 }

@@ -115,7 +115,7 @@ test_traced_once(void)
 	expect(SYN | ACK, 0, 1, 0);
 	CHECK_EQ(traced[0], 1);
 	CHECK_EQ(traced[1], 1);
-	W->traced = true; /* handed over: its first worker has shown it */
+	W->handed_over = true; /* handed over: its first worker has shown it */
 	tx(SYN, 0, 0, 0);
 	expect(SYN | ACK, 0, 1, 0);
 	CHECK_EQ(traced[0], 1);

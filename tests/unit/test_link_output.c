@@ -49,7 +49,7 @@ static void
 test_offload(void)
 {
 	static const uint8_t opt[4] = {2, 4, 5, 0xb4};
-	const struct tcp_reply r = {.seq = 1, .ack = 2, .flags = TCP_SYN | TCP_ACK, .wnd = 3, .optlen = 4, .ttl = 64, .opt = opt};
+	const struct tcp_head r = {.seq = 1, .ack = 2, .flags = TCP_SYN | TCP_ACK, .wnd = 3, .optlen = 4, .ttl = 64, .opt = opt};
 	unsigned int af, hw;
 	const uint8_t *f;
 	uint16_t n;
@@ -89,7 +89,7 @@ static void
 test_zero_checksum(void)
 {
 	struct flow flow = {.af = 4, .lport = 1, .rport = 2};
-	struct tcp_reply r = {.seq = 1, .flags = TCP_ACK, .wnd = 3, .ttl = 64};
+	struct tcp_head r = {.seq = 1, .flags = TCP_ACK, .wnd = 3, .ttl = 64};
 	unsigned int zeros = 0, ones = 0;
 	uint16_t n, field;
 
@@ -224,7 +224,7 @@ test_neigh_shared(void)
 	w->share = count_shared;
 	for (i = 0; i < 6; i++) {
 		shared = 0;
-		w->traced = i >= 3;
+		w->handed_over = i >= 3;
 		m = to_mbuf(f, i % 3 == 0 ? put_answer(f, 4, peer_mac)
 			    : i % 3 == 1 ? put_answer(f, 6, peer_mac)
 					 : put_arp(f, 1, peer_mac, peer4, our4));
