@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
-# check-shortcuts.sh: shortcuts (lib/base/usual.h) change nothing but the speed. The unit suites of a build without any pass, and the
+# check-shortcuts.sh: shortcuts (lib/base/usual.h) change nothing but the speed. The unit suites of a build without any pass (with
+# -Dchecks=true, so that this is built and run, too), and the
 # simulation makes the same frames at the same times, and counts the same, with and without: seed by seed, 1 to SEEDS (200), each of
 # CONNS (200) connections; its invariants are left to the suites. First proves that a bit of one frame would be noticed. Build
 # directories: build-test, build-plain.
@@ -56,7 +57,7 @@ self_check() {
 
 build build-test tests/sim/sim
 # quick to build: what is asked is whether it is right
-build build-plain meson-test-prereq -Dshortcuts=false -Doptimization=1 -Ddebug=false
+build build-plain meson-test-prereq -Dshortcuts=false -Dchecks=true -Doptimization=1 -Ddebug=false
 self_check
 # the simulation of the suites is short: the long one follows
 # shellcheck disable=SC2046

@@ -426,19 +426,30 @@ echo(struct tern_conn *c, void *user)
 			rte_pktmbuf_free(m);
 }
 
+/* An established connection that echoes. It is the caller's alone: no sock has it. */
+static struct tern_conn *
+established_echo(void)
+{
+	static const struct tern_ops ops = {.readable = echo};
+	struct sock *s = fx_established();
+	struct tern_conn *c = s->c;
+
+	s->c = NULL;
+	tern_conn_set_user(c, &ops, NULL);
+	return c;
+}
+
 /* Nor do more of them stay that came on trial, and which the application sends on. */
 static void
 test_foreign_trial(void)
 {
-	static const struct tern_ops ops = {.readable = echo};
 	struct rte_mempool *other = rte_pktmbuf_pool_create("other", 2047, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
 	struct tern_conn *c[10];
 
 	CU_ASSERT_PTR_NOT_NULL_FATAL(other);
 	for (unsigned int i = 0; i < 10; i++) {
 		peer_new(1000 + i);
-		c[i] = fx_established()->c;
-		tern_conn_set_user(c[i], &ops, NULL);
+		c[i] = established_echo();
 	}
 	starve(bed.n[0].mp->size / 10);
 	W->mem.foreign_max = 4;
@@ -471,13 +482,11 @@ test_foreign_trial(void)
 static void
 test_small_text(void)
 {
-	static const struct tern_ops ops = {.readable = echo};
 	struct tern_conn *c[10];
 
 	for (unsigned int i = 0; i < 10; i++) {
 		peer_new(1000 + i);
-		c[i] = fx_established()->c;
-		tern_conn_set_user(c[i], &ops, NULL);
+		c[i] = established_echo();
 	}
 	starve(bed.n[0].mp->size / 10);
 	for (unsigned int i = 0; i < 10; i++) {
