@@ -101,18 +101,24 @@ on_acceptable(struct tern_listener *l, void *user)
 
 static const struct tern_listener_ops listen_ops = {.acceptable = on_acceptable};
 
+static bool
+sock_is_free(const struct sock *s)
+{
+	return !s->c && s->ended >= s->gave_up; /* else ended() is still to come */
+}
+
 struct sock *
 sock_new(struct node *n)
 {
 	struct sock *s = NULL;
 
 	for (unsigned int i = 0; i < RTE_DIM(n->s) && !s; i++)
-		if (!n->s[i].c)
+		if (sock_is_free(&n->s[i]))
 			s = i >= n->n_socks ? &n->s[i] : NULL;
 	if (!s) {
 		n->n_socks = 0; /* all used once: reuse the first that is free */
 		for (unsigned int i = 0; i < RTE_DIM(n->s) && !s; i++)
-			s = n->s[i].c ? NULL : &n->s[i];
+			s = sock_is_free(&n->s[i]) ? &n->s[i] : NULL;
 	}
 	if (!check_at(s != NULL, __FILE__, __LINE__, "more sockets than the harness has"))
 		exit(1);
