@@ -158,7 +158,7 @@ link_ip_id(struct tern_worker *w, uint8_t af, const void *dst)
 
 	memcpy(m, dst, addr_len(af));
 	m[n] = UINT64_C(0xff) << 56 | af; /* no other message of this key ends so */
-	h = siphash24(m, n + 1, w->secret);
+	h = siphash24(m, n + 1, w->cookies.secret);
 	return w->ip_ids[h & 255]++ + (uint32_t)(h >> 32);
 }
 

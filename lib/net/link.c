@@ -40,7 +40,7 @@ link_path(struct tern_worker *w, uint8_t af, const void *addr, uint8_t via, cons
 	  uint16_t *neigh)
 {
 	const struct path *p = &w->path;
-	struct neigh *n = &w->neighs[p->neigh];
+	struct neigh *n = &w->neighs.at[p->neigh];
 
 	/* both lengths constant: compared in registers */
 	if (usual(p->af == af && p->via == via && (af == 4 ? memcmp(p->addr, addr, 4) : memcmp(p->addr, addr, 16)) == 0 &&
@@ -64,7 +64,7 @@ link_output(struct tern_worker *w, uint8_t ifidx, uint16_t idx, struct rte_mbuf 
 		link_drop(w, m, STAT_DROP_NEIGH_FULL);
 		return;
 	}
-	n = &w->neighs[idx];
+	n = &w->neighs.at[idx];
 	eth = rte_pktmbuf_prepend(m, sizeof(n->l2));
 	if (unlikely(!eth || (m->nb_segs > (ifc->tx_multi_seg ? ifc->tx_segs : 1) && rte_pktmbuf_linearize(m)))) {
 		link_drop(w, m, STAT_DROP_TX_FULL);
@@ -82,7 +82,7 @@ link_output(struct tern_worker *w, uint8_t ifidx, uint16_t idx, struct rte_mbuf 
 static void
 frag_arm(struct tern_worker *w, uint64_t at_us)
 {
-	wheel_arm(&w->wheel, &w->neighs[w->max_neighs].timer, us_to_tick(at_us));
+	wheel_arm(&w->wheel, &w->neighs.at[w->neighs.max].timer, us_to_tick(at_us));
 }
 
 void
@@ -90,7 +90,7 @@ link_timer(struct tern_worker *w, struct neigh *n)
 {
 	uint64_t at_us;
 
-	if (n != &w->neighs[w->max_neighs]) {
+	if (n != &w->neighs.at[w->neighs.max]) {
 		neigh_timer(w, n);
 		return;
 	}
@@ -106,7 +106,7 @@ link_input(struct tern_worker *w, struct seg *s, struct rte_mbuf **whole, struct
 	switch (s->kind) {
 	case PKT_FRAG:
 		*whole = frag_input(w, s);
-		if (!*whole && !wheel_armed(&w->neighs[w->max_neighs].timer))
+		if (!*whole && !wheel_armed(&w->neighs.at[w->neighs.max].timer))
 			frag_arm(w, w->now_us + FRAG_TIMEOUT_US + TICK_US);
 		return SEG_TAKEN;
 	case PKT_ARP:

@@ -48,6 +48,14 @@ enum { NEIGH_FREE, NEIGH_INCOMPLETE, NEIGH_STALE, NEIGH_REACHABLE, NEIGH_FAILED 
  * neighbours together keep at most a 64th of the worker's mbufs: who does not answer must not stop who does. */
 #define NEIGH_QUEUE 256
 
+/** A worker's neighbour cache: net/neigh.c. */
+struct neighs {
+	struct neigh *at; /* max, and one more */
+	uint32_t *hash;
+	uint32_t n, max, mask;
+	uint32_t queued, max_queued; /* mbufs that wait for a neighbour */
+};
+
 struct neigh {
 	struct wheel_node timer;
 	uint32_t refs; /* connections that use it: such an entry is never evicted */

@@ -43,18 +43,18 @@ neigh_hash(const struct tern_worker *w, uint8_t ifidx, const uint8_t addr[16])
 	uint64_t a[2];
 
 	memcpy(a, addr, 16);
-	p = (unsigned __int128)(a[0] ^ w->secret[0] ^ ifidx) * (a[1] ^ w->secret[1] ^ 0x9e3779b97f4a7c15ull);
-	return ((uint32_t)(p >> 64) ^ (uint32_t)p) & w->neigh_mask;
+	p = (unsigned __int128)(a[0] ^ w->cookies.secret[0] ^ ifidx) * (a[1] ^ w->cookies.secret[1] ^ 0x9e3779b97f4a7c15ull);
+	return ((uint32_t)(p >> 64) ^ (uint32_t)p) & w->neighs.mask;
 }
 
 static struct neigh *
 neigh_find(const struct tern_worker *w, uint8_t ifidx, uint8_t af, const uint8_t addr[16])
 {
-	uint32_t i = w->neigh_hash[neigh_hash(w, ifidx, addr)];
+	uint32_t i = w->neighs.hash[neigh_hash(w, ifidx, addr)];
 	struct neigh *n;
 
 	for (; i; i = n->next) {
-		n = &w->neighs[i - 1];
+		n = &w->neighs.at[i - 1];
 		if (n->af == af && n->ifidx == ifidx && memcmp(n->addr, addr, 16) == 0)
 			return n;
 	}
@@ -64,7 +64,7 @@ neigh_find(const struct tern_worker *w, uint8_t ifidx, uint8_t af, const uint8_t
 static void
 lru_append(struct tern_worker *w, struct neigh *n)
 {
-	struct neigh *head = &w->neighs[w->max_neighs];
+	struct neigh *head = &w->neighs.at[w->neighs.max];
 
 	n->lru_next = head;
 	n->lru_prev = head->lru_prev;
@@ -79,7 +79,7 @@ queue_put(struct tern_worker *w, struct neigh *n, struct rte_mbuf *m)
 		link_drop(w, m, STAT_DROP_NEIGH_QUEUE);
 		return;
 	}
-	if (w->neigh_queued + m->nb_segs > w->max_neigh_queued) {
+	if (w->neighs.queued + m->nb_segs > w->neighs.max_queued) {
 		link_drop(w, m, STAT_DROP_NEIGH_SHARE);
 		return;
 	}
@@ -88,7 +88,7 @@ queue_put(struct tern_worker *w, struct neigh *n, struct rte_mbuf *m)
 	else
 		memcpy(n->queue_tail->buf_addr, &m, sizeof(m));
 	n->queue_tail = m;
-	w->neigh_queued += m->nb_segs;
+	w->neighs.queued += m->nb_segs;
 }
 
 /* The oldest, or NULL. */
@@ -101,7 +101,7 @@ queue_get(struct tern_worker *w, struct neigh *n)
 		return NULL;
 	memcpy(&n->queue, m->buf_addr, sizeof(m));
 	n->n_queued--;
-	w->neigh_queued -= m->nb_segs;
+	w->neighs.queued -= m->nb_segs;
 	return m;
 }
 
@@ -135,26 +135,26 @@ queue_flush(struct tern_worker *w, struct neigh *n)
 static void
 neigh_evict(struct tern_worker *w, struct neigh *n)
 {
-	uint32_t *p = &w->neigh_hash[neigh_hash(w, n->ifidx, n->addr)];
+	uint32_t *p = &w->neighs.hash[neigh_hash(w, n->ifidx, n->addr)];
 
-	while (&w->neighs[*p - 1] != n)
-		p = &w->neighs[*p - 1].next;
+	while (&w->neighs.at[*p - 1] != n)
+		p = &w->neighs.at[*p - 1].next;
 	*p = n->next;
 	wheel_cancel(&w->wheel, &n->timer);
 	queue_free(w, n);
 	n->state = NEIGH_FREE;
 	w->path.af = 0;
-	w->n_neighs--;
+	w->neighs.n--;
 }
 
 /* A new entry, INCOMPLETE and not yet solicited, without references; NULL when all are in use. */
 static struct neigh *
 neigh_make(struct tern_worker *w, uint8_t ifidx, uint8_t af, const uint8_t addr[16])
 {
-	struct neigh *n = w->neighs[w->max_neighs].lru_next;
+	struct neigh *n = w->neighs.at[w->neighs.max].lru_next;
 	uint32_t *head;
 
-	if (n == &w->neighs[w->max_neighs]) {
+	if (n == &w->neighs.at[w->neighs.max]) {
 		STAT_INC(w, NEIGH_FULL);
 		return NULL;
 	}
@@ -169,10 +169,10 @@ neigh_make(struct tern_worker *w, uint8_t ifidx, uint8_t af, const uint8_t addr[
 	n->l2.ether_type = af == 4 ? RTE_BE16(RTE_ETHER_TYPE_IPV4) : RTE_BE16(RTE_ETHER_TYPE_IPV6);
 	n->state = NEIGH_INCOMPLETE;
 	n->tries = 0;
-	head = &w->neigh_hash[neigh_hash(w, ifidx, addr)];
+	head = &w->neighs.hash[neigh_hash(w, ifidx, addr)];
 	n->next = *head;
-	*head = n - w->neighs + 1;
-	w->n_neighs++;
+	*head = n - w->neighs.at + 1;
+	w->neighs.n++;
 	return n;
 }
 
@@ -406,13 +406,13 @@ link_neigh_get(struct tern_worker *w, uint8_t ifidx, uint8_t af, const uint8_t n
 	neigh_hold(n);
 	if (hint && (n->state == NEIGH_FAILED || (n->state == NEIGH_INCOMPLETE && !n->tries)))
 		neigh_stale(w, n, hint);
-	return n - w->neighs;
+	return n - w->neighs.at;
 }
 
 void
 link_neigh_put(struct tern_worker *w, uint16_t idx)
 {
-	struct neigh *n = &w->neighs[idx];
+	struct neigh *n = &w->neighs.at[idx];
 
 	if (--n->refs == 0)
 		lru_append(w, n);
@@ -421,7 +421,7 @@ link_neigh_put(struct tern_worker *w, uint16_t idx)
 void
 link_neigh_suspect(struct tern_worker *w, uint16_t idx)
 {
-	struct neigh *n = &w->neighs[idx];
+	struct neigh *n = &w->neighs.at[idx];
 
 	if (n->state != NEIGH_REACHABLE)
 		return; /* asked already, or at the next packet */
@@ -432,7 +432,7 @@ link_neigh_suspect(struct tern_worker *w, uint16_t idx)
 bool
 link_neigh_silent(const struct tern_worker *w, uint16_t idx)
 {
-	return idx != NEIGH_NONE && (w->neighs[idx].state == NEIGH_INCOMPLETE || w->neighs[idx].state == NEIGH_FAILED);
+	return idx != NEIGH_NONE && (w->neighs.at[idx].state == NEIGH_INCOMPLETE || w->neighs.at[idx].state == NEIGH_FAILED);
 }
 
 void
@@ -619,21 +619,21 @@ neigh_init(struct tern_worker *w, uint32_t max_neighbours)
 	uint32_t i, slots;
 
 	max_neighbours = RTE_MAX(max_neighbours, 1u);
-	w->max_neighs = RTE_MIN(max_neighbours, NEIGH_NONE - 1u);
-	slots = rte_align32pow2(w->max_neighs);
-	w->neigh_mask = slots - 1;
-	w->n_neighs = 0;
-	w->max_neigh_queued = RTE_MAX(w->mp->size / RTE_MAX(w->conf.mbuf_pool ? w->conf.n_workers : 1, 1u) / QUEUED_PART, 1u);
-	w->neighs = node_alloc((w->max_neighs + 1) * sizeof(*w->neighs), w->node);
-	w->neigh_hash = node_alloc(slots * sizeof(*w->neigh_hash), w->node);
-	if (!w->neighs || !w->neigh_hash)
+	w->neighs.max = RTE_MIN(max_neighbours, NEIGH_NONE - 1u);
+	slots = rte_align32pow2(w->neighs.max);
+	w->neighs.mask = slots - 1;
+	w->neighs.n = 0;
+	w->neighs.max_queued = RTE_MAX(w->mp->size / RTE_MAX(w->conf.mbuf_pool ? w->conf.n_workers : 1, 1u) / QUEUED_PART, 1u);
+	w->neighs.at = node_alloc((w->neighs.max + 1) * sizeof(*w->neighs.at), w->node);
+	w->neighs.hash = node_alloc(slots * sizeof(*w->neighs.hash), w->node);
+	if (!w->neighs.at || !w->neighs.hash)
 		return -ENOMEM;
-	head = &w->neighs[w->max_neighs];
+	head = &w->neighs.at[w->neighs.max];
 	head->lru_next = head->lru_prev = head;
-	for (i = 0; i <= w->max_neighs; i++)
-		w->neighs[i].kind = TOBJ_NEIGH;
-	for (i = 0; i < w->max_neighs; i++)
-		lru_append(w, &w->neighs[i]);
+	for (i = 0; i <= w->neighs.max; i++)
+		w->neighs.at[i].kind = TOBJ_NEIGH;
+	for (i = 0; i < w->neighs.max; i++)
+		lru_append(w, &w->neighs.at[i]);
 	return 0;
 }
 
@@ -643,15 +643,15 @@ neigh_fini(struct tern_worker *w)
 	struct rte_mbuf *m;
 	uint32_t i;
 
-	for (i = 0; w->neighs && i <= w->max_neighs; i++) {
-		wheel_cancel(&w->wheel, &w->neighs[i].timer);
-		while ((m = queue_get(w, &w->neighs[i])) != NULL)
+	for (i = 0; w->neighs.at && i <= w->neighs.max; i++) {
+		wheel_cancel(&w->wheel, &w->neighs.at[i].timer);
+		while ((m = queue_get(w, &w->neighs.at[i])) != NULL)
 			rte_pktmbuf_free(m);
 	}
-	if (w->neighs)
-		node_free(w->neighs, (w->max_neighs + 1) * sizeof(*w->neighs));
-	if (w->neigh_hash)
-		node_free(w->neigh_hash, (w->neigh_mask + 1) * sizeof(*w->neigh_hash));
-	w->neighs = NULL;
-	w->neigh_hash = NULL;
+	if (w->neighs.at)
+		node_free(w->neighs.at, (w->neighs.max + 1) * sizeof(*w->neighs.at));
+	if (w->neighs.hash)
+		node_free(w->neighs.hash, (w->neighs.mask + 1) * sizeof(*w->neighs.hash));
+	w->neighs.at = NULL;
+	w->neighs.hash = NULL;
 }

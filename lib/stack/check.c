@@ -315,7 +315,7 @@ check_ports(struct tally *t)
 	uint32_t b, i, n;
 
 	for (b = 0; b < rte_align32pow2(w->conf.max_portsets); b++)
-		for (p = w->portset_hash[b]; p; p = p->hnext) {
+		for (p = w->ports.hash[b]; p; p = p->hnext) {
 			MUST(POOL_OWNED, own(&t->maps[OF_PORTSETS], p), NULL);
 			for (n = i = 0; i < PORTSET_WORDS; i++)
 				n += __builtin_popcountll(p->map[i]);
@@ -363,7 +363,7 @@ check_mem(const struct tally *t)
 		return false;
 	MUST(LISTED, mem->listed == t->starved + t->holes, NULL);
 	MUST(GRANTED, t->w->buf_granted == t->granted, NULL);
-	MUST(TFO_PENDING, t->w->tfo_pending == t->tfo, NULL);
+	MUST(TFO_PENDING, t->w->fastopen.pending == t->tfo, NULL);
 	return true;
 }
 
@@ -390,7 +390,7 @@ queue_sound(const struct neigh *n, uint32_t *segs)
 static bool
 check_lru(const struct tern_worker *w, uint32_t want)
 {
-	const struct neigh *head = &w->neighs[w->max_neighs], *n = head;
+	const struct neigh *head = &w->neighs.at[w->neighs.max], *n = head;
 	uint32_t k;
 
 	for (k = 0; k <= want; k++, n = n->lru_next) {
@@ -408,9 +408,9 @@ chained(const struct tern_worker *w)
 {
 	uint32_t h, i, n = 0;
 
-	for (h = 0; h <= w->neigh_mask; h++)
-		for (i = w->neigh_hash[h]; i && n <= w->max_neighs; i = w->neighs[i - 1].next)
-			n += i <= w->max_neighs && w->neighs[i - 1].state != NEIGH_FREE ? 1 : w->max_neighs + 1;
+	for (h = 0; h <= w->neighs.mask; h++)
+		for (i = w->neighs.hash[h]; i && n <= w->neighs.max; i = w->neighs.at[i - 1].next)
+			n += i <= w->neighs.max && w->neighs.at[i - 1].state != NEIGH_FREE ? 1 : w->neighs.max + 1;
 	return n;
 }
 
@@ -420,12 +420,12 @@ check_neighs(struct tally *t)
 	const struct tern_worker *w = t->w;
 	uint32_t i, used = 0, unused = 0, queued = 0;
 
-	for (i = 0; i <= w->max_neighs; i++) {
-		const struct neigh *n = &w->neighs[i];
+	for (i = 0; i <= w->neighs.max; i++) {
+		const struct neigh *n = &w->neighs.at[i];
 
 		MUST(WHEEL_NODE, node_linked(&n->timer), n);
 		t->armed += wheel_armed(&n->timer);
-		if (i == w->max_neighs) /* no neighbour: net/link.c */
+		if (i == w->neighs.max) /* no neighbour: net/link.c */
 			break;
 		MUST(NEIGH_REFS, n->refs == t->refs[i], n);
 		MUST(NEIGH_LRU, !n->refs == !!n->lru_next, n);
@@ -434,8 +434,8 @@ check_neighs(struct tally *t)
 		used += n->state != NEIGH_FREE;
 		unused += !n->refs;
 	}
-	MUST(NEIGH_HASH, used == w->n_neighs && chained(w) == used, NULL);
-	MUST(NEIGH_QUEUED, queued == w->neigh_queued && queued <= w->max_neigh_queued, NULL);
+	MUST(NEIGH_HASH, used == w->neighs.n && chained(w) == used, NULL);
+	MUST(NEIGH_QUEUED, queued == w->neighs.queued && queued <= w->neighs.max_queued, NULL);
 	return check_lru(w, unused);
 }
 
@@ -508,7 +508,7 @@ static bool
 tally_init(struct tally *t, const struct tern_worker *w)
 {
 	const struct pool *pools[N_POOLS] = {&w->conns, &w->rares, &w->losses, &w->runs, &w->rxruns, &w->requests, &w->timewaits[0],
-					     &w->timewaits[1], &w->portset_pool};
+					     &w->timewaits[1], &w->ports.pool};
 	bool ok = true;
 	unsigned int i;
 
@@ -518,8 +518,8 @@ tally_init(struct tally *t, const struct tern_worker *w)
 		ok &= t->maps[i].used != NULL;
 	}
 	t->accounts = calloc(w->mem.n_accounts, sizeof(*t->accounts));
-	t->ports = calloc(w->portset_pool.total + 1, sizeof(*t->ports));
-	t->refs = calloc(w->max_neighs + 1, sizeof(*t->refs));
+	t->ports = calloc(w->ports.pool.total + 1, sizeof(*t->ports));
+	t->refs = calloc(w->neighs.max + 1, sizeof(*t->refs));
 	return ok && t->accounts && t->ports && t->refs;
 }
 

@@ -134,8 +134,8 @@ gauges_add(const struct tern_worker *w, struct tern_gauges *g)
 	g->requests_max += w->requests.total;
 	g->timewaits += pool_used(&w->timewaits[0]) + pool_used(&w->timewaits[1]);
 	g->timewaits_max += w->timewaits[0].total;
-	g->portsets += pool_used(&w->portset_pool);
-	g->neighbours += LOAD(w->n_neighs);
+	g->portsets += pool_used(&w->ports.pool);
+	g->neighbours += LOAD(w->neighs.n);
 	g->mbufs_free += rte_mempool_avail_count(w->mp);
 	g->mbufs_max += w->mp->size;
 	g->accept_queued += LOAD(w->accept_queued);
@@ -176,7 +176,7 @@ static const struct {
 	{"requests", offsetof(struct tern_worker, requests)},
 	{"time-waits4", offsetof(struct tern_worker, timewaits[0])},
 	{"time-waits6", offsetof(struct tern_worker, timewaits[1])},
-	{"portsets", offsetof(struct tern_worker, portset_pool)},
+	{"portsets", offsetof(struct tern_worker, ports.pool)},
 };
 
 /* Add kind i of w to *p. */
@@ -196,8 +196,8 @@ pool_add(const struct tern_worker *w, unsigned int i, struct tern_pool *p)
 		p->used += frag_held(w);
 		p->max += frag_max(w);
 	} else {
-		p->used += i == POOL_NEIGHS ? LOAD(w->n_neighs) : LOAD(w->neigh_queued);
-		p->max += i == POOL_NEIGHS ? w->max_neighs : w->max_neigh_queued;
+		p->used += i == POOL_NEIGHS ? LOAD(w->neighs.n) : LOAD(w->neighs.queued);
+		p->max += i == POOL_NEIGHS ? w->neighs.max : w->neighs.max_queued;
 	}
 }
 

@@ -91,8 +91,8 @@ worker_create(struct tern_worker **out, const struct tern_conf *conf, unsigned i
 		w->trace_pkt = trace_pkt_hook;
 		w->trace_state = trace_state_hook;
 	}
-	randombytes_buf(w->secret, sizeof(w->secret));
-	randombytes_buf(w->cookie_key, sizeof(w->cookie_key));
+	randombytes_buf(w->cookies.secret, sizeof(w->cookies.secret));
+	randombytes_buf(w->cookies.key, sizeof(w->cookies.key));
 	randombytes_buf(w->rng, sizeof(w->rng));
 	randombytes_buf(w->ip_ids, sizeof(w->ip_ids));
 	randombytes_buf(key, sizeof(key));
@@ -110,7 +110,7 @@ worker_create(struct tern_worker **out, const struct tern_conf *conf, unsigned i
 	rc = rc ? rc : portset_init(w);
 	rc = rc ? rc : tcp_tfo_init(w);
 	rc = rc ? rc : mem_init(w);
-	w->cookie_epoch = now_us / COOKIE_PERIOD_US;
+	w->cookies.epoch = now_us / COOKIE_PERIOD_US;
 	worker_set_time(w, now_us);
 	w->challenge_ms = w->now_ms - 1000; /* a second begins */
 	rc = rc ? rc : link_init(w, conf->max_neighbours);
@@ -227,7 +227,7 @@ worker_set_time(struct tern_worker *w, uint64_t now_us)
 	if (ms != w->now_ms) /* counting walks the caches of all lcores: not every poll */
 		mem_measure(w);
 	w->now_ms = ms;
-	if (unlikely(now_us / COOKIE_PERIOD_US != w->cookie_epoch))
+	if (unlikely(now_us / COOKIE_PERIOD_US != w->cookies.epoch))
 		tcp_cookie_rotate(w);
 }
 

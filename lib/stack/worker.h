@@ -26,6 +26,9 @@
 #include "base/stats.h"
 #include "net/link.h"
 #include "tcp/account.h"
+#include "tcp/cookie.h"
+#include "tcp/fastopen.h"
+#include "tcp/ports.h"
 
 /* Wheel tick: 128 us, so 2^31 ticks are 76 hours and delayed ACK or RTO are exact to a tick. A power of two: no division. */
 #define TICK_SHIFT 7
@@ -96,29 +99,17 @@ struct tern_worker {
 	uint32_t ip_ids[256]; /* link_ip_id() */
 	uint64_t rst_tokens_us; /* rate limit of RST and stray answers: token bucket in time */
 	uint32_t challenge_ms, challenge_left; /* challenge ACKs of this second */
-	uint64_t secret[2];	 /* SipHash key of ISN and timestamp offsets (RFC 6528) */
-	uint8_t cookie_key[2][16]; /* SYN cookies: current and previous secret */
-	uint64_t cookie_epoch;	   /* now_us / period of cookie_key[epoch & 1] */
+	struct cookies cookies;
 	uint64_t rng[4];	   /* xoshiro256**: port choice and jitter, not secrets */
 	struct tern_listener *listeners; /* list; hashed by port below */
 	struct tern_listener *lhash[256];
 	uint32_t n_listeners, reserved_requests;
 	uint32_t accept_queued, half_open;
-	uint32_t tfo_pending; /* Fast Open connections without the final ACK */
-	uint32_t tfo_resets[2]; /* those that were reset: this minute, the last */
-	uint64_t tfo_resets_at_us, tfo_key_until_us;
-	uint8_t tfo_key[2][16], n_tfo_keys; /* of cookies: the current, the one before */
-	struct tfo_peer *tfo_peers;
+	struct fastopen fastopen;
 	uint64_t buf_granted; /* sum of conn_rare.buf_grant */
 	struct tcp_sockopts sockopts; /* by conf */
-	uint32_t n_connects, local_next; /* which local address connect takes */
-	struct pool portset_pool;
-	struct homes *homes;
-	struct portset **portset_hash, *portset_last; /* last: the one used last, NULL after its end */
-	struct neigh *neighs; /* max_neighs, and one more: net/neigh.c */
-	uint32_t *neigh_hash;
-	uint32_t n_neighs, max_neighs, neigh_mask;
-	uint32_t neigh_queued, max_neigh_queued; /* mbufs that wait for a neighbour */
+	struct ports ports;
+	struct neighs neighs;
 	struct path path;
 	struct frag *frag;
 	uint64_t polls, busy_cycles, total_cycles; /* the engine's */

@@ -504,7 +504,7 @@ check_life(const struct tern_conn *c, const struct check_held *held)
 	MUST(HELD, c->held == held->own + held->foreign, c);
 	MUST(ACCOUNT, c->account >= a && c->account < a + c->w->mem.n_accounts, c);
 	MUST(NEIGHBOUR, (c->state == TERN_CLOSED) == (c->neigh == NEIGH_NONE) &&
-			(c->neigh == NEIGH_NONE || c->neigh < c->w->max_neighs), c);
+			(c->neigh == NEIGH_NONE || c->neigh < c->w->neighs.max), c);
 	return true;
 }
 

@@ -67,7 +67,7 @@ void
 tcp_isn(struct tern_worker *w, const struct flow *f, uint32_t *iss, uint32_t *ts_off)
 {
 	const uint64_t tail[] = {ports(f) | 4ull << 56};
-	const uint64_t h = hash(f, tail, 1, w->secret);
+	const uint64_t h = hash(f, tail, 1, w->cookies.secret);
 
 	*iss = (uint32_t)h + (uint32_t)(w->now_us >> 2); /* the 4 us clock: MUST-8, SHLD-1 */
 	*ts_off = h >> 32;
@@ -78,7 +78,7 @@ cookie(const struct tern_worker *w, const struct flow *f, uint32_t irs, bool sma
        uint32_t *ts_off)
 {
 	const uint64_t tail[] = {ports(f) | (uint64_t)irs << 32, mss_idx | (uint64_t)small << 8 | 9ull << 56};
-	const uint64_t h = hash(f, tail, 2, w->cookie_key[which]);
+	const uint64_t h = hash(f, tail, 2, w->cookies.key[which]);
 
 	*ts_off = h >> 32;
 	return which << 31 | mss_idx << MAC_BITS | (h & MAC_MASK);
@@ -92,7 +92,7 @@ tcp_cookie_make(struct tern_worker *w, const struct flow *f, uint32_t irs, bool 
 	while (i && mss_table[i] > *mss)
 		i--;
 	*mss = mss_table[i];
-	return cookie(w, f, irs, small, i, w->cookie_epoch & 1, ts_off);
+	return cookie(w, f, irs, small, i, w->cookies.epoch & 1, ts_off);
 }
 
 uint16_t
@@ -109,10 +109,10 @@ tcp_cookie_rotate(struct tern_worker *w)
 	const uint64_t epoch = w->now_us / COOKIE_PERIOD_US;
 
 	/* After a gap of more than a period the other secret is stale, too. */
-	if (epoch - w->cookie_epoch > 1)
-		randombytes_buf(w->cookie_key[(epoch + 1) & 1], sizeof(w->cookie_key[0]));
-	randombytes_buf(w->cookie_key[epoch & 1], sizeof(w->cookie_key[0]));
-	w->cookie_epoch = epoch;
+	if (epoch - w->cookies.epoch > 1)
+		randombytes_buf(w->cookies.key[(epoch + 1) & 1], sizeof(w->cookies.key[0]));
+	randombytes_buf(w->cookies.key[epoch & 1], sizeof(w->cookies.key[0]));
+	w->cookies.epoch = epoch;
 }
 
 uint32_t

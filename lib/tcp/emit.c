@@ -245,7 +245,7 @@ clear_df(struct tern_worker *w, const struct tern_conn *c, const struct rte_mbuf
 static inline void
 to_neighbour(struct tern_worker *w, const struct tern_conn *c, struct iface *ifc, struct rte_mbuf *m)
 {
-	const struct neigh *n = &w->neighs[c->neigh];
+	const struct neigh *n = &w->neighs.at[c->neigh];
 
 	if (usual(c->neigh != NEIGH_NONE && n->state == NEIGH_REACHABLE && !w->trace_pkt)) {
 		m->data_off -= sizeof(n->l2);

@@ -49,8 +49,8 @@ struct tfo_peer {
 int
 tcp_tfo_init(struct tern_worker *w)
 {
-	w->tfo_peers = node_alloc(CACHE_SLOTS * sizeof(struct tfo_peer), w->node);
-	if (!w->tfo_peers)
+	w->fastopen.peers = node_alloc(CACHE_SLOTS * sizeof(struct tfo_peer), w->node);
+	if (!w->fastopen.peers)
 		return -ENOMEM;
 	if (!w->conf.tcp.fastopen_key_s)
 		tern_fastopen_key(w, w->conf.tcp.fastopen_key);
@@ -60,8 +60,8 @@ tcp_tfo_init(struct tern_worker *w)
 void
 tcp_tfo_fini(struct tern_worker *w)
 {
-	if (w->tfo_peers)
-		node_free(w->tfo_peers, CACHE_SLOTS * sizeof(struct tfo_peer));
+	if (w->fastopen.peers)
+		node_free(w->fastopen.peers, CACHE_SLOTS * sizeof(struct tfo_peer));
 }
 
 /* The option's cookie. @return its length, 0 for a request, -1: no such option. */
@@ -105,10 +105,10 @@ void
 tern_fastopen_key(struct tern_worker *w, const uint8_t key[16])
 {
 	CALL_ON(w);
-	memcpy(w->tfo_key[1], w->tfo_key[0], sizeof(w->tfo_key[1]));
-	memcpy(w->tfo_key[0], key, sizeof(w->tfo_key[0]));
-	w->n_tfo_keys = RTE_MIN(w->n_tfo_keys + 1, 2);
-	w->tfo_key_until_us = UINT64_MAX;
+	memcpy(w->fastopen.key[1], w->fastopen.key[0], sizeof(w->fastopen.key[1]));
+	memcpy(w->fastopen.key[0], key, sizeof(w->fastopen.key[0]));
+	w->fastopen.n_keys = RTE_MIN(w->fastopen.n_keys + 1, 2);
+	w->fastopen.key_until_us = UINT64_MAX;
 }
 
 static void
@@ -124,10 +124,10 @@ renew_keys(struct tern_worker *w)
 {
 	const uint64_t period = w->conf.tcp.fastopen_key_s * 1000000ull, epoch = w->now_us / period;
 
-	key_of(w, epoch, w->tfo_key[0]);
-	key_of(w, epoch - 1, w->tfo_key[1]);
-	w->n_tfo_keys = 2;
-	w->tfo_key_until_us = (epoch + 1) * period;
+	key_of(w, epoch, w->fastopen.key[0]);
+	key_of(w, epoch - 1, w->fastopen.key[1]);
+	w->fastopen.n_keys = 2;
+	w->fastopen.key_until_us = (epoch + 1) * period;
 }
 
 /* Client's address, then the server's: as Linux's. */
@@ -152,16 +152,16 @@ check_cookie(struct tern_worker *w, const struct seg *s, const uint8_t *got, int
 {
 	uint8_t other[COOKIE_LEN];
 
-	if (unlikely(w->now_us >= w->tfo_key_until_us))
+	if (unlikely(w->now_us >= w->fastopen.key_until_us))
 		renew_keys(w);
-	make_cookie(&s->flow.addr, s->flow.af, w->tfo_key[0], cookie);
+	make_cookie(&s->flow.addr, s->flow.af, w->fastopen.key[0], cookie);
 	if (len != COOKIE_LEN)
 		return -1;
 	if (sodium_memcmp(cookie, got, COOKIE_LEN) == 0)
 		return 0;
-	if (w->n_tfo_keys < 2)
+	if (w->fastopen.n_keys < 2)
 		return -1;
-	make_cookie(&s->flow.addr, s->flow.af, w->tfo_key[1], other);
+	make_cookie(&s->flow.addr, s->flow.af, w->fastopen.key[1], other);
 	return sodium_memcmp(other, got, COOKIE_LEN) ? -1 : 1;
 }
 
@@ -169,12 +169,12 @@ check_cookie(struct tern_worker *w, const struct seg *s, const uint8_t *got, int
 static uint32_t
 unconfirmed(struct tern_worker *w)
 {
-	if (w->now_us >= w->tfo_resets_at_us) {
-		w->tfo_resets[1] = w->now_us - w->tfo_resets_at_us < RESETS_US ? w->tfo_resets[0] : 0;
-		w->tfo_resets[0] = 0;
-		w->tfo_resets_at_us = w->now_us + RESETS_US;
+	if (w->now_us >= w->fastopen.resets_at_us) {
+		w->fastopen.resets[1] = w->now_us - w->fastopen.resets_at_us < RESETS_US ? w->fastopen.resets[0] : 0;
+		w->fastopen.resets[0] = 0;
+		w->fastopen.resets_at_us = w->now_us + RESETS_US;
 	}
-	return w->tfo_pending + w->tfo_resets[0] + w->tfo_resets[1];
+	return w->fastopen.pending + w->fastopen.resets[0] + w->fastopen.resets[1];
 }
 
 enum tfo_syn
@@ -214,7 +214,7 @@ tcp_tfo_option(struct tern_worker *w, const struct tern_conn *c, uint8_t *opt)
 		return tcp_tfo_offer(w, c, opt, &data);
 	if (!c->tfo_new)
 		return 0;
-	make_cookie(&c->addr, c->af, w->tfo_key[0], cookie);
+	make_cookie(&c->addr, c->af, w->fastopen.key[0], cookie);
 	return emit_option(opt, cookie, COOKIE_LEN);
 }
 
@@ -222,14 +222,14 @@ void
 tcp_tfo_confirmed(struct tern_worker *w, struct tern_conn *c)
 {
 	c->flags &= ~(C_TFO | C_SYNACK);
-	w->tfo_pending--;
+	w->fastopen.pending--;
 }
 
 void
 tcp_tfo_reset(struct tern_worker *w)
 {
 	unconfirmed(w);
-	w->tfo_resets[0]++;
+	w->fastopen.resets[0]++;
 }
 
 /* --- client ------------------------------------------------------------------------------------------------- */
@@ -243,8 +243,8 @@ peer_slot(const struct tern_worker *w, const struct tern_conn *c, uint16_t port,
 	k->af = c->af;
 	k->port = port;
 	flow_addr_copy(&k->addr, &c->addr, c->af);
-	crypto_shorthash_siphash24((unsigned char *)&h, (const unsigned char *)k, sizeof(*k), (const unsigned char *)w->secret);
-	return &w->tfo_peers[h % CACHE_SLOTS];
+	crypto_shorthash_siphash24((unsigned char *)&h, (const unsigned char *)k, sizeof(*k), (const unsigned char *)w->cookies.secret);
+	return &w->fastopen.peers[h % CACHE_SLOTS];
 }
 
 static struct tfo_peer *

@@ -538,7 +538,7 @@ fastopen(struct tern_worker *w, struct tern_listener *l, struct seg *s, const st
 		return STAT_DROP_LISTEN;
 	STAT_INC(w, TFO_PASSIVE);
 	STAT_INC(w, PASSIVE_OPENS);
-	w->tfo_pending++;
+	w->fastopen.pending++;
 	c->flags |= C_TFO | C_SYNACK | (agree_ecn(w, s) ? C_ECN : 0);
 	c->tfo_new = new_cookie;
 	c->irs = s->seq;

@@ -33,21 +33,21 @@ n_buckets(const struct tern_worker *w)
 int
 portset_init(struct tern_worker *w)
 {
-	w->portset_hash = node_alloc(n_buckets(w) * sizeof(void *), w->node);
-	w->homes = node_alloc(2 * sizeof(*w->homes), w->node);
-	if (!w->portset_hash || !w->homes)
+	w->ports.hash = node_alloc(n_buckets(w) * sizeof(void *), w->node);
+	w->ports.homes = node_alloc(2 * sizeof(*w->ports.homes), w->node);
+	if (!w->ports.hash || !w->ports.homes)
 		return -ENOMEM;
-	return pool_init(&w->portset_pool, w->conf.max_portsets, sizeof(struct portset), w->node);
+	return pool_init(&w->ports.pool, w->conf.max_portsets, sizeof(struct portset), w->node);
 }
 
 void
 portset_fini(struct tern_worker *w)
 {
-	pool_fini(&w->portset_pool);
-	if (w->portset_hash)
-		node_free(w->portset_hash, n_buckets(w) * sizeof(void *));
-	if (w->homes)
-		node_free(w->homes, 2 * sizeof(*w->homes));
+	pool_fini(&w->ports.pool);
+	if (w->ports.hash)
+		node_free(w->ports.hash, n_buckets(w) * sizeof(void *));
+	if (w->ports.homes)
+		node_free(w->ports.homes, 2 * sizeof(*w->ports.homes));
 }
 
 /* --- which ports come home ---------------------------------------------------------------------------------- */
@@ -63,7 +63,7 @@ port_hash(const struct tern_worker *w, const struct portset *p, uint32_t port)
 static inline uint64_t
 home_pattern(const struct tern_worker *w, const struct portset *p, uint32_t i)
 {
-	return likely(!w->steer) ? UINT64_MAX : w->homes[p->af == 6].pattern[port_hash(w, p, i * 64)];
+	return likely(!w->steer) ? UINT64_MAX : w->ports.homes[p->af == 6].pattern[port_hash(w, p, i * 64)];
 }
 
 /* And may be chosen. */
@@ -83,7 +83,7 @@ home_word(const struct tern_worker *w, const struct portset *p, uint32_t i)
 static void
 make_patterns(const struct tern_worker *w, uint8_t af)
 {
-	struct homes *h = &w->homes[af == 6];
+	struct homes *h = &w->ports.homes[af == 6];
 	uint32_t i, port, owner;
 
 	for (i = 0; i < w->steer->reta_size; i++) {
@@ -100,7 +100,7 @@ make_patterns(const struct tern_worker *w, uint8_t af)
 static uint32_t
 count_homes(const struct tern_worker *w, const struct portset *p)
 {
-	struct homes *h = &w->homes[p->af == 6];
+	struct homes *h = &w->ports.homes[p->af == 6];
 	uint32_t i, first;
 
 	if (!w->steer)
@@ -137,20 +137,20 @@ same_addr(const struct portset *p, const struct flow *f)
 static void
 drop_set(struct tern_worker *w, struct portset *p)
 {
-	struct portset **pp = &w->portset_hash[p->bucket];
+	struct portset **pp = &w->ports.hash[p->bucket];
 
-	if (w->portset_last == p)
-		w->portset_last = NULL;
+	if (w->ports.last == p)
+		w->ports.last = NULL;
 	while (*pp != p)
 		pp = &(*pp)->hnext;
 	*pp = p->hnext;
-	pool_put(&w->portset_pool, p);
+	pool_put(&w->ports.pool, p);
 }
 
 static struct portset *
 set_at(const struct tern_worker *w, uint32_t i)
 {
-	return (struct portset *)((char *)w->portset_pool.base + (size_t)i * w->portset_pool.size);
+	return (struct portset *)((char *)w->ports.pool.base + (size_t)i * w->ports.pool.size);
 }
 
 /* Not that of the last connect. Apart: for its copy of f the compiler took all of an address to pieces, each time. */
@@ -163,30 +163,30 @@ find_other_set(struct tern_worker *w, const struct flow *f)
 
 	key.lport = 0;
 	b = table_hash(&w->table, &key) & (n_buckets(w) - 1);
-	for (p = w->portset_hash[b]; p; p = p->hnext)
+	for (p = w->ports.hash[b]; p; p = p->hnext)
 		if (same_addr(p, f))
-			return w->portset_last = p;
-	p = pool_get(&w->portset_pool); /* its map is clear: fresh memory, or every port was released */
+			return w->ports.last = p;
+	p = pool_get(&w->ports.pool); /* its map is clear: fresh memory, or every port was released */
 	if (!p)
 		return NULL;
 	memcpy(&p->addr, &f->addr, f->af == 4 ? 8 : 32);
 	p->rport = f->rport;
 	p->af = f->af;
 	p->bucket = b;
-	p->index = ((const char *)p - (const char *)w->portset_pool.base) / w->portset_pool.size;
+	p->index = ((const char *)p - (const char *)w->ports.pool.base) / w->ports.pool.size;
 	p->steer_base = w->steer ? steer_hash(w->steer, &key) : 0;
 	p->left = count_homes(w, p);
 	memset(p->closed, 0, sizeof(p->closed));
 	p->cursor = w->conf.tcp.port_min + worker_rand(w) % (w->conf.tcp.port_max - w->conf.tcp.port_min + 1u);
-	p->hnext = w->portset_hash[b];
-	w->portset_hash[b] = p;
-	return w->portset_last = p;
+	p->hnext = w->ports.hash[b];
+	w->ports.hash[b] = p;
+	return w->ports.last = p;
 }
 
 static inline struct portset *
 find_set(struct tern_worker *w, const struct flow *f)
 {
-	struct portset *p = w->portset_last;
+	struct portset *p = w->ports.last;
 
 	return usual(p && same_addr(p, f)) ? p : find_other_set(w, f);
 }

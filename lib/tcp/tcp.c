@@ -74,11 +74,11 @@ choose_local(struct tern_worker *w, const struct tern_endpoint *local, const str
 	 * Spread over the local addresses, a run of connections each: their ports lie in one word of one port set. Every
 	 * address is tried before the answer is no.
 	 */
-	if ((++w->n_connects & (LOCAL_RUN - 1)) == 0)
-		w->local_next++;
-	if (w->local_next >= count)
-		w->local_next = 0;
-	first = w->local_next;
+	if ((++w->ports.n_connects & (LOCAL_RUN - 1)) == 0)
+		w->ports.local_next++;
+	if (w->ports.local_next >= count)
+		w->ports.local_next = 0;
+	first = w->ports.local_next;
 	for (i = 0; i < count && rc == -EADDRNOTAVAIL; i++) {
 		link_local_addr(ifc, f->af, hop->addr, first + i < count ? first + i : first + i - count, a);
 		memcpy(f->af == 4 ? (void *)&f->addr.laddr4 : f->addr.laddr6, a, addr_len(f->af));
@@ -115,7 +115,7 @@ tern_connect(struct tern_worker *w, const struct tern_endpoint *local, const str
 	rc = link_path(w, f.af, remote->addr, via, NULL, &ifidx, &neigh);
 	if (rc)
 		return rc == -ENOBUFS ? -ENOMEM : rc;
-	rc = choose_local(w, local, &w->neighs[neigh], &f, &portset, &hash);
+	rc = choose_local(w, local, &w->neighs.at[neigh], &f, &portset, &hash);
 	if (rc) {
 		link_neigh_put(w, neigh);
 		if (rc == -EADDRNOTAVAIL)

@@ -155,7 +155,7 @@ node_stop(unsigned int i)
 	expect("requests free", i, w->requests.avail, w->requests.total);
 	expect("TIME-WAITs free", i, w->timewaits[0].avail + w->timewaits[1].avail,
 	       (uint64_t)w->timewaits[0].total + w->timewaits[1].total);
-	expect("port sets free", i, w->portset_pool.avail, w->portset_pool.total);
+	expect("port sets free", i, w->ports.pool.avail, w->ports.pool.total);
 	expect("objects in the table", i, w->table.count, 0);
 	expect("waiting for accept", i, w->accept_queued, 0);
 	expect("half open", i, w->half_open, 0);

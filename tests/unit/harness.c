@@ -146,20 +146,20 @@ check_empty(struct node *n)
 	CHECK_EQ(w->requests.avail, w->requests.total);
 	CHECK_EQ(w->timewaits[0].avail, w->timewaits[0].total);
 	CHECK_EQ(w->timewaits[1].avail, w->timewaits[1].total);
-	CHECK_EQ(w->portset_pool.avail, w->portset_pool.total);
+	CHECK_EQ(w->ports.pool.avail, w->ports.pool.total);
 	CHECK_EQ(w->buf_granted, 0);
 	CHECK_EQ(w->mem.own + w->mem.foreign, 0);
 	for (uint32_t i = 0; i < w->mem.n_accounts; i++)
 		CHECK_EQ(w->mem.accounts[i].held + w->mem.accounts[i].users, 0);
 	CHECK(TAILQ_EMPTY(&w->mem.holes) && TAILQ_EMPTY(&w->mem.starved));
 	CHECK_EQ(w->mem.orphans, 0);
-	CHECK_EQ(w->tfo_pending, 0);
+	CHECK_EQ(w->fastopen.pending, 0);
 	CHECK_EQ(w->table.count, 0);
 	CHECK_EQ(w->accept_queued, 0);
 	CHECK_EQ(w->half_open, 0);
 	CHECK_EQ(w->reserved_requests, 0);
 	CHECK_EQ(w->n_listeners, 0);
-	CHECK(w->wheel.armed <= w->n_neighs);
+	CHECK(w->wheel.armed <= w->neighs.n);
 	CHECK(worker_idle(w, true));
 	CHECK(rte_mempool_full(w->small));
 	CHECK_EQ(rte_mempool_avail_count(n->mp), n->mbufs);

@@ -36,8 +36,8 @@ up(uint32_t max_neighs)
 	w->node = -1;
 	CU_ASSERT_EQUAL_FATAL(worker_mbufs_init(w), 0);
 	w->now_us = 1000 * SEC;
-	w->rng[0] = w->secret[0] = frames_rand();
-	w->secret[1] = frames_rand();
+	w->rng[0] = w->cookies.secret[0] = frames_rand();
+	w->cookies.secret[1] = frames_rand();
 	wheel_init(&w->wheel, w->now_us >> TICK_SHIFT);
 	CU_ASSERT_EQUAL_FATAL(table_init(&w->table, 64, (const uint8_t[32]){7}, -1), 0);
 	memcpy(conf.addr4, our4, 4);

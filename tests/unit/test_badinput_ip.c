@@ -347,7 +347,7 @@ test_b45(void)
 	uint8_t p[64];
 	uint64_t before;
 
-	mac = W->neighs[s->c->neigh].l2.dst_addr;
+	mac = W->neighs.at[s->c->neigh].l2.dst_addr;
 	for (unsigned int i = 0; i < 4; i++) { /* lengths, hardware, protocol */
 		put_arp(p, 1, evil, 2, 1);
 		p[(const uint8_t[]){18, 19, 15, 16}[i]] ^= 3;
@@ -365,8 +365,8 @@ test_b45(void)
 	for (unsigned int i = 0; i < 20000; i++)
 		tx_raw(p, put_arp(p, i & 1 ? 2 : 1, evil, 3 + i % 250, i & 2 ? 1 : 3 + i % 250));
 	CHECK(drops() > before + 9000);
-	CHECK(W->n_neighs <= W->max_neighs);
-	CHECK_EQ(memcmp(&mac, &W->neighs[s->c->neigh].l2.dst_addr, 6), 0);
+	CHECK(W->neighs.n <= W->neighs.max);
+	CHECK_EQ(memcmp(&mac, &W->neighs.at[s->c->neigh].l2.dst_addr, 6), 0);
 	tx(ACK | PSH, 1, 1, 10);
 	CHECK_EQ(sock_recv_all(s), 10);
 	CHECK_EQ(sock_send(s, 10), 10);

@@ -222,8 +222,8 @@ test_states(void)
 	peer_new(40001);
 	c = conn_of(fx_syn_sent());
 	BREAK(STATE_LIMIT, c->limit_at, 0);
-	BREAK(PORTS, W->portset_last->used, W->portset_last->used + 1);
-	BREAK(POOL_PORTSETS, W->portset_pool.avail, W->portset_pool.avail - 1);
+	BREAK(PORTS, W->ports.last->used, W->ports.last->used + 1);
+	BREAK(POOL_PORTSETS, W->ports.pool.avail, W->ports.pool.avail - 1);
 }
 
 /* Reset while it waits to be accepted: its text is kept. */
@@ -262,7 +262,7 @@ test_table_and_pools(void)
 	BREAK(ORPHANS, W->mem.orphans, 1);
 	BREAK(STARVED, W->mem.starved.tqh_last, NULL);
 	BREAK(GRANTED, W->buf_granted, 1);
-	BREAK(TFO_PENDING, W->tfo_pending, 1);
+	BREAK(TFO_PENDING, W->fastopen.pending, 1);
 }
 
 static void
@@ -302,13 +302,13 @@ static void
 test_below_tcp(void)
 {
 	struct tern_conn *c = conn_of(fx_connected());
-	struct neigh *n = &W->neighs[c->neigh], *head = &W->neighs[W->max_neighs];
+	struct neigh *n = &W->neighs.at[c->neigh], *head = &W->neighs.at[W->neighs.max];
 
 	BREAK(NEIGH_REFS, n->refs, 2);
 	BREAK(NEIGH_LRU, head->lru_next, NULL);
-	BREAK(NEIGH_HASH, W->n_neighs, 0);
+	BREAK(NEIGH_HASH, W->neighs.n, 0);
 	BREAK(NEIGH_TIMER, n->timer.pprev, NULL);
-	BREAK(NEIGH_QUEUED, W->neigh_queued, 1);
+	BREAK(NEIGH_QUEUED, W->neighs.queued, 1);
 	BREAK(WHEEL_NODE, n->timer.pprev, &n->timer.next);
 	BREAK(WHEEL_ARMED, W->wheel.armed, 0);
 	BREAK(WHEEL_MAP, W->wheel.map[3][0], ~W->wheel.map[3][0]);

@@ -123,8 +123,8 @@ down(void)
 	turn_all();
 	for (i = 0; i < N_WORKERS; i++) {
 		CU_ASSERT_TRUE(worker_idle(worker(i), true));
-		CU_ASSERT_EQUAL(worker(i)->portset_pool.avail, worker(i)->portset_pool.total);
-		CU_ASSERT_EQUAL(worker(i)->neigh_queued, 0);
+		CU_ASSERT_EQUAL(worker(i)->ports.pool.avail, worker(i)->ports.pool.total);
+		CU_ASSERT_EQUAL(worker(i)->neighs.queued, 0);
 		CU_ASSERT_TRUE(rte_mempool_full(worker(i)->small));
 		CU_ASSERT_EQUAL(rte_ring_count(rx[i]), 0);
 		CU_ASSERT_EQUAL(rte_ring_count(tx[i]), 0);
@@ -197,8 +197,8 @@ knows_peer(unsigned int i)
 	const struct tern_worker *w = worker(i);
 	uint32_t k;
 
-	for (k = 0; k < w->max_neighs; k++)
-		if (w->neighs[k].state == NEIGH_REACHABLE && memcmp(&w->neighs[k].l2.dst_addr, peer_mac, 6) == 0)
+	for (k = 0; k < w->neighs.max; k++)
+		if (w->neighs.at[k].state == NEIGH_REACHABLE && memcmp(&w->neighs.at[k].l2.dst_addr, peer_mac, 6) == 0)
 			return true;
 	return false;
 }
@@ -230,7 +230,7 @@ answer_teaches_others(uint8_t af)
 
 			/* it has not asked: nothing to learn, and nobody gives a copy on */
 			CU_ASSERT_EQUAL(knows_peer(i), i != by);
-			CU_ASSERT_EQUAL(worker(i)->n_neighs, i != by);
+			CU_ASSERT_EQUAL(worker(i)->neighs.n, i != by);
 			CU_ASSERT_EQUAL(stats[STAT_HANDOVER_OUT], i == by ? N_WORKERS - 1 : 0);
 			CU_ASSERT_EQUAL(stats[STAT_HANDOVER_IN], i != by);
 			CU_ASSERT_EQUAL(stats[STAT_RX_PKTS], i == by);
@@ -269,7 +269,7 @@ test_question(void)
 			turn_all();
 			for (i = 0; i < N_WORKERS; i++) {
 				CU_ASSERT_EQUAL(worker(i)->stats[STAT_HANDOVER_OUT], 0);
-				CU_ASSERT_EQUAL(worker(i)->n_neighs, i == by);
+				CU_ASSERT_EQUAL(worker(i)->neighs.n, i == by);
 			}
 			CU_ASSERT_EQUAL(memcmp(sent(by), peer_mac, 6), 0);
 			down();

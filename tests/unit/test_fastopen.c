@@ -196,7 +196,7 @@ test_server(void)
 	uncork();
 	expect(SYN | ACK, 0, 101, 0);
 	CHECK_EQ(STAT(TFO_PASSIVE), 1);
-	CHECK_EQ(W->tfo_pending, 1);
+	CHECK_EQ(W->fastopen.pending, 1);
 	s = sock_accept(&bed.n[0]);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(s);
 	run();
@@ -208,7 +208,7 @@ test_server(void)
 	tx(ACK, 101, 51, 0);
 	CHECK_EQ(sock_state(s), TERN_ESTABLISHED);
 	CHECK_EQ(s->connected, 0);
-	CHECK_EQ(W->tfo_pending, 0);
+	CHECK_EQ(W->fastopen.pending, 0);
 	CHECK_EQ(tern_send_queued(s->c), 0);
 	tx(ACK, 101, 51, 10);
 	CHECK_EQ(sock_recv_all(s), 10);
@@ -263,14 +263,14 @@ test_server_dead(void)
 	CHECK(rx_flush() >= 5);
 	CHECK_EQ(s->closed, 1);
 	CHECK_EQ(s->err, -ETIMEDOUT);
-	CHECK_EQ(W->tfo_pending, 0);
+	CHECK_EQ(W->fastopen.pending, 0);
 	/* one that is reset */
 	peer_new(40001);
 	offer(cookie, 8);
 	tx(SYN, 0, 0, 100);
 	expect(SYN | ACK, 0, 101, 0);
 	tx(RST, 101, 0, 0);
-	CHECK_EQ(W->tfo_pending, 0);
+	CHECK_EQ(W->fastopen.pending, 0);
 	expect_silence();
 }
 
@@ -294,7 +294,7 @@ test_server_close(void)
 	expect(ACK | PSH | FIN, 1, 101, 50);
 	tx(FIN | ACK, 101, 52, 0);
 	expect(ACK, 52, 102, 0);
-	CHECK_EQ(W->tfo_pending, 0);
+	CHECK_EQ(W->fastopen.pending, 0);
 	CHECK_EQ(state_now(), TERN_TIME_WAIT);
 }
 
@@ -318,10 +318,10 @@ test_server_limits(void)
 	}
 	CHECK_EQ(STAT(TFO_PASSIVE), PENDING);
 	CHECK_EQ(STAT(TFO_OVERFLOW), 1);
-	CHECK_EQ(W->tfo_pending, PENDING);
+	CHECK_EQ(W->fastopen.pending, PENDING);
 	tern_listener_close(bed.n[0].l[0]); /* takes the unconfirmed ones along */
 	bed.n[0].l[0] = NULL;
-	CHECK_EQ(W->tfo_pending, 0);
+	CHECK_EQ(W->fastopen.pending, 0);
 	rx_flush();
 }
 
@@ -348,7 +348,7 @@ test_server_reset(void)
 			tx(RST, 101, 0, 0);
 		else
 			tx_icmp(&q);
-		CHECK_EQ(W->tfo_pending, 0);
+		CHECK_EQ(W->fastopen.pending, 0);
 		if (i & 1) {
 			CHECK_EQ(W->accept_queued, 1);
 			advance_us(SEC);

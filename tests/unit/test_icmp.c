@@ -38,7 +38,7 @@ test_nd_input(void)
 	alien[15] = 77;
 	input(f, put_nd(f, 135, 0, peer6, node_group, our6, peer_mac));
 	check_advert(peer_mac, our6, peer6, 0x60);
-	CU_ASSERT_EQUAL(w->n_neighs, 1);
+	CU_ASSERT_EQUAL(w->neighs.n, 1);
 	input(f, put_nd(f, 135, 0, peer6, group, third, peer_mac));
 	check_advert(peer_mac, third, peer6, 0x60);
 	input(f, put_nd(f, 135, 0, peer6, our6, our6, NULL)); /* unicast, without option: to the frame's source */
@@ -47,7 +47,7 @@ test_nd_input(void)
 	check_advert(peer_mac, our_ll6, peer6, 0x60);
 	input(f, put_nd(f, 135, 0, none, node_group, our6, NULL)); /* duplicate address detection */
 	check_advert(all_mac, our6, all_nodes, 0x20);
-	CU_ASSERT_EQUAL(w->n_neighs, 1);
+	CU_ASSERT_EQUAL(w->neighs.n, 1);
 
 	refused("probe with option", f, put_nd(f, 135, 0, none, node_group, our6, peer_mac), STAT_DROP_ICMP);
 	refused("probe to unicast", f, put_nd(f, 135, 0, none, our6, our6, NULL), STAT_DROP_ICMP);
@@ -80,7 +80,7 @@ test_nd_input(void)
 	refused("router advertisement", f, len, STAT_DROP_ICMP);
 	len = put_nd(f, 137, 0, peer6, our6, our6, peer_mac);
 	refused("redirect", f, len, STAT_DROP_ICMP);
-	CU_ASSERT_EQUAL(w->n_neighs, 1);
+	CU_ASSERT_EQUAL(w->neighs.n, 1);
 	CU_ASSERT_EQUAL(w->stats[STAT_ND_RX], 6); /* five questions, a stranger's answer */
 	down();
 }

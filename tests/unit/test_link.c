@@ -99,7 +99,7 @@ test_resolve(void)
 	for (af = 4; af <= 6; af += 2) {
 		for (i = 0; i < RTE_DIM(sizes); i++) {
 			up(4);
-			w->max_neigh_queued = N_MBUFS;
+			w->neighs.max_queued = N_MBUFS;
 			n = get_peer(af, NULL);
 			CU_ASSERT_EQUAL(ifc->n_tx, 0); /* nothing to send, nothing to ask */
 			for (k = 0; k < sizes[i]; k++)
@@ -133,8 +133,8 @@ test_queue_of_all(void)
 	uint16_t a, b;
 
 	up(4);
-	CU_ASSERT_EQUAL(w->max_neigh_queued, N_MBUFS / 64);
-	w->max_neigh_queued = 20;
+	CU_ASSERT_EQUAL(w->neighs.max_queued, N_MBUFS / 64);
+	w->neighs.max_queued = 20;
 	a = get_peer(4, NULL);
 	b = link_neigh_get(w, 0, 4, hop, NULL);
 	for (k = 0; k < 15; k++)
@@ -142,14 +142,14 @@ test_queue_of_all(void)
 	for (k = 0; k < 15; k++)
 		output(a, 4, k);
 	CU_ASSERT_EQUAL(w->stats[STAT_DROP_NEIGH_SHARE], 10);
-	CU_ASSERT_EQUAL(w->neigh_queued, 20);
+	CU_ASSERT_EQUAL(w->neighs.queued, 20);
 	tx_clear();
 	answer(4, peer_mac);
 	CU_ASSERT_EQUAL(ifc->n_tx, 5);
-	CU_ASSERT_EQUAL(w->neigh_queued, 15);
+	CU_ASSERT_EQUAL(w->neighs.queued, 15);
 	tx_clear();
 	sleep_us(4 * SEC); /* the other one never answers */
-	CU_ASSERT_EQUAL(w->neigh_queued, 0);
+	CU_ASSERT_EQUAL(w->neighs.queued, 0);
 	CU_ASSERT_EQUAL(w->stats[STAT_DROP_NEIGH_FAILED], 15);
 	down();
 }
@@ -174,12 +174,12 @@ test_queue_in_mbufs(void)
 		ifc->tx_multi_seg = true;
 		link_output(w, 0, n, m);
 	}
-	CU_ASSERT_EQUAL(w->max_neigh_queued, 15);
-	CU_ASSERT_EQUAL(w->neigh_queued, 15);
+	CU_ASSERT_EQUAL(w->neighs.max_queued, 15);
+	CU_ASSERT_EQUAL(w->neighs.queued, 15);
 	CU_ASSERT_EQUAL(w->stats[STAT_DROP_NEIGH_SHARE], 1);
 	tx_clear();
 	answer(4, peer_mac);
-	CU_ASSERT_EQUAL(w->neigh_queued, 0);
+	CU_ASSERT_EQUAL(w->neighs.queued, 0);
 	CU_ASSERT_EQUAL(ifc->n_tx, 3);
 	down();
 }
@@ -205,7 +205,7 @@ test_failure(void)
 		}
 		CU_ASSERT_EQUAL(ifc->n_tx, 3);
 		CU_ASSERT_EQUAL(w->stats[STAT_DROP_NEIGH_FAILED], 2);
-		CU_ASSERT_EQUAL(w->neighs[n].state, NEIGH_FAILED);
+		CU_ASSERT_EQUAL(w->neighs.at[n].state, NEIGH_FAILED);
 		tx_clear();
 		ASSERT_POOL_FULL();
 		sleep_us(60 * SEC);
@@ -231,7 +231,7 @@ test_stale(void)
 	for (af = 4; af <= 6; af += 2) {
 		up(4);
 		n = get_peer(af, peer_mac);
-		CU_ASSERT_EQUAL(w->neighs[n].state, NEIGH_STALE);
+		CU_ASSERT_EQUAL(w->neighs.at[n].state, NEIGH_STALE);
 		sleep_us(100 * SEC);
 		CU_ASSERT_EQUAL(ifc->n_tx, 0); /* not used, not verified */
 		output(n, af, 1);
@@ -244,12 +244,12 @@ test_stale(void)
 		check_output(0, af, 2, peer_mac);
 		tx_clear();
 		answer(af, peer_mac);
-		CU_ASSERT_EQUAL(w->neighs[n].state, NEIGH_REACHABLE);
+		CU_ASSERT_EQUAL(w->neighs.at[n].state, NEIGH_REACHABLE);
 		CU_ASSERT_EQUAL(get_peer(af, other_mac), n); /* a hint against what we know */
 		sleep_us(30 * SEC - TICK_US);
-		CU_ASSERT_EQUAL(w->neighs[n].state, NEIGH_REACHABLE);
+		CU_ASSERT_EQUAL(w->neighs.at[n].state, NEIGH_REACHABLE);
 		sleep_us(2 * TICK_US);
-		CU_ASSERT_EQUAL(w->neighs[n].state, NEIGH_STALE);
+		CU_ASSERT_EQUAL(w->neighs.at[n].state, NEIGH_STALE);
 		CU_ASSERT_EQUAL(ifc->n_tx, 0);
 		output(n, af, 3);
 		CU_ASSERT_EQUAL(ifc->n_tx, 2);
@@ -260,7 +260,7 @@ test_stale(void)
 		CU_ASSERT_EQUAL(ifc->n_tx, 5);
 		for (i = 0; i < 5; i++)
 			check_ask(i, af, NULL);
-		CU_ASSERT_EQUAL(w->neighs[n].state, NEIGH_FAILED);
+		CU_ASSERT_EQUAL(w->neighs.at[n].state, NEIGH_FAILED);
 		CU_ASSERT_EQUAL(w->stats[STAT_DROP_NEIGH_FAILED], 0);
 		down();
 	}
@@ -313,7 +313,7 @@ test_overwrite(void)
 		output(n, af, 3);
 		CU_ASSERT_EQUAL(ifc->n_tx, 1);
 		check_output(0, af, 3, other_mac);
-		CU_ASSERT_EQUAL(w->n_neighs, 1);
+		CU_ASSERT_EQUAL(w->neighs.n, 1);
 		down();
 	}
 }
@@ -335,7 +335,7 @@ test_eviction(void)
 	up(4);
 	for (i = 0; i < 4; i++)
 		n[i] = get_host(10 + i);
-	CU_ASSERT_EQUAL(w->n_neighs, 4);
+	CU_ASSERT_EQUAL(w->neighs.n, 4);
 	CU_ASSERT_EQUAL(get_host(20), NEIGH_NONE);
 	CU_ASSERT_EQUAL(w->stats[STAT_NEIGH_FULL], 1);
 	output(NEIGH_NONE, 4, 1);
@@ -346,7 +346,7 @@ test_eviction(void)
 		input(f, put_arp(f, 1, other_mac, sip, our4));
 		tx_clear();
 	}
-	CU_ASSERT_EQUAL(w->n_neighs, 4);
+	CU_ASSERT_EQUAL(w->neighs.n, 4);
 	for (i = 0; i < 4; i++) {
 		CU_ASSERT_EQUAL(get_host(10 + i), n[i]);
 		link_neigh_put(w, n[i]);
@@ -362,7 +362,7 @@ test_eviction(void)
 	CU_ASSERT_EQUAL(get_host(21), n[0]);
 	CU_ASSERT_EQUAL(get_host(12), NEIGH_NONE);
 	CU_ASSERT_EQUAL(get_host(20), x);
-	CU_ASSERT_EQUAL(w->n_neighs, 4);
+	CU_ASSERT_EQUAL(w->neighs.n, 4);
 	sleep_us(10 * SEC);
 	CU_ASSERT_EQUAL(ifc->n_tx, 1); /* the evicted one's timer is gone with it */
 	down();
@@ -381,18 +381,18 @@ test_strangers(void)
 		sip[3] = 30 + i;
 		input(f, put_arp(f, 1, other_mac, sip, our4));
 	}
-	CU_ASSERT_EQUAL(w->n_neighs, 4);
+	CU_ASSERT_EQUAL(w->neighs.n, 4);
 	for (i = 6; i-- > 2;) {
 		n = get_host(30 + i);
-		CU_ASSERT_EQUAL(w->neighs[n].state, NEIGH_STALE);
+		CU_ASSERT_EQUAL(w->neighs.at[n].state, NEIGH_STALE);
 		link_neigh_put(w, n);
 	}
 	n = get_host(31); /* forgotten; takes the place of the longest unused, which is now 35 */
-	CU_ASSERT_EQUAL(w->neighs[n].state, NEIGH_INCOMPLETE);
+	CU_ASSERT_EQUAL(w->neighs.at[n].state, NEIGH_INCOMPLETE);
 	n = get_host(34);
-	CU_ASSERT_EQUAL(w->neighs[n].state, NEIGH_STALE);
+	CU_ASSERT_EQUAL(w->neighs.at[n].state, NEIGH_STALE);
 	n = get_host(35);
-	CU_ASSERT_EQUAL(w->neighs[n].state, NEIGH_INCOMPLETE);
+	CU_ASSERT_EQUAL(w->neighs.at[n].state, NEIGH_INCOMPLETE);
 	down();
 }
 
@@ -420,10 +420,10 @@ test_arp_input(void)
 		tx_clear();
 	}
 	CU_ASSERT_EQUAL(w->stats[STAT_ARP_RX], 5); /* 192.0.2.9 for itself is gratuitous */
-	CU_ASSERT_EQUAL(w->n_neighs, 1);
+	CU_ASSERT_EQUAL(w->neighs.n, 1);
 	input(f, put_arp(f, 1, other_mac, none, our4)); /* a probe is answered and teaches nothing */
 	CU_ASSERT_EQUAL(ifc->n_tx, 1);
-	CU_ASSERT_EQUAL(w->n_neighs, 1);
+	CU_ASSERT_EQUAL(w->neighs.n, 1);
 	tx_clear();
 	refused("B45 claims our address", f, put_arp(f, 1, other_mac, our4, our4), STAT_DROP_ARP);
 	refused("B45 claims our address to us", f, put_arp(f, 2, other_mac, our4, our4), STAT_DROP_ARP);
@@ -433,7 +433,7 @@ test_arp_input(void)
 		STAT_DROP_ARP);
 	refused("gratuitous stranger", f,
 		put_arp(f, 1, other_mac, (uint8_t[4]){192, 0, 2, 77}, (uint8_t[4]){192, 0, 2, 77}), STAT_DROP_ARP);
-	CU_ASSERT_EQUAL(w->n_neighs, 1);
+	CU_ASSERT_EQUAL(w->neighs.n, 1);
 	for (i = 0; i < 6; i++) { /* hardware, protocol and their lengths */
 		put_arp(f, 1, peer_mac, peer4, our4);
 		f[L3 + i] ^= 1;
@@ -493,11 +493,11 @@ test_arp_learn(void)
 	input(f, put_arp(f, 1, peer_mac, peer4, our4));
 	CU_ASSERT_EQUAL(ifc->n_tx, 2);
 	check_output(0, 4, 1, peer_mac);
-	CU_ASSERT_EQUAL(w->neighs[n].state, NEIGH_STALE);
+	CU_ASSERT_EQUAL(w->neighs.at[n].state, NEIGH_STALE);
 	tx_clear();
 	input(f, put_arp(f, 1, other_mac, (uint8_t[4]){198, 51, 100, 9}, our4));
 	CU_ASSERT_EQUAL(ifc->n_tx, 1);
-	CU_ASSERT_EQUAL(w->n_neighs, 1);
+	CU_ASSERT_EQUAL(w->neighs.n, 1);
 	down();
 }
 
@@ -512,12 +512,12 @@ test_nd_flags(void)
 	n = get_peer(6, peer_mac);
 	output(n, 6, 1);
 	input(f, put_nd(f, 136, 0x40, peer6, our6, peer6, other_mac));
-	CU_ASSERT_EQUAL(w->neighs[n].state, NEIGH_STALE);
-	CU_ASSERT_EQUAL(memcmp(&w->neighs[n].l2.dst_addr, peer_mac, 6), 0);
+	CU_ASSERT_EQUAL(w->neighs.at[n].state, NEIGH_STALE);
+	CU_ASSERT_EQUAL(memcmp(&w->neighs.at[n].l2.dst_addr, peer_mac, 6), 0);
 	taken(f, put_nd(f, 136, 0x20, peer6, our6, peer6, peer_mac)); /* not solicited: no proof that we are heard */
-	CU_ASSERT_EQUAL(w->neighs[n].state, NEIGH_STALE);
+	CU_ASSERT_EQUAL(w->neighs.at[n].state, NEIGH_STALE);
 	taken(f, put_nd(f, 136, 0x40, peer6, our6, peer6, NULL));
-	CU_ASSERT_EQUAL(w->neighs[n].state, NEIGH_REACHABLE);
+	CU_ASSERT_EQUAL(w->neighs.at[n].state, NEIGH_REACHABLE);
 	down();
 }
 

@@ -90,7 +90,7 @@ drain(uint16_t n_workers, uint16_t reta, uint16_t min, uint16_t max)
 	for (port = min; port <= max; port++)
 		if (seen[port])
 			portset_release(W, idx, htons(port));
-	CHECK_EQ(W->portset_pool.avail, W->portset_pool.total);
+	CHECK_EQ(W->ports.pool.avail, W->ports.pool.total);
 	W->steer = NULL;
 }
 
@@ -136,7 +136,7 @@ test_named(void)
 		if (home(&f, port) || port == foreign)
 			portset_release(W, idx, htons(port));
 	portset_release(W, idx, htons(1500));
-	CHECK_EQ(W->portset_pool.avail, W->portset_pool.total);
+	CHECK_EQ(W->ports.pool.avail, W->ports.pool.total);
 	W->steer = NULL;
 }
 

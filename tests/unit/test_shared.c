@@ -150,10 +150,10 @@ watch_worker(int s, int i)
 	watch("requests", w->requests.base, w->requests.bytes, s, i, true);
 	watch("TIME-WAITs", w->timewaits[0].base, w->timewaits[0].bytes, s, i, true);
 	watch("TIME-WAITs of IPv6", w->timewaits[1].base, w->timewaits[1].bytes, s, i, true);
-	watch("port sets", w->portset_pool.base, w->portset_pool.bytes, s, i, true);
+	watch("port sets", w->ports.pool.base, w->ports.pool.bytes, s, i, true);
 	watch("table", w->table.buckets, w->table.bytes, s, i, true);
-	watch("neighbours", w->neighs, (w->max_neighs + 1) * sizeof(*w->neighs), s, i, true);
-	watch("neighbours' hash", w->neigh_hash, (w->neigh_mask + 1) * sizeof(*w->neigh_hash), s, i, true);
+	watch("neighbours", w->neighs.at, (w->neighs.max + 1) * sizeof(*w->neighs.at), s, i, true);
+	watch("neighbours' hash", w->neighs.hash, (w->neighs.mask + 1) * sizeof(*w->neighs.hash), s, i, true);
 	/* packet buffers go to the other end of the queue, which gives them back: i of both stacks may write these */
 	watch("mempool's cache", &mp->local_cache[i], sizeof(mp->local_cache[i]), -1, i, false);
 	watch("mempool's ring", mp->pool_data, rte_ring_get_memsize(mp->size), -1, i, false);
