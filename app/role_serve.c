@@ -4,13 +4,9 @@
  * With --close server it closes after --requests-per-conn of them, else when the client does.
  */
 #include <string.h>
-#include <rte_common.h>
-#include <rte_malloc.h>
 #include <rte_mbuf.h>
 #include "requests.h"
 #include "role.h"
-
-#define SHARED_MAX 4096u /* chunks queued at once: their packets' references, a dozen each, have 16 bits to be counted in */
 
 struct serve_conn {
 	struct item i;
@@ -22,39 +18,9 @@ struct serve_conn {
 
 struct serve {
 	struct server s;
-	/* What long responses are made of, never copied into a send queue: a worker's own, as its references are counted. */
-	struct rte_mbuf_ext_shared_info shared;
-	rte_iova_t iova;
+	struct tern_ref ref; /* to the pattern, which long responses are made of: a worker's own, as who refers to it is counted */
 	uint8_t pattern[PATTERN_PERIOD + PATTERN_CHUNK];
 };
-
-/* The first reference is ours for good. */
-static void
-never(void *addr, void *arg)
-{
-}
-
-/* A whole chunk of the pattern by reference. @return as tern_send(); 0: send it by copy. */
-static ssize_t
-send_shared(struct serve *v, struct tern_conn *c, uint32_t off)
-{
-	struct rte_mbuf *m;
-	int rc;
-
-	if (tern_send_space(c) < PATTERN_CHUNK || rte_mbuf_ext_refcnt_read(&v->shared) > SHARED_MAX)
-		return 0;
-	m = tern_mbuf_alloc(tern_conn_worker(c));
-	if (!m)
-		return 0;
-	rte_pktmbuf_attach_extbuf(m, v->pattern, v->iova, sizeof(v->pattern), &v->shared);
-	rte_mbuf_ext_refcnt_update(&v->shared, 1);
-	m->data_off = off % PATTERN_PERIOD;
-	m->data_len = m->pkt_len = PATTERN_CHUNK;
-	rc = tern_send_mbuf(c, m);
-	if (rc)
-		rte_pktmbuf_free(m);
-	return rc ? rc : (ssize_t)PATTERN_CHUNK;
-}
 
 /* @return false when the send buffer is full, or others have their turn. */
 static bool
@@ -67,9 +33,10 @@ answer(struct serve *v, struct serve_conn *sc, unsigned int *visit)
 		if (!slab_spend(&v->s.slab, &sc->i, visit))
 			return false;
 		left = requests.response_size - sc->sent;
-		n = left < PATTERN_CHUNK ? 0 : send_shared(v, sc->i.c, sc->sent);
-		if (n == 0)
-			n = tern_send(sc->i.c, role_pattern(sc->sent), RTE_MIN(left, PATTERN_CHUNK), 0);
+		if (left < PATTERN_CHUNK)
+			n = tern_send(sc->i.c, role_pattern(sc->sent), left, 0);
+		else
+			n = tern_send_ref(sc->i.c, &v->ref, v->pattern + sc->sent % PATTERN_PERIOD, PATTERN_CHUNK, 0);
 		if (n <= 0)
 			return false; /* writable() or closed() follows */
 		sc->sent += n;
@@ -141,10 +108,7 @@ start(struct stack *s, struct tern_worker *w)
 	if (rc)
 		return rc;
 	memcpy(v->pattern, role_pattern(0), sizeof(v->pattern));
-	v->iova = rte_malloc_virt2iova(v) + offsetof(struct serve, pattern);
-	v->shared.free_cb = never;
-	rte_mbuf_ext_refcnt_set(&v->shared, 1);
-	return 0;
+	return tern_ref_init(&v->ref, v->pattern, sizeof(v->pattern), NULL, NULL);
 }
 
 static uint64_t
