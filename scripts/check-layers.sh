@@ -9,7 +9,7 @@ row_of() { # of a library file, by its path below lib/
 	case "$1" in
 	base/table.[ch]) echo 2 ;;
 	tern.h | base/*.[ch] | net/ifconf.[ch]) echo 1 ;;
-	net/pkt.[ch] | net/pkt_plain.h | tcp/opt.[ch] | net/steer.h | net/link.h | tcp/account.h | tcp/cookie.h | tcp/fastopen.h | tcp/ports.h | stack/worker.h | tcp/tcp.h | tcp/cc.h) echo 2 ;;
+	net/pkt.[ch] | net/pkt_plain.h | tcp/opt.[ch] | net/steer.h | net/link.h | tcp/account.h | tcp/cookie.h | tcp/fastopen.h | tcp/portset.h | stack/worker.h | tcp/tcp.h | tcp/cc.h) echo 2 ;;
 	stack/port.[ch] | stack/engine.[ch] | stack/post.[ch] | stack/sleep.c | stack/tern.c | stack/watch.c) echo 4 ;;
 	net/*.[ch] | tcp/*.[ch] | stack/check.[ch] | stack/timer.[ch] | stack/trace.[ch] | stack/conf.[ch] | stack/worker.c) echo 3 ;;
 	*) echo 0 ;;

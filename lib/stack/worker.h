@@ -28,7 +28,7 @@
 #include "tcp/account.h"
 #include "tcp/cookie.h"
 #include "tcp/fastopen.h"
-#include "tcp/ports.h"
+#include "tcp/portset.h"
 
 /* Wheel tick: 128 us, so 2^31 ticks are 76 hours and delayed ACK or RTO are exact to a tick. A power of two: no division. */
 #define TICK_SHIFT 7

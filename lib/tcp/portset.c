@@ -14,6 +14,7 @@
 #include <rte_byteorder.h>
 #include "net/steer.h"
 #include "tcp/portset.h"
+#include "tcp/tcp.h"
 
 #define CONNECT_AHEAD 4 /* connects between asking for a bucket's line and looking at it */
 

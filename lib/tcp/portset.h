@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The local ports of one (local address, peer address, peer port). Theory of operation: tcp/portset.c.
+ * The local addresses and ports of a worker's active opens, and those of one (local address, peer address, peer port). Theory of
+ * operation: tcp/portset.c.
  */
 #ifndef PORTSET_H
 #define PORTSET_H
-#include "tcp/tcp.h"
+#include "base/pool.h"
+#include "base/table.h"
 
 #define PORTSET_WORDS (65536 / 64)
 
@@ -21,5 +23,13 @@ struct portset {
 	uint32_t steer_base; /* hash of the tuple with local port 0 */
 	uint64_t closed[PORTSET_WORDS / 64]; /* words of the map without a port to choose */
 	uint64_t map[PORTSET_WORDS];
+};
+
+/** Of a worker. */
+struct ports {
+	uint32_t n_connects, local_next; /* which local address tern_connect() takes */
+	struct pool pool;		 /* of struct portset */
+	struct homes *homes;
+	struct portset **hash, *last; /* last: the one used last, NULL after its end */
 };
 #endif
