@@ -35,6 +35,8 @@ int options_argv(int argc, char **argv);
 int options_check(void);
 /** Is arg ("--name" or "--name=value") one of ours? */
 bool options_known(const char *arg);
+/** Has the interface an address of this family? */
+bool if_has(const struct tern_if_conf *c, uint8_t af);
 void options_help(void);
 /** One line on stderr that starts with the program's name. @return -EINVAL. */
 int __attribute__((format(printf, 1, 2))) complain(const char *fmt, ...);

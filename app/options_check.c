@@ -5,24 +5,37 @@
 #include "option.h"
 #include "role.h"
 
+static bool
+any_bit(const uint8_t *p, unsigned int n)
+{
+	static const uint8_t zero[16];
+
+	return memcmp(p, zero, n) != 0;
+}
+
+bool
+if_has(const struct tern_if_conf *c, uint8_t af)
+{
+	return af == TERN_AF_INET ? any_bit(c->addr4, 4) : any_bit(c->addr6, 16);
+}
+
 static int
 check_ifs(const struct options *o)
 {
-	static const uint8_t zero[16];
 	unsigned int i, k;
 
 	if (!o->ifs_given)
 		return complain("no address: give --addr ADDR/PREFIX or --addr6, or addr = ... in [if0]");
 	for (i = 0; i < o->conf.n_ifs; i++) {
 		const struct tern_if_conf *c = &o->conf.ifs[i];
-		const bool has4 = memcmp(c->addr4, zero, 4), has6 = memcmp(c->addr6, zero, 16);
+		const bool has4 = if_has(c, TERN_AF_INET), has6 = if_has(c, TERN_AF_INET6);
 
 		if (!has4 && !has6)
 			return complain("interface %u has no address: give --if %u --addr ADDR/PREFIX or --addr6", i,
 					i);
-		if (!has4 && memcmp(c->gw4, zero, 4))
+		if (!has4 && any_bit(c->gw4, 4))
 			return complain("interface %u has --gw but no --addr", i);
-		if (!has6 && memcmp(c->gw6, zero, 16))
+		if (!has6 && any_bit(c->gw6, 16))
 			return complain("interface %u has --gw6 but no --addr6", i);
 		if (has6 && c->mtu && c->mtu < 1280)
 			return complain("interface %u: --mtu %u is too small for IPv6, 1280 at least", i, c->mtu);

@@ -197,11 +197,10 @@ role_pattern(uint32_t off)
 static bool
 has_family(const struct tern_conf *c, uint8_t af)
 {
-	static const uint8_t zero[16];
 	unsigned int i;
 
 	for (i = 0; i < c->n_ifs; i++)
-		if (af == TERN_AF_INET ? memcmp(c->ifs[i].addr4, zero, 4) : memcmp(c->ifs[i].addr6, zero, 16))
+		if (if_has(&c->ifs[i], af))
 			return true;
 	return false;
 }

@@ -54,11 +54,10 @@ static struct opt opts[] = {
 static int
 check(struct options *o)
 {
-	static const uint8_t zero[16];
 	unsigned int i;
 
 	for (i = 0; i < o->conf.n_ifs; i++)
-		if (memcmp(o->conf.ifs[i].addr4, zero, 4) || memcmp(o->conf.ifs[i].addr6, zero, 16))
+		if (if_has(&o->conf.ifs[i], TERN_AF_INET) || if_has(&o->conf.ifs[i], TERN_AF_INET6))
 			return complain("wire has no addresses: leave --addr and --addr6 out");
 	if (o->conf.ifs[0].port_id == o->conf.ifs[1].port_id)
 		return complain("wire is between two ports, not from port %u to itself", o->conf.ifs[0].port_id);
