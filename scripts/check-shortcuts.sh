@@ -1,10 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
 # check-shortcuts.sh: shortcuts (lib/base/usual.h) change nothing but the speed. The unit suites of a build without any pass (with
-# -Dchecks=true, so that this is built and run, too), and the
-# simulation makes the same frames at the same times, and counts the same, with and without: seed by seed, 1 to SEEDS (200), each of
-# CONNS (200) connections; its invariants are left to the suites. First proves that a bit of one frame would be noticed. Build
-# directories: build-test, build-plain.
+# -Dchecks=true, so that this is built and run, too), and the simulation makes the same frames at the same times, and counts the same,
+# with and without: seed by seed, 1 to SEEDS (200), each of CONNS (200) connections; its invariants are left to the suites. First
+# proves that a bit of one frame would be noticed. Build directories: build-test, build-plain.
 set -euo pipefail
 shopt -s inherit_errexit
 cd "$(dirname "$0")/.."

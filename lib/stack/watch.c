@@ -157,7 +157,7 @@ tern_gauges_get(const struct tern *t, int w, struct tern_gauges *out, size_t siz
 	return sized_give(out, size, &g, sizeof(g));
 }
 
-/* Those of base/pool.h have a place in struct tern_worker; of the others, at is 0 and pool_fill() knows them by their index. */
+/* Those of base/pool.h have a place in struct tern_worker; of the others, at is 0 and pool_add() knows them by their index. */
 enum { POOL_MBUFS, POOL_SMALL, POOL_NEIGHS, POOL_NEIGH_QUEUE, POOL_FRAGS };
 static const struct {
 	const char *name;

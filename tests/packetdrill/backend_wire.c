@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <netinet/in.h>
+#include "../bytes.h"
 #include "backend.h"
 #include "stack/check.h"
 
@@ -58,26 +59,11 @@ feed(const uint8_t *frame, size_t len)
 	check_invariants();
 }
 
-static uint16_t
-icmp6_sum(const uint8_t *ip, const uint8_t *l4, uint16_t len)
-{
-	uint32_t sum = len + IPPROTO_ICMPV6;
-
-	for (unsigned int i = 0; i < 32; i += 2)
-		sum += ip[8 + i] << 8 | ip[9 + i];
-	for (unsigned int i = 0; i < len; i += 2)
-		sum += l4[i] << 8 | l4[i + 1];
-	while (sum >> 16)
-		sum = (sum & 0xffff) + (sum >> 16);
-	return ~sum;
-}
-
 /* The only neighbour there is answers for every address. @return false: f is no question. */
 static bool
 answer_neighbour(const uint8_t *f, size_t len)
 {
 	uint8_t r[86] = {0};
-	uint16_t sum;
 
 	memcpy(r, be_mac, 6);
 	memcpy(r + 6, peer_mac, 6);
@@ -109,9 +95,7 @@ answer_neighbour(const uint8_t *f, size_t len)
 	r[78] = 2;
 	r[79] = 1;
 	memcpy(r + 80, peer_mac, 6);
-	sum = icmp6_sum(r + 14, r + 54, 32);
-	r[56] = sum >> 8;
-	r[57] = sum;
+	put16(r + 56, ~l4_sum(r + 14, r + 54, 32, IPPROTO_ICMPV6));
 	feed(r, 86);
 	return true;
 }

@@ -85,18 +85,18 @@ fix_ip(uint8_t *p)
 
 	if (bed.af == 6)
 		return;
-	be16(p + 24, 0);
-	be16(p + 24, ~ones_fold(ones_sum(p + 14, hlen, 0)));
+	put16(p + 24, 0);
+	put16(p + 24, ~fold(sum16(p + 14, hlen, 0)));
 }
 
 /* The TCP checksum of n bytes at l4. */
 static inline void
 fix_tcp(uint8_t *p, uint32_t l4, uint32_t n)
 {
-	const uint32_t pseudo = ones_sum(p + (bed.af == 4 ? 26 : 22), bed.af == 4 ? 8 : 32, n + 6);
+	const uint32_t pseudo = sum16(p + (bed.af == 4 ? 26 : 22), bed.af == 4 ? 8 : 32, n + 6);
 
-	be16(p + l4 + 16, 0);
-	be16(p + l4 + 16, ~ones_fold(ones_sum(p + l4, n, pseudo)));
+	put16(p + l4 + 16, 0);
+	put16(p + l4 + 16, ~fold(sum16(p + l4, n, pseudo)));
 }
 
 /* Header bytes put in between the IP header and TCP: IPv4 options (n a multiple of 4), or IPv6 extensions of type next. */
@@ -107,11 +107,11 @@ insert(uint8_t *p, uint16_t len, const uint8_t *h, uint16_t n, uint8_t next)
 	memcpy(p + L4, h, n);
 	if (bed.af == 4) {
 		p[14] += n / 4;
-		be16(p + 16, len + n - 14);
+		put16(p + 16, len + n - 14);
 		fix_ip(p);
 	} else {
 		p[20] = next;
-		be16(p + 18, len + n - 54);
+		put16(p + 18, len + n - 54);
 	}
 	return len + n;
 }

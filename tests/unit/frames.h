@@ -14,6 +14,7 @@
 #include <unistd.h>
 #include <rte_eal.h>
 #include <rte_mbuf.h>
+#include "../bytes.h"
 #include "seeded.h"
 
 #define FRAME_MAX 2048
@@ -60,32 +61,6 @@ frames_init(unsigned int n_mbufs)
 
 /** Every mbuf came back. */
 #define ASSERT_POOL_FULL() CU_ASSERT_EQUAL(rte_mempool_avail_count(frames_pool), frames_pool_size)
-
-static inline uint16_t
-get16(const uint8_t *p)
-{
-	return p[0] << 8 | p[1];
-}
-
-static inline uint32_t
-get32(const uint8_t *p)
-{
-	return (uint32_t)get16(p) << 16 | get16(p + 2);
-}
-
-static inline void
-put16(uint8_t *p, uint16_t v)
-{
-	p[0] = v >> 8;
-	p[1] = v & 0xff;
-}
-
-static inline void
-put32(uint8_t *p, uint32_t v)
-{
-	put16(p, v >> 16);
-	put16(p + 2, v & 0xffff);
-}
 
 /* RFC 1071, a byte pair at a time. */
 static inline uint32_t

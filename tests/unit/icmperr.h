@@ -5,6 +5,7 @@
  */
 #ifndef ICMPERR_H
 #define ICMPERR_H
+#include "../bytes.h"
 #include "harness.h"
 
 struct quote {
@@ -17,29 +18,6 @@ struct quote {
 	uint8_t proto;	   /* quoted; 0: TCP */
 	uint16_t port_xor; /* of the quoted destination port */
 };
-
-static inline void
-be16(uint8_t *p, uint32_t v)
-{
-	p[0] = v >> 8;
-	p[1] = v;
-}
-
-static inline uint32_t
-ones_sum(const uint8_t *p, uint32_t n, uint32_t sum)
-{
-	for (uint32_t i = 0; i < n; i++)
-		sum += i & 1 ? p[i] : p[i] << 8;
-	return sum;
-}
-
-static inline uint16_t
-ones_fold(uint32_t sum)
-{
-	while (sum >> 16)
-		sum = (sum & 0xffff) + (sum >> 16);
-	return sum;
-}
 
 static inline void
 put_addr(uint8_t *p, uint8_t lo)
@@ -62,46 +40,46 @@ quote_build(uint8_t *p, const struct quote *q)
 
 	memset(p, 0, 256);
 	memcpy(p, "\2\0\0\0\0\1\2\0\0\0\0\2", 12);
-	be16(p + 12, bed.af == 4 ? 0x0800 : 0x86dd);
+	put16(p + 12, bed.af == 4 ? 0x0800 : 0x86dd);
 	icmp[0] = q->type;
 	icmp[1] = q->code;
-	be16(icmp + 4, bed.af == 4 ? 0 : q->mtu >> 16);
-	be16(icmp + 6, q->mtu);
+	put16(icmp + 4, bed.af == 4 ? 0 : q->mtu >> 16);
+	put16(icmp + 6, q->mtu);
 	if (bed.af == 4) {
 		ip[0] = 0x45;
-		be16(ip + 2, 20 + n);
+		put16(ip + 2, 20 + n);
 		ip[8] = 60;
 		ip[9] = 1;
 		put_addr(ip + 12, 9);
 		put_addr(ip + 16, 1);
-		be16(ip + 10, ~ones_fold(ones_sum(ip, 20, 0)));
+		put16(ip + 10, ~fold(sum16(ip, 20, 0)));
 		in[0] = 0x40 | (q->ihl ? q->ihl : 5);
-		be16(in + 2, q->ip_len);
-		be16(in + 6, 0x4000);
+		put16(in + 2, q->ip_len);
+		put16(in + 6, 0x4000);
 		in[9] = q->proto ? q->proto : 6;
 		put_addr(in + 12, 1);
 		put_addr(in + 16, peer.addr_lo);
 		t = in + (q->ihl > 5 ? q->ihl * 4 : 20);
 	} else {
 		ip[0] = 0x60;
-		be16(ip + 4, n);
+		put16(ip + 4, n);
 		ip[6] = 58;
 		ip[7] = 60;
 		put_addr(ip + 8, 9);
 		put_addr(ip + 24, 1);
 		in[0] = 0x60;
-		be16(in + 4, q->ip_len - 40);
+		put16(in + 4, q->ip_len - 40);
 		in[6] = q->proto ? q->proto : 6;
 		put_addr(in + 8, 1);
 		put_addr(in + 24, peer.addr_lo);
 		t = in + 40;
-		sum = ones_sum(ip + 8, 32, n + 58);
+		sum = sum16(ip + 8, 32, n + 58);
 	}
-	be16(t, peer.tern_port);
-	be16(t + 2, peer.port ^ q->port_xor);
-	be16(t + 4, (peer.irs + q->seq) >> 16);
-	be16(t + 6, peer.irs + q->seq);
-	be16(icmp + 2, ~ones_fold(ones_sum(icmp, n, sum)));
+	put16(t, peer.tern_port);
+	put16(t + 2, peer.port ^ q->port_xor);
+	put16(t + 4, (peer.irs + q->seq) >> 16);
+	put16(t + 6, peer.irs + q->seq);
+	put16(icmp + 2, ~fold(sum16(icmp, n, sum)));
 	return icmp + n - p;
 }
 

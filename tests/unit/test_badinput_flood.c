@@ -51,10 +51,10 @@ put_sack(unsigned int i, uint32_t left, uint32_t right)
 	peer.opt[2] = 5;
 	peer.opt[3] = 2 + 8 * (i + 1);
 	peer.optlen = 4 + 8 * (i + 1);
-	be16(o, (peer.irs + left) >> 16);
-	be16(o + 2, peer.irs + left);
-	be16(o + 4, (peer.irs + right) >> 16);
-	be16(o + 6, peer.irs + right);
+	put16(o, (peer.irs + left) >> 16);
+	put16(o + 2, peer.irs + left);
+	put16(o + 4, (peer.irs + right) >> 16);
+	put16(o + 6, peer.irs + right);
 }
 
 /* Everything sent is acknowledged in the end, whatever is retransmitted until then. */

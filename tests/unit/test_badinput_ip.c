@@ -12,9 +12,9 @@ test_b01(void)
 	const uint16_t n = (fx_listen(), syn_frame(p));
 
 	if (bed.af == 6) {
-		be16(p + 18, n - 54 + 1); /* payload beyond the frame */
+		put16(p + 18, n - 54 + 1); /* payload beyond the frame */
 		refused(p, n);
-		be16(p + 18, 65535);
+		put16(p + 18, 65535);
 		refused(p, n);
 		for (unsigned int v = 0; v < 16; v++) {
 			syn_frame(p);
@@ -37,13 +37,13 @@ test_b01(void)
 		refused(p, len); /* 60 bytes of header in less */
 	for (unsigned int tot = 0; tot < 20; tot++) {
 		syn_frame(p);
-		be16(p + 16, tot);
+		put16(p + 16, tot);
 		fix_ip(p);
 		refused(p, n);
 	}
 	for (unsigned int more = 1; more < 65535u - n; more *= 3) {
 		syn_frame(p);
-		be16(p + 16, n - 14 + more);
+		put16(p + 16, n - 14 + more);
 		fix_ip(p);
 		refused(p, n);
 	}
@@ -103,18 +103,18 @@ fragment(uint8_t *f, const uint8_t *p, uint32_t off, uint32_t end, bool more, ui
 	memcpy(f, p, L4);
 	memcpy(f + L4 + ext, p + L4 + off % 1400, end - off);
 	if (bed.af == 4) {
-		be16(f + 16, 20 + end - off);
-		be16(f + 18, id);
-		be16(f + 20, off / 8 | (more ? 0x2000 : 0));
+		put16(f + 16, 20 + end - off);
+		put16(f + 18, id);
+		put16(f + 20, off / 8 | (more ? 0x2000 : 0));
 		fix_ip(f);
 	} else {
-		be16(f + 18, 8 + end - off);
+		put16(f + 18, 8 + end - off);
 		f[20] = 44;
 		f[54] = 6;
 		f[55] = 0;
-		be16(f + 56, off | more);
-		be16(f + 58, 0);
-		be16(f + 60, id);
+		put16(f + 56, off | more);
+		put16(f + 58, 0);
+		put16(f + 60, id);
 	}
 	return L4 + ext + end - off;
 }
@@ -201,7 +201,7 @@ test_b05(void)
 		n = syn_frame(p);
 		memcpy(in, p + 14, n - 14); /* the whole datagram again, inside */
 		memcpy(p + L4, in, n - 14);
-		be16(p + (bed.af == 4 ? 16 : 18), (bed.af == 4 ? 20 : 0) + n - 14);
+		put16(p + (bed.af == 4 ? 16 : 18), (bed.af == 4 ? 20 : 0) + n - 14);
 		p[bed.af == 4 ? 23 : 20] = protos[i];
 		fix_ip(p);
 		refused(p, L4 + n - 14);
@@ -258,8 +258,8 @@ test_b06(void)
 		refused(p, k);
 	CHECK(STAT(DROP_RUNT) >= 14);
 	memmove(p + 16, p + 12, n - 12); /* 802.1Q */
-	be16(p + 12, 0x8100);
-	be16(p + 14, 5);
+	put16(p + 12, 0x8100);
+	put16(p + 14, 5);
 	refused(p, n + 4);
 	CHECK_EQ(STAT(DROP_ETHERTYPE), 1);
 	fresh();
@@ -274,7 +274,7 @@ test_b07(void)
 	fx_listen();
 	for (unsigned int len = 0; len < 20; len++) { /* of the whole segment */
 		syn_frame(p);
-		be16(p + (bed.af == 4 ? 16 : 18), (bed.af == 4 ? 20 : 0) + len);
+		put16(p + (bed.af == 4 ? 16 : 18), (bed.af == 4 ? 20 : 0) + len);
 		fix_ip(p);
 		fix_tcp(p, L4, len);
 		refused(p, L4 + len);
@@ -299,16 +299,16 @@ test_b08(void)
 	uint16_t n = peer_build(p, ACK | PSH, 1, 1, 9);
 	const uint16_t ck = p[L4 + 16] << 8 | p[L4 + 17];
 
-	be16(p + L4 + 16, ck ^ 0x100);
+	put16(p + L4 + 16, ck ^ 0x100);
 	refused(p, n);
-	be16(p + L4 + 16, 0);
+	put16(p + L4 + 16, 0);
 	refused(p, n);
-	be16(p + L4 + 16, ck);
+	put16(p + L4 + 16, ck);
 	p[bed.af == 4 ? 29 : 37] ^= 1; /* right but for the pseudo header: another source */
 	fix_ip(p);
 	refused(p, n);
 	n = peer_build(p, RST, 1, 1, 0);
-	be16(p + L4 + 16, (p[L4 + 16] << 8 | p[L4 + 17]) ^ 1);
+	put16(p + L4 + 16, (p[L4 + 16] << 8 | p[L4 + 17]) ^ 1);
 	refused(p, n);
 	CHECK_EQ(STAT(DROP_TCP_CSUM), 4);
 	if (bed.af == 4) {
@@ -407,7 +407,7 @@ test_b46(void)
 	memcpy(ext, (const uint8_t[8]){6, 0, 0xc2, 4, 0, 1, 0, 0}, 8); /* jumbo payload */
 	refused(p, insert(p, syn_frame(p), ext, 8, 0));
 	n = syn_frame(p);
-	be16(p + 18, 0);
+	put16(p + 18, 0);
 	refused(p, n);
 	CHECK_EQ(W->half_open, 0);
 	memcpy(ext, (const uint8_t[8]){6, 0, 0, 0, 0, 0, 0, 9}, 8); /* atomic: a whole datagram, RFC 6946 */

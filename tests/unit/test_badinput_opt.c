@@ -206,10 +206,10 @@ test_b13(void)
 		uint8_t o[40] = {5, lens[i]};
 
 		for (unsigned int k = 2; k + 8 <= 40; k += 8) {
-			be16(o + k, (peer.irs + 1 + FULL) >> 16);
-			be16(o + k + 2, peer.irs + 1 + FULL);
-			be16(o + k + 4, (peer.irs + 1 + 2 * FULL) >> 16);
-			be16(o + k + 6, peer.irs + 1 + 2 * FULL);
+			put16(o + k, (peer.irs + 1 + FULL) >> 16);
+			put16(o + k + 2, peer.irs + 1 + FULL);
+			put16(o + k + 4, (peer.irs + 1 + 2 * FULL) >> 16);
+			put16(o + k + 6, peer.irs + 1 + 2 * FULL);
 		}
 		opts(o, RTE_MIN((lens[i] + 3u) & ~3u, 40u));
 		tx(ACK, 1, 1, 0);

@@ -32,6 +32,14 @@ refused(const struct tern_conf *conf, const char *what)
 	CHECK(strstr(line, what) != NULL);
 }
 
+/* conf as it stands is taken: *to is what a stack works with. */
+static void
+accepted(struct tern_conf *to, const struct tern_conf *conf)
+{
+	CHECK_EQ(conf_copy(to, conf), 0);
+	CHECK_EQ(conf_settle(to), 0);
+}
+
 static void
 test_defaults(void)
 {
@@ -40,22 +48,19 @@ test_defaults(void)
 	memset(&conf, 0xa5, sizeof(conf));
 	tern_conf_init(&conf, sizeof(conf));
 	CHECK_EQ(conf.size, sizeof(conf));
-	CHECK_EQ(conf_copy(&to, &conf), 0);
-	CHECK_EQ(conf_settle(&to), 0);
+	accepted(&to, &conf);
 	CHECK_EQ(to.tcp.delack_ms, 40);
 	CHECK_EQ(to.tcp.buf_mem, 16384 * 512);
 	CHECK_EQ(to.tcp.max_orphans, 14336);
 	CHECK_EQ(to.ifs[3].port_id, 3);
 	conf.tcp.max_orphans = 0;
 	conf.tcp.buf_mem = 0;
-	CHECK_EQ(conf_copy(&to, &conf), 0);
-	CHECK_EQ(conf_settle(&to), 0);
+	accepted(&to, &conf);
 	CHECK_EQ(to.tcp.max_orphans, 0);
 	CHECK_EQ(to.tcp.buf_mem, 0);
 	CHECK_EQ(to.tcp.snd_buf_max, 4 << 20);
 	conf.tcp.snd_buf_max = 0;
-	CHECK_EQ(conf_copy(&to, &conf), 0);
-	CHECK_EQ(conf_settle(&to), 0);
+	accepted(&to, &conf);
 	CHECK_EQ(to.tcp.snd_buf_max, 262144); /* no larger than snd_buf */
 }
 
@@ -70,8 +75,7 @@ test_older(void)
 		tern_conf_init(conf, size);
 		conf->tcp.ttl = 7;
 		memset(&to, 0xa5, sizeof(to));
-		CHECK_EQ(conf_copy(&to, conf), 0);
-		CHECK_EQ(conf_settle(&to), 0);
+		accepted(&to, conf);
 		CHECK_EQ(to.size, sizeof(to));
 		CHECK_EQ(to.tcp.ttl, 7);
 		CHECK_EQ(to.max_conns, 16384);
@@ -92,8 +96,7 @@ test_newer(void)
 	CU_ASSERT_FATAL(conf != NULL);
 	memset(conf, 0xa5, size);
 	tern_conf_init(conf, size);
-	CHECK_EQ(conf_copy(&to, conf), 0);
-	CHECK_EQ(conf_settle(&to), 0);
+	accepted(&to, conf);
 	((char *)conf)[size - 1] = 1;
 	refused(conf, "too old to know it");
 	free(conf);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include <rte_common.h>
 #include "stack/trace.h"
+#include "../bytes.h"
 #include "seeded.h"
 
 #define LINE_LEN 512
@@ -138,32 +139,6 @@ static const struct row rows[] = {
 	  4, TCP_ACK, 4, 0, { 28, 4, 0x80, 5 } },
 };
 
-static void
-put16(uint8_t *p, uint16_t v)
-{
-	p[0] = v >> 8;
-	p[1] = v & 0xff;
-}
-
-static void
-put32(uint8_t *p, uint32_t v)
-{
-	put16(p, v >> 16);
-	put16(p + 2, v & 0xffff);
-}
-
-static uint16_t
-sum_ip(const uint8_t *p)
-{
-	uint32_t s = 0, i;
-
-	for (i = 0; i < 20; i += 2)
-		s += p[i] << 8 | p[i + 1];
-	s = (s & 0xffff) + (s >> 16);
-	s = (s & 0xffff) + (s >> 16);
-	return ~s & 0xffff;
-}
-
 /* Ethernet and IP headers for n bytes of proto; @return where those begin. */
 static uint8_t *
 put_ip(struct frame *f, unsigned int af, uint8_t proto, unsigned int n)
@@ -181,7 +156,7 @@ put_ip(struct frame *f, unsigned int af, uint8_t proto, unsigned int n)
 		ip[9] = proto;
 		put32(ip + 12, 0xc0000209);
 		put32(ip + 16, 0xc0000201);
-		put16(ip + 10, sum_ip(ip));
+		put16(ip + 10, ~fold(sum16(ip, 20, 0)));
 		f->len = 34 + n;
 		return ip + 20;
 	}
@@ -335,7 +310,7 @@ put_other(struct frame *f, unsigned int i)
 		put_tcp(f, &ack);
 		put16(f->b + 14 + 6, i == FRAGMENT ? 185 : 0x2000);
 		memset(f->b + 14 + 10, 0, 2);
-		put16(f->b + 14 + 10, sum_ip(f->b + 14));
+		put16(f->b + 14 + 10, ~fold(sum16(f->b + 14, 20, 0)));
 		break;
 	case IP4_OPTIONS:
 		put_tcp(f, &ack);
