@@ -9,7 +9,22 @@
  */
 #ifndef USUAL_H
 #define USUAL_H
+#include <stdbool.h>
 #include <rte_branch_prediction.h>
+#include <rte_prefetch.h>
 
 #define usual(condition) likely(TERN_SHORTCUTS && (condition)) /* 0: compiled, so that nothing is unused, and never asked */
+
+/** Fetch a line that will be written: another core gives it up at once, not first for reading. */
+static inline void
+prefetch_own(const void *p)
+{
+	if (!usual(true))
+		return;
+#ifdef RTE_ARCH_X86
+	asm volatile("prefetchw %0" : : "m"(*(const char *)p));
+#else
+	rte_prefetch0(p);
+#endif
+}
 #endif

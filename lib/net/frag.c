@@ -12,9 +12,9 @@
 #include <netinet/in.h>
 #include <rte_ip_frag.h>
 #include "base/cksum.h"
+#include "base/pool.h"
 #include "net/frag.h"
 #include "net/icmp.h"
-#include "stack/worker.h"
 
 #define EXPIRE_US 1000000ull /* how late, at most, a fragment is dropped */
 #define HELD_PART 32u /* this part of the worker's mbufs may be fragments of what is not whole */
@@ -58,14 +58,14 @@ frag_destroy(struct frag *f)
 
 /* Free what the library gave up, for this reason. */
 static void
-bury(struct tern_worker *w, enum stat reason)
+bury(struct link *k, enum stat reason)
 {
-	struct frag *f = w->frag;
+	struct frag *f = k->frag;
 	uint32_t i;
 
 	for (i = 0; i < f->dead.cnt; i++)
 		f->held -= f->dead.row[i]->nb_segs;
-	w->stats[reason] += f->dead.cnt;
+	k->stats[reason] += f->dead.cnt;
 	rte_ip_frag_free_death_row(&f->dead, 0);
 }
 
@@ -83,7 +83,7 @@ fragment_ok(uint32_t off, uint32_t len, uint32_t hlen, bool more, uint8_t proto)
 }
 
 static struct rte_mbuf *
-input4(struct tern_worker *w, struct seg *s, bool *ok)
+input4(struct link *k, struct seg *s, bool *ok)
 {
 	struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod_offset(s->m, struct rte_ipv4_hdr *, L3_OFF);
 	const uint16_t fo = rte_be_to_cpu_16(ip->fragment_offset);
@@ -91,16 +91,16 @@ input4(struct tern_worker *w, struct seg *s, bool *ok)
 	const uint32_t off = (fo & RTE_IPV4_HDR_OFFSET_MASK) * 8u;
 
 	if (!fragment_ok(off, s->len, hlen, fo & RTE_IPV4_HDR_MF_FLAG, ip->next_proto_id)) {
-		w->frag->dead.row[w->frag->dead.cnt++] = s->m;
+		k->frag->dead.row[k->frag->dead.cnt++] = s->m;
 		return NULL;
 	}
 	*ok = true;
 	s->m->l3_len = hlen;
-	return rte_ipv4_frag_reassemble_packet(w->frag->tbl, &w->frag->dead, s->m, w->now_us, ip);
+	return rte_ipv4_frag_reassemble_packet(k->frag->tbl, &k->frag->dead, s->m, k->now_us, ip);
 }
 
 static struct rte_mbuf *
-input6(struct tern_worker *w, struct seg *s, bool *ok)
+input6(struct link *k, struct seg *s, bool *ok)
 {
 	struct rte_ipv6_hdr *ip = rte_pktmbuf_mtod_offset(s->m, struct rte_ipv6_hdr *, L3_OFF);
 	struct rte_ipv6_fragment_ext *fh = pkt_at(s->m, L3_OFF + sizeof(*ip), sizeof(*fh));
@@ -108,12 +108,12 @@ input6(struct tern_worker *w, struct seg *s, bool *ok)
 
 	if (s->l4_off != L3_OFF + sizeof(*ip) || !fh ||
 	    !fragment_ok(RTE_IPV6_GET_FO(fd) * 8u, s->len - sizeof(*fh), 0, RTE_IPV6_GET_MF(fd), fh->next_header)) {
-		w->frag->dead.row[w->frag->dead.cnt++] = s->m;
+		k->frag->dead.row[k->frag->dead.cnt++] = s->m;
 		return NULL;
 	}
 	*ok = true;
 	s->m->l3_len = sizeof(*ip) + sizeof(*fh);
-	return rte_ipv6_frag_reassemble_packet(w->frag->tbl, &w->frag->dead, s->m, w->now_us, ip, fh);
+	return rte_ipv6_frag_reassemble_packet(k->frag->tbl, &k->frag->dead, s->m, k->now_us, ip, fh);
 }
 
 /* ok: the fragment m was given to the library, which says by what it gives up why: another datagram that it found too old,
@@ -130,55 +130,55 @@ why_dead(const struct rte_ip_frag_death_row *dead, const struct rte_mbuf *m, boo
 }
 
 struct rte_mbuf *
-frag_input(struct tern_worker *w, struct seg *s)
+frag_input(struct link *k, struct seg *s)
 {
 	struct rte_mbuf *m;
 	bool ok = false;
 
 	s->m->l2_len = L3_OFF;
-	if (w->frag->held + s->m->nb_segs > frag_max(w)) {
-		STAT_INC(w, DROP_FRAG_SHARE);
+	if (k->frag->held + s->m->nb_segs > frag_max(k)) {
+		STAT_INC(k, DROP_FRAG_SHARE);
 		rte_pktmbuf_free(s->m);
 		return NULL;
 	}
-	w->frag->held += s->m->nb_segs;
-	m = s->flow.af == 4 ? input4(w, s, &ok) : input6(w, s, &ok);
-	bury(w, why_dead(&w->frag->dead, s->m, ok));
+	k->frag->held += s->m->nb_segs;
+	m = s->flow.af == 4 ? input4(k, s, &ok) : input6(k, s, &ok);
+	bury(k, why_dead(&k->frag->dead, s->m, ok));
 	if (!m) {
-		w->frag->last_us = w->now_us;
+		k->frag->last_us = k->now_us;
 		return NULL;
 	}
-	w->frag->held -= m->nb_segs;
-	STAT_INC(w, REASM_OK);
+	k->frag->held -= m->nb_segs;
+	STAT_INC(k, REASM_OK);
 	/* Each fragment's IP header was right; nobody has seen the transport's checksum. */
 	m->ol_flags = (m->ol_flags & KEEP_FLAGS) | RTE_MBUF_F_RX_IP_CKSUM_GOOD;
 	return m;
 }
 
 uint32_t
-frag_max(const struct tern_worker *w)
+frag_max(const struct link *k)
 {
-	return w->mp->size / RTE_MAX(w->conf.mbuf_pool ? w->conf.n_workers : 1, 1u) / HELD_PART;
+	return mbufs_share(&k->mbufs) / HELD_PART;
 }
 
 uint32_t
-frag_held(const struct tern_worker *w)
+frag_held(const struct link *k)
 {
-	return __atomic_load_n(&w->frag->held, __ATOMIC_RELAXED); /* any thread asks */
+	return __atomic_load_n(&k->frag->held, __ATOMIC_RELAXED); /* any thread asks */
 }
 
 uint64_t
-frag_expire(struct tern_worker *w)
+frag_expire(struct link *k)
 {
-	struct frag *f = w->frag;
+	struct frag *f = k->frag;
 	const uint64_t end_us = f->last_us + FRAG_TIMEOUT_US + TICK_US; /* the library's limit is exclusive */
 
 	if (f->last_us == 0)
 		return 0;
-	rte_ip_frag_table_del_expired_entries(f->tbl, &f->dead, w->now_us);
-	bury(w, STAT_DROP_FRAG_TIMEOUT);
-	if (w->now_us < end_us)
-		return w->now_us + EXPIRE_US;
+	rte_ip_frag_table_del_expired_entries(f->tbl, &f->dead, k->now_us);
+	bury(k, STAT_DROP_FRAG_TIMEOUT);
+	if (k->now_us < end_us)
+		return k->now_us + EXPIRE_US;
 	f->last_us = 0;
 	return 0;
 }
@@ -189,11 +189,11 @@ frag_expire(struct tern_worker *w)
 
 /* n bytes at off of the payload of m, hlen bytes of headers before it, as a fragment. @return NULL: no mbuf. */
 static struct rte_mbuf *
-fragment(struct tern_worker *w, const struct rte_mbuf *m, uint32_t hlen, uint32_t off, uint32_t n, uint32_t id, bool more)
+fragment(struct link *k, const struct rte_mbuf *m, uint32_t hlen, uint32_t off, uint32_t n, uint32_t id, bool more)
 {
 	const bool v4 = hlen == L3_OFF + sizeof(struct rte_ipv4_hdr);
 	const uint32_t ext = v4 ? 0 : sizeof(struct rte_ipv6_fragment_ext);
-	struct rte_mbuf *f = rte_pktmbuf_alloc(w->mp);
+	struct rte_mbuf *f = rte_pktmbuf_alloc(k->mbufs.pool);
 	struct rte_ipv6_fragment_ext *fh;
 	struct rte_ipv4_hdr *ip4;
 	struct rte_ipv6_hdr *ip6;
@@ -227,37 +227,37 @@ fragment(struct tern_worker *w, const struct rte_mbuf *m, uint32_t hlen, uint32_
 
 /* All of them or none (RFC 1122 3.2.2.6). */
 void
-frag_output(struct tern_worker *w, struct iface *ifc, struct rte_mbuf *m)
+frag_output(struct link *k, struct iface *ifc, struct rte_mbuf *m)
 {
 	const uint8_t *ip = rte_pktmbuf_mtod_offset(m, const uint8_t *, L3_OFF);
 	const bool v4 = ip[0] >> 4 == 4;
 	const uint32_t hlen = L3_OFF + m->l3_len, len = m->pkt_len - hlen;
 	const uint32_t step = RTE_ALIGN_FLOOR(ifc->mtu - m->l3_len - (v4 ? 0 : sizeof(struct rte_ipv6_fragment_ext)), 8u);
-	const uint32_t n = (len + step - 1) / step, id = v4 ? 0 : link_ip_id(w, 6, ip + 24); /* IPv4's has one */
+	const uint32_t n = (len + step - 1) / step, id = v4 ? 0 : link_ip_id(k, 6, ip + 24); /* IPv4's has one */
 	struct rte_mbuf *f[FRAGS_MAX];
 	uint32_t i;
 
 	if (n > FRAGS_MAX || !link_tx_room(ifc, n)) {
-		link_drop(w, m, STAT_DROP_TX_FULL);
+		link_drop(k, m, STAT_DROP_TX_FULL);
 		return;
 	}
 	for (i = 0; i < n; i++) {
-		f[i] = fragment(w, m, hlen, i * step, RTE_MIN(step, len - i * step), id, i + 1 < n);
+		f[i] = fragment(k, m, hlen, i * step, RTE_MIN(step, len - i * step), id, i + 1 < n);
 		if (!f[i]) {
-			STAT_INC(w, MBUF_EMPTY);
+			STAT_INC(k, MBUF_EMPTY);
 			rte_pktmbuf_free_bulk(f, i);
-			link_drop(w, m, STAT_DROP_TX_FULL);
+			link_drop(k, m, STAT_DROP_TX_FULL);
 			return;
 		}
 	}
 	for (i = 0; i < n; i++)
-		link_transmit(w, ifc, f[i]);
-	w->stats[STAT_FRAG_OUT] += n;
+		link_transmit(k, ifc, f[i]);
+	k->stats[STAT_FRAG_OUT] += n;
 	rte_pktmbuf_free(m);
 }
 
 void
-link_send_frame(struct tern_worker *w, struct iface *ifc, struct rte_mbuf *m)
+link_send_frame(struct link *k, struct iface *ifc, struct rte_mbuf *m)
 {
 	struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod_offset(m, struct rte_ipv4_hdr *, L3_OFF);
 	uint16_t *field = rte_pktmbuf_mtod_offset(m, uint16_t *, L3_OFF + m->l3_len + 2); /* of ICMP and ICMPv6 */
@@ -272,9 +272,9 @@ link_send_frame(struct tern_worker *w, struct iface *ifc, struct rte_mbuf *m)
 			      v4 ? IPPROTO_ICMP : IPPROTO_ICMPV6);
 	m->ol_flags &= KEEP_FLAGS;
 	if (m->pkt_len - L3_OFF > ifc->mtu)
-		frag_output(w, ifc, m);
+		frag_output(k, ifc, m);
 	else if (m->nb_segs > (ifc->tx_multi_seg ? ifc->tx_segs : 1) && rte_pktmbuf_linearize(m))
-		link_drop(w, m, STAT_DROP_TX_FULL);
+		link_drop(k, m, STAT_DROP_TX_FULL);
 	else
-		link_transmit(w, ifc, m);
+		link_transmit(k, ifc, m);
 }

@@ -9,7 +9,6 @@
 #include <netinet/in.h>
 #include <rte_icmp.h>
 #include "net/icmp.h"
-#include "stack/worker.h"
 
 #define L2_LEN RTE_ETHER_HDR_LEN
 #define HDR_LEN 8
@@ -125,16 +124,16 @@ quoted_ip(const struct iface *ifc, const struct seg *s, struct icmp_err *e)
  * sequence number. What is no answer to a TCP segment is counted and dropped.
  */
 static int
-icmp_error(struct tern_worker *w, const struct seg *s, struct icmp_err *e)
+icmp_error(struct link *k, const struct seg *s, struct icmp_err *e)
 {
 	const uint8_t *h = pkt_at(s->m, s->l4_off, HDR_LEN), *tcp;
 	uint32_t hlen;
 
 	memset(e, 0, sizeof(*e));
-	STAT_INC(w, UNREACH_RX);
+	STAT_INC(k, UNREACH_RX);
 	if (!(s->flow.af == 4 ? classify4(h, e) : classify6(h, e)))
 		return STAT_DROP_ICMP;
-	hlen = quoted_ip(&w->ifs[s->ifidx], s, e);
+	hlen = quoted_ip(&k->ifs[s->ifidx], s, e);
 	tcp = hlen && s->len >= HDR_LEN + hlen + 8 ? pkt_at(s->m, s->l4_off + HDR_LEN + hlen, 8) : NULL;
 	if (!tcp)
 		return STAT_DROP_ICMP;
@@ -168,34 +167,34 @@ echo_start(struct seg *s, uint16_t l3_len, uint8_t type)
 }
 
 static int
-echo4(struct tern_worker *w, struct seg *s)
+echo4(struct link *k, struct seg *s)
 {
 	struct rte_ipv4_hdr *ip;
 
-	if (!link_way_back(&w->ifs[s->ifidx], s))
+	if (!link_way_back(&k->ifs[s->ifidx], s))
 		return STAT_DROP_NO_ROUTE;
 	ip = echo_start(s, sizeof(*ip), ICMP4_ECHO_REPLY);
 	if (!ip)
 		return STAT_DROP_ICMP;
 	ip->version_ihl = RTE_IPV4_VHL_DEF;
 	ip->total_length = rte_cpu_to_be_16(sizeof(*ip) + s->len);
-	ip->packet_id = rte_cpu_to_be_16(link_ip_id(w, 4, &s->flow.addr.raddr4));
+	ip->packet_id = rte_cpu_to_be_16(link_ip_id(k, 4, &s->flow.addr.raddr4));
 	ip->fragment_offset = 0;
 	ip->time_to_live = TTL;
 	ip->src_addr = s->flow.addr.laddr4;
 	ip->dst_addr = s->flow.addr.raddr4;
-	STAT_INC(w, ECHO_REPLY);
-	link_turn(&w->ifs[s->ifidx], s->m);
-	link_send_frame(w, &w->ifs[s->ifidx], s->m);
+	STAT_INC(k, ECHO_REPLY);
+	link_turn(&k->ifs[s->ifidx], s->m);
+	link_send_frame(k, &k->ifs[s->ifidx], s->m);
 	return SEG_TAKEN;
 }
 
 static int
-echo6(struct tern_worker *w, struct seg *s)
+echo6(struct link *k, struct seg *s)
 {
 	struct rte_ipv6_hdr *ip;
 
-	if (!link_way_back(&w->ifs[s->ifidx], s))
+	if (!link_way_back(&k->ifs[s->ifidx], s))
 		return STAT_DROP_NO_ROUTE;
 	ip = echo_start(s, sizeof(*ip), ICMP6_ECHO_REPLY);
 	if (!ip)
@@ -205,9 +204,9 @@ echo6(struct tern_worker *w, struct seg *s)
 	ip->hop_limits = TTL;
 	memcpy(ip->src_addr, s->flow.addr.laddr6, 16);
 	memcpy(ip->dst_addr, s->flow.addr.raddr6, 16);
-	STAT_INC(w, ECHO_REPLY);
-	link_turn(&w->ifs[s->ifidx], s->m);
-	link_send_frame(w, &w->ifs[s->ifidx], s->m);
+	STAT_INC(k, ECHO_REPLY);
+	link_turn(&k->ifs[s->ifidx], s->m);
+	link_send_frame(k, &k->ifs[s->ifidx], s->m);
 	return SEG_TAKEN;
 }
 
@@ -219,19 +218,19 @@ echo6(struct tern_worker *w, struct seg *s)
 
 /* The frame of a port unreachable about s. @return NULL: no mbuf, or none as large. */
 static struct rte_mbuf *
-unreach_build(struct tern_worker *w, const struct seg *s)
+unreach_build(struct link *k, const struct seg *s)
 {
 	const bool v4 = s->flow.af == 4;
 	const uint32_t l3 = v4 ? sizeof(struct rte_ipv4_hdr) : sizeof(struct rte_ipv6_hdr);
 	const uint32_t n = RTE_MIN(s->m->pkt_len - L2_LEN, v4 ? QUOTE4 : QUOTE6);
-	struct rte_mbuf *m = rte_pktmbuf_alloc(w->mp);
+	struct rte_mbuf *m = rte_pktmbuf_alloc(k->mbufs.pool);
 	struct rte_ipv4_hdr *ip4;
 	struct rte_ipv6_hdr *ip6;
 	const void *quote;
 	uint8_t *p = m ? (uint8_t *)rte_pktmbuf_append(m, L2_LEN + l3 + HDR_LEN + n) : NULL;
 
 	if (!p) {
-		STAT_INC(w, MBUF_EMPTY);
+		STAT_INC(k, MBUF_EMPTY);
 		rte_pktmbuf_free(m);
 		return NULL;
 	}
@@ -241,7 +240,7 @@ unreach_build(struct tern_worker *w, const struct seg *s)
 	ip6 = (struct rte_ipv6_hdr *)(p + L2_LEN);
 	if (v4) {
 		*ip4 = (struct rte_ipv4_hdr){.version_ihl = RTE_IPV4_VHL_DEF, .total_length = rte_cpu_to_be_16(l3 + HDR_LEN + n),
-					     .packet_id = rte_cpu_to_be_16(link_ip_id(w, 4, &s->flow.addr.raddr4)),
+					     .packet_id = rte_cpu_to_be_16(link_ip_id(k, 4, &s->flow.addr.raddr4)),
 					     .time_to_live = TTL, .next_proto_id = IPPROTO_ICMP,
 					     .src_addr = s->flow.addr.laddr4, .dst_addr = s->flow.addr.raddr4};
 	} else {
@@ -261,28 +260,28 @@ unreach_build(struct tern_worker *w, const struct seg *s)
 }
 
 int
-icmp_udp_input(struct tern_worker *w, struct seg *s)
+icmp_udp_input(struct link *k, struct seg *s)
 {
-	struct iface *ifc = &w->ifs[s->ifidx];
+	struct iface *ifc = &k->ifs[s->ifidx];
 	struct rte_mbuf *m;
 
 	if (!link_way_back(ifc, s))
 		return STAT_DROP_NO_ROUTE;
-	if (!token_take(&w->icmp_tokens_us, w->now_us, UNREACH_BURST, UNREACH_INTERVAL_US)) {
-		STAT_INC(w, ICMP_RATELIMIT);
+	if (!token_take(&k->icmp_tokens_us, k->now_us, UNREACH_BURST, UNREACH_INTERVAL_US)) {
+		STAT_INC(k, ICMP_RATELIMIT);
 		return STAT_DROP_IP_PROTO;
 	}
-	m = unreach_build(w, s);
+	m = unreach_build(k, s);
 	if (m) {
-		STAT_INC(w, PORT_UNREACH);
+		STAT_INC(k, PORT_UNREACH);
 		link_turn(ifc, m);
-		link_send_frame(w, ifc, m);
+		link_send_frame(k, ifc, m);
 	}
 	return STAT_DROP_IP_PROTO;
 }
 
 int
-icmp_input(struct tern_worker *w, struct seg *s, struct icmp_err *e)
+icmp_input(struct link *k, struct seg *s, struct icmp_err *e)
 {
 	const uint8_t *h = pkt_at(s->m, s->l4_off, HDR_LEN);
 
@@ -290,29 +289,29 @@ icmp_input(struct tern_worker *w, struct seg *s, struct icmp_err *e)
 		return STAT_DROP_ICMP;
 	switch (h[0]) {
 	case ICMP4_ECHO:
-		return h[1] == 0 ? echo4(w, s) : STAT_DROP_ICMP;
+		return h[1] == 0 ? echo4(k, s) : STAT_DROP_ICMP;
 	case ICMP4_UNREACH:
 	case ICMP4_QUENCH:
 	case ICMP4_REDIRECT:
 	case ICMP4_EXCEEDED:
 	case ICMP4_PARAM:
-		return icmp_error(w, s, e);
+		return icmp_error(k, s, e);
 	}
 	return STAT_DROP_ICMP;
 }
 
 int
-icmp6_input(struct tern_worker *w, struct seg *s, struct icmp_err *e)
+icmp6_input(struct link *k, struct seg *s, struct icmp_err *e)
 {
 	const uint8_t *h = pkt_at(s->m, s->l4_off, HDR_LEN);
 
 	if (!h || pkt_l4_cksum(s->m, s->l3_off, s->l4_off, s->len, IPPROTO_ICMPV6) != 0)
 		return STAT_DROP_ICMP;
 	if (h[0] == ND_SOLICIT || h[0] == ND_ADVERT)
-		return nd_input(w, s);
+		return nd_input(k, s);
 	if (h[0] < ICMP6_ECHO)
-		return icmp_error(w, s, e);
+		return icmp_error(k, s, e);
 	if (h[0] == ICMP6_ECHO && h[1] == 0 && s->flow.addr.laddr6[0] != 0xff && !addr_is_zero(s->flow.addr.raddr6, 6))
-		return echo6(w, s);
+		return echo6(k, s);
 	return STAT_DROP_ICMP;
 }

@@ -5,7 +5,6 @@
 #ifndef ICMP_H
 #define ICMP_H
 #include "net/link.h"
-#include "stack/worker.h"
 
 /* How an address was told, from the strongest to the weakest claim. */
 enum heard {
@@ -15,14 +14,14 @@ enum heard {
 	HEARD_UNASKED,    /* gratuitous */
 };
 /** addr has this MAC (NULL: it was not told), says a packet. @return false if nothing was made of it. */
-bool link_neigh_heard(struct tern_worker *w, uint8_t ifidx, uint8_t af, const void *addr, const struct rte_ether_addr *mac,
+bool link_neigh_heard(struct link *k, uint8_t ifidx, uint8_t af, const void *addr, const struct rte_ether_addr *mac,
 		      enum heard how);
 /** n's wheel timer fired. */
-void neigh_timer(struct tern_worker *w, struct neigh *n);
+void neigh_timer(struct link *k, struct neigh *n);
 /** A frame, whole but for the destination, for a neighbour that is not REACHABLE. Consumes m. */
-void neigh_output(struct tern_worker *w, struct iface *ifc, struct neigh *n, struct rte_mbuf *m);
-int neigh_init(struct tern_worker *w, uint32_t max_neighbours);
-void neigh_fini(struct tern_worker *w); /* frees queued packets */
+void neigh_output(struct link *k, struct iface *ifc, struct neigh *n, struct rte_mbuf *m);
+int neigh_init(struct link *k, uint32_t max_neighbours);
+void neigh_fini(struct link *k); /* frees queued packets */
 /** Off the list of entries without references. */
 static inline void
 neigh_off_list(struct neigh *n)
@@ -40,25 +39,25 @@ neigh_hold(struct neigh *n)
 }
 
 static inline void
-link_drop(struct tern_worker *w, struct rte_mbuf *m, enum stat reason)
+link_drop(struct link *k, struct rte_mbuf *m, enum stat reason)
 {
-	w->stats[reason]++;
+	k->stats[reason]++;
 	rte_pktmbuf_free(m);
 }
 /** A whole frame. Consumes m. */
 static inline void
-link_transmit(struct tern_worker *w, struct iface *ifc, struct rte_mbuf *m)
+link_transmit(struct link *k, struct iface *ifc, struct rte_mbuf *m)
 {
 	if (unlikely(!link_tx_room(ifc, 1))) {
-		link_drop(w, m, STAT_DROP_TX_FULL);
+		link_drop(k, m, STAT_DROP_TX_FULL);
 		return;
 	}
-	if (unlikely(w->trace_pkt != NULL))
-		w->trace_pkt(w, m, true);
+	if (unlikely(k->trace_pkt != NULL))
+		k->trace_pkt(k, m, true);
 	ifc->tx[ifc->n_tx++] = m;
 }
 /** Send a whole ICMP frame, l3_len set, checksums filled in here, in fragments if it must be. Consumes m. */
-void link_send_frame(struct tern_worker *w, struct iface *ifc, struct rte_mbuf *m);
+void link_send_frame(struct link *k, struct iface *ifc, struct rte_mbuf *m);
 
 enum icmp_kind { ICMP_SOFT, ICMP_HARD, ICMP_TOO_BIG };
 /** An ICMP error and the segment of ours that it quotes. */
@@ -72,14 +71,14 @@ struct icmp_err {
 #define SEG_ICMP_ERR -2 /* seg.m is still to be freed; what it says is in *e */
 
 /* Return SEG_DONE, SEG_TAKEN or a reason (net/pkt.h). */
-int arp_input(struct tern_worker *w, struct seg *s);
+int arp_input(struct link *k, struct seg *s);
 /** Or SEG_ICMP_ERR. */
-int icmp_input(struct tern_worker *w, struct seg *s, struct icmp_err *e);
-int icmp6_input(struct tern_worker *w, struct seg *s, struct icmp_err *e);
+int icmp_input(struct link *k, struct seg *s, struct icmp_err *e);
+int icmp6_input(struct link *k, struct seg *s, struct icmp_err *e);
 /** A solicitation or an advertisement; its ICMPv6 checksum is right. */
-int nd_input(struct tern_worker *w, struct seg *s);
+int nd_input(struct link *k, struct seg *s);
 #define ND_SOLICIT 135
 #define ND_ADVERT 136
 /** A UDP datagram to one of our addresses. */
-int icmp_udp_input(struct tern_worker *w, struct seg *s);
+int icmp_udp_input(struct link *k, struct seg *s);
 #endif

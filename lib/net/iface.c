@@ -129,44 +129,44 @@ link_has_route(const struct iface *ifc, uint8_t af, const void *addr)
 
 /* A subnet before any gateway. */
 int
-link_route(const struct tern_worker *w, uint8_t af, const void *dst, uint8_t via, uint8_t nexthop[16])
+link_route(const struct link *k, uint8_t af, const void *dst, uint8_t via, uint8_t nexthop[16])
 {
-	const unsigned int from = via == IFACE_ANY ? 0 : via, to = via == IFACE_ANY ? w->n_ifs : via + 1u;
+	const unsigned int from = via == IFACE_ANY ? 0 : via, to = via == IFACE_ANY ? k->n_ifs : via + 1u;
 	const void *hop = NULL;
-	unsigned int i, k = 0;
+	unsigned int i, best = 0;
 
 	for (i = from; i < to && hop != dst; i++) {
-		const void *h = next_hop(&w->ifs[i], af, dst);
+		const void *h = next_hop(&k->ifs[i], af, dst);
 
 		if (h && (!hop || h == dst)) {
 			hop = h;
-			k = i;
+			best = i;
 		}
 	}
 	if (!hop)
 		return -ENETUNREACH;
 	memset(nexthop, 0, 16);
 	memcpy(nexthop, hop, addr_len(af));
-	return k;
+	return best;
 }
 
 uint32_t
-link_ip_id(struct tern_worker *w, uint8_t af, const void *dst)
+link_ip_id(struct link *k, uint8_t af, const void *dst)
 {
 	const unsigned int n = af == 4 ? 1 : 2;
 	uint64_t m[3] = {0}, h;
 
 	memcpy(m, dst, addr_len(af));
 	m[n] = UINT64_C(0xff) << 56 | af; /* no other message of this key ends so */
-	h = siphash24(m, n + 1, w->cookies.secret);
-	return w->ip_ids[h & 255]++ + (uint32_t)(h >> 32);
+	h = siphash24(m, n + 1, k->secret);
+	return k->ip_ids[h & 255]++ + (uint32_t)(h >> 32);
 }
 
 void
-link_reply(struct tern_worker *w, uint8_t ifidx, struct rte_mbuf *m)
+link_reply(struct link *k, uint8_t ifidx, struct rte_mbuf *m)
 {
-	struct iface *ifc = &w->ifs[ifidx];
+	struct iface *ifc = &k->ifs[ifidx];
 
 	link_turn(ifc, m);
-	link_transmit(w, ifc, m);
+	link_transmit(k, ifc, m);
 }

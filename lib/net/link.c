@@ -8,24 +8,22 @@
 #include <errno.h>
 #include "net/frag.h"
 #include "net/icmp.h"
-#include "stack/worker.h"
-
 
 /* --- output ------------------------------------------------------------------------------------------------- */
 
 /* Not that of the last answer. Apart: nobody else saves registers for it. */
 static __rte_noinline int
-other_path(struct tern_worker *w, uint8_t af, const void *addr, uint8_t via, const struct rte_ether_addr *hint, uint8_t *ifidx,
+other_path(struct link *k, uint8_t af, const void *addr, uint8_t via, const struct rte_ether_addr *hint, uint8_t *ifidx,
 	   uint16_t *neigh)
 {
-	struct path *p = &w->path;
+	struct path *p = &k->path;
 	uint8_t nexthop[16];
-	const int rc = link_route(w, af, addr, via, nexthop);
+	const int rc = link_route(k, af, addr, via, nexthop);
 
 	if (rc < 0)
 		return rc;
 	*ifidx = rc;
-	*neigh = link_neigh_get(w, rc, af, nexthop, hint);
+	*neigh = link_neigh_get(k, rc, af, nexthop, hint);
 	if (*neigh == NEIGH_NONE)
 		return -ENOBUFS;
 	p->af = af;
@@ -36,11 +34,11 @@ other_path(struct tern_worker *w, uint8_t af, const void *addr, uint8_t via, con
 }
 
 int
-link_path(struct tern_worker *w, uint8_t af, const void *addr, uint8_t via, const struct rte_ether_addr *hint, uint8_t *ifidx,
+link_path(struct link *k, uint8_t af, const void *addr, uint8_t via, const struct rte_ether_addr *hint, uint8_t *ifidx,
 	  uint16_t *neigh)
 {
-	const struct path *p = &w->path;
-	struct neigh *n = &w->neighs.at[p->neigh];
+	const struct path *p = &k->path;
+	struct neigh *n = &k->neighs.at[p->neigh];
 
 	/* both lengths constant: compared in registers */
 	if (usual(p->af == af && p->via == via && (af == 4 ? memcmp(p->addr, addr, 4) : memcmp(p->addr, addr, 16)) == 0 &&
@@ -50,73 +48,73 @@ link_path(struct tern_worker *w, uint8_t af, const void *addr, uint8_t via, cons
 		*neigh = p->neigh;
 		return 0;
 	}
-	return other_path(w, af, addr, via, hint, ifidx, neigh);
+	return other_path(k, af, addr, via, hint, ifidx, neigh);
 }
 
 void
-link_output(struct tern_worker *w, uint8_t ifidx, uint16_t idx, struct rte_mbuf *m)
+link_output(struct link *k, uint8_t ifidx, uint16_t idx, struct rte_mbuf *m)
 {
-	struct iface *ifc = &w->ifs[ifidx];
+	struct iface *ifc = &k->ifs[ifidx];
 	struct neigh *n;
 	void *eth;
 
 	if (unlikely(idx == NEIGH_NONE)) {
-		link_drop(w, m, STAT_DROP_NEIGH_FULL);
+		link_drop(k, m, STAT_DROP_NEIGH_FULL);
 		return;
 	}
-	n = &w->neighs.at[idx];
+	n = &k->neighs.at[idx];
 	eth = rte_pktmbuf_prepend(m, sizeof(n->l2));
 	if (unlikely(!eth || (m->nb_segs > (ifc->tx_multi_seg ? ifc->tx_segs : 1) && rte_pktmbuf_linearize(m)))) {
-		link_drop(w, m, STAT_DROP_TX_FULL);
+		link_drop(k, m, STAT_DROP_TX_FULL);
 		return;
 	}
 	memcpy(eth, &n->l2, sizeof(n->l2));
 	if (likely(n->state == NEIGH_REACHABLE))
-		link_transmit(w, ifc, m);
+		link_transmit(k, ifc, m);
 	else
-		neigh_output(w, ifc, n, m);
+		neigh_output(k, ifc, n, m);
 }
 
 /* --- input -------------------------------------------------------------------------------------------------- */
 
 static void
-frag_arm(struct tern_worker *w, uint64_t at_us)
+frag_arm(struct link *k, uint64_t at_us)
 {
-	wheel_arm(&w->wheel, &w->neighs.at[w->neighs.max].timer, us_to_tick(at_us));
+	wheel_arm(&k->wheel, &k->neighs.at[k->neighs.max].timer, us_to_tick(at_us));
 }
 
 void
-link_timer(struct tern_worker *w, struct neigh *n)
+link_timer(struct link *k, struct neigh *n)
 {
 	uint64_t at_us;
 
-	if (n != &w->neighs.at[w->neighs.max]) {
-		neigh_timer(w, n);
+	if (n != &k->neighs.at[k->neighs.max]) {
+		neigh_timer(k, n);
 		return;
 	}
-	at_us = frag_expire(w);
+	at_us = frag_expire(k);
 	if (at_us)
-		frag_arm(w, at_us);
+		frag_arm(k, at_us);
 }
 
 int
-link_input(struct tern_worker *w, struct seg *s, struct rte_mbuf **whole, struct icmp_err *e)
+link_input(struct link *k, struct seg *s, struct rte_mbuf **whole, struct icmp_err *e)
 {
 	*whole = NULL;
 	switch (s->kind) {
 	case PKT_FRAG:
-		*whole = frag_input(w, s);
-		if (!*whole && !wheel_armed(&w->neighs.at[w->neighs.max].timer))
-			frag_arm(w, w->now_us + FRAG_TIMEOUT_US + TICK_US);
+		*whole = frag_input(k, s);
+		if (!*whole && !wheel_armed(&k->neighs.at[k->neighs.max].timer))
+			frag_arm(k, k->now_us + FRAG_TIMEOUT_US + TICK_US);
 		return SEG_TAKEN;
 	case PKT_ARP:
-		return arp_input(w, s);
+		return arp_input(k, s);
 	case PKT_ICMP:
-		return icmp_input(w, s, e);
+		return icmp_input(k, s, e);
 	case PKT_ICMP6:
-		return icmp6_input(w, s, e);
+		return icmp6_input(k, s, e);
 	case PKT_UDP:
-		return icmp_udp_input(w, s);
+		return icmp_udp_input(k, s);
 	default:
 		return STAT_DROP_IP_PROTO;
 	}
@@ -125,22 +123,28 @@ link_input(struct tern_worker *w, struct seg *s, struct rte_mbuf **whole, struct
 /* --- set-up ------------------------------------------------------------------------------------------------- */
 
 int
-link_init(struct tern_worker *w, uint32_t max_neighbours)
+link_init(struct link *k, uint32_t max_neighbours)
 {
-	int rc = neigh_init(w, max_neighbours);
+	int rc = neigh_init(k, max_neighbours);
 
-	w->frag = frag_create(w->node);
-	if (rc || !w->frag) {
-		link_fini(w);
+	k->frag = frag_create(k->node);
+	if (rc || !k->frag) {
+		link_fini(k);
 		return -ENOMEM;
 	}
 	return 0;
 }
 
 void
-link_fini(struct tern_worker *w)
+link_fini(struct link *k)
 {
-	neigh_fini(w);
-	frag_destroy(w->frag);
-	w->frag = NULL;
+	unsigned int i;
+
+	for (i = 0; i < k->n_ifs; i++) {
+		rte_pktmbuf_free_bulk(k->ifs[i].tx, k->ifs[i].n_tx);
+		k->ifs[i].n_tx = 0;
+	}
+	neigh_fini(k);
+	frag_destroy(k->frag);
+	k->frag = NULL;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Below TCP: interfaces with their addresses, routes, neighbour cache (ARP, NDP), L2/L3 headers of outgoing packets,
- * checksums, ICMP echo. Row 3: no ethdev, no clock; each worker has its own copy of all of it.
+ * checksums, ICMP echo. Row 3: no ethdev, no clock; each worker has its own copy of all of it, struct link, around struct core.
  */
 #ifndef LINK_H
 #define LINK_H
@@ -14,10 +14,11 @@
 #include <rte_ether.h>
 #include "tern.h"
 #include "base/addr.h"
+#include "base/core.h"
 #include "base/usual.h"
 #include "net/pkt.h"
 
-struct tern_worker;
+struct frag;
 
 #define TX_RING 1024 /* packets waiting for the device per interface: bursts of input can't outrun it */
 
@@ -74,11 +75,36 @@ struct neigh {
 _Static_assert(offsetof(struct neigh, kind) == offsetof(struct tobj, kind), "the wheel's dispatch reads kind");
 #define NEIGH_NONE 0xffffu
 
+/** The last answer of link_path(). */
+struct path {
+	uint8_t addr[16];
+	uint16_t neigh;
+	uint8_t af; /* 0: none */
+	uint8_t via; /* what was asked for */
+};
+
+/** A worker's side of the network: the context of lib/net. */
+struct link {
+	union {
+		struct core core;
+		struct core; /* its fields are ours */
+	};
+	void (*trace_pkt)(struct link *k, const struct rte_mbuf *m, bool out); /* m at L2; NULL: off */
+	struct neighs neighs;
+	struct path path;
+	struct frag *frag;
+	uint64_t icmp_tokens_us; /* rate limit of ICMP errors: token_take() */
+	uint32_t ip_ids[256];	 /* link_ip_id() */
+	uint8_t n_ifs;
+	struct iface ifs[TERN_IF_MAX];
+};
+
 /** Fill *ifc from conf (addresses, masks) with the given mac and mtu. @return 0 or -EINVAL. */
 int link_iface_init(struct iface *ifc, uint8_t idx, const struct tern_if_conf *conf, const struct rte_ether_addr *mac,
 		    uint16_t mtu);
-int link_init(struct tern_worker *w, uint32_t max_neighbours);
-void link_fini(struct tern_worker *w); /* frees queued packets */
+/** The core is there already. @return 0 or -ENOMEM. */
+int link_init(struct link *k, uint32_t max_neighbours);
+void link_fini(struct link *k); /* frees queued packets, those of the interfaces included */
 
 /** Is addr (4 or 16 bytes by af) one of ours on ifc? */
 bool link_is_local(const struct iface *ifc, uint8_t af, const void *addr);
@@ -111,7 +137,7 @@ iface_has6(const struct iface *ifc, const uint8_t addr[16])
 }
 #define IFACE_ANY 0xffu
 /** Route: interface and next hop (copied to nexthop) for dst, out of interface via or IFACE_ANY. @return ifidx or -ENETUNREACH. */
-int link_route(const struct tern_worker *w, uint8_t af, const void *dst, uint8_t via, uint8_t nexthop[16]);
+int link_route(const struct link *k, uint8_t af, const void *dst, uint8_t via, uint8_t nexthop[16]);
 /** Is addr on one of ifc's own subnets? */
 bool link_on_link(const struct iface *ifc, uint8_t af, const void *addr);
 bool link_has_route(const struct iface *ifc, uint8_t af, const void *addr);
@@ -139,31 +165,31 @@ same_prefix(const uint8_t *a, const uint8_t *b, unsigned int n)
  * Neighbour for nexthop, made if absent; takes a reference. hint: a source MAC seen from there, used (as STALE, being
  * verified) only when there was no entry. @return index or NEIGH_NONE when the cache is full of used entries.
  */
-uint16_t link_neigh_get(struct tern_worker *w, uint8_t ifidx, uint8_t af, const uint8_t nexthop[16],
+uint16_t link_neigh_get(struct link *k, uint8_t ifidx, uint8_t af, const uint8_t nexthop[16],
 			const struct rte_ether_addr *hint);
-void link_neigh_put(struct tern_worker *w, uint16_t idx);
+void link_neigh_put(struct link *k, uint16_t idx);
 /** What is sent there is not answered: ask whether it still is who it was (RFC 1122 2.3.2.1, 4.2.3.5). */
-void link_neigh_suspect(struct tern_worker *w, uint16_t idx);
+void link_neigh_suspect(struct link *k, uint16_t idx);
 /** Was idx (NEIGH_NONE: no) asked and has not answered? */
-bool link_neigh_silent(const struct tern_worker *w, uint16_t idx);
+bool link_neigh_silent(const struct link *k, uint16_t idx);
 /**
  * Interface and neighbour for packets to addr, out of interface via or IFACE_ANY, a reference taken as by
  * link_neigh_get(); the last answer is remembered.
  * @return 0, -ENETUNREACH (no route) or -ENOBUFS (neighbour cache full of used entries).
  */
-int link_path(struct tern_worker *w, uint8_t af, const void *addr, uint8_t via, const struct rte_ether_addr *hint,
+int link_path(struct link *k, uint8_t af, const void *addr, uint8_t via, const struct rte_ether_addr *hint,
 	      uint8_t *ifidx, uint16_t *neigh);
 /** n's wheel timer fired (kind TOBJ_NEIGH). Then ask link_neigh_unanswered(). */
-void link_timer(struct tern_worker *w, struct neigh *n);
+void link_timer(struct link *k, struct neigh *n);
 /** A frame of ours that waited for n, which does not answer; NULL: none. The caller's to free. */
-struct rte_mbuf *link_neigh_unanswered(struct tern_worker *w, struct neigh *n);
+struct rte_mbuf *link_neigh_unanswered(struct link *k, struct neigh *n);
 
 /** Output. m starts at the IP header, checksums included or asked of the device (ol_flags): prepend Ethernet for
  *  neighbour idx, queue on ifc->tx or the neighbour's queue. Consumes m. */
-void link_output(struct tern_worker *w, uint8_t ifidx, uint16_t neigh, struct rte_mbuf *m);
+void link_output(struct link *k, uint8_t ifidx, uint16_t neigh, struct rte_mbuf *m);
 /** Same for an answer that rewrote the received frame: m starts at its Ethernet header with the received MACs, which
  *  are swapped. Consumes m. */
-void link_reply(struct tern_worker *w, uint8_t ifidx, struct rte_mbuf *m);
+void link_reply(struct link *k, uint8_t ifidx, struct rte_mbuf *m);
 /** Send the frame of m back where it came from. */
 static inline void
 link_turn(const struct iface *ifc, struct rte_mbuf *m)
@@ -178,7 +204,7 @@ link_turn(const struct iface *ifc, struct rte_mbuf *m)
  * that a keyed hash of the destination chooses, so none comes again soon and none says what others are sent, or which
  * numbers anything else here draws.
  */
-uint32_t link_ip_id(struct tern_worker *w, uint8_t af, const void *dst);
+uint32_t link_ip_id(struct link *k, uint8_t af, const void *dst);
 /** Room on ifc->tx for n more packets? */
 static inline bool
 link_tx_room(const struct iface *ifc, unsigned int n)
@@ -190,7 +216,7 @@ struct icmp_err;
  * Handle ARP, ICMP, ICMPv6 and fragments. *whole becomes the datagram that a fragment completes, a frame to parse, else NULL.
  * @return SEG_DONE, SEG_TAKEN, a reason, or SEG_ICMP_ERR (net/icmp.h): *e is for TCP.
  */
-int link_input(struct tern_worker *w, struct seg *s, struct rte_mbuf **whole, struct icmp_err *e);
-/** ARP packets and NDP advertisements must reach every worker; true for such a packet (engine copies them around). */
+int link_input(struct link *k, struct seg *s, struct rte_mbuf **whole, struct icmp_err *e);
+/** ARP packets and NDP advertisements must reach every worker; true for such a packet (the engine copies them around). */
 bool link_is_neigh_update(const struct seg *s);
 #endif

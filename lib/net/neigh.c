@@ -25,8 +25,8 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <rte_arp.h>
+#include "base/pool.h"
 #include "net/icmp.h"
-#include "stack/worker.h"
 
 #define L2_LEN RTE_ETHER_HDR_LEN
 #define TRIES 3                  /* MAX_MULTICAST_SOLICIT, MAX_UNICAST_SOLICIT: RFC 4861 10 */
@@ -37,24 +37,24 @@
 #define KEEP_FLAGS (RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL)
 
 static uint32_t
-neigh_hash(const struct tern_worker *w, uint8_t ifidx, const uint8_t addr[16])
+neigh_hash(const struct link *k, uint8_t ifidx, const uint8_t addr[16])
 {
 	unsigned __int128 p;
 	uint64_t a[2];
 
 	memcpy(a, addr, 16);
-	p = (unsigned __int128)(a[0] ^ w->cookies.secret[0] ^ ifidx) * (a[1] ^ w->cookies.secret[1] ^ 0x9e3779b97f4a7c15ull);
-	return ((uint32_t)(p >> 64) ^ (uint32_t)p) & w->neighs.mask;
+	p = (unsigned __int128)(a[0] ^ k->secret[0] ^ ifidx) * (a[1] ^ k->secret[1] ^ 0x9e3779b97f4a7c15ull);
+	return ((uint32_t)(p >> 64) ^ (uint32_t)p) & k->neighs.mask;
 }
 
 static struct neigh *
-neigh_find(const struct tern_worker *w, uint8_t ifidx, uint8_t af, const uint8_t addr[16])
+neigh_find(const struct link *k, uint8_t ifidx, uint8_t af, const uint8_t addr[16])
 {
-	uint32_t i = w->neighs.hash[neigh_hash(w, ifidx, addr)];
+	uint32_t i = k->neighs.hash[neigh_hash(k, ifidx, addr)];
 	struct neigh *n;
 
 	for (; i; i = n->next) {
-		n = &w->neighs.at[i - 1];
+		n = &k->neighs.at[i - 1];
 		if (n->af == af && n->ifidx == ifidx && memcmp(n->addr, addr, 16) == 0)
 			return n;
 	}
@@ -62,9 +62,9 @@ neigh_find(const struct tern_worker *w, uint8_t ifidx, uint8_t af, const uint8_t
 }
 
 static void
-lru_append(struct tern_worker *w, struct neigh *n)
+lru_append(struct link *k, struct neigh *n)
 {
-	struct neigh *head = &w->neighs.at[w->neighs.max];
+	struct neigh *head = &k->neighs.at[k->neighs.max];
 
 	n->lru_next = head;
 	n->lru_prev = head->lru_prev;
@@ -73,14 +73,14 @@ lru_append(struct tern_worker *w, struct neigh *n)
 }
 
 static void
-queue_put(struct tern_worker *w, struct neigh *n, struct rte_mbuf *m)
+queue_put(struct link *k, struct neigh *n, struct rte_mbuf *m)
 {
 	if (n->n_queued == NEIGH_QUEUE || !RTE_MBUF_DIRECT(m) || m->data_off < sizeof(m)) {
-		link_drop(w, m, STAT_DROP_NEIGH_QUEUE);
+		link_drop(k, m, STAT_DROP_NEIGH_QUEUE);
 		return;
 	}
-	if (w->neighs.queued + m->nb_segs > w->neighs.max_queued) {
-		link_drop(w, m, STAT_DROP_NEIGH_SHARE);
+	if (k->neighs.queued + m->nb_segs > k->neighs.max_queued) {
+		link_drop(k, m, STAT_DROP_NEIGH_SHARE);
 		return;
 	}
 	if (n->n_queued++ == 0)
@@ -88,12 +88,12 @@ queue_put(struct tern_worker *w, struct neigh *n, struct rte_mbuf *m)
 	else
 		memcpy(n->queue_tail->buf_addr, &m, sizeof(m));
 	n->queue_tail = m;
-	w->neighs.queued += m->nb_segs;
+	k->neighs.queued += m->nb_segs;
 }
 
 /* The oldest, or NULL. */
 static struct rte_mbuf *
-queue_get(struct tern_worker *w, struct neigh *n)
+queue_get(struct link *k, struct neigh *n)
 {
 	struct rte_mbuf *m = n->queue;
 
@@ -101,98 +101,98 @@ queue_get(struct tern_worker *w, struct neigh *n)
 		return NULL;
 	memcpy(&n->queue, m->buf_addr, sizeof(m));
 	n->n_queued--;
-	w->neighs.queued -= m->nb_segs;
+	k->neighs.queued -= m->nb_segs;
 	return m;
 }
 
 static void
-queue_free(struct tern_worker *w, struct neigh *n)
+queue_free(struct link *k, struct neigh *n)
 {
 	struct rte_mbuf *m;
 
-	while ((m = queue_get(w, n)) != NULL)
-		link_drop(w, m, STAT_DROP_NEIGH_FAILED);
+	while ((m = queue_get(k, n)) != NULL)
+		link_drop(k, m, STAT_DROP_NEIGH_FAILED);
 }
 
 struct rte_mbuf *
-link_neigh_unanswered(struct tern_worker *w, struct neigh *n)
+link_neigh_unanswered(struct link *k, struct neigh *n)
 {
-	return n->state == NEIGH_FAILED ? queue_get(w, n) : NULL;
+	return n->state == NEIGH_FAILED ? queue_get(k, n) : NULL;
 }
 
 static void
-queue_flush(struct tern_worker *w, struct neigh *n)
+queue_flush(struct link *k, struct neigh *n)
 {
 	struct rte_mbuf *m;
 
-	while ((m = queue_get(w, n)) != NULL) {
+	while ((m = queue_get(k, n)) != NULL) {
 		rte_pktmbuf_mtod(m, struct rte_ether_hdr *)->dst_addr = n->l2.dst_addr;
-		link_transmit(w, &w->ifs[n->ifidx], m);
+		link_transmit(k, &k->ifs[n->ifidx], m);
 	}
 }
 
 /* Forget the entry: it stays on the list of unused ones, about to be made anew. */
 static void
-neigh_evict(struct tern_worker *w, struct neigh *n)
+neigh_evict(struct link *k, struct neigh *n)
 {
-	uint32_t *p = &w->neighs.hash[neigh_hash(w, n->ifidx, n->addr)];
+	uint32_t *p = &k->neighs.hash[neigh_hash(k, n->ifidx, n->addr)];
 
-	while (&w->neighs.at[*p - 1] != n)
-		p = &w->neighs.at[*p - 1].next;
+	while (&k->neighs.at[*p - 1] != n)
+		p = &k->neighs.at[*p - 1].next;
 	*p = n->next;
-	wheel_cancel(&w->wheel, &n->timer);
-	queue_free(w, n);
+	wheel_cancel(&k->wheel, &n->timer);
+	queue_free(k, n);
 	n->state = NEIGH_FREE;
-	w->path.af = 0;
-	w->neighs.n--;
+	k->path.af = 0;
+	k->neighs.n--;
 }
 
 /* A new entry, INCOMPLETE and not yet solicited, without references; NULL when all are in use. */
 static struct neigh *
-neigh_make(struct tern_worker *w, uint8_t ifidx, uint8_t af, const uint8_t addr[16])
+neigh_make(struct link *k, uint8_t ifidx, uint8_t af, const uint8_t addr[16])
 {
-	struct neigh *n = w->neighs.at[w->neighs.max].lru_next;
+	struct neigh *n = k->neighs.at[k->neighs.max].lru_next;
 	uint32_t *head;
 
-	if (n == &w->neighs.at[w->neighs.max]) {
-		STAT_INC(w, NEIGH_FULL);
+	if (n == &k->neighs.at[k->neighs.max]) {
+		STAT_INC(k, NEIGH_FULL);
 		return NULL;
 	}
 	if (n->state != NEIGH_FREE)
-		neigh_evict(w, n);
+		neigh_evict(k, n);
 	neigh_off_list(n);
-	lru_append(w, n);
+	lru_append(k, n);
 	n->af = af;
 	n->ifidx = ifidx;
 	memcpy(n->addr, addr, 16);
-	n->l2.src_addr = w->ifs[ifidx].mac;
+	n->l2.src_addr = k->ifs[ifidx].mac;
 	n->l2.ether_type = af == 4 ? RTE_BE16(RTE_ETHER_TYPE_IPV4) : RTE_BE16(RTE_ETHER_TYPE_IPV6);
 	n->state = NEIGH_INCOMPLETE;
 	n->tries = 0;
-	head = &w->neighs.hash[neigh_hash(w, ifidx, addr)];
+	head = &k->neighs.hash[neigh_hash(k, ifidx, addr)];
 	n->next = *head;
-	*head = n - w->neighs.at + 1;
-	w->neighs.n++;
+	*head = n - k->neighs.at + 1;
+	k->neighs.n++;
 	return n;
 }
 
 static void
-arm(struct tern_worker *w, struct neigh *n, uint64_t at_us)
+arm(struct link *k, struct neigh *n, uint64_t at_us)
 {
-	wheel_arm(&w->wheel, &n->timer, us_to_tick(at_us));
+	wheel_arm(&k->wheel, &n->timer, us_to_tick(at_us));
 }
 
 static void
-arp_request(struct tern_worker *w, const struct neigh *n, bool all)
+arp_request(struct link *k, const struct neigh *n, bool all)
 {
-	struct iface *ifc = &w->ifs[n->ifidx];
-	struct rte_mbuf *m = rte_pktmbuf_alloc(w->mp);
+	struct iface *ifc = &k->ifs[n->ifidx];
+	struct rte_mbuf *m = rte_pktmbuf_alloc(k->mbufs.pool);
 	struct rte_ether_hdr *eth;
 	struct rte_arp_hdr *arp;
 	uint8_t src[16];
 
 	if (!m) {
-		STAT_INC(w, MBUF_EMPTY);
+		STAT_INC(k, MBUF_EMPTY);
 		return;
 	}
 	eth = (void *)rte_pktmbuf_append(m, sizeof(*eth) + sizeof(*arp));
@@ -214,8 +214,8 @@ arp_request(struct tern_worker *w, const struct neigh *n, bool all)
 	link_local_addr(ifc, 4, n->addr, 0, src);
 	memcpy(&arp->arp_data.arp_sip, src, 4);
 	memcpy(&arp->arp_data.arp_tip, n->addr, 4);
-	STAT_INC(w, ARP_TX);
-	link_transmit(w, ifc, m);
+	STAT_INC(k, ARP_TX);
+	link_transmit(k, ifc, m);
 }
 
 /* --- neighbour discovery: asking ------------------------------------------------------------------------------------ */
@@ -264,16 +264,16 @@ nd_options(const uint8_t *p, uint32_t n, uint8_t type, const struct nd_lla **lla
 }
 
 static void
-nd_send(struct tern_worker *w, struct iface *ifc, const struct nd_msg *msg, const uint8_t src[16], const uint8_t dst[16],
+nd_send(struct link *k, struct iface *ifc, const struct nd_msg *msg, const uint8_t src[16], const uint8_t dst[16],
 	const struct rte_ether_addr *mac)
 {
-	struct rte_mbuf *m = rte_pktmbuf_alloc(w->mp);
+	struct rte_mbuf *m = rte_pktmbuf_alloc(k->mbufs.pool);
 	struct rte_ether_hdr *eth;
 	struct rte_ipv6_hdr *ip;
 	struct nd_lla *lla;
 
 	if (!m) {
-		STAT_INC(w, MBUF_EMPTY);
+		STAT_INC(k, MBUF_EMPTY);
 		return;
 	}
 	eth = (void *)rte_pktmbuf_append(m, sizeof(*eth) + sizeof(*ip) + sizeof(*msg) + sizeof(*lla));
@@ -292,14 +292,14 @@ nd_send(struct tern_worker *w, struct iface *ifc, const struct nd_msg *msg, cons
 	*lla = (struct nd_lla){msg->type == ND_SOLICIT ? OPT_SLLA : OPT_TLLA, 1, ifc->mac};
 	m->l3_len = sizeof(*ip);
 	m->l4_len = sizeof(*msg);
-	STAT_INC(w, ND_TX);
-	link_send_frame(w, ifc, m);
+	STAT_INC(k, ND_TX);
+	link_send_frame(k, ifc, m);
 }
 
 static void
-nd_solicit(struct tern_worker *w, const struct neigh *n, bool all)
+nd_solicit(struct link *k, const struct neigh *n, bool all)
 {
-	struct iface *ifc = &w->ifs[n->ifidx];
+	struct iface *ifc = &k->ifs[n->ifidx];
 	const bool ll = n->addr[0] == 0xfe && (n->addr[1] & 0xc0) == 0x80;
 	struct nd_msg msg = {.type = ND_SOLICIT};
 	struct rte_ether_addr mac = n->l2.dst_addr;
@@ -312,140 +312,140 @@ nd_solicit(struct tern_worker *w, const struct neigh *n, bool all)
 		memcpy(dst, solicited_node, sizeof(solicited_node));
 		group_mac(&mac, dst);
 	}
-	nd_send(w, ifc, &msg, ll ? ifc->ll6 : src, dst, &mac);
+	nd_send(k, ifc, &msg, ll ? ifc->ll6 : src, dst, &mac);
 }
 
 /* --- the states ---------------------------------------------------------------------------------------------------- */
 
 /* Ask for n, and look again in a second. all: not only at the MAC we believe in. */
 static void
-solicit(struct tern_worker *w, struct neigh *n, bool all)
+solicit(struct link *k, struct neigh *n, bool all)
 {
 	n->tries++;
-	arm(w, n, w->now_us + RETRANS_US);
+	arm(k, n, k->now_us + RETRANS_US);
 	if (n->af == 4)
-		arp_request(w, n, all);
+		arp_request(k, n, all);
 	else
-		nd_solicit(w, n, all);
+		nd_solicit(k, n, all);
 }
 
 /* n has this MAC and is not confirmed. */
 static void
-neigh_stale(struct tern_worker *w, struct neigh *n, const struct rte_ether_addr *mac)
+neigh_stale(struct link *k, struct neigh *n, const struct rte_ether_addr *mac)
 {
 	n->l2.dst_addr = *mac;
 	n->state = NEIGH_STALE;
 	n->tries = 0;
-	wheel_cancel(&w->wheel, &n->timer);
-	queue_flush(w, n);
+	wheel_cancel(&k->wheel, &n->timer);
+	queue_flush(k, n);
 }
 
 static void
-neigh_confirm(struct tern_worker *w, struct neigh *n, const struct rte_ether_addr *mac)
+neigh_confirm(struct link *k, struct neigh *n, const struct rte_ether_addr *mac)
 {
 	if (mac)
 		n->l2.dst_addr = *mac;
 	n->state = NEIGH_REACHABLE;
 	n->tries = 0;
-	n->confirmed_us = w->now_us;
-	arm(w, n, w->now_us + REACHABLE_US);
-	queue_flush(w, n);
+	n->confirmed_us = k->now_us;
+	arm(k, n, k->now_us + REACHABLE_US);
+	queue_flush(k, n);
 }
 
 bool
-link_neigh_heard(struct tern_worker *w, uint8_t ifidx, uint8_t af, const void *a, const struct rte_ether_addr *mac,
+link_neigh_heard(struct link *k, uint8_t ifidx, uint8_t af, const void *a, const struct rte_ether_addr *mac,
 		 enum heard how)
 {
 	uint8_t addr[16] = {0};
 	struct neigh *n;
 
 	memcpy(addr, a, addr_len(af));
-	n = neigh_find(w, ifidx, af, addr);
+	n = neigh_find(k, ifidx, af, addr);
 	if (!n && how == HEARD_REQUEST)
-		n = neigh_make(w, ifidx, af, addr);
+		n = neigh_make(k, ifidx, af, addr);
 	if (!n)
 		return false;
 	if (n->state == NEIGH_INCOMPLETE || n->state == NEIGH_FAILED) {
 		if (!mac)
 			return false;
 		if (how <= HEARD_REPLY_WEAK && n->tries)
-			neigh_confirm(w, n, mac);
+			neigh_confirm(k, n, mac);
 		else
-			neigh_stale(w, n, mac);
+			neigh_stale(k, n, mac);
 		return true;
 	}
 	if (!mac || rte_is_same_ether_addr(mac, &n->l2.dst_addr)) {
 		if (how <= HEARD_REPLY_WEAK)
-			neigh_confirm(w, n, NULL);
+			neigh_confirm(k, n, NULL);
 		return true;
 	}
 	if (how == HEARD_REPLY && n->tries) {
-		neigh_confirm(w, n, mac);
+		neigh_confirm(k, n, mac);
 		return true;
 	}
-	if (!n->tries && w->now_us - n->confirmed_us >= VERIFY_US) {
+	if (!n->tries && k->now_us - n->confirmed_us >= VERIFY_US) {
 		n->state = NEIGH_STALE;
-		solicit(w, n, true);
+		solicit(k, n, true);
 	}
 	return false;
 }
 
 uint16_t
-link_neigh_get(struct tern_worker *w, uint8_t ifidx, uint8_t af, const uint8_t nexthop[16],
+link_neigh_get(struct link *k, uint8_t ifidx, uint8_t af, const uint8_t nexthop[16],
 	       const struct rte_ether_addr *hint)
 {
 	uint8_t addr[16] = {0};
 	struct neigh *n;
 
 	memcpy(addr, nexthop, addr_len(af));
-	n = neigh_find(w, ifidx, af, addr);
+	n = neigh_find(k, ifidx, af, addr);
 	if (!n)
-		n = neigh_make(w, ifidx, af, addr);
+		n = neigh_make(k, ifidx, af, addr);
 	if (!n)
 		return NEIGH_NONE;
 	neigh_hold(n);
 	if (hint && (n->state == NEIGH_FAILED || (n->state == NEIGH_INCOMPLETE && !n->tries)))
-		neigh_stale(w, n, hint);
-	return n - w->neighs.at;
+		neigh_stale(k, n, hint);
+	return n - k->neighs.at;
 }
 
 void
-link_neigh_put(struct tern_worker *w, uint16_t idx)
+link_neigh_put(struct link *k, uint16_t idx)
 {
-	struct neigh *n = &w->neighs.at[idx];
+	struct neigh *n = &k->neighs.at[idx];
 
 	if (--n->refs == 0)
-		lru_append(w, n);
+		lru_append(k, n);
 }
 
 void
-link_neigh_suspect(struct tern_worker *w, uint16_t idx)
+link_neigh_suspect(struct link *k, uint16_t idx)
 {
-	struct neigh *n = &w->neighs.at[idx];
+	struct neigh *n = &k->neighs.at[idx];
 
 	if (n->state != NEIGH_REACHABLE)
 		return; /* asked already, or at the next packet */
 	n->state = NEIGH_STALE;
-	solicit(w, n, false);
+	solicit(k, n, false);
 }
 
 bool
-link_neigh_silent(const struct tern_worker *w, uint16_t idx)
+link_neigh_silent(const struct link *k, uint16_t idx)
 {
-	return idx != NEIGH_NONE && (w->neighs.at[idx].state == NEIGH_INCOMPLETE || w->neighs.at[idx].state == NEIGH_FAILED);
+	return idx != NEIGH_NONE && (k->neighs.at[idx].state == NEIGH_INCOMPLETE || k->neighs.at[idx].state == NEIGH_FAILED);
 }
 
 void
-neigh_timer(struct tern_worker *w, struct neigh *n)
+neigh_timer(struct link *k, struct neigh *n)
 {
 	if (n->state == NEIGH_REACHABLE) {
 		n->state = NEIGH_STALE;
 	} else if (n->tries < TRIES) {
-		solicit(w, n, true);
+		solicit(k, n, true);
 	} else if (n->state == NEIGH_STALE) {
 		n->state = NEIGH_INCOMPLETE;
 		n->tries = 0;
-		solicit(w, n, true);
+		solicit(k, n, true);
 	} else {
 		n->state = NEIGH_FAILED;
 		n->tries = 0;
@@ -453,23 +453,23 @@ neigh_timer(struct tern_worker *w, struct neigh *n)
 }
 
 void
-neigh_output(struct tern_worker *w, struct iface *ifc, struct neigh *n, struct rte_mbuf *m)
+neigh_output(struct link *k, struct iface *ifc, struct neigh *n, struct rte_mbuf *m)
 {
 	if (n->tries == 0) {
 		if (n->state == NEIGH_FAILED)
 			n->state = NEIGH_INCOMPLETE;
-		solicit(w, n, n->state == NEIGH_INCOMPLETE);
+		solicit(k, n, n->state == NEIGH_INCOMPLETE);
 	}
 	if (n->state == NEIGH_STALE)
-		link_transmit(w, ifc, m);
+		link_transmit(k, ifc, m);
 	else
-		queue_put(w, n, m);
+		queue_put(k, n, m);
 }
 
 /* --- ARP ------------------------------------------------------------------------------------------------------------ */
 
 static int
-arp_reply(struct tern_worker *w, struct iface *ifc, struct rte_mbuf *m, struct rte_arp_hdr *arp)
+arp_reply(struct link *k, struct iface *ifc, struct rte_mbuf *m, struct rte_arp_hdr *arp)
 {
 	struct rte_ether_hdr *eth = rte_pktmbuf_mtod(m, struct rte_ether_hdr *);
 	const uint32_t us = arp->arp_data.arp_tip;
@@ -486,8 +486,8 @@ arp_reply(struct tern_worker *w, struct iface *ifc, struct rte_mbuf *m, struct r
 	m->nb_segs = 1;
 	m->data_len = m->pkt_len = L2_LEN + sizeof(*arp);
 	m->ol_flags &= KEEP_FLAGS;
-	STAT_INC(w, ARP_TX);
-	link_transmit(w, ifc, m);
+	STAT_INC(k, ARP_TX);
+	link_transmit(k, ifc, m);
 	return SEG_TAKEN;
 }
 
@@ -505,9 +505,9 @@ arp_at(const struct rte_mbuf *m)
 }
 
 int
-arp_input(struct tern_worker *w, struct seg *s)
+arp_input(struct link *k, struct seg *s)
 {
-	struct iface *ifc = &w->ifs[s->ifidx];
+	struct iface *ifc = &k->ifs[s->ifidx];
 	struct rte_arp_hdr *arp = arp_at(s->m);
 	uint32_t sip, tip;
 	bool known;
@@ -519,18 +519,18 @@ arp_input(struct tern_worker *w, struct seg *s)
 	if (iface_has4(ifc, sip) || (!iface_has4(ifc, tip) && sip != tip))
 		return STAT_DROP_ARP; /* somebody claims our address, or talks to others */
 	if (sip == tip) {
-		known = link_neigh_heard(w, s->ifidx, 4, &sip, &arp->arp_data.arp_sha, HEARD_UNASKED);
+		known = link_neigh_heard(k, s->ifidx, 4, &sip, &arp->arp_data.arp_sha, HEARD_UNASKED);
 	} else if (arp->arp_opcode == RTE_BE16(RTE_ARP_OP_REPLY)) {
-		known = link_neigh_heard(w, s->ifidx, 4, &sip, &arp->arp_data.arp_sha, HEARD_REPLY);
+		known = link_neigh_heard(k, s->ifidx, 4, &sip, &arp->arp_data.arp_sha, HEARD_REPLY);
 	} else if (arp->arp_opcode == RTE_BE16(RTE_ARP_OP_REQUEST)) {
-		STAT_INC(w, ARP_RX);
+		STAT_INC(k, ARP_RX);
 		if (sip && link_on_link(ifc, 4, &sip))
-			link_neigh_heard(w, s->ifidx, 4, &sip, &arp->arp_data.arp_sha, HEARD_REQUEST);
-		return arp_reply(w, ifc, s->m, arp);
+			link_neigh_heard(k, s->ifidx, 4, &sip, &arp->arp_data.arp_sha, HEARD_REQUEST);
+		return arp_reply(k, ifc, s->m, arp);
 	} else {
 		return STAT_DROP_ARP;
 	}
-	STAT_INC(w, ARP_RX);
+	STAT_INC(k, ARP_RX);
 	return known ? SEG_DONE : STAT_DROP_ARP;
 }
 
@@ -553,11 +553,11 @@ link_is_neigh_update(const struct seg *s)
 
 /* RFC 4861 7.1.1, 7.2.3, 7.2.4. */
 static int
-nd_solicited(struct tern_worker *w, struct seg *s, const struct nd_msg *in, const struct nd_lla *lla)
+nd_solicited(struct link *k, struct seg *s, const struct nd_msg *in, const struct nd_lla *lla)
 {
 	const uint8_t *src = s->flow.addr.raddr6, *dst = s->flow.addr.laddr6;
 	const struct rte_ether_hdr *eth = rte_pktmbuf_mtod(s->m, const struct rte_ether_hdr *);
-	struct iface *ifc = &w->ifs[s->ifidx];
+	struct iface *ifc = &k->ifs[s->ifidx];
 	struct nd_msg msg = {.type = ND_ADVERT, .flags = NA_OVERRIDE};
 	const bool probe = addr_is_zero(src, 6);
 	struct rte_ether_addr mac = lla ? lla->mac : eth->src_addr;
@@ -566,36 +566,36 @@ nd_solicited(struct tern_worker *w, struct seg *s, const struct nd_msg *in, cons
 		return STAT_DROP_ICMP;
 	if (dst[0] == 0xff && (memcmp(dst, solicited_node, 13) != 0 || memcmp(dst + 13, in->target + 13, 3) != 0))
 		return STAT_DROP_ICMP;
-	STAT_INC(w, ND_RX);
+	STAT_INC(k, ND_RX);
 	if (!probe && lla && link_on_link(ifc, 6, src))
-		link_neigh_heard(w, s->ifidx, 6, src, &lla->mac, HEARD_REQUEST);
+		link_neigh_heard(k, s->ifidx, 6, src, &lla->mac, HEARD_REQUEST);
 	memcpy(msg.target, in->target, 16);
 	if (probe)
 		group_mac(&mac, all_nodes);
 	else
 		msg.flags |= NA_SOLICITED;
-	nd_send(w, ifc, &msg, in->target, probe ? all_nodes : src, &mac);
+	nd_send(k, ifc, &msg, in->target, probe ? all_nodes : src, &mac);
 	return SEG_DONE;
 }
 
 /* RFC 4861 7.1.2, 7.2.5. */
 static int
-nd_advertised(struct tern_worker *w, struct seg *s, const struct nd_msg *in, const struct nd_lla *lla)
+nd_advertised(struct link *k, struct seg *s, const struct nd_msg *in, const struct nd_lla *lla)
 {
 	const bool to_group = s->flow.addr.laddr6[0] == 0xff, solicited = in->flags & NA_SOLICITED;
 	enum heard how = HEARD_UNASKED;
 
-	if (iface_has6(&w->ifs[s->ifidx], in->target) || (to_group && solicited))
+	if (iface_has6(&k->ifs[s->ifidx], in->target) || (to_group && solicited))
 		return STAT_DROP_ICMP; /* somebody claims our address, or nonsense */
-	STAT_INC(w, ND_RX);
+	STAT_INC(k, ND_RX);
 	if (solicited)
 		how = in->flags & NA_OVERRIDE ? HEARD_REPLY : HEARD_REPLY_WEAK;
-	return link_neigh_heard(w, s->ifidx, 6, in->target, lla ? &lla->mac : NULL, how) ? SEG_DONE : STAT_DROP_ICMP;
+	return link_neigh_heard(k, s->ifidx, 6, in->target, lla ? &lla->mac : NULL, how) ? SEG_DONE : STAT_DROP_ICMP;
 }
 
 /* One contiguous segment only: what came in fragments is refused with it (RFC 6980). */
 int
-nd_input(struct tern_worker *w, struct seg *s)
+nd_input(struct link *k, struct seg *s)
 {
 	const struct nd_msg *in = pkt_at(s->m, s->l4_off, s->len);
 	const struct nd_lla *lla = NULL;
@@ -607,51 +607,51 @@ nd_input(struct tern_worker *w, struct seg *s)
 	type = in->type == ND_SOLICIT ? OPT_SLLA : OPT_TLLA;
 	if (!nd_options((const uint8_t *)(in + 1), s->len - sizeof(*in), type, &lla))
 		return STAT_DROP_ICMP;
-	return in->type == ND_SOLICIT ? nd_solicited(w, s, in, lla) : nd_advertised(w, s, in, lla);
+	return in->type == ND_SOLICIT ? nd_solicited(k, s, in, lla) : nd_advertised(k, s, in, lla);
 }
 
 /* --- set-up ------------------------------------------------------------------------------------------------- */
 
 int
-neigh_init(struct tern_worker *w, uint32_t max_neighbours)
+neigh_init(struct link *k, uint32_t max_neighbours)
 {
 	struct neigh *head;
 	uint32_t i, slots;
 
 	max_neighbours = RTE_MAX(max_neighbours, 1u);
-	w->neighs.max = RTE_MIN(max_neighbours, NEIGH_NONE - 1u);
-	slots = rte_align32pow2(w->neighs.max);
-	w->neighs.mask = slots - 1;
-	w->neighs.n = 0;
-	w->neighs.max_queued = RTE_MAX(w->mp->size / RTE_MAX(w->conf.mbuf_pool ? w->conf.n_workers : 1, 1u) / QUEUED_PART, 1u);
-	w->neighs.at = node_alloc((w->neighs.max + 1) * sizeof(*w->neighs.at), w->node);
-	w->neighs.hash = node_alloc(slots * sizeof(*w->neighs.hash), w->node);
-	if (!w->neighs.at || !w->neighs.hash)
+	k->neighs.max = RTE_MIN(max_neighbours, NEIGH_NONE - 1u);
+	slots = rte_align32pow2(k->neighs.max);
+	k->neighs.mask = slots - 1;
+	k->neighs.n = 0;
+	k->neighs.max_queued = RTE_MAX(mbufs_share(&k->mbufs) / QUEUED_PART, 1u);
+	k->neighs.at = node_alloc((k->neighs.max + 1) * sizeof(*k->neighs.at), k->node);
+	k->neighs.hash = node_alloc(slots * sizeof(*k->neighs.hash), k->node);
+	if (!k->neighs.at || !k->neighs.hash)
 		return -ENOMEM;
-	head = &w->neighs.at[w->neighs.max];
+	head = &k->neighs.at[k->neighs.max];
 	head->lru_next = head->lru_prev = head;
-	for (i = 0; i <= w->neighs.max; i++)
-		w->neighs.at[i].kind = TOBJ_NEIGH;
-	for (i = 0; i < w->neighs.max; i++)
-		lru_append(w, &w->neighs.at[i]);
+	for (i = 0; i <= k->neighs.max; i++)
+		k->neighs.at[i].kind = TOBJ_NEIGH;
+	for (i = 0; i < k->neighs.max; i++)
+		lru_append(k, &k->neighs.at[i]);
 	return 0;
 }
 
 void
-neigh_fini(struct tern_worker *w)
+neigh_fini(struct link *k)
 {
 	struct rte_mbuf *m;
 	uint32_t i;
 
-	for (i = 0; w->neighs.at && i <= w->neighs.max; i++) {
-		wheel_cancel(&w->wheel, &w->neighs.at[i].timer);
-		while ((m = queue_get(w, &w->neighs.at[i])) != NULL)
+	for (i = 0; k->neighs.at && i <= k->neighs.max; i++) {
+		wheel_cancel(&k->wheel, &k->neighs.at[i].timer);
+		while ((m = queue_get(k, &k->neighs.at[i])) != NULL)
 			rte_pktmbuf_free(m);
 	}
-	if (w->neighs.at)
-		node_free(w->neighs.at, (w->neighs.max + 1) * sizeof(*w->neighs.at));
-	if (w->neighs.hash)
-		node_free(w->neighs.hash, (w->neighs.mask + 1) * sizeof(*w->neighs.hash));
-	w->neighs.at = NULL;
-	w->neighs.hash = NULL;
+	if (k->neighs.at)
+		node_free(k->neighs.at, (k->neighs.max + 1) * sizeof(*k->neighs.at));
+	if (k->neighs.hash)
+		node_free(k->neighs.hash, (k->neighs.mask + 1) * sizeof(*k->neighs.hash));
+	k->neighs.at = NULL;
+	k->neighs.hash = NULL;
 }

@@ -10,10 +10,7 @@
  */
 #include <netinet/in.h>
 #include <rte_branch_prediction.h>
-#include "base/cksum.h"
-#include "net/link.h"
 #include "net/pkt_plain.h"
-#include "base/stats.h"
 
 #define L2_LEN RTE_ETHER_HDR_LEN
 #define ICMP_HDR_LEN 8 /* of ICMPv6, too; and as long as a fragment header */

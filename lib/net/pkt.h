@@ -82,40 +82,4 @@ unsigned int pkt_gro(const struct tobj *o, struct seg *s, unsigned int n);
  *  at l3_off (none for IPPROTO_ICMP); 0 means right when the field is included. */
 uint16_t pkt_l4_cksum(const struct rte_mbuf *m, uint16_t l3_off, uint16_t l4_off, uint32_t l4_len, uint8_t proto);
 
-#define TCP_NOP_NOP_TS 0x0101080au /* RFC 7323 appendix A */
-#define TCP_WS_MAX 14u /* RFC 7323 2.3 */
-/* Parsed TCP options (tcp/opt.c). */
-struct tcp_opts {
-	bool has_mss, has_ws, has_ts, sack_ok;
-	uint8_t ws;	/* clamped to 14 (RFC 7323 2.3) */
-	uint8_t n_sack;
-	uint16_t mss;
-	uint32_t tsval, tsecr;
-	struct {
-		uint32_t left, right;
-	} sack[4];
-};
-/** Parse optlen bytes; malformed lengths end the parse (MUST-7), unknown kinds are skipped (MUST-6). MSS, window scale
- *  and SACK-permitted count only when syn. Pure. */
-void tcp_opt_parse(const uint8_t *opt, unsigned int optlen, bool syn, struct tcp_opts *o);
-/** The same when there is nothing but timestamps, as in nearly every segment. @return false: parse. */
-static inline bool
-tcp_opt_usual(const uint8_t *opt, unsigned int optlen, struct tcp_opts *o)
-{
-	uint32_t v[3];
-
-	if (unlikely(optlen != sizeof(v)))
-		return false;
-	memcpy(v, opt, sizeof(v));
-	if (unlikely(v[0] != RTE_BE32(TCP_NOP_NOP_TS)))
-		return false;
-	memset(o, 0, offsetof(struct tcp_opts, tsval));
-	o->has_ts = true;
-	o->tsval = rte_be_to_cpu_32(v[1]);
-	o->tsecr = rte_be_to_cpu_32(v[2]);
-	return true;
-}
-/** Emit for a SYN/SYN-ACK what o has (mss always), in Linux's order: MSS, SACK+TS or NOP NOP TS, NOP WS; SACK-OK alone as
- *  NOP NOP SACK-OK. @return bytes (multiple of 4, <= 40). */
-unsigned int tcp_opt_emit_syn(uint8_t *p, const struct tcp_opts *o);
 #endif

@@ -10,12 +10,11 @@
 #include <stdlib.h>
 #include <arpa/inet.h>
 #include "base/log.h"
-#include "stack/check.h"
-#include "stack/worker.h"
 #include "tcp/check.h"
 #include "tcp/loss.h"
-#include "tcp/mem.h"
-#include "tcp/portset.h"
+#include "tcp/reasm.h"
+#include "tcp/timewait.h"
+#include "stack/check.h"
 
 #define SHARE 96u /* objects for which a turn is let off one check */
 
@@ -141,7 +140,7 @@ check_conn(struct tally *t, const struct tern_conn *c)
 static bool
 check_request(struct tally *t, const struct request *r)
 {
-	const struct tern_listener *l = t->w->listeners;
+	const struct tern_listener *l = t->w->listeners.first;
 
 	MUST(POOL_OWNED, own(&t->maps[OF_REQUESTS], r), r);
 	while (l && l != r->lst)
@@ -189,7 +188,7 @@ static bool
 check_pending(struct tally *t)
 {
 	const struct tern_worker *w = t->w;
-	struct tern_conn *const *pp = &w->pend_head, *c;
+	struct tern_conn *const *pp = &w->pending.head, *c;
 	uint32_t n;
 
 	for (n = 0; (c = *pp) != NULL && n <= w->conns.total; n++, pp = &c->pend_next) {
@@ -197,7 +196,7 @@ check_pending(struct tally *t)
 		if (c->state == TERN_CLOSED && !(c->flags & C_ACCEPTQ) && !check_conn(t, c))
 			return false;
 	}
-	MUST(PENDING_LIST, !c && pp == w->pend_tail, NULL);
+	MUST(PENDING_LIST, !c && pp == w->pending.tail, NULL);
 	MUST(PENDING_ALL, n == t->queued, NULL);
 	return true;
 }
@@ -235,8 +234,8 @@ in_a_chain(const struct tern_worker *w, const struct tern_listener *l)
 	const struct tern_listener *h;
 	unsigned int i, found = 0;
 
-	for (i = 0; i < RTE_DIM(w->lhash); i++)
-		for (h = w->lhash[i]; h; h = h->hnext)
+	for (i = 0; i < RTE_DIM(w->listeners.hash); i++)
+		for (h = w->listeners.hash[i]; h; h = h->hnext)
 			found += h == l;
 	return found == 1;
 }
@@ -248,7 +247,7 @@ check_listeners(struct tally *t)
 	const struct tern_listener *l;
 	uint32_t n = 0, accept = 0, half = 0, reserved = 0;
 
-	for (l = w->listeners; l && n <= w->n_listeners; l = l->next, n++) {
+	for (l = w->listeners.first; l && n <= w->listeners.n; l = l->next, n++) {
 		MUST(LISTENERS, l->w == w && in_a_chain(w, l), NULL);
 		if (!check_accept_queue(t, l) || !check_half_open(l))
 			return false;
@@ -257,10 +256,10 @@ check_listeners(struct tally *t)
 		reserved += l->half_max;
 		t->accounts[l->account - w->mem.accounts].users++;
 	}
-	MUST(LISTENERS, n == w->n_listeners, NULL);
-	MUST(ACCEPT_SUM, accept == w->accept_queued && accept == t->accept, NULL);
-	MUST(HALF_SUM, half == w->half_open && half == t->maps[OF_REQUESTS].n, NULL);
-	MUST(HALF_RESERVED, reserved == w->reserved_requests && reserved <= w->requests.total, NULL);
+	MUST(LISTENERS, n == w->listeners.n, NULL);
+	MUST(ACCEPT_SUM, accept == w->listeners.accept_queued && accept == t->accept, NULL);
+	MUST(HALF_SUM, half == w->listeners.half_open && half == t->maps[OF_REQUESTS].n, NULL);
+	MUST(HALF_RESERVED, reserved == w->listeners.reserved_requests && reserved <= w->requests.total, NULL);
 	return true;
 }
 

@@ -6,10 +6,10 @@
 #include <errno.h>
 #include <rte_common.h>
 #include <sodium.h>
+#include "base/core.h"
 #include "base/log.h"
+#include "tcp/ecn.h"
 #include "stack/conf.h"
-#include "stack/worker.h"
-#include "tcp/hdr.h"
 
 #define SIZE_MAX_KNOWN 65536u /* a conf that says it is larger was not set up by tern_conf_init() */
 #define RTO_MAX_MS 3600000u

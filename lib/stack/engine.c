@@ -23,6 +23,7 @@
 #include <rte_ethdev.h>
 #include <rte_lcore.h>
 #include "stack/post.h"
+#include "stack/worker.h"
 
 #define STEER_CHECKS 64u  /* frames watched per worker; a quarter wrong is no stray fragment but a wrong hash */
 #define FLUSH_TRIES 1000u /* at the end: a device that takes nothing in so many tries never will */
@@ -101,7 +102,7 @@ engine_share_neigh(struct tern_worker *w, const struct seg *s)
 	if (!link_is_neigh_update(s))
 		return;
 	for (k = 0; k < e->t->conf.n_workers; k++) {
-		copy = k == w->index ? NULL : rte_pktmbuf_copy(s->m, w->mp, 0, UINT32_MAX);
+		copy = k == w->index ? NULL : rte_pktmbuf_copy(s->m, w->mbufs.pool, 0, UINT32_MAX);
 		if (copy)
 			give(e, k, copy, s->ifidx);
 	}
@@ -124,9 +125,9 @@ input_staged(struct engine *e)
 static bool
 rx_held(struct tern_worker *w)
 {
-	const uint32_t cached = w->mp_cache ? w->mp_cache->len : 0;
+	const uint32_t cached = w->mbufs.cache ? w->mbufs.cache->len : 0;
 
-	if (usual(cached >= BURST) || cached + rte_mempool_get_ops(w->mp->ops_index)->get_count(w->mp) >= BURST)
+	if (usual(cached >= BURST) || cached + rte_mempool_get_ops(w->mbufs.pool->ops_index)->get_count(w->mbufs.pool) >= BURST)
 		return false;
 	STAT_INC(w, RX_HELD);
 	return true;
@@ -275,9 +276,9 @@ account(struct engine *e, uint64_t tsc)
 {
 	struct tern_worker *w = e->w;
 
-	w->total_cycles += tsc - e->tsc;
+	w->load.total_cycles += tsc - e->tsc;
 	if (e->busy)
-		w->busy_cycles += tsc - e->tsc;
+		w->load.busy_cycles += tsc - e->tsc;
 	e->tsc = tsc;
 }
 
@@ -286,7 +287,7 @@ tick(struct engine *e)
 {
 	const uint64_t tsc = rte_rdtsc();
 
-	e->w->polls++;
+	e->w->load.polls++;
 	account(e, tsc);
 	worker_set_time(e->w, engine_clock_us(e->t, tsc));
 }
@@ -363,7 +364,7 @@ begin(struct engine *e)
 	const struct tern_app *app = &e->t->conf.app;
 
 	__atomic_store_n(&e->state, ENGINE_RUNNING, __ATOMIC_RELEASE);
-	worker_bind(e->w);
+	mbufs_bind(&e->w->mbufs);
 	e->tsc = rte_rdtsc();
 	worker_set_time(e->w, engine_clock_us(e->t, e->tsc));
 	return app->start ? app->start(e->w, app->arg) : 0;

@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <rte_common.h>
 #include <rte_ring.h>
-#include "stack/worker.h"
+#include "tcp/context.h"
 #include "stack/port.h"
 #include "net/steer.h"
 

@@ -11,6 +11,7 @@
  * and raises none.
  */
 #include "stack/post.h"
+#include "stack/worker.h"
 
 #define MEASURE_US 1000 /* mem_measure() */
 

@@ -20,9 +20,10 @@
 #include <rte_mbuf.h>
 #include <rte_ring_elem.h>
 #include <sodium.h>
+#include "net/ifconf.h"
 #include "stack/conf.h"
 #include "stack/post.h"
-#include "net/ifconf.h"
+#include "stack/worker.h"
 
 #define DESC_MAX 1024u /* at 14.88 Mpkt/s: 69 us between two polls */
 #define DESC_MIN 64u
@@ -265,13 +266,13 @@ start_ports(struct tern *t)
 static uint16_t
 fitting_mtu(const struct tern_worker *w, const struct port *p)
 {
-	const uint16_t room = rte_pktmbuf_data_room_size(w->mp) - RTE_PKTMBUF_HEADROOM - RTE_ETHER_HDR_LEN;
+	const uint16_t room = rte_pktmbuf_data_room_size(w->mbufs.pool) - RTE_PKTMBUF_HEADROOM - RTE_ETHER_HDR_LEN;
 
 	if (p->mtu <= room)
 		return p->mtu;
 	if (w->index == 0)
 		LOG(NOTICE, "port %u (%s): MTU %u does not fit the mbufs of pool '%s': %u is used", p->port_id, p->name, p->mtu,
-		    w->mp->name, room);
+		    w->mbufs.pool->name, room);
 	return room;
 }
 

@@ -5,8 +5,8 @@
  * struct timer. Before fn runs the node is off the wheel and nothing here looks at it again: fn may start it anew or free it.
  */
 #include <errno.h>
-#include "stack/timer.h"
 #include "tcp/call.h"
+#include "stack/timer.h"
 
 struct timer {
 	struct wheel_node node;

@@ -284,8 +284,9 @@ trace_format_pkt(const struct rte_mbuf *m, char *buf, size_t n)
 }
 
 void
-trace_pkt_hook(struct tern_worker *w, const struct rte_mbuf *m, bool out)
+trace_pkt_hook(struct link *k, const struct rte_mbuf *m, bool out)
 {
+	struct tern_worker *w = worker_of(k);
 	char buf[512];
 
 	(void)out; /* source and destination say it, as in tcpdump */

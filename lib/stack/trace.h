@@ -3,11 +3,11 @@
 #ifndef TRACE_H
 #define TRACE_H
 #include <stddef.h>
-#include "stack/worker.h"
+#include "tcp/context.h"
 
 /** Format the frame m (from Ethernet on) into buf as tcpdump would print it. @return its length. */
 int trace_format_pkt(const struct rte_mbuf *m, char *buf, size_t n);
-/* For worker.trace_pkt and worker.trace_state: a line to conf.app.trace(). */
-void trace_pkt_hook(struct tern_worker *w, const struct rte_mbuf *m, bool out);
+/* For link.trace_pkt and worker.trace_state: a line to conf.app.trace(). */
+void trace_pkt_hook(struct link *k, const struct rte_mbuf *m, bool out);
 void trace_state_hook(struct tern_worker *w, const struct tobj *o, unsigned int from, unsigned int to);
 #endif

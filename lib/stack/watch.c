@@ -9,9 +9,9 @@
 #include <rte_ethdev.h>
 #include "base/sized.h"
 #include "net/frag.h"
-#include "stack/engine.h"
 #include "tcp/call.h"
-#include "tcp/tcp.h"
+#include "tcp/info.h"
+#include "stack/engine.h"
 
 #define LOAD(x) __atomic_load_n(&(x), __ATOMIC_RELAXED) /* of what its worker is writing */
 
@@ -51,7 +51,7 @@ tern_listener_walk(struct tern_worker *w, void (*fn)(struct tern_listener *l, vo
 	CALL_ON(w);
 	struct tern_listener *l, *next;
 
-	for (l = w->listeners; l; l = next) {
+	for (l = w->listeners.first; l; l = next) {
 		next = l->next;
 		fn(l, arg);
 	}
@@ -136,13 +136,13 @@ gauges_add(const struct tern_worker *w, struct tern_gauges *g)
 	g->timewaits_max += w->timewaits[0].total;
 	g->portsets += pool_used(&w->ports.pool);
 	g->neighbours += LOAD(w->neighs.n);
-	g->mbufs_free += rte_mempool_avail_count(w->mp);
-	g->mbufs_max += w->mp->size;
-	g->accept_queued += LOAD(w->accept_queued);
-	g->half_open += LOAD(w->half_open);
-	g->polls += LOAD(w->polls);
-	g->busy_cycles += LOAD(w->busy_cycles);
-	g->total_cycles += LOAD(w->total_cycles);
+	g->mbufs_free += rte_mempool_avail_count(w->mbufs.pool);
+	g->mbufs_max += w->mbufs.pool->size;
+	g->accept_queued += LOAD(w->listeners.accept_queued);
+	g->half_open += LOAD(w->listeners.half_open);
+	g->polls += LOAD(w->load.polls);
+	g->busy_cycles += LOAD(w->load.busy_cycles);
+	g->total_cycles += LOAD(w->load.total_cycles);
 }
 
 size_t
@@ -184,7 +184,7 @@ static void
 pool_add(const struct tern_worker *w, unsigned int i, struct tern_pool *p)
 {
 	const struct pool *of = (const struct pool *)((const char *)w + pool_kinds[i].at);
-	const struct rte_mempool *mp = i == POOL_MBUFS ? w->mp : w->small;
+	const struct rte_mempool *mp = i == POOL_MBUFS ? w->mbufs.pool : w->mbufs.small;
 
 	if (pool_kinds[i].at) {
 		p->used += pool_used(of);
@@ -193,8 +193,8 @@ pool_add(const struct tern_worker *w, unsigned int i, struct tern_pool *p)
 		p->used += mp->size - rte_mempool_avail_count(mp);
 		p->max += mp->size;
 	} else if (i == POOL_FRAGS) {
-		p->used += frag_held(w);
-		p->max += frag_max(w);
+		p->used += frag_held(&w->link);
+		p->max += frag_max(&w->link);
 	} else {
 		p->used += i == POOL_NEIGHS ? LOAD(w->neighs.n) : LOAD(w->neighs.queued);
 		p->max += i == POOL_NEIGHS ? w->neighs.max : w->neighs.max_queued;

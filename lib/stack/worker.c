@@ -13,57 +13,33 @@
 #include <rte_errno.h>
 #include <rte_prefetch.h>
 #include <sodium.h>
-#include "base/log.h"
 #include "net/icmp.h"
 #include "net/pkt_plain.h"
+#include "tcp/demux.h"
+#include "tcp/emit.h"
+#include "tcp/icmp.h"
 #include "tcp/loss.h"
 #include "tcp/mem.h"
+#include "tcp/reasm.h"
+#include "tcp/timer.h"
+#include "tcp/timewait.h"
 #include "stack/check.h"
 #include "stack/timer.h"
 #include "stack/trace.h"
+#include "stack/worker.h"
 
 #define AHEAD 6u /* frames fetched ahead: 4 lines each, as many as a core has line fill buffers */
 #define BUCKET_AHEAD 6u /* frames parsed between asking for a bucket and looking into it */
 #define OBJECT_LINES 5u /* of a connection that an ACK or a request touches; of smaller objects what comes next, which does no harm */
 #define SMALL_PART 4  /* for one small mbuf there are so many others, and one for each connection */
-#define SMALL_CACHE 256u
 #define RXRUN_PART 4  /* for one run of out-of-order text there are so many mbufs */
 #define TIMER_BUDGET 4096 /* wheel nodes a poll may handle: bounds a poll when many expire in one tick */
 
-int
-worker_mbufs_init(struct tern_worker *w)
+/* The small mbufs of a worker. */
+static uint32_t
+small_mbufs(const struct tern_conf *conf)
 {
-	const struct rte_pktmbuf_pool_private *priv = rte_mempool_get_priv(w->mp);
-	const uint32_t n = RTE_MAX(RTE_MAX(w->conf.n_mbufs / SMALL_PART, 8u), RTE_MIN(w->conf.n_mbufs, w->conf.max_conns));
-	struct rte_mbuf t = {.data_off = RTE_PKTMBUF_HEADROOM, .refcnt = 1, .nb_segs = 1, .port = RTE_MBUF_PORT_INVALID};
-	char name[RTE_MEMPOOL_NAMESIZE];
-
-	if (priv->flags & RTE_PKTMBUF_POOL_F_PINNED_EXT_BUF || priv->mbuf_data_room_size < RTE_PKTMBUF_HEADROOM + 256) {
-		LOG(ERR, "mbuf pool '%s': must have its buffers in the mbufs, of %u bytes or more",
-			w->mp->name, RTE_PKTMBUF_HEADROOM + 256);
-		return -EINVAL;
-	}
-	memcpy(&w->mbuf_init, &t.rearm_data, sizeof(w->mbuf_init));
-	w->mbuf_room = sizeof(struct rte_mbuf) + priv->mbuf_priv_size;
-	t.data_off = 0;
-	memcpy(&w->small_init, &t.rearm_data, sizeof(w->small_init));
-	snprintf(name, sizeof(name), "small%p", (void *)w); /* no two workers of a process have one name */
-	w->small = rte_pktmbuf_pool_create(name, n, RTE_MIN(SMALL_CACHE, n / 8), 0, SMALL_ROOM, w->node);
-	if (!w->small)
-		w->small = rte_pktmbuf_pool_create(name, n, RTE_MIN(SMALL_CACHE, n / 8), 0, SMALL_ROOM, SOCKET_ID_ANY);
-	if (w->small) {
-		worker_bind(w);
-		return 0;
-	}
-	LOG(ERR, "no room for %u mbufs of %u bytes: give EAL more memory or lower n_mbufs", n, SMALL_ROOM);
-	return -ENOMEM;
-}
-
-void
-worker_bind(struct tern_worker *w)
-{
-	w->mp_cache = rte_mempool_default_cache(w->mp, rte_lcore_id());
-	w->small_cache = rte_mempool_default_cache(w->small, rte_lcore_id());
+	return RTE_MAX(RTE_MAX(conf->n_mbufs / SMALL_PART, 8u), RTE_MIN(conf->n_mbufs, conf->max_conns));
 }
 
 int
@@ -84,20 +60,19 @@ worker_create(struct tern_worker **out, const struct tern_conf *conf, unsigned i
 	w->conf = *conf;
 	w->index = index;
 	w->node = node;
-	w->mp = mp;
-	w->pend_tail = &w->pend_head;
+	w->pending.tail = &w->pending.head;
 	tcp_sockopts_init(&w->sockopts, &conf->tcp);
 	if (conf->app.trace) {
 		w->trace_pkt = trace_pkt_hook;
 		w->trace_state = trace_state_hook;
 	}
-	randombytes_buf(w->cookies.secret, sizeof(w->cookies.secret));
+	randombytes_buf(w->secret, sizeof(w->secret));
 	randombytes_buf(w->cookies.key, sizeof(w->cookies.key));
 	randombytes_buf(w->rng, sizeof(w->rng));
 	randombytes_buf(w->ip_ids, sizeof(w->ip_ids));
 	randombytes_buf(key, sizeof(key));
 	wheel_init(&w->wheel, now_us >> TICK_SHIFT);
-	rc = worker_mbufs_init(w);
+	rc = mbufs_init(&w->mbufs, mp, conf->mbuf_pool ? RTE_MAX(conf->n_workers, 1u) : 1, small_mbufs(conf), node);
 	rc = rc ? rc : table_init(&w->table, (uint32_t)max_objs, key, node);
 	rc = rc ? rc : pool_init(&w->conns, conf->max_conns, sizeof(struct tern_conn), node);
 	rc = rc ? rc : pool_init(&w->rares, conf->max_conns, sizeof(struct conn_rare), node);
@@ -112,8 +87,8 @@ worker_create(struct tern_worker **out, const struct tern_conf *conf, unsigned i
 	rc = rc ? rc : mem_init(w);
 	w->cookies.epoch = now_us / COOKIE_PERIOD_US;
 	worker_set_time(w, now_us);
-	w->challenge_ms = w->now_ms - 1000; /* a second begins */
-	rc = rc ? rc : link_init(w, conf->max_neighbours);
+	w->answers.challenge_ms = w->now_ms - 1000; /* a second begins */
+	rc = rc ? rc : link_init(&w->link, conf->max_neighbours);
 	if (rc) {
 		worker_destroy(w);
 		return rc;
@@ -181,20 +156,16 @@ worker_destroy(struct tern_worker *w)
 {
 	struct tern_listener *l, *next;
 	struct tern_conn *c;
-	unsigned int i, k;
 
 	if (!w)
 		return;
 	wheel_clear(&w->wheel); /* of the application's timers, which outlive the worker */
 	if (w->table.buckets)
 		table_walk(&w->table, free_object, w);
-	for (i = 0; i < w->n_ifs; i++)
-		for (k = 0; k < w->ifs[i].n_tx; k++)
-			rte_pktmbuf_free(w->ifs[i].tx[k]);
-	link_fini(w);
-	for (c = w->pend_head; c; c = c->pend_next)
+	link_fini(&w->link);
+	for (c = w->pending.head; c; c = c->pend_next)
 		free_dead(c);
-	for (l = w->listeners; l; l = next) {
+	for (l = w->listeners.first; l; l = next) {
 		for (c = l->acc_head; c; c = c->acc_next)
 			free_dead(c);
 		next = l->next;
@@ -212,7 +183,7 @@ worker_destroy(struct tern_worker *w)
 	pool_fini(&w->timewaits[0]);
 	pool_fini(&w->timewaits[1]);
 	table_fini(&w->table);
-	rte_mempool_free(w->small);
+	mbufs_fini(&w->mbufs);
 	node_free(w, sizeof(*w));
 }
 
@@ -231,25 +202,18 @@ worker_set_time(struct tern_worker *w, uint64_t now_us)
 		tcp_cookie_rotate(w);
 }
 
-static void
-count_and_free(struct tern_worker *w, struct rte_mbuf *m, int reason)
-{
-	w->stats[reason]++;
-	rte_pktmbuf_free(m);
-}
-
 /* What is not TCP. Consumes s->m. @return the datagram that this completes, or NULL. */
 static struct rte_mbuf *
 other_input(struct tern_worker *w, struct seg *s)
 {
 	struct rte_mbuf *whole;
 	struct icmp_err e;
-	int rc = link_input(w, s, &whole, &e);
+	int rc = link_input(&w->link, s, &whole, &e);
 
 	if (rc == SEG_ICMP_ERR)
 		rc = tcp_icmp_input(w, s, &e);
 	if (rc > 0)
-		count_and_free(w, s->m, rc);
+		link_drop(&w->link, s->m, rc);
 	else if (rc == SEG_DONE)
 		rte_pktmbuf_free(s->m);
 	return whole;
@@ -276,7 +240,7 @@ parse_other(struct tern_worker *w, const struct iface *ifc, struct rte_mbuf *m, 
 			rc = STAT_DROP_FRAG;
 	}
 	if (rc)
-		count_and_free(w, m, rc);
+		link_drop(&w->link, m, rc);
 	return rc == 0;
 }
 
@@ -335,7 +299,7 @@ worker_input(struct tern_worker *w, uint8_t ifidx, struct rte_mbuf **m, unsigned
 	w->stats[STAT_RX_PKTS] += n;
 	if (unlikely(w->trace_pkt != NULL) && !w->handed_over)
 		for (i = 0; i < n; i++)
-			w->trace_pkt(w, m[i], false);
+			w->trace_pkt(&w->link, m[i], false);
 	for (i = 0; i < RTE_MIN(n, AHEAD); i++)
 		worker_prefetch(m[i]);
 	for (i = 0; i < n; i++) {
@@ -359,10 +323,10 @@ neigh_fired(struct tern_worker *w, struct neigh *n)
 {
 	struct rte_mbuf *m;
 
-	link_timer(w, n);
-	while (unlikely((m = link_neigh_unanswered(w, n)) != NULL)) {
+	link_timer(&w->link, n);
+	while (unlikely((m = link_neigh_unanswered(&w->link, n)) != NULL)) {
 		tcp_unreachable(w, m);
-		count_and_free(w, m, STAT_DROP_NEIGH_FAILED);
+		link_drop(&w->link, m, STAT_DROP_NEIGH_FAILED);
 	}
 }
 
@@ -421,7 +385,7 @@ worker_next_us(const struct tern_worker *w)
 {
 	const uint64_t tick = wheel_next(&w->wheel);
 
-	if (w->pend_head)
+	if (w->pending.head)
 		return w->now_us;
 	return tick == UINT64_MAX ? UINT64_MAX : RTE_MAX(tick << TICK_SHIFT, w->now_us);
 }
@@ -429,7 +393,7 @@ worker_next_us(const struct tern_worker *w)
 bool
 worker_idle(const struct tern_worker *w, bool timewait_too)
 {
-	if (w->conns.avail != w->conns.total || w->requests.avail != w->requests.total || w->pend_head)
+	if (w->conns.avail != w->conns.total || w->requests.avail != w->requests.total || w->pending.head)
 		return false;
 	return !timewait_too || (w->timewaits[0].avail == w->timewaits[0].total &&
 				 w->timewaits[1].avail == w->timewaits[1].total);

@@ -10,6 +10,7 @@
  * that no longer needs its grant gives it back; the window then shrinks by not moving its right edge on (SHLD-14).
  * A buffer the application has set with tern_setopt() is left alone.
  */
+#include "tcp/buf.h"
 #include "tcp/mem.h"
 
 static void

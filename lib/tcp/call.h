@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <rte_eal.h>
 #include "base/log.h"
-#include "tcp/tcp.h"
+#include "tcp/conn.h"
 
 static inline void
 call_refused(const char *call, const char *why)

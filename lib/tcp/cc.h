@@ -6,7 +6,7 @@
  */
 #ifndef CC_H
 #define CC_H
-#include "tcp/tcp.h"
+#include "tcp/conn.h"
 
 #define CC_ABC_LIMIT 8u /* segments one ACK may add in slow start: L of RFC 9406 4.2 */
 

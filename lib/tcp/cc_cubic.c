@@ -7,7 +7,6 @@
  * Reno-friendly estimate grows the same way (4.3): no ACK divides. Epochs end with 2^16 ms: by then cwnd has grown by
  * 100,000 segments.
  */
-#include "tcp/cc.h"
 #include "tcp/loss.h"
 
 #define D_MAX_MS 60000 /* |t - K|, so that 0.4 d^3 MSS fits 64 bits */

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Reno's window: RFC 5681 3.1, counted in bytes (RFC 3465). */
-#include "tcp/cc.h"
 #include "tcp/loss.h"
 
 void

@@ -10,7 +10,8 @@
 #include "tcp/check.h"
 #include "tcp/deadline.h"
 #include "tcp/loss.h"
-#include "tcp/mem.h"
+#include "tcp/opt.h"
+#include "tcp/reasm.h"
 
 /* --- what was checked, what is broken ---------------------------------------------------------------------------- */
 
@@ -168,8 +169,8 @@ walk(const struct tern_conn *c, const struct rte_mbuf *m, enum check_queue q, ui
 		ch.bytes += m->data_len;
 		ch.segs++;
 		ch.last = m;
-		held->own += m->pool == c->w->mp;
-		held->foreign += m->pool != c->w->mp && m->pool != c->w->small;
+		held->own += m->pool == c->w->mbufs.pool;
+		held->foreign += m->pool != c->w->mbufs.pool && m->pool != c->w->mbufs.small;
 	}
 	return ch;
 }
@@ -208,7 +209,7 @@ check_send(const struct tern_conn *c, struct check_held *held)
 	MUST(SND_COVERED, c->snd_max - c->snd_una <= c->snd_queued + syn + fin, c);
 	MUST(SND_CURSOR, cursor_right(c), c);
 	MUST(SND_SMALL, !(c->flags & C_SND_SMALL) ||
-			(h && h == t && h->pool == c->w->small && rte_mbuf_refcnt_read(h) == 1), c);
+			(h && h == t && h->pool == c->w->mbufs.small && rte_mbuf_refcnt_read(h) == 1), c);
 	MUST(SND_TAIL_OWN, !(c->flags & C_TAIL_OWN) || (t && RTE_MBUF_DIRECT(t)), c);
 	MUST(SND_WND, c->snd_wnd <= c->max_wnd, c);
 	return true;

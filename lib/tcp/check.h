@@ -5,7 +5,7 @@
  */
 #ifndef TCP_CHECK_H
 #define TCP_CHECK_H
-#include "tcp/tcp.h"
+#include "tcp/conn.h"
 
 #define TCP_INVARIANTS(X)                                                                                              \
 	/* the send queue */                                                                                           \

@@ -5,8 +5,12 @@
  */
 #include <string.h>
 #include <rte_mbuf.h>
+#include "tcp/buf.h"
+#include "tcp/deadline.h"
 #include "tcp/loss.h"
 #include "tcp/mem.h"
+#include "tcp/opt.h"
+#include "tcp/reasm.h"
 
 struct tern_conn *
 tcp_conn_new(struct tern_worker *w, const struct tcp_sockopts *o, const struct flow *f, uint32_t hash, uint8_t ifidx, uint32_t iss,
@@ -95,7 +99,7 @@ tcp_acceptq_add(struct tern_listener *l, struct tern_conn *c)
 	*l->acc_tail = c;
 	l->acc_tail = &c->acc_next;
 	l->accept_n++;
-	l->w->accept_queued++;
+	l->w->listeners.accept_queued++;
 }
 
 void
@@ -111,7 +115,7 @@ tcp_acceptq_remove(struct tern_conn *c)
 	c->flags &= ~C_ACCEPTQ;
 	c->lst = NULL;
 	l->accept_n--;
-	l->w->accept_queued--;
+	l->w->listeners.accept_queued--;
 }
 
 /* All but what was received in order, which the application may still read in its last callbacks: with that, a connection
@@ -128,7 +132,7 @@ release_resources(struct tern_worker *w, struct tern_conn *c)
 	c->snd_head = c->snd_tail = c->snd_cur = NULL;
 	c->snd_queued = 0;
 	if (c->neigh != NEIGH_NONE)
-		link_neigh_put(w, c->neigh);
+		link_neigh_put(&w->link, c->neigh);
 	c->neigh = NEIGH_NONE;
 	if (c->flags & C_ACCEPTQ && (c->flags & C_ORPHAN || !c->rcv_head))
 		tcp_acceptq_remove(c);

@@ -12,7 +12,8 @@
 #include <string.h>
 #include <sodium.h>
 #include "base/siphash.h"
-#include "tcp/tcp.h"
+#include "tcp/context.h"
+#include "tcp/opt.h"
 
 #define MAC_BITS 28
 #define MAC_MASK ((1u << MAC_BITS) - 1)
@@ -67,7 +68,7 @@ void
 tcp_isn(struct tern_worker *w, const struct flow *f, uint32_t *iss, uint32_t *ts_off)
 {
 	const uint64_t tail[] = {ports(f) | 4ull << 56};
-	const uint64_t h = hash(f, tail, 1, w->cookies.secret);
+	const uint64_t h = hash(f, tail, 1, w->secret);
 
 	*iss = (uint32_t)h + (uint32_t)(w->now_us >> 2); /* the 4 us clock: MUST-8, SHLD-1 */
 	*ts_off = h >> 32;

@@ -2,7 +2,9 @@
 /*
  * Whom a segment is for: a connection, a half-open request, a TIME-WAIT record, a listener, or nobody (RFC 9293 3.10.7.1).
  */
-#include "tcp/tcp.h"
+#include "tcp/demux.h"
+#include "tcp/input.h"
+#include "tcp/timewait.h"
 
 /* CLOSED and LISTEN: 3.10.7.1, 3.10.7.2. */
 static int
@@ -25,7 +27,7 @@ dispose(struct tern_worker *w, struct seg *s, int rc)
 		return;
 	if (rc > 0)
 		w->stats[rc]++;
-	worker_mbuf_free(w, s->m);
+	mbufs_put(&w->mbufs, s->m);
 }
 
 /* A SYN that is surely newer reopens the tuple, if somebody listens. */

@@ -9,6 +9,8 @@
  * switch that marks early drops what is not (3.6); what becomes of those marks on the way is nobody's concern.
  */
 #include "tcp/cc.h"
+#include "tcp/ecn.h"
+#include "tcp/seq.h"
 
 
 bool

@@ -8,11 +8,14 @@
 #include <string.h>
 #include <rte_byteorder.h>
 #include <rte_mbuf.h>
-#include "base/cksum.h"
+#include "tcp/ecn.h"
+#include "tcp/emit.h"
 #include "tcp/hdr.h"
-#include "tcp/loss.h"
 #include "tcp/mem.h"
+#include "tcp/output.h"
+#include "tcp/reasm.h"
 #include "tcp/ref.h"
+#include "tcp/seq.h"
 
 #define COPY_MAX 512u /* below, a copy is cheaper than an indirect mbuf's allocation and two atomic counts */
 #define PLAIN_HDR (sizeof(struct rte_ipv4_hdr) + sizeof(struct rte_tcp_hdr))
@@ -72,11 +75,11 @@ attach_payload(struct tern_worker *w, struct rte_mbuf *m, struct rte_mbuf *src, 
 
 	for (; len; src = src->next, off = 0) {
 		const uint32_t n = RTE_MIN(len, src->data_len - off);
-		struct rte_mbuf *mi = worker_mbuf(w);
+		struct rte_mbuf *mi = mbufs_get(&w->mbufs);
 
 		if (unlikely(!mi))
 			return false;
-		if (src->pool == w->small) {
+		if (src->pool == w->mbufs.small) {
 			memcpy(rte_pktmbuf_mtod(mi, void *), rte_pktmbuf_mtod_offset(src, void *, off), n);
 		} else {
 			rte_pktmbuf_attach(mi, src);
@@ -115,7 +118,7 @@ copy_pieces(struct tern_worker *w, struct rte_mbuf *m, struct rte_mbuf *src, uin
 		uint32_t n = RTE_MIN(len, src->data_len - off);
 
 		if (!rte_pktmbuf_tailroom(tail)) {
-			tail->next = worker_mbuf(w);
+			tail->next = mbufs_get(&w->mbufs);
 			if (unlikely(!tail->next))
 				return false;
 			tail = tail->next;
@@ -151,13 +154,13 @@ add_payload(struct tern_worker *w, const struct tern_conn *c, struct rte_mbuf *m
 static inline void
 prefetch_next(struct tern_worker *w, uint32_t len)
 {
-	const struct rte_mempool_cache *cache = w->mp_cache;
+	const struct rte_mempool_cache *cache = w->mbufs.cache;
 	const char *p;
 	uint32_t i;
 
 	if (!usual(cache && cache->len))
 		return;
-	p = (const char *)cache->objs[cache->len - 1] + w->mbuf_room + RTE_PKTMBUF_HEADROOM;
+	p = (const char *)cache->objs[cache->len - 1] + w->mbufs.room + RTE_PKTMBUF_HEADROOM;
 	for (i = 0; i < len; i += RTE_CACHE_LINE_SIZE)
 		prefetch_own(p + i);
 }
@@ -234,7 +237,7 @@ clear_df(struct tern_worker *w, const struct tern_conn *c, const struct rte_mbuf
 {
 	struct rte_ipv4_hdr *ip = (struct rte_ipv4_hdr *)p;
 
-	ip->packet_id = rte_cpu_to_be_16(link_ip_id(w, 4, &c->addr.raddr4));
+	ip->packet_id = rte_cpu_to_be_16(link_ip_id(&w->link, 4, &c->addr.raddr4));
 	ip->fragment_offset = 0;
 	ip->hdr_checksum = 0;
 	if (!(m->ol_flags & RTE_MBUF_F_TX_IP_CKSUM))
@@ -253,7 +256,7 @@ to_neighbour(struct tern_worker *w, const struct tern_conn *c, struct iface *ifc
 		memcpy(rte_pktmbuf_mtod(m, void *), &n->l2, sizeof(n->l2));
 		ifc->tx[ifc->n_tx++] = m;
 	} else {
-		link_output(w, c->ifidx, c->neigh, m);
+		link_output(&w->link, c->ifidx, c->neigh, m);
 	}
 }
 
@@ -271,7 +274,7 @@ tcp_emit_any(struct tern_worker *w, struct tern_conn *c, uint8_t flags, uint32_t
 
 	if (unlikely(!link_tx_room(ifc, 1)))
 		return false;
-	m = worker_mbuf(w);
+	m = mbufs_get(&w->mbufs);
 	if (unlikely(!m)) {
 		STAT_INC(w, MBUF_EMPTY);
 		return false;
@@ -330,7 +333,7 @@ tcp_emit_any(struct tern_worker *w, struct tern_conn *c, uint8_t flags, uint32_t
 	count_out(w, flags);
 	if (flags & TCP_ACK)
 		sent_ack(c);
-	link_output(w, c->ifidx, c->neigh, m);
+	link_output(&w->link, c->ifidx, c->neigh, m);
 	return true;
 }
 
@@ -341,7 +344,7 @@ emit_plain(struct tern_worker *w, struct tern_conn *c, struct iface *ifc, uint8_
 {
 	const uint16_t optlen = ts ? TCP_OPT_TS_LEN : 0, hlen = PLAIN_HDR + optlen;
 	const struct ends e = {&c->addr, &c->lport, 4};
-	struct rte_mbuf *m = worker_mbuf(w);
+	struct rte_mbuf *m = mbufs_get(&w->mbufs);
 	struct tcp_head h;
 	uint64_t sum = 0;
 	uint8_t *p;
@@ -407,7 +410,7 @@ tcp_emit_syn(struct tern_worker *w, struct tern_conn *c)
 
 	if (!usual(c->af == 4 && !ifc->tx_tcp_cksum && link_tx_room(ifc, 1) && syn_options(w, c, opt) == TCP_OPT_SYN_LEN))
 		return tcp_emit_any(w, c, TCP_SYN, c->iss, NULL, 0, 0);
-	m = worker_mbuf(w);
+	m = mbufs_get(&w->mbufs);
 	if (unlikely(!m)) {
 		STAT_INC(w, MBUF_EMPTY);
 		return false;

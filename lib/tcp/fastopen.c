@@ -23,7 +23,9 @@
 #include <string.h>
 #include <sodium.h>
 #include "tcp/call.h"
-#include "tcp/tcp.h"
+#include "tcp/opt.h"
+#include "tcp/pmtu.h"
+#include "tcp/sndq.h"
 
 #define COOKIE_LEN 8u
 #define COOKIE_MAX 16u /* RFC 7413 4.1.1 */
@@ -243,7 +245,7 @@ peer_slot(const struct tern_worker *w, const struct tern_conn *c, uint16_t port,
 	k->af = c->af;
 	k->port = port;
 	flow_addr_copy(&k->addr, &c->addr, c->af);
-	crypto_shorthash_siphash24((unsigned char *)&h, (const unsigned char *)k, sizeof(*k), (const unsigned char *)w->cookies.secret);
+	crypto_shorthash_siphash24((unsigned char *)&h, (const unsigned char *)k, sizeof(*k), (const unsigned char *)w->secret);
 	return &w->fastopen.peers[h % CACHE_SLOTS];
 }
 

@@ -10,7 +10,8 @@
 #include <rte_byteorder.h>
 #include <rte_mbuf.h>
 #include "base/cksum.h"
-#include "tcp/tcp.h"
+#include "tcp/conn.h"
+#include "tcp/opt.h"
 
 #define IP_DF 0x4000
 

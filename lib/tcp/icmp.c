@@ -12,7 +12,11 @@
  */
 #include <errno.h>
 #include "net/icmp.h"
+#include "tcp/deadline.h"
+#include "tcp/icmp.h"
 #include "tcp/loss.h"
+#include "tcp/pmtu.h"
+#include "tcp/sndq.h"
 
 /* The next lower of RFC 1191's table 7-1: for routers that don't say (mtu 0). */
 static uint32_t

@@ -8,8 +8,10 @@
 #include "base/sized.h"
 #include "tcp/call.h"
 #include "tcp/deadline.h"
+#include "tcp/info.h"
 #include "tcp/loss.h"
-#include "tcp/mem.h"
+#include "tcp/pmtu.h"
+#include "tcp/timewait.h"
 
 const char *
 tern_wait_name(unsigned int timer)

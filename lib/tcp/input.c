@@ -5,8 +5,17 @@
  * connection; what has to be sent goes out in the pass after the burst, but for a reset and DCTCP's ACK before a change of CE. Challenge ACKs: RFC 5961. PAWS: RFC 7323 5.
  */
 #include <errno.h>
-#include "tcp/hdr.h"
+#include "tcp/deadline.h"
+#include "tcp/ecn.h"
+#include "tcp/emit.h"
+#include "tcp/input.h"
 #include "tcp/loss.h"
+#include "tcp/opt.h"
+#include "tcp/output.h"
+#include "tcp/pmtu.h"
+#include "tcp/reasm.h"
+#include "tcp/recovery.h"
+#include "tcp/timewait.h"
 
 #define CHALLENGE_PERIOD_MS 5000u	   /* RFC 5961 7: no more than 10 in any 5 s */
 #define CHALLENGE_MAX 10u
@@ -46,13 +55,13 @@ unacceptable_ack(struct tern_worker *w, struct tern_conn *c, enum stat skipped)
 static bool
 challenge_allowed(struct tern_worker *w)
 {
-	if (w->now_ms - w->challenge_ms >= 1000) {
-		w->challenge_ms = w->now_ms;
-		w->challenge_left = CHALLENGE_ALL / 2 + (uint32_t)((worker_rand(w) >> 32) * CHALLENGE_ALL >> 32);
+	if (w->now_ms - w->answers.challenge_ms >= 1000) {
+		w->answers.challenge_ms = w->now_ms;
+		w->answers.challenge_left = CHALLENGE_ALL / 2 + (uint32_t)((core_rand(&w->core) >> 32) * CHALLENGE_ALL >> 32);
 	}
-	if (!w->challenge_left)
+	if (!w->answers.challenge_left)
 		return false;
-	w->challenge_left--;
+	w->answers.challenge_left--;
 	return true;
 }
 

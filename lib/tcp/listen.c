@@ -18,8 +18,15 @@
 #include <string.h>
 #include <rte_byteorder.h>
 #include "tcp/call.h"
+#include "tcp/deadline.h"
+#include "tcp/ecn.h"
 #include "tcp/hdr.h"
+#include "tcp/input.h"
 #include "tcp/mem.h"
+#include "tcp/reasm.h"
+#include "tcp/recovery.h"
+#include "tcp/seq.h"
+#include "tcp/timewait.h"
 
 #define REQUEST_ACKS 32u /* in a request's life of a minute: RFC 5961 7 has 10 in 5 s */
 
@@ -36,7 +43,7 @@ tcp_listener_find(struct tern_worker *w, const struct seg *s)
 	const void *addr = s->flow.af == 4 ? (const void *)&s->flow.addr.laddr4 : s->flow.addr.laddr6;
 	struct tern_listener *l, *wild = NULL;
 
-	for (l = w->lhash[port_hash(s->flow.lport)]; l; l = l->hnext) {
+	for (l = w->listeners.hash[port_hash(s->flow.lport)]; l; l = l->hnext) {
 		if (l->local.port != s->flow.lport || l->local.af != s->flow.af)
 			continue;
 		if (l->wildcard)
@@ -59,7 +66,7 @@ check_local(const struct tern_worker *w, const struct tern_endpoint *local, bool
 		ours = link_is_local(&w->ifs[i], local->af, local->addr);
 	if (!ours)
 		return -EADDRNOTAVAIL;
-	for (l = w->listeners; l; l = l->next)
+	for (l = w->listeners.first; l; l = l->next)
 		if (l->local.port == local->port && l->local.af == local->af && l->wildcard == wildcard &&
 		    (wildcard || memcmp(l->local.addr, local->addr, n) == 0))
 			return -EADDRINUSE;
@@ -83,17 +90,17 @@ tern_listen(struct tern_worker *w, const struct tern_endpoint *local, int backlo
 	rc = check_local(w, local, wildcard);
 	if (rc)
 		return rc;
-	if (w->n_listeners == w->conf.max_listeners)
+	if (w->listeners.n == w->conf.max_listeners)
 		return -ENOSPC;
 	half = RTE_MIN(RTE_MIN((uint32_t)backlog, conf->somaxconn), conf->max_syn_backlog);
 	half = RTE_MAX(rte_align32pow2(half + 1), 8u);
-	if (w->reserved_requests + half > w->requests.total)
+	if (w->listeners.reserved_requests + half > w->requests.total)
 		return -ENOMEM;
 	l = calloc(1, sizeof(*l));
 	if (!l)
 		return -ENOMEM;
-	w->reserved_requests += half;
-	w->n_listeners++;
+	w->listeners.reserved_requests += half;
+	w->listeners.n++;
 	l->w = w;
 	l->local = *local;
 	l->wildcard = wildcard;
@@ -105,10 +112,10 @@ tern_listen(struct tern_worker *w, const struct tern_endpoint *local, int backlo
 	l->half_max = half;
 	l->acc_tail = &l->acc_head;
 	l->account = mem_account_get(w);
-	l->next = w->listeners;
-	w->listeners = l;
-	l->hnext = w->lhash[port_hash(local->port)];
-	w->lhash[port_hash(local->port)] = l;
+	l->next = w->listeners.first;
+	w->listeners.first = l;
+	l->hnext = w->listeners.hash[port_hash(local->port)];
+	w->listeners.hash[port_hash(local->port)] = l;
 	*out = l;
 	return 0;
 }
@@ -127,14 +134,14 @@ tcp_listener_free(struct tern_listener *l)
 
 	while (l->reqs)
 		tcp_request_free(w, l->reqs);
-	for (pp = &w->listeners; *pp != l; pp = &(*pp)->next)
+	for (pp = &w->listeners.first; *pp != l; pp = &(*pp)->next)
 		;
 	*pp = l->next;
-	for (pp = &w->lhash[port_hash(l->local.port)]; *pp != l; pp = &(*pp)->hnext)
+	for (pp = &w->listeners.hash[port_hash(l->local.port)]; *pp != l; pp = &(*pp)->hnext)
 		;
 	*pp = l->hnext;
-	w->reserved_requests -= l->half_max;
-	w->n_listeners--;
+	w->listeners.reserved_requests -= l->half_max;
+	w->listeners.n--;
 	mem_account_put(l->account);
 	free(l);
 }
@@ -194,7 +201,7 @@ request_new(struct tern_worker *w, struct tern_listener *l, const struct seg *s)
 		r->next->pprev = &r->next;
 	l->reqs = r;
 	l->half_n++;
-	w->half_open++;
+	w->listeners.half_open++;
 	return r;
 }
 
@@ -209,7 +216,7 @@ request_release(struct tern_worker *w, struct request *r)
 	if (r->next)
 		r->next->pprev = r->pprev;
 	l->half_n--;
-	w->half_open--;
+	w->listeners.half_open--;
 	pool_put(&w->requests, r);
 }
 
@@ -322,14 +329,14 @@ tcp_request_timer(struct tern_worker *w, struct request *r)
 	}
 	request_arm(w, r);
 	flow_of(&r->o, &f);
-	if (link_path(w, f.af, raddr(&f), r->ifidx, NULL, &ifidx, &neigh))
+	if (link_path(&w->link, f.af, raddr(&f), r->ifidx, NULL, &ifidx, &neigh))
 		return; /* like a lost SYN-ACK */
 	synack_hdr(w, r, &p, opt);
 	if (tcp_send_bare(w, &f, ifidx, neigh, &p)) {
 		STAT_INC(w, SYN_RETRANS);
 		STAT_INC(w, RETRANS_SEGS);
 	}
-	link_neigh_put(w, neigh);
+	link_neigh_put(&w->link, neigh);
 }
 
 /* --- SYN ----------------------------------------------------------------------------------------------------------- */
@@ -399,7 +406,7 @@ passive_conn(struct tern_worker *w, const struct tern_listener *l, const struct 
 
 	if (!c)
 		return NULL;
-	if (unlikely(link_path(w, s->flow.af, raddr(&s->flow), s->ifidx, &eth->src_addr, &c->ifidx, &c->neigh))) {
+	if (unlikely(link_path(&w->link, s->flow.af, raddr(&s->flow), s->ifidx, &eth->src_addr, &c->ifidx, &c->neigh))) {
 		pool_put(&w->conns, c);
 		return NULL;
 	}
@@ -420,7 +427,7 @@ passive_insert(struct tern_worker *w, const struct tern_listener *l, const struc
 		return c;
 	if (c) {
 		STAT_INC(w, TABLE_FULL);
-		link_neigh_put(w, c->neigh);
+		link_neigh_put(&w->link, c->neigh);
 		pool_put(&w->conns, c);
 	}
 	STAT_INC(w, LISTEN_DROPS);
@@ -519,7 +526,7 @@ choose_isn(struct tern_worker *w, const struct seg *s, bool reuse, uint32_t old_
 {
 	tcp_isn(w, &s->flow, iss, ts_off);
 	if (reuse && seq_le(*iss, old_snd_nxt)) /* stay ahead of the old incarnation: RFC 9293 3.6.1 */
-		*iss = old_snd_nxt + 65536 + (worker_rand(w) & 0xffff);
+		*iss = old_snd_nxt + 65536 + (core_rand(&w->core) & 0xffff);
 }
 
 /* A SYN whose cookie is right: a connection at once, with the data that came along (RFC 7413 4.2.2). */

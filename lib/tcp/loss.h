@@ -7,6 +7,7 @@
 #define TCP_LOSS_H
 #include <sys/queue.h>
 #include "tcp/cc.h"
+#include "tcp/seq.h"
 
 #define RUNS_MIN 1024u /* of a worker, which has a run for each of its mbufs */
 #define MIN_RTT_US 150000000ull /* the least round trip of this to twice this long: 300 s is Linux's */

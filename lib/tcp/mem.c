@@ -30,6 +30,8 @@
  */
 #include <rte_mempool.h>
 #include "tcp/mem.h"
+#include "tcp/opt.h"
+#include "tcp/seq.h"
 
 #define RESERVE 8u	 /* this part of the pool */
 #define SHARE 64u
@@ -48,8 +50,8 @@ mem_init(struct tern_worker *w)
 		return -ENOMEM;
 	TAILQ_INIT(&mem->starved);
 	TAILQ_INIT(&mem->holes);
-	mem->reserve = w->mp->size / RESERVE + RTE_MIN((workers - 1) * MBUF_CACHE_MAX, w->mp->size / RESERVE);
-	mem->foreign_max = RTE_MAX(w->mp->size / FOREIGN / workers, 2u * BURST);
+	mem->reserve = w->mbufs.pool->size / RESERVE + RTE_MIN((workers - 1) * MBUF_CACHE_MAX, w->mbufs.pool->size / RESERVE);
+	mem->foreign_max = RTE_MAX(w->mbufs.pool->size / FOREIGN / workers, 2u * BURST);
 	mem_measure(w);
 	return 0;
 }
@@ -64,7 +66,7 @@ mem_fini(struct tern_worker *w)
 void
 mem_measure(struct tern_worker *w)
 {
-	const uint32_t have = rte_mempool_avail_count(w->mp) + w->mem.own;
+	const uint32_t have = rte_mempool_avail_count(w->mbufs.pool) + w->mem.own;
 
 	w->mem.budget = have > w->mem.reserve ? have - w->mem.reserve : 0;
 	w->mem.half = w->mem.budget / 2;
@@ -125,7 +127,7 @@ __rte_noinline uint32_t
 mem_send(const struct tern_conn *c, uint32_t space)
 {
 	const struct tern_worker *w = c->w;
-	const uint32_t most = limit(w, c), room = rte_pktmbuf_data_room_size(w->mp) - RTE_PKTMBUF_HEADROOM;
+	const uint32_t most = limit(w, c), room = rte_pktmbuf_data_room_size(w->mbufs.pool) - RTE_PKTMBUF_HEADROOM;
 	uint32_t usable;
 
 	if (c->held < most)

@@ -5,7 +5,7 @@
  */
 #ifndef TCP_MEM_H
 #define TCP_MEM_H
-#include "tcp/tcp.h"
+#include "tcp/conn.h"
 
 /** m is in one of c's queues from now on. */
 static inline void
@@ -14,7 +14,7 @@ mem_charge(struct tern_worker *w, struct tern_conn *c, const struct rte_mbuf *m)
 	w->mem.own++;
 	c->account->held++;
 	c->held++;
-	if (unlikely(m->pool != w->mp)) {
+	if (unlikely(m->pool != w->mbufs.pool)) {
 		w->mem.own--;
 		w->mem.foreign++;
 	}
@@ -27,7 +27,7 @@ mem_uncharge(struct tern_worker *w, struct tern_conn *c, const struct rte_mbuf *
 	w->mem.own--;
 	c->account->held--;
 	c->held--;
-	if (unlikely(m->pool != w->mp)) {
+	if (unlikely(m->pool != w->mbufs.pool)) {
 		w->mem.own++;
 		w->mem.foreign--;
 	}

@@ -6,8 +6,7 @@
 #include <string.h>
 #include <rte_branch_prediction.h>
 #include <rte_byteorder.h>
-#include "base/usual.h"
-#include "net/pkt.h"
+#include "tcp/opt.h"
 
 enum { OPT_END, OPT_NOP, OPT_MSS, OPT_WS, OPT_SACK_OK, OPT_SACK, OPT_TS = 8 };
 

@@ -6,11 +6,13 @@
  * holds snd_nxt. Sender-side silly-window avoidance and Nagle: RFC 9293 3.8.6.2.1 and 3.7.4. Zero windows: 3.8.6.1.
  */
 #include <rte_mbuf.h>
-#include "tcp/hdr.h"
-#include "tcp/cc.h"
+#include "tcp/deadline.h"
+#include "tcp/ecn.h"
+#include "tcp/emit.h"
 #include "tcp/loss.h"
-#include "tcp/mem.h"
+#include "tcp/output.h"
 #include "tcp/ref.h"
+#include "tcp/sndq.h"
 
 #define TSO_MAX 64000u /* bytes: an IP datagram holds 65,535 with its headers */
 #define TSO_SEGS 32u   /* mbufs of data: what devices take in a packet they cut, 35 and more */

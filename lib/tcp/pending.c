@@ -7,7 +7,10 @@
  * application callback may call anything on any connection of its worker, also close the one it is called for.
  */
 #include <rte_mbuf.h>
+#include "tcp/deadline.h"
 #include "tcp/mem.h"
+#include "tcp/output.h"
+#include "tcp/reasm.h"
 
 #define STUCK_MAX 32u /* connections in a row that found no room or no mbuf: the others won't either */
 #define PEND_ROUNDS 8 /* a callback may mark other connections: bound what one poll chases */
@@ -120,11 +123,11 @@ tcp_run_pending(struct tern_worker *w)
 	unsigned int round, stuck = 0;
 	bool any = false, full = false;
 
-	for (round = 0; round < PEND_ROUNDS && w->pend_head && !full; round++) {
-		struct tern_conn *c = w->pend_head, *next, **last = w->pend_tail;
+	for (round = 0; round < PEND_ROUNDS && w->pending.head && !full; round++) {
+		struct tern_conn *c = w->pending.head, *next, **last = w->pending.tail;
 
-		w->pend_head = NULL;
-		w->pend_tail = &w->pend_head;
+		w->pending.head = NULL;
+		w->pending.tail = &w->pending.head;
 		for (; c; c = next) {
 			enum visited v;
 
@@ -141,8 +144,8 @@ tcp_run_pending(struct tern_worker *w)
 			if (v == VISIT_RETRY || c->pend)
 				tcp_mark(c, 0);
 			if (unlikely(stuck == STUCK_MAX) && next) { /* those not asked come first next time */
-				*last = w->pend_head;
-				w->pend_head = next;
+				*last = w->pending.head;
+				w->pending.head = next;
 				break;
 			}
 		}

@@ -7,7 +7,9 @@
  * known to a connection, not to a destination: nothing one connection is told moves another.
  */
 #include <errno.h>
-#include "tcp/tcp.h"
+#include "tcp/deadline.h"
+#include "tcp/opt.h"
+#include "tcp/pmtu.h"
 
 #define PMTU_BASE4 1064u /* 1024 bytes of text: RFC 4821 7.2 */
 #define PMTU_RAISE_US 600000000ull /* RFC 1191 6.3, RFC 8201 4: 10 minutes */
@@ -92,7 +94,7 @@ tcp_soft_error(const struct tern_conn *c)
 {
 	if (c->rare && c->rare->soft_err && c->rare->soft_us >= c->unacked_us)
 		return c->rare->soft_err;
-	return link_neigh_silent(c->w, c->neigh) ? -EHOSTUNREACH : -ETIMEDOUT; /* RFC 1122 2.4: link errors are told */
+	return link_neigh_silent(&c->w->link, c->neigh) ? -EHOSTUNREACH : -ETIMEDOUT; /* RFC 1122 2.4: link errors are told */
 }
 
 void

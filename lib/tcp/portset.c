@@ -13,8 +13,7 @@
 #include <string.h>
 #include <rte_byteorder.h>
 #include "net/steer.h"
-#include "tcp/portset.h"
-#include "tcp/tcp.h"
+#include "tcp/context.h"
 
 #define CONNECT_AHEAD 4 /* connects between asking for a bucket's line and looking at it */
 
@@ -178,7 +177,7 @@ find_other_set(struct tern_worker *w, const struct flow *f)
 	p->steer_base = w->steer ? steer_hash(w->steer, &key) : 0;
 	p->left = count_homes(w, p);
 	memset(p->closed, 0, sizeof(p->closed));
-	p->cursor = w->conf.tcp.port_min + worker_rand(w) % (w->conf.tcp.port_max - w->conf.tcp.port_min + 1u);
+	p->cursor = w->conf.tcp.port_min + core_rand(&w->core) % (w->conf.tcp.port_max - w->conf.tcp.port_min + 1u);
 	p->hnext = w->ports.hash[b];
 	w->ports.hash[b] = p;
 	return w->ports.last = p;

@@ -8,6 +8,8 @@
 #include "base/pool.h"
 #include "base/table.h"
 
+struct tern_worker;
+
 #define PORTSET_WORDS (65536 / 64)
 
 struct portset {
@@ -32,4 +34,10 @@ struct ports {
 	struct homes *homes;
 	struct portset **hash, *last; /* last: the one used last, NULL after its end */
 };
+
+/** Choose and reserve a port for f (lport 0) or reserve f->lport. Sets f->lport and the flow's table hash. @return 0, -EADDRNOTAVAIL, -EADDRINUSE. */
+int portset_take(struct tern_worker *w, struct flow *f, uint32_t *idx, uint32_t *hash);
+int portset_init(struct tern_worker *w);
+void portset_fini(struct tern_worker *w);
+void portset_release(struct tern_worker *w, uint32_t idx, uint16_t lport);
 #endif

@@ -13,6 +13,8 @@
 #include <rte_byteorder.h>
 #include <rte_mbuf.h>
 #include "tcp/mem.h"
+#include "tcp/reasm.h"
+#include "tcp/seq.h"
 
 #define OFO_SEG_MEAN 512u /* the out-of-order queue may hold a buffer full of 512-byte segments */
 #define OFO_SEGS_MIN 64u  /* and this many of any size */
@@ -25,7 +27,7 @@
 static inline void
 free_one(struct tern_worker *w, struct tern_conn *c, struct rte_mbuf *m)
 {
-	if (likely(m->pool != w->small))
+	if (likely(m->pool != w->mbufs.small))
 		mem_uncharge(w, c, m);
 	m->next = NULL;
 	m->nb_segs = 1;
@@ -87,7 +89,7 @@ coalesce(struct tern_worker *w, struct tern_conn *c, struct rte_mbuf *tail, stru
 	memcpy(rte_pktmbuf_mtod_offset(tail, void *, tail->data_len), rte_pktmbuf_mtod(m, void *), len);
 	tail->data_len += len;
 	mem_uncharge(w, c, m);
-	worker_mbuf_free(w, m);
+	mbufs_put(&w->mbufs, m);
 	STAT_INC(w, RCV_COALESCE);
 	return true;
 }
@@ -387,8 +389,8 @@ admit(struct tern_worker *w, struct tern_conn *c, struct seg *s, bool hole)
 				   mem_hole(w, c) ? MEM_KEEP : MEM_REFUSE;
 	struct rte_mbuf *copy;
 
-	if (v != MEM_REFUSE && s->m->pool != w->mp && w->mem.foreign >= w->mem.foreign_max) {
-		copy = v == MEM_TRIAL || mem_left(w) ? rte_pktmbuf_copy(s->m, w->mp, s->data_off, s->len) : NULL;
+	if (v != MEM_REFUSE && s->m->pool != w->mbufs.pool && w->mem.foreign >= w->mem.foreign_max) {
+		copy = v == MEM_TRIAL || mem_left(w) ? rte_pktmbuf_copy(s->m, w->mbufs.pool, s->data_off, s->len) : NULL;
 		if (!copy)
 			return STAT_DROP_RX_NOBUF;
 		rte_pktmbuf_free(s->m);

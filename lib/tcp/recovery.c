@@ -7,8 +7,13 @@
  */
 #include <errno.h>
 #include <rte_mbuf.h>
+#include "tcp/buf.h"
+#include "tcp/deadline.h"
 #include "tcp/loss.h"
-#include "tcp/mem.h"
+#include "tcp/opt.h"
+#include "tcp/output.h"
+#include "tcp/recovery.h"
+#include "tcp/sndq.h"
 
 #define DUPACK_THRESH 3 /* RFC 5681 3.2 */
 #define ECHO_MAX_US 1000000000u /* an echo that is older is none */

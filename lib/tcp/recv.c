@@ -5,8 +5,13 @@
 #include <errno.h>
 #include <string.h>
 #include <rte_mbuf.h>
+#include "tcp/buf.h"
 #include "tcp/call.h"
 #include "tcp/mem.h"
+#include "tcp/output.h"
+#include "tcp/reasm.h"
+#include "tcp/recv.h"
+#include "tcp/seq.h"
 
 size_t
 tern_urgent_left(const struct tern_conn *c)
@@ -96,7 +101,7 @@ tern_recv(struct tern_conn *c, void *buf, size_t len)
 		left -= m->data_len;
 		m = rcv_pop(c);
 		mem_uncharge(c->w, c, m);
-		worker_mbuf_free(c->w, m);
+		mbufs_put(&c->w->mbufs, m);
 	}
 	c->rcv_queued -= n;
 	window_moved(c);
@@ -116,7 +121,7 @@ tern_recv_mbufs(struct tern_conn *c, struct rte_mbuf **out, unsigned int n)
 		struct rte_mbuf *m = rcv_pop(c);
 
 		mem_uncharge(w, c, m);
-		w->mem.budget -= m->pool == w->mp; /* the application's */
+		w->mem.budget -= m->pool == w->mbufs.pool; /* the application's */
 		m->pkt_len = m->data_len;
 		c->rcv_queued -= m->data_len;
 		out[i] = m;

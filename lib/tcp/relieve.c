@@ -3,6 +3,7 @@
  * Once a poll while memory is short: text out of order is dropped, and who found no mbuf is woken. Theory of operation: tcp/mem.c.
  */
 #include "tcp/mem.h"
+#include "tcp/reasm.h"
 
 #define PRUNE_LOOK 8u  /* connections compared */
 #define RELIEVE_MAX 8u /* connections that one poll prunes or wakes */

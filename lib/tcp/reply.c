@@ -4,6 +4,7 @@
  */
 #include <string.h>
 #include "tcp/hdr.h"
+#include "tcp/seq.h"
 
 #define RST_INTERVAL_US 100u /* answers to stray segments: 10,000/s ... */
 #define RST_BURST 256u	     /* ... after a burst */
@@ -19,7 +20,7 @@ tcp_reply_any(struct tern_worker *w, struct seg *s, const struct tcp_head *r)
 	if (unlikely(!link_tx_room(ifc, 1)))
 		return STAT_DROP_TX_FULL;
 	if (unlikely(!RTE_MBUF_DIRECT(m) || rte_mbuf_refcnt_read(m) != 1 || m->buf_len - m->data_off < total)) {
-		m = worker_mbuf(w);
+		m = mbufs_get(&w->mbufs);
 		if (!m) {
 			STAT_INC(w, MBUF_EMPTY);
 			return STAT_DROP_TX_FULL;
@@ -34,7 +35,7 @@ tcp_reply_any(struct tern_worker *w, struct seg *s, const struct tcp_head *r)
 	m->data_len = m->pkt_len = total;
 	put_headers(ifc, m, rte_pktmbuf_mtod_offset(m, uint8_t *, RTE_ETHER_HDR_LEN), e, r, 0, 0);
 	count_out(w, r->flags);
-	link_reply(w, s->ifidx, m);
+	link_reply(&w->link, s->ifidx, m);
 	return SEG_TAKEN;
 }
 
@@ -47,7 +48,7 @@ tcp_send_bare(struct tern_worker *w, const struct flow *f, uint8_t ifidx, uint16
 
 	if (unlikely(!link_tx_room(ifc, 1)))
 		return false;
-	m = worker_mbuf(w);
+	m = mbufs_get(&w->mbufs);
 	if (unlikely(!m)) {
 		STAT_INC(w, MBUF_EMPTY);
 		return false;
@@ -55,14 +56,14 @@ tcp_send_bare(struct tern_worker *w, const struct flow *f, uint8_t ifidx, uint16
 	m->data_len = m->pkt_len = l3_len(f->af) + sizeof(struct rte_tcp_hdr) + r->optlen;
 	put_headers(ifc, m, rte_pktmbuf_mtod(m, uint8_t *), e, r, 0, 0);
 	count_out(w, r->flags);
-	link_output(w, ifidx, neigh, m);
+	link_output(&w->link, ifidx, neigh, m);
 	return true;
 }
 
 bool
 tcp_answer_allowed(struct tern_worker *w)
 {
-	if (token_take(&w->rst_tokens_us, w->now_us, RST_BURST, RST_INTERVAL_US))
+	if (token_take(&w->answers.tokens_us, w->now_us, RST_BURST, RST_INTERVAL_US))
 		return true;
 	STAT_INC(w, RST_RATELIMIT);
 	return false;

@@ -11,7 +11,11 @@
  * rto_at is shared: C_TLP says that it is the probe's, C_REO that it is the reordering timer.
  */
 #include <string.h>
+#include "tcp/deadline.h"
 #include "tcp/loss.h"
+#include "tcp/opt.h"
+#include "tcp/output.h"
+#include "tcp/sndq.h"
 
 #define DUPTHRESH 3   /* RFC 8985 7.2, RFC 5681 3.2 */
 #define WAITING_MAX 64u /* runs that RACK looks at in vain for each ACK */

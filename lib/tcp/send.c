@@ -82,7 +82,7 @@ refused(struct tern_conn *c)
 static inline struct rte_mbuf *
 queue_mbuf(struct tern_conn *c)
 {
-	struct rte_mbuf *m = mem_left(c->w) || c == TAILQ_FIRST(&c->w->mem.starved) ? worker_mbuf(c->w) : NULL;
+	struct rte_mbuf *m = mem_left(c->w) || c == TAILQ_FIRST(&c->w->mem.starved) ? mbufs_get(&c->w->mbufs) : NULL;
 
 	if (likely(m != NULL))
 		mem_charge(c->w, c, m);
@@ -102,7 +102,7 @@ send_copy(struct tern_conn *c, const void *buf, size_t len)
 		bool fresh = !m || !(c->flags & C_TAIL_OWN) || rte_pktmbuf_tailroom(m) == 0, small = false;
 
 		if (fresh) {
-			m = n <= SMALL_ROOM && !c->snd_head ? worker_small_mbuf(c->w) : NULL;
+			m = n <= SMALL_ROOM && !c->snd_head ? mbufs_get_small(&c->w->mbufs) : NULL;
 			small = m != NULL;
 			if (!m) {
 				m = queue_mbuf(c);
@@ -246,7 +246,7 @@ unshare(struct tern_worker *w, struct rte_mbuf *m, unsigned int n)
 	struct rte_mbuf *clones = NULL, *head = NULL, **pp = &head, *s, *next;
 
 	for (; n; n--) {
-		s = worker_mbuf(w);
+		s = mbufs_get(&w->mbufs);
 		if (unlikely(!s)) {
 			rte_pktmbuf_free(clones);
 			STAT_INC(w, MBUF_EMPTY);
@@ -279,7 +279,7 @@ unshare(struct tern_worker *w, struct rte_mbuf *m, unsigned int n)
 static __rte_noinline struct rte_mbuf *
 copied(struct tern_worker *w, struct rte_mbuf *m)
 {
-	struct rte_mbuf *copy = rte_pktmbuf_copy(m, w->mp, 0, UINT32_MAX);
+	struct rte_mbuf *copy = rte_pktmbuf_copy(m, w->mbufs.pool, 0, UINT32_MAX);
 
 	if (unlikely(!copy)) {
 		STAT_INC(w, MBUF_EMPTY);
@@ -298,7 +298,7 @@ send_small(struct tern_conn *c, struct rte_mbuf *m)
 
 	if (n < 0)
 		return n;
-	c->w->mem.budget += m->pool == c->w->mp ? m->nb_segs : 0;
+	c->w->mem.budget += m->pool == c->w->mbufs.pool ? m->nb_segs : 0;
 	rte_pktmbuf_free(m);
 	return 0;
 }
@@ -340,7 +340,7 @@ tern_send_mbuf(struct tern_conn *c, struct rte_mbuf *m)
 	}
 	for (s = m; s; s = s->next) {
 		mem_charge(c->w, c, s);
-		c->w->mem.budget += s->pool == c->w->mp;
+		c->w->mem.budget += s->pool == c->w->mbufs.pool;
 	}
 	snd_append(c, m, rte_pktmbuf_lastseg(m), len);
 	c->flags &= ~(C_TAIL_OWN | C_MORE);
@@ -357,15 +357,15 @@ tern_mbuf_alloc(struct tern_worker *w)
 		return NULL;
 	}
 	w->mem.budget--; /* the application's */
-	return worker_mbuf(w);
+	return mbufs_get(&w->mbufs);
 }
 
 void
 tern_mbuf_free(struct tern_worker *w, struct rte_mbuf *m)
 {
 	CALL_ON(w);
-	w->mem.budget += m->pool == w->mp;
-	worker_mbuf_free(w, m);
+	w->mem.budget += m->pool == w->mbufs.pool;
+	mbufs_put(&w->mbufs, m);
 }
 
 size_t

@@ -4,11 +4,12 @@
  */
 #include "tcp/loss.h"
 #include "tcp/mem.h"
+#include "tcp/sndq.h"
 
 void
 tcp_snd_acked(struct tern_conn *c, uint32_t n)
 {
-	struct rte_mempool_cache *cache = c->w->small_cache;
+	struct rte_mempool_cache *cache = c->w->mbufs.small_cache;
 
 	/* All of a request or an answer: its mbuf goes home unread, nobody else has had it. */
 	if (usual(c->flags & C_SND_SMALL && n == c->snd_queued && !c->loss && cache && cache->len < cache->flushthresh)) {
@@ -34,9 +35,9 @@ tcp_snd_acked(struct tern_conn *c, uint32_t n)
 			m->next = NULL;
 		}
 		m->nb_segs = 1;
-		if (likely(m->pool != c->w->small))
+		if (likely(m->pool != c->w->mbufs.small))
 			mem_uncharge(c->w, c, m);
-		worker_mbuf_free(c->w, m);
+		mbufs_put(&c->w->mbufs, m);
 	}
 }
 

@@ -5,8 +5,12 @@
  */
 #include <errno.h>
 #include <string.h>
+#include "tcp/buf.h"
 #include "tcp/call.h"
+#include "tcp/deadline.h"
+#include "tcp/ecn.h"
 #include "tcp/loss.h"
+#include "tcp/opt.h"
 
 /* What of 0 to UINT32_MAX an option may be. @return 0, -EINVAL or -ENOPROTOOPT. */
 static int

@@ -7,8 +7,11 @@
 #include <string.h>
 #include <rte_mbuf.h>
 #include "tcp/call.h"
-#include "tcp/loss.h"
+#include "tcp/deadline.h"
+#include "tcp/emit.h"
 #include "tcp/mem.h"
+#include "tcp/opt.h"
+#include "tcp/recv.h"
 
 #define LOCAL_RUN 64u /* connects from one local address before the next: a word of the port set's map */
 
@@ -112,12 +115,12 @@ tern_connect(struct tern_worker *w, const struct tern_endpoint *local, const str
 	}
 	if (!choose_iface(w, local, &via))
 		return -EADDRNOTAVAIL;
-	rc = link_path(w, f.af, remote->addr, via, NULL, &ifidx, &neigh);
+	rc = link_path(&w->link, f.af, remote->addr, via, NULL, &ifidx, &neigh);
 	if (rc)
 		return rc == -ENOBUFS ? -ENOMEM : rc;
 	rc = choose_local(w, local, &w->neighs.at[neigh], &f, &portset, &hash);
 	if (rc) {
-		link_neigh_put(w, neigh);
+		link_neigh_put(&w->link, neigh);
 		if (rc == -EADDRNOTAVAIL)
 			STAT_INC(w, PORTS_EXHAUSTED);
 		return rc;
@@ -132,7 +135,7 @@ tern_connect(struct tern_worker *w, const struct tern_endpoint *local, const str
 	c->neigh = neigh;
 	if (table_insert(&w->table, &c->o)) {
 		STAT_INC(w, TABLE_FULL);
-		link_neigh_put(w, neigh);
+		link_neigh_put(&w->link, neigh);
 		portset_release(w, portset, c->lport);
 		mem_account_put(c->account);
 		pool_put(&w->conns, c);

@@ -5,8 +5,13 @@
  */
 #include <errno.h>
 #include "tcp/deadline.h"
+#include "tcp/emit.h"
 #include "tcp/loss.h"
 #include "tcp/mem.h"
+#include "tcp/output.h"
+#include "tcp/pmtu.h"
+#include "tcp/recovery.h"
+#include "tcp/timer.h"
 
 #define R1 3 /* retransmissions: SHLD-10 */
 
@@ -81,7 +86,7 @@ count_retry(struct tern_worker *w, struct tern_conn *c)
 		return;
 	if (c->retries == R1) { /* MUST-20: IP looks at the path again; SHLD-9 */
 		STAT_INC(w, R1);
-		link_neigh_suspect(w, c->neigh);
+		link_neigh_suspect(&w->link, c->neigh);
 		tcp_mark(c, P_STALLED);
 	}
 	if (c->retries % (R1 + 1) == R1 && tcp_synchronised(c))

@@ -11,7 +11,11 @@
  * What RFC 1337 fears needs an old duplicate of a SYN, and of nothing after it.
  */
 #include <string.h>
+#include "tcp/ecn.h"
+#include "tcp/emit.h"
 #include "tcp/hdr.h"
+#include "tcp/seq.h"
+#include "tcp/timewait.h"
 
 enum { TW_TS_RECENT, TW_ORIGIN, TW_WND_FEAT }; /* kind_data */
 #define TW_SYN 0x100u /* in TW_WND_FEAT, where TOS has the bits of ECN: the last answer was to a SYN */

@@ -86,7 +86,7 @@ kind_of(const struct rte_mbuf *m, unsigned int to)
 		return FIN;
 	if (len)
 		return DATA;
-	return ends[to]->half_open ? FINAL_ACK : ((const struct tern_conn *)ends[to]->conns.base)->state == TERN_LAST_ACK ? FIN_ACK : ACK;
+	return ends[to]->listeners.half_open ? FINAL_ACK : ((const struct tern_conn *)ends[to]->conns.base)->state == TERN_LAST_ACK ? FIN_ACK : ACK;
 }
 
 /* What is on the way to that end, each frame by itself. */

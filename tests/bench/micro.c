@@ -20,7 +20,7 @@
 #include <rte_tcp.h>
 #include <rte_timer.h>
 #include "stack/conf.h"
-#include "tcp/tcp.h"
+#include "stack/worker.h"
 
 #define OPS 1000000u        /* of each kind: the mean of so many */
 #define TIMERS_MAX 1000000u /* rte_timer's lists take minutes beyond */

@@ -13,7 +13,8 @@
 #include <rte_eal.h>
 #include <rte_mbuf.h>
 #include "stack/conf.h"
-#include "tcp/tcp.h"
+#include "tcp/conn.h"
+#include "stack/worker.h"
 
 #define SIZE 64
 #define OPEN_MAX 256u

@@ -11,8 +11,9 @@
 #ifndef BACKEND_H
 #define BACKEND_H
 #include <netinet/in.h>
-#include "tcp/tcp.h"
 #include "pd_stack.h"
+#include "tcp/conn.h"
+#include "stack/worker.h"
 
 #define N_SOCKS 256
 

@@ -72,7 +72,7 @@ be_listen(int h, int backlog)
 	if (!s->local.af)
 		s->local.af = af;
 	for (unsigned int tries = 0; s->local.port == 0 && tries < 1; tries++)
-		s->local.port = htons(32768 + worker_rand(be_worker) % 28000);
+		s->local.port = htons(32768 + core_rand(&be_worker->core) % 28000);
 	rc = tern_listen(be_worker, &s->local, backlog, &listen_ops, s, &s->l[0]);
 	be_apply_options(s);
 	if (rc || s->local.af == 4 || s->opt[O_V6ONLY])

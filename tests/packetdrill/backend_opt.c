@@ -8,6 +8,10 @@
 #include <netinet/in.h>
 #include <linux/tcp.h>
 #include "tcp/cc.h"
+#include "tcp/deadline.h"
+#include "tcp/info.h"
+#include "tcp/opt.h"
+#include "tcp/seq.h"
 #include "backend.h"
 
 /*

@@ -11,7 +11,8 @@
 #include <arpa/inet.h>
 #include <rte_mempool.h>
 #include "impair.h"
-#include "tcp/tcp.h"
+#include "tcp/conn.h"
+#include "stack/worker.h"
 
 #define N_MBUFS 16384u
 #define N_WIRE 32768u

@@ -157,11 +157,11 @@ node_stop(unsigned int i)
 	       (uint64_t)w->timewaits[0].total + w->timewaits[1].total);
 	expect("port sets free", i, w->ports.pool.avail, w->ports.pool.total);
 	expect("objects in the table", i, w->table.count, 0);
-	expect("waiting for accept", i, w->accept_queued, 0);
-	expect("half open", i, w->half_open, 0);
-	expect("requests reserved", i, w->reserved_requests, 0);
+	expect("waiting for accept", i, w->listeners.accept_queued, 0);
+	expect("half open", i, w->listeners.half_open, 0);
+	expect("requests reserved", i, w->listeners.reserved_requests, 0);
 	expect("idle", i, worker_idle(w, true), true);
-	expect("small mbufs free", i, rte_mempool_full(w->small), true);
+	expect("small mbufs free", i, rte_mempool_full(w->mbufs.small), true);
 	release_mbufs(n);
 	worker_destroy(w);
 	expect("mbufs free", i, rte_mempool_avail_count(n->mp), n->n_mp);

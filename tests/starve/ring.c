@@ -18,7 +18,7 @@
 #include "raw.h"
 #include "requests.h"
 #include "stack/conf.h"
-#include "tcp/tcp.h"
+#include "stack/worker.h"
 
 #define TURN_US 20u
 #define SLOTS 1024u /* of the cable: --ring-size's default */
@@ -105,7 +105,7 @@ join(void)
 static bool
 put(const uint8_t *f, unsigned int n)
 {
-	struct rte_mbuf *m = rte_pktmbuf_alloc(crowd->mp);
+	struct rte_mbuf *m = rte_pktmbuf_alloc(crowd->mbufs.pool);
 
 	if (!m)
 		return false;
@@ -273,7 +273,7 @@ hand_out(struct rte_mbuf *m)
 	struct rte_mbuf *copy;
 
 	if (f[0] & 1) {
-		copy = rte_pktmbuf_copy(m, lively->mp, 0, UINT32_MAX);
+		copy = rte_pktmbuf_copy(m, lively->mbufs.pool, 0, UINT32_MAX);
 		if (copy)
 			worker_input(lively, 0, &copy, 1);
 	} else if (f[5] == LIVELY) {
@@ -302,7 +302,7 @@ server_turn(void)
 	stack.role->poll(&stack, server, now_us);
 	transmit(server, cable[0]);
 	if (now_us % LOOK_US == 0)
-		mbufs_least = RTE_MIN(mbufs_least, rte_mempool_avail_count(server->mp));
+		mbufs_least = RTE_MIN(mbufs_least, rte_mempool_avail_count(server->mbufs.pool));
 }
 
 static void
@@ -374,14 +374,14 @@ heap(void)
 static void
 cell(unsigned int requests)
 {
-	const uint32_t crowd_free = rte_mempool_avail_count(crowd->mp);
+	const uint32_t crowd_free = rte_mempool_avail_count(crowd->mbufs.pool);
 	uint32_t before;
 	size_t heap_before;
 	uint64_t until;
 
 	work("quiet", requests);
 	pass(SECOND_US);
-	before = mbufs_least = rte_mempool_avail_count(server->mp);
+	before = mbufs_least = rte_mempool_avail_count(server->mbufs.pool);
 	heap_before = heap();
 	ping_us = now_us;
 	if (is_raw) {
@@ -400,7 +400,7 @@ cell(unsigned int requests)
 	ping_us = 0;
 	pass(SECOND_US / 100);
 	printf("pings sent %u answered %u mbufs before %u least %u after %u crowd-lacks %u charged %u heap-grew %zd\n", pings, pongs, before,
-	       mbufs_least, rte_mempool_avail_count(server->mp), crowd_free - rte_mempool_avail_count(crowd->mp),
+	       mbufs_least, rte_mempool_avail_count(server->mbufs.pool), crowd_free - rte_mempool_avail_count(crowd->mbufs.pool),
 	       server->mem.own + server->mem.foreign, heap() - heap_before);
 }
 
@@ -410,7 +410,7 @@ static void
 device(uint16_t port)
 {
 	struct rte_eth_conf conf = {0};
-	struct rte_mempool *mp = server->mp; /* net_ring asks for one, and takes nothing from it */
+	struct rte_mempool *mp = server->mbufs.pool; /* net_ring asks for one, and takes nothing from it */
 
 	if (rte_eth_dev_configure(port, 1, 1, &conf) || rte_eth_rx_queue_setup(port, 0, SLOTS, 0, NULL, mp) ||
 	    rte_eth_tx_queue_setup(port, 0, SLOTS, 0, NULL) || rte_eth_dev_start(port))
@@ -431,7 +431,7 @@ end_make(const char *name, unsigned int host, unsigned int addrs, struct tern_co
 		errx(1, "no EAL memory for a worker");
 	w->n_ifs = 1;
 	w->ifs[0].tx_multi_seg = true;
-	worker_bind(w);
+	mbufs_bind(&w->mbufs);
 	return w;
 }
 

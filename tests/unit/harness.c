@@ -155,13 +155,13 @@ check_empty(struct node *n)
 	CHECK_EQ(w->mem.orphans, 0);
 	CHECK_EQ(w->fastopen.pending, 0);
 	CHECK_EQ(w->table.count, 0);
-	CHECK_EQ(w->accept_queued, 0);
-	CHECK_EQ(w->half_open, 0);
-	CHECK_EQ(w->reserved_requests, 0);
-	CHECK_EQ(w->n_listeners, 0);
+	CHECK_EQ(w->listeners.accept_queued, 0);
+	CHECK_EQ(w->listeners.half_open, 0);
+	CHECK_EQ(w->listeners.reserved_requests, 0);
+	CHECK_EQ(w->listeners.n, 0);
 	CHECK(w->wheel.armed <= w->neighs.n);
 	CHECK(worker_idle(w, true));
-	CHECK(rte_mempool_full(w->small));
+	CHECK(rte_mempool_full(w->mbufs.small));
 	CHECK_EQ(rte_mempool_avail_count(n->mp), n->mbufs);
 }
 

@@ -19,8 +19,11 @@
 #include <rte_mbuf.h>
 #include "tern.h"
 #include "stack/conf.h"
+#include "tcp/conn.h"
+#include "tcp/opt.h"
+#include "tcp/reasm.h"
+#include "tcp/seq.h"
 #include "stack/worker.h"
-#include "tcp/tcp.h"
 
 enum { FIN = 1, SYN = 2, RST = 4, PSH = 8, ACK = 16, URG = 32, ECE = 64, CWR = 128 };
 

@@ -7,8 +7,8 @@
 #define LINKBED_H
 #include "frames.h"
 #include "net/icmp.h"
-#include "tcp/tcp.h"
-#include "stack/worker.h"
+#include "tcp/context.h"
+#include "tcp/icmp.h"
 
 #define N_MBUFS 1023
 #define SEC 1000000ull
@@ -32,12 +32,11 @@ up(uint32_t max_neighs)
 
 	w = calloc(1, sizeof(*w));
 	CU_ASSERT_PTR_NOT_NULL_FATAL(w);
-	w->mp = frames_pool;
 	w->node = -1;
-	CU_ASSERT_EQUAL_FATAL(worker_mbufs_init(w), 0);
+	CU_ASSERT_EQUAL_FATAL(mbufs_init(&w->mbufs, frames_pool, 1, 8, -1), 0);
 	w->now_us = 1000 * SEC;
-	w->rng[0] = w->cookies.secret[0] = frames_rand();
-	w->cookies.secret[1] = frames_rand();
+	w->rng[0] = w->secret[0] = frames_rand();
+	w->secret[1] = frames_rand();
 	wheel_init(&w->wheel, w->now_us >> TICK_SHIFT);
 	CU_ASSERT_EQUAL_FATAL(table_init(&w->table, 64, (const uint8_t[32]){7}, -1), 0);
 	memcpy(conf.addr4, our4, 4);
@@ -46,7 +45,7 @@ up(uint32_t max_neighs)
 	ifc = &w->ifs[0];
 	CU_ASSERT_EQUAL_FATAL(link_iface_init(ifc, 0, &conf, &mac, 1500), 0);
 	w->n_ifs = 1;
-	CU_ASSERT_EQUAL_FATAL(link_init(w, max_neighs), 0);
+	CU_ASSERT_EQUAL_FATAL(link_init(&w->link, max_neighs), 0);
 }
 
 static inline void
@@ -60,10 +59,10 @@ static inline void
 down(void)
 {
 	tx_clear();
-	link_fini(w);
+	link_fini(&w->link);
 	table_fini(&w->table);
 	CU_ASSERT_EQUAL(w->wheel.armed, 0);
-	rte_mempool_free(w->small);
+	mbufs_fini(&w->mbufs);
 	free(w);
 	ASSERT_POOL_FULL();
 }
@@ -74,8 +73,8 @@ fire(struct wheel_node *n, void *arg)
 	struct rte_mbuf *m;
 
 	CU_ASSERT_EQUAL_FATAL(((struct tobj *)n)->kind, TOBJ_NEIGH);
-	link_timer(w, (struct neigh *)n);
-	while ((m = link_neigh_unanswered(w, (struct neigh *)n)) != NULL) {
+	link_timer(&w->link, (struct neigh *)n);
+	while ((m = link_neigh_unanswered(&w->link, (struct neigh *)n)) != NULL) {
 		tcp_unreachable(w, m);
 		rte_pktmbuf_free(m);
 		w->stats[STAT_DROP_NEIGH_FAILED]++;
@@ -101,7 +100,7 @@ other_in(struct seg *s)
 {
 	struct rte_mbuf *whole;
 	struct icmp_err e;
-	int rc = link_input(w, s, &whole, &e);
+	int rc = link_input(&w->link, s, &whole, &e);
 
 	if (rc == SEG_ICMP_ERR)
 		rc = tcp_icmp_input(w, s, &e);
@@ -209,7 +208,7 @@ output(uint16_t idx, uint8_t af, uint32_t seq)
 		fix_ip4(f);
 	fix_l4(f, l4, len - l4, IPPROTO_TCP, 16);
 	m = to_mbuf(f + L3, len - L3);
-	link_output(w, 0, idx, m);
+	link_output(&w->link, 0, idx, m);
 }
 
 /* tx[i] is the segment output() made with seq, whole and right, to mac. */
@@ -245,7 +244,7 @@ get_peer(uint8_t af, const uint8_t *hint)
 	memcpy(hop, af == 4 ? peer4 : peer6, af == 4 ? 4 : 16);
 	if (hint)
 		memcpy(&mac, hint, 6);
-	return link_neigh_get(w, 0, af, hop, hint ? &mac : NULL);
+	return link_neigh_get(&w->link, 0, af, hop, hint ? &mac : NULL);
 }
 
 static inline void

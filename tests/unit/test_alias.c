@@ -93,7 +93,7 @@ known(const uint8_t *src)
 		return;
 	}
 	memcpy(hop, src, 16);
-	link_neigh_put(W, link_neigh_get(W, 0, 6, hop, (const struct rte_ether_addr *)host_mac));
+	link_neigh_put(&W->link, link_neigh_get(&W->link, 0, 6, hop, (const struct rte_ether_addr *)host_mac));
 }
 
 static void
@@ -159,7 +159,7 @@ test_broadcast(void)
 	CHECK(!echo(at(1, 127), at(1, 11)));
 	CHECK(!echo(at(1, 9), at(1, 127)));
 	CHECK_EQ(STAT(DROP_MARTIAN), 2);
-	CHECK_EQ(W->half_open, 0);
+	CHECK_EQ(W->listeners.half_open, 0);
 }
 
 /* Connect to remote from local, NULL: any. @return the last byte of the source address, of the second subnet + 1000. */
@@ -227,10 +227,10 @@ test_asks(void)
 		uint16_t idx;
 
 		memcpy(hop, at(net, 9), n);
-		idx = link_neigh_get(W, 0, bed.af, hop, NULL);
+		idx = link_neigh_get(&W->link, 0, bed.af, hop, NULL);
 		rte_pktmbuf_append(m, 60);
-		link_output(W, 0, idx, m);
-		link_neigh_put(W, idx);
+		link_output(&W->link, 0, idx, m);
+		link_neigh_put(&W->link, idx);
 		if (CHECK(ifc->n_tx == 1))
 			CHECK(memcmp(rte_pktmbuf_mtod(ifc->tx[0], uint8_t *) + off, net ? at(1, 11) : at(0, 1), n) == 0);
 		leaves(0, &(struct frame){0});

@@ -242,7 +242,7 @@ test_b35(void)
 		tx(SYN, 0, 0, 0);
 		rx_flush();
 	}
-	CHECK(W->half_open <= 256);
+	CHECK(W->listeners.half_open <= 256);
 	CHECK(STAT(COOKIES_SENT) > 40000);
 	peer_new(333);
 	peer.addr_lo = 250;
@@ -292,7 +292,7 @@ test_b36(void)
 	tx(ACK, 1, 1, 0);
 	rx_flush();
 	CHECK_EQ(STAT(ESTABLISHED), 0);
-	W->listeners->cookie_mode = TERN_COOKIE_AUTO;
+	W->listeners.first->cookie_mode = TERN_COOKIE_AUTO;
 	bed.conf.tcp.cookie_mode = TERN_COOKIE_AUTO;
 	fresh();
 }
@@ -364,7 +364,7 @@ test_b39(void)
 
 	fx_half_open(); /* half-open: gone after the SYN-ACK's last retransmission */
 	advance_us(130 * SEC);
-	CHECK_EQ(W->half_open, 0);
+	CHECK_EQ(W->listeners.half_open, 0);
 	rx_flush();
 	peer_new(40001);
 	s = fx_established(); /* FIN-WAIT-2 that nobody ends */

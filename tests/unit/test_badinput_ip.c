@@ -141,10 +141,10 @@ test_b03(void)
 		lowest = RTE_MIN(lowest, rte_mempool_avail_count(bed.n[0].mp));
 	}
 	CHECK(free_before - lowest <= 512);
-	CHECK_EQ(frag_held(W), free_before - rte_mempool_avail_count(bed.n[0].mp));
+	CHECK_EQ(frag_held(&W->link), free_before - rte_mempool_avail_count(bed.n[0].mp));
 	fresh();
 	advance_us(62 * SEC);
-	CHECK_EQ(frag_held(W), 0);
+	CHECK_EQ(frag_held(&W->link), 0);
 	rx_flush();
 	CHECK_EQ(rte_mempool_avail_count(bed.n[0].mp), free_before);
 	CHECK(STAT(DROP_FRAG) + STAT(DROP_FRAG_FULL) + STAT(DROP_FRAG_SHARE) + STAT(DROP_FRAG_TIMEOUT) > 19000);
@@ -185,7 +185,7 @@ test_b04(void)
 	memset(p, 0xff, 6); /* broadcast frame, unicast datagram: RFC 1122 3.3.6 */
 	refused(p, n);
 	CHECK(STAT(DROP_MARTIAN) > 0 && STAT(DROP_L2_DST) > 0);
-	CHECK_EQ(W->half_open, 0);
+	CHECK_EQ(W->listeners.half_open, 0);
 	fresh();
 }
 
@@ -207,7 +207,7 @@ test_b05(void)
 		refused(p, L4 + n - 14);
 	}
 	CHECK(STAT(DROP_IP_PROTO) >= 7);
-	CHECK_EQ(W->half_open, 0);
+	CHECK_EQ(W->listeners.half_open, 0);
 	fresh();
 }
 
@@ -287,7 +287,7 @@ test_b07(void)
 			refused(p, n);
 	}
 	CHECK(STAT(DROP_TCP_HDR) >= 14);
-	CHECK_EQ(W->half_open, 0);
+	CHECK_EQ(W->listeners.half_open, 0);
 	fresh();
 }
 
@@ -409,7 +409,7 @@ test_b46(void)
 	n = syn_frame(p);
 	put16(p + 18, 0);
 	refused(p, n);
-	CHECK_EQ(W->half_open, 0);
+	CHECK_EQ(W->listeners.half_open, 0);
 	memcpy(ext, (const uint8_t[8]){6, 0, 0, 0, 0, 0, 0, 9}, 8); /* atomic: a whole datagram, RFC 6946 */
 	tx_raw(p, insert(p, syn_frame(p), ext, 8, 44));
 	expect(SYN | ACK, 0, 1, 0);

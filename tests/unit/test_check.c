@@ -241,7 +241,7 @@ test_dead(void)
 	CU_ASSERT_FATAL(c && c->state == TERN_CLOSED);
 	BREAK(DEAD_EMPTY, c->rto_at, 1);
 	BREAK(ACCEPT_LIST, c->acc_pprev, NULL);
-	BREAK(ACCEPT_SUM, W->accept_queued, 0);
+	BREAK(ACCEPT_SUM, W->listeners.accept_queued, 0);
 }
 
 static void
@@ -256,9 +256,9 @@ test_table_and_pools(void)
 	BREAK(POOL_OWNED, W->conns.base, (char *)W->conns.base + 32);
 	BREAK(POOL_FREE, W->requests.free, NULL);
 	BREAK(POOL_CONNS, W->conns.avail, W->conns.avail - 1);
-	BREAK(PENDING_LIST, W->pend_tail, NULL);
+	BREAK(PENDING_LIST, W->pending.tail, NULL);
 	BREAK(PENDING_ALL, c->pend, P_QUEUED);
-	BREAK(LISTENERS, W->n_listeners, 2);
+	BREAK(LISTENERS, W->listeners.n, 2);
 	BREAK(ORPHANS, W->mem.orphans, 1);
 	BREAK(STARVED, W->mem.starved.tqh_last, NULL);
 	BREAK(GRANTED, W->buf_granted, 1);
@@ -274,8 +274,8 @@ test_requests(void)
 	l = bed.n[0].l[0];
 	BREAK(REQUEST, l->reqs->state, TERN_ESTABLISHED);
 	BREAK(HALF_LIST, l->half_n, 0);
-	BREAK(HALF_SUM, W->half_open, 0);
-	BREAK(HALF_RESERVED, W->reserved_requests, 0);
+	BREAK(HALF_SUM, W->listeners.half_open, 0);
+	BREAK(HALF_RESERVED, W->listeners.reserved_requests, 0);
 	BREAK(POOL_REQUESTS, W->requests.avail, W->requests.avail - 1);
 }
 

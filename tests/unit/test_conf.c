@@ -199,9 +199,9 @@ test_no_retries(void)
 	tx(SYN, 0, 0, 0);
 	run();
 	expect(SYN_ACK, 0, 1, 0);
-	CHECK_EQ(W->half_open, 1);
+	CHECK_EQ(W->listeners.half_open, 1);
 	expect_silence_for(5 * SEC);
-	CHECK_EQ(W->half_open, 0);
+	CHECK_EQ(W->listeners.half_open, 0);
 }
 
 /* max_timewait 0: who closed first is forgotten with the last ACK, counted. */

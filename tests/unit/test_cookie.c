@@ -4,7 +4,7 @@
 #include "harness.h"
 #include "base/siphash.h"
 
-#define PERIOD (64 * SEC) /* a secret's time (tcp/tcp.h) */
+#define PERIOD (64 * SEC) /* a secret's time (tcp/cookie.h) */
 
 static void
 listen_mode(unsigned int mode)
@@ -24,7 +24,7 @@ cookie_syn(void)
 	tx(SYN, 0, 0, 0);
 	f = expect(SYN | ACK, 0, 1, 0);
 	CHECK_EQ(STAT(COOKIES_SENT), sent + 1);
-	CHECK_EQ(W->half_open, 0);
+	CHECK_EQ(W->listeners.half_open, 0);
 	return f;
 }
 
@@ -259,13 +259,13 @@ test_auto(void)
 		expect(SYN | ACK, 0, 1, 0);
 	}
 	CHECK_EQ(STAT(COOKIES_SENT), 0);
-	CHECK_EQ(W->half_open, 128);
+	CHECK_EQ(W->listeners.half_open, 128);
 	peer_new(3000);
 	tx(SYN, 0, 0, 0);
 	expect(SYN | ACK, 0, 1, 0);
 	CHECK_EQ(STAT(COOKIES_SENT), 1);
 	CHECK_EQ(STAT(REQQ_FULL_COOKIES), 1);
-	CHECK_EQ(W->half_open, 128);
+	CHECK_EQ(W->listeners.half_open, 128);
 	tx(ACK, 1, 1, 0);
 	expect_silence();
 	CHECK_EQ(STAT(COOKIES_RECV), 1);
@@ -303,7 +303,7 @@ test_accept_full(void)
 	CHECK_EQ(node_listen(&bed.n[0], SRV_PORT, 1, &bed.n[0].l[0]), 0);
 	cookie_syn();
 	tx(ACK, 1, 1, 0);
-	CHECK_EQ(W->accept_queued, 1);
+	CHECK_EQ(W->listeners.accept_queued, 1);
 	expect_silence();
 	peer_new(40001);
 	peer.irs_known = false;
@@ -317,16 +317,16 @@ test_accept_full(void)
 		tx(SYN, 0, 0, 0);
 		expect(SYN | ACK, 0, 1, 0);
 		tx(ACK, 1, 1, 0);
-		CHECK_EQ(W->accept_queued, 1);
+		CHECK_EQ(W->listeners.accept_queued, 1);
 		peer = second;
 	}
 	tx(ACK, 1, 1, 0);
 	expect_silence();
-	CHECK_EQ(W->accept_queued, 1);
+	CHECK_EQ(W->listeners.accept_queued, 1);
 	CHECK(STAT(LISTEN_OVERFLOWS) >= 1);
 	CHECK(sock_accept(&bed.n[0]) != NULL);
 	tx(ACK, 1, 1, 50);
-	CHECK_EQ(W->accept_queued, 1);
+	CHECK_EQ(W->listeners.accept_queued, 1);
 }
 
 /* The final ACK of a cookie may carry data and FIN. */

@@ -8,9 +8,10 @@
 #include <rte_ethdev.h>
 #include <rte_eth_ring.h>
 #include <rte_lcore.h>
+#include "tcp/opt.h"
 #include "stack/engine.h"
+#include "stack/worker.h"
 #include "frames.h"
-#include "tcp/tcp.h"
 
 #define N_MBUFS 1023
 #define N_WORKERS 3u
@@ -125,7 +126,7 @@ down(void)
 		CU_ASSERT_TRUE(worker_idle(worker(i), true));
 		CU_ASSERT_EQUAL(worker(i)->ports.pool.avail, worker(i)->ports.pool.total);
 		CU_ASSERT_EQUAL(worker(i)->neighs.queued, 0);
-		CU_ASSERT_TRUE(rte_mempool_full(worker(i)->small));
+		CU_ASSERT_TRUE(rte_mempool_full(worker(i)->mbufs.small));
 		CU_ASSERT_EQUAL(rte_ring_count(rx[i]), 0);
 		CU_ASSERT_EQUAL(rte_ring_count(tx[i]), 0);
 	}

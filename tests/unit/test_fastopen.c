@@ -350,7 +350,7 @@ test_server_reset(void)
 			tx_icmp(&q);
 		CHECK_EQ(W->fastopen.pending, 0);
 		if (i & 1) {
-			CHECK_EQ(W->accept_queued, 1);
+			CHECK_EQ(W->listeners.accept_queued, 1);
 			advance_us(SEC);
 			s = sock_accept(&bed.n[0]);
 			CU_ASSERT_PTR_NOT_NULL_FATAL(s);
@@ -380,7 +380,7 @@ test_server_reset(void)
 	}
 	tern_listener_close(bed.n[0].l[0]);
 	bed.n[0].l[0] = NULL;
-	CHECK_EQ(W->accept_queued, 0);
+	CHECK_EQ(W->listeners.accept_queued, 0);
 	expect_silence();
 }
 
@@ -394,7 +394,7 @@ test_server_reset_left(void)
 	tx(SYN, 0, 0, 100);
 	expect(SYN | ACK, 0, 101, 0);
 	tx(RST, 101, 0, 0);
-	CHECK_EQ(W->accept_queued, 1);
+	CHECK_EQ(W->listeners.accept_queued, 1);
 }
 
 /* A spoofed source resets what it never asked for: that does not make room for the next (5.1). */

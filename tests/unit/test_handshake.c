@@ -110,7 +110,7 @@ test_synack_retries(void)
 		pause = RTE_MIN(2 * pause, 8 * SEC);
 	}
 	expect_silence_for(9 * SEC);
-	CHECK_EQ(W->half_open, 0);
+	CHECK_EQ(W->listeners.half_open, 0);
 }
 
 /* --- a listener's options ------------------------------------------------------------------------------------------- */

@@ -381,24 +381,24 @@ test_fragment_room(void)
 		CU_ASSERT_EQUAL_FATAL(pkt_parse(ifc, m, &s), 0);
 		CU_ASSERT_PTR_NULL(other_in(&s));
 	}
-	CU_ASSERT_EQUAL(frag_max(w), N_MBUFS / 32);
-	CU_ASSERT_EQUAL(frag_held(w), 28);
+	CU_ASSERT_EQUAL(frag_max(&w->link), N_MBUFS / 32);
+	CU_ASSERT_EQUAL(frag_held(&w->link), 28);
 	CU_ASSERT_EQUAL(w->stats[STAT_DROP_FRAG_SHARE], 1);
 	frag_id--;
 	m = input_seg(g, put_frag(g, f, 4, 512, 1040, false), &s);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(m);
 	rte_pktmbuf_free(m);
-	CU_ASSERT_EQUAL(frag_held(w), 24);
+	CU_ASSERT_EQUAL(frag_held(&w->link), 24);
 	CU_ASSERT_EQUAL(drops(), 1);
 	down();
 	up(4);
 	w->conf.n_workers = 1;
-	w->mp->size *= 16; /* as if: room for more mbufs than datagrams */
+	w->mbufs.pool->size *= 16; /* as if: room for more mbufs than datagrams */
 	for (i = 0; i < FRAG_DATAGRAMS_MAX + 8; i++) {
 		frag_id++;
 		input(g, put_frag(g, f, 4, 0, 512, true));
 	}
-	w->mp->size /= 16;
+	w->mbufs.pool->size /= 16;
 	CU_ASSERT(w->stats[STAT_DROP_FRAG_FULL] >= 8);
 	CU_ASSERT_EQUAL(drops(), w->stats[STAT_DROP_FRAG_FULL]);
 	sleep_us(31 * SEC);

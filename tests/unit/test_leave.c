@@ -100,7 +100,7 @@ test_reset_no_room(void)
 static unsigned int traced[2];
 
 static void
-count_trace(struct tern_worker *w, const struct rte_mbuf *m, bool out)
+count_trace(struct link *k, const struct rte_mbuf *m, bool out)
 {
 	traced[out]++;
 }

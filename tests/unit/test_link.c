@@ -69,20 +69,20 @@ test_local_and_route(void)
 	link_local_addr(ifc, 6, peer6, 2, a);
 	CU_ASSERT_EQUAL(memcmp(a, (uint8_t[16]){0x20, 1, 0xd, 0xb8, [15] = 3}, 16), 0);
 
-	CU_ASSERT_EQUAL(link_route(w, 4, peer4, IFACE_ANY, hop), 0);
+	CU_ASSERT_EQUAL(link_route(&w->link, 4, peer4, IFACE_ANY, hop), 0);
 	CU_ASSERT_EQUAL(memcmp(hop, (uint8_t[16]){192, 0, 2, 9}, 16), 0);
-	CU_ASSERT_EQUAL(link_route(w, 4, far4, IFACE_ANY, hop), 0);
+	CU_ASSERT_EQUAL(link_route(&w->link, 4, far4, IFACE_ANY, hop), 0);
 	CU_ASSERT_EQUAL(memcmp(hop, gw4, 16), 0);
-	CU_ASSERT_EQUAL(link_route(w, 6, peer6, IFACE_ANY, hop), 0);
+	CU_ASSERT_EQUAL(link_route(&w->link, 6, peer6, IFACE_ANY, hop), 0);
 	CU_ASSERT_EQUAL(memcmp(hop, peer6, 16), 0);
-	CU_ASSERT_EQUAL(link_route(w, 6, far6, IFACE_ANY, hop), 0);
+	CU_ASSERT_EQUAL(link_route(&w->link, 6, far6, IFACE_ANY, hop), 0);
 	CU_ASSERT_EQUAL(memcmp(hop, gw6, 16), 0);
-	CU_ASSERT_EQUAL(link_route(w, 6, ll, IFACE_ANY, hop), 0);
+	CU_ASSERT_EQUAL(link_route(&w->link, 6, ll, IFACE_ANY, hop), 0);
 	CU_ASSERT_EQUAL(memcmp(hop, ll, 16), 0);
 	ifc->gw4 = 0;
 	memset(ifc->gw6, 0, 16);
-	CU_ASSERT_EQUAL(link_route(w, 4, far4, IFACE_ANY, hop), -ENETUNREACH);
-	CU_ASSERT_EQUAL(link_route(w, 6, far6, IFACE_ANY, hop), -ENETUNREACH);
+	CU_ASSERT_EQUAL(link_route(&w->link, 4, far4, IFACE_ANY, hop), -ENETUNREACH);
+	CU_ASSERT_EQUAL(link_route(&w->link, 6, far6, IFACE_ANY, hop), -ENETUNREACH);
 	down();
 }
 
@@ -136,7 +136,7 @@ test_queue_of_all(void)
 	CU_ASSERT_EQUAL(w->neighs.max_queued, N_MBUFS / 64);
 	w->neighs.max_queued = 20;
 	a = get_peer(4, NULL);
-	b = link_neigh_get(w, 0, 4, hop, NULL);
+	b = link_neigh_get(&w->link, 0, 4, hop, NULL);
 	for (k = 0; k < 15; k++)
 		output(b, 4, k);
 	for (k = 0; k < 15; k++)
@@ -172,7 +172,7 @@ test_queue_in_mbufs(void)
 			rte_pktmbuf_chain(m, tail);
 		}
 		ifc->tx_multi_seg = true;
-		link_output(w, 0, n, m);
+		link_output(&w->link, 0, n, m);
 	}
 	CU_ASSERT_EQUAL(w->neighs.max_queued, 15);
 	CU_ASSERT_EQUAL(w->neighs.queued, 15);
@@ -321,7 +321,7 @@ test_overwrite(void)
 static uint16_t
 get_host(uint8_t host)
 {
-	return link_neigh_get(w, 0, 4, (uint8_t[16]){192, 0, 2, host}, NULL);
+	return link_neigh_get(&w->link, 0, 4, (uint8_t[16]){192, 0, 2, host}, NULL);
 }
 
 /* What is in use stays; of the rest the longest unused goes. */
@@ -349,13 +349,13 @@ test_eviction(void)
 	CU_ASSERT_EQUAL(w->neighs.n, 4);
 	for (i = 0; i < 4; i++) {
 		CU_ASSERT_EQUAL(get_host(10 + i), n[i]);
-		link_neigh_put(w, n[i]);
+		link_neigh_put(&w->link, n[i]);
 	}
 	output(n[2], 4, 1);
-	link_neigh_put(w, n[2]);
-	link_neigh_put(w, n[0]);
+	link_neigh_put(&w->link, n[2]);
+	link_neigh_put(&w->link, n[0]);
 	CU_ASSERT_EQUAL(get_host(10), n[0]); /* unused but known */
-	link_neigh_put(w, n[0]);
+	link_neigh_put(&w->link, n[0]);
 	x = get_host(20);
 	CU_ASSERT_EQUAL(x, n[2]); /* the longest unused, its packet dropped */
 	CU_ASSERT_EQUAL(w->stats[STAT_DROP_NEIGH_FAILED], 1);
@@ -385,7 +385,7 @@ test_strangers(void)
 	for (i = 6; i-- > 2;) {
 		n = get_host(30 + i);
 		CU_ASSERT_EQUAL(w->neighs.at[n].state, NEIGH_STALE);
-		link_neigh_put(w, n);
+		link_neigh_put(&w->link, n);
 	}
 	n = get_host(31); /* forgotten; takes the place of the longest unused, which is now 35 */
 	CU_ASSERT_EQUAL(w->neighs.at[n].state, NEIGH_INCOMPLETE);

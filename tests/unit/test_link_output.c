@@ -3,11 +3,12 @@
  * The last step of output: full rings, checksums and chains of devices, answers, no mbufs, what workers tell each other of neighbours.
  */
 #include "linkbed.h"
+#include "stack/worker.h"
 
 static unsigned int traced;
 
 static void
-trace(struct tern_worker *tw, const struct rte_mbuf *m, bool out)
+trace(struct link *k, const struct rte_mbuf *m, bool out)
 {
 	CU_ASSERT_TRUE(out);
 	CU_ASSERT_EQUAL(get16(rte_pktmbuf_mtod_offset(m, const uint8_t *, 12)), 0x0800);
@@ -126,7 +127,7 @@ test_chain_output(void)
 		ifc->tx_multi_seg = multi;
 		n = get_peer(4, peer_mac);
 		m = to_chain(f + L3, len - L3, cut, 2);
-		link_output(w, 0, n, m);
+		link_output(&w->link, 0, n, m);
 		CU_ASSERT_EQUAL_FATAL(ifc->n_tx, 2);
 		CU_ASSERT_EQUAL(ifc->tx[1]->nb_segs, multi ? 3 : 1);
 		CU_ASSERT_EQUAL(ifc->tx[1]->pkt_len, len);
@@ -145,7 +146,7 @@ test_reply(void)
 	const uint32_t len = put_syn(f, 4, 0);
 
 	up(4);
-	link_reply(w, 0, to_mbuf(f, len));
+	link_reply(&w->link, 0, to_mbuf(f, len));
 	CU_ASSERT_EQUAL_FATAL(ifc->n_tx, 1);
 	CU_ASSERT_EQUAL(memcmp(sent(0), peer_mac, 6), 0);
 	CU_ASSERT_EQUAL(memcmp(sent(0) + 6, our_mac, 6), 0);

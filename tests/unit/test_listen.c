@@ -47,10 +47,10 @@ test_half_open_limit(void)
 		listen_backlog(t[i].backlog);
 		for (unsigned int k = 0; k < t[i].limit; k++)
 			CHECK(syn(1000 + k));
-		CHECK_EQ(W->half_open, t[i].limit);
+		CHECK_EQ(W->listeners.half_open, t[i].limit);
 		CHECK_EQ(STAT(REQQ_FULL_DROP), 0);
 		CHECK(!syn(3000));
-		CHECK_EQ(W->half_open, t[i].limit);
+		CHECK_EQ(W->listeners.half_open, t[i].limit);
 		CHECK_EQ(STAT(REQQ_FULL_DROP), 1);
 		CHECK_EQ(STAT(DROP_LISTEN), 1);
 		/* one leaves, one enters */
@@ -58,7 +58,7 @@ test_half_open_limit(void)
 		tx(SYN, 0, 0, 0); /* the duplicate tells this flow's numbers, and needs no room */
 		expect(SYN | ACK, 0, 1, 0);
 		tx(RST, 1, 0, 0);
-		CHECK_EQ(W->half_open, t[i].limit - 1);
+		CHECK_EQ(W->listeners.half_open, t[i].limit - 1);
 		CHECK(syn(3000));
 		CHECK(!syn(3001));
 	}
@@ -91,15 +91,15 @@ accept_limit(int backlog, unsigned int limit)
 		tx(ACK, 1, 1, 0);
 		expect_silence();
 	}
-	CHECK_EQ(W->accept_queued, limit);
+	CHECK_EQ(W->listeners.accept_queued, limit);
 	CHECK_EQ(STAT(LISTEN_OVERFLOWS), 0);
 	peer_new(2000);
 	tx(SYN, 0, 0, 0);
 	expect(SYN | ACK, 0, 1, 0);
 	tx(ACK, 1, 1, 0);
 	expect_silence();
-	CHECK_EQ(W->accept_queued, limit);
-	CHECK_EQ(W->half_open, 1);
+	CHECK_EQ(W->listeners.accept_queued, limit);
+	CHECK_EQ(W->listeners.half_open, 1);
 	CHECK_EQ(STAT(LISTEN_OVERFLOWS), 1);
 	CHECK_EQ(STAT(ACCEPT_DEFER), 1);
 	CHECK_EQ(bed.n[0].s[0].closed, 0);
@@ -132,7 +132,7 @@ test_accept_deferred(void)
 	expect_silence();
 	CHECK_EQ(bed.n[0].acceptable >= 2, true);
 	CHECK(sock_accept(&bed.n[0]) != NULL);
-	CHECK_EQ(W->half_open, 0);
+	CHECK_EQ(W->listeners.half_open, 0);
 	expect_silence_for(100 * SEC);
 }
 
@@ -160,11 +160,11 @@ test_syn_when_accept_full(void)
 	bed.conf.tcp.cookie_mode = TERN_COOKIE_NEVER;
 	listen_backlog(1);
 	open_one(1000);
-	CHECK_EQ(W->accept_queued, 1);
+	CHECK_EQ(W->listeners.accept_queued, 1);
 	CHECK(!syn(2000));
 	CHECK_EQ(STAT(LISTEN_OVERFLOWS), 1);
 	CHECK_EQ(STAT(LISTEN_DROPS), 1);
-	CHECK_EQ(W->half_open, 0);
+	CHECK_EQ(W->listeners.half_open, 0);
 	CHECK(sock_accept(&bed.n[0]) != NULL);
 	CHECK(syn(2000));
 }
@@ -184,7 +184,7 @@ test_abort_on_overflow(void)
 	expect(SYN | ACK, 0, 1, 0);
 	tx(ACK, 1, 1, 0);
 	expect_rst(1, 1);
-	CHECK_EQ(W->half_open, 0);
+	CHECK_EQ(W->listeners.half_open, 0);
 	CHECK_EQ(STAT(LISTEN_OVERFLOWS), 1);
 	expect_silence_for(100 * SEC);
 }
@@ -226,7 +226,7 @@ test_reset_in_accept_queue(void)
 	for (unsigned int i = 0; i < 2; i++)
 		CHECK(sock_accept(&bed.n[0]) != NULL);
 	CHECK(sock_accept(&bed.n[0]) == NULL);
-	CHECK_EQ(W->accept_queued, 0);
+	CHECK_EQ(W->listeners.accept_queued, 0);
 }
 
 /* Data and FIN that arrive before accept() wait for it. */
@@ -276,13 +276,13 @@ test_flood_recovers(void)
 		tx(SYN, 0, 0, 0);
 		rx_flush();
 	}
-	CHECK(W->half_open <= 32);
+	CHECK(W->listeners.half_open <= 32);
 	CHECK(STAT(COOKIES_SENT) > 1900);
 	for (unsigned int i = 0; i < 100; i++) {
 		advance_us(SEC);
 		rx_flush();
 	}
-	CHECK_EQ(W->half_open, 0);
+	CHECK_EQ(W->listeners.half_open, 0);
 	CHECK_EQ(W->table.count, 0);
 	open_one(500);
 	CHECK(sock_accept(&bed.n[0]) != NULL);

@@ -360,7 +360,7 @@ test_starved(void)
 		peer_new(1000 + i);
 		s[i] = fx_established();
 	}
-	while (n < RTE_DIM(small) && (small[n] = rte_pktmbuf_alloc(W->small)))
+	while (n < RTE_DIM(small) && (small[n] = rte_pktmbuf_alloc(W->mbufs.small)))
 		n++;
 	starve(bed.n[0].mp->size / 10);
 	for (unsigned int i = 0; i < 3; i++)
@@ -497,7 +497,7 @@ test_small_text(void)
 		expect(ACK, 1, 101, 100);
 	}
 	CHECK_EQ(W->mem.own, 0);
-	CHECK_EQ(rte_mempool_in_use_count(W->small), 10);
+	CHECK_EQ(rte_mempool_in_use_count(W->mbufs.small), 10);
 	feed();
 	for (unsigned int i = 0; i < 10; i++) {
 		peer_new(1000 + i);
@@ -506,7 +506,7 @@ test_small_text(void)
 		CHECK_EQ(tern_send_queued(c[i]), 0);
 		tern_abort(c[i]);
 	}
-	CHECK_EQ(rte_mempool_in_use_count(W->small), 0);
+	CHECK_EQ(rte_mempool_in_use_count(W->mbufs.small), 0);
 	run();
 	rx_flush();
 }

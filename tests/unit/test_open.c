@@ -22,12 +22,12 @@ test_handshake(void)
 	CHECK_EQ(f->ttl, 64);
 	CHECK(f->wnd > 0);
 	CHECK_EQ(bed.n[0].acceptable, 0);
-	CHECK_EQ(W->half_open, 1);
+	CHECK_EQ(W->listeners.half_open, 1);
 	tx(ACK, 1, 1, 0);
 	expect_silence();
 	CHECK_EQ(bed.n[0].acceptable, 1);
-	CHECK_EQ(W->half_open, 0);
-	CHECK_EQ(W->accept_queued, 1);
+	CHECK_EQ(W->listeners.half_open, 0);
+	CHECK_EQ(W->listeners.accept_queued, 1);
 	s = sock_accept(&bed.n[0]);
 	CHECK(s != NULL);
 	CHECK(sock_accept(&bed.n[0]) == NULL);
@@ -127,7 +127,7 @@ test_bad_checksum(void)
 	tx(SYN, 0, 0, 0);
 	expect_silence_for(5 * SEC);
 	CHECK_EQ(STAT(DROP_TCP_CSUM), 1);
-	CHECK_EQ(W->half_open, 0);
+	CHECK_EQ(W->listeners.half_open, 0);
 }
 
 /* A duplicate SYN brings the same SYN-ACK again; a third makes no second request. */
@@ -138,7 +138,7 @@ test_duplicate_syn(void)
 	advance_us(100 * MS);
 	tx(SYN, 0, 0, 0);
 	expect(SYN | ACK, 0, 1, 0);
-	CHECK_EQ(W->half_open, 1);
+	CHECK_EQ(W->listeners.half_open, 1);
 	tx(ACK, 1, 1, 0);
 	expect_silence();
 	CHECK(sock_accept(&bed.n[0]) != NULL);
@@ -152,9 +152,9 @@ test_synack_retransmission(void)
 	for (unsigned int i = 0; i < 5; i++)
 		expect_after(SYN | ACK, 0, 1, 0, (1 << i) * SEC);
 	expect_silence_for(31 * SEC);
-	CHECK_EQ(W->half_open, 1);
+	CHECK_EQ(W->listeners.half_open, 1);
 	expect_silence_for(1 * SEC + SLACK_US);
-	CHECK_EQ(W->half_open, 0);
+	CHECK_EQ(W->listeners.half_open, 0);
 	CHECK_EQ(state_now(), TERN_LISTEN);
 	expect_silence_for(200 * SEC);
 	CHECK_EQ(STAT(SYN_RETRANS), 5);
@@ -167,13 +167,13 @@ test_half_open_rst(void)
 	fx_half_open();
 	tx(RST, 2, 0, 0); /* in the window, not exact: RFC 5961 3.2 */
 	expect(ACK, 1, 1, 0);
-	CHECK_EQ(W->half_open, 1);
+	CHECK_EQ(W->listeners.half_open, 1);
 	tx(RST, 0, 0, 0); /* outside */
 	expect_silence();
-	CHECK_EQ(W->half_open, 1);
+	CHECK_EQ(W->listeners.half_open, 1);
 	tx(RST, 1, 0, 0);
 	expect_silence_for(100 * SEC);
-	CHECK_EQ(W->half_open, 0);
+	CHECK_EQ(W->listeners.half_open, 0);
 	CHECK_EQ(state_now(), TERN_LISTEN);
 }
 
@@ -187,7 +187,7 @@ test_half_open_bad_ack(void)
 	for (unsigned int i = 0; i < RTE_DIM(bad); i++) {
 		tx(ACK, 1, bad[i], 0);
 		expect(RST, bad[i], 0, 0);
-		CHECK_EQ(W->half_open, 1);
+		CHECK_EQ(W->listeners.half_open, 1);
 	}
 	tx(ACK, 1, 1, 0);
 	expect_silence();
@@ -200,10 +200,10 @@ test_half_open_out_of_window(void)
 	fx_half_open();
 	tx(ACK, 1 + (1 << 20), 1, 10); /* not acceptable: ACK, stay */
 	expect(ACK, 1, 1, 0);
-	CHECK_EQ(W->half_open, 1);
+	CHECK_EQ(W->listeners.half_open, 1);
 	tx(0, 1, 0, 10); /* no ACK bit: dropped */
 	expect_silence();
-	CHECK_EQ(W->half_open, 1);
+	CHECK_EQ(W->listeners.half_open, 1);
 	CHECK(sock_accept(&bed.n[0]) == NULL);
 }
 
@@ -218,10 +218,10 @@ test_half_open_new_isn(void)
 	tx(SYN, 100000, 0, 0);
 	expect(ACK, 1, 1, 0);
 	expect_silence();
-	CHECK_EQ(W->half_open, 1);
+	CHECK_EQ(W->listeners.half_open, 1);
 	tx(SYN, 5000, 0, 0);
 	expect_silence();
-	CHECK_EQ(W->half_open, 0);
+	CHECK_EQ(W->listeners.half_open, 0);
 	peer.iss += 5000;
 	peer.irs_known = false;
 	tx(SYN, 0, 0, 0);
@@ -314,7 +314,7 @@ isn_for(uint16_t port)
 		isn = f->seq;
 	tx(RST, 1, 0, 0);
 	expect_silence();
-	CHECK_EQ(W->half_open, 0);
+	CHECK_EQ(W->listeners.half_open, 0);
 	return isn;
 }
 
@@ -347,12 +347,12 @@ test_bad_source(void)
 	peer.port = SRV_PORT;
 	tx(SYN, 0, 0, 0);
 	expect_silence_for(5 * SEC);
-	CHECK_EQ(W->half_open, 0);
+	CHECK_EQ(W->listeners.half_open, 0);
 	if (bed.af == 4) {
 		peer.addr_lo = 255; /* broadcast of the subnet */
 		tx(SYN, 0, 0, 0);
 		expect_silence_for(5 * SEC);
-		CHECK_EQ(W->half_open, 0);
+		CHECK_EQ(W->listeners.half_open, 0);
 	}
 }
 
@@ -413,7 +413,7 @@ test_wildcard(void)
 	tx(SYN, 0, 0, 0);
 	expect(SYN | ACK, 0, 1, 0);
 	tx(ACK, 1, 1, 0);
-	CHECK_EQ(W->accept_queued, 1);
+	CHECK_EQ(W->listeners.accept_queued, 1);
 	CHECK(sock_accept(&bed.n[0]) != NULL);
 	CHECK_EQ(node_listen(&bed.n[0], SRV_PORT, 4, &bed.n[0].l[0]), 0); /* the exact one goes first */
 	peer_new(40001);

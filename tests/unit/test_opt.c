@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <rte_common.h>
-#include "net/pkt.h"
+#include "tcp/opt.h"
 #include "seeded.h"
 
 enum { MSS = 1, WS = 2, TS = 4, OK = 8 };

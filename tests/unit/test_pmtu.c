@@ -550,15 +550,15 @@ test_half_open(void)
 	fx_half_open();
 	q = unreach(hard_code(), 1);
 	tx_icmp(&q);
-	CHECK_EQ(W->half_open, 1);
+	CHECK_EQ(W->listeners.half_open, 1);
 	q = unreach(0, 0); /* soft */
 	tx_icmp(&q);
-	CHECK_EQ(W->half_open, 1);
+	CHECK_EQ(W->listeners.half_open, 1);
 	tx_too_big(0, 1500, 1300);
-	CHECK_EQ(W->half_open, 1);
+	CHECK_EQ(W->listeners.half_open, 1);
 	q = unreach(hard_code(), 0);
 	tx_icmp(&q);
-	CHECK_EQ(W->half_open, 0);
+	CHECK_EQ(W->listeners.half_open, 0);
 	CHECK_EQ(STAT(ICMP_ABORT), 1);
 	expect_silence_for(10 * SEC);
 }

@@ -145,7 +145,7 @@ test_mbufs_scarce(void)
 	uint32_t una = 1;
 
 	peer.wnd = 65535;
-	mbufs_take(W->mp->size / 20);
+	mbufs_take(W->mbufs.pool->size / 20);
 	advance_us(2 * MS);
 	for (unsigned int i = 0; i < 20; i++) {
 		const uint32_t at = s->tx_pos;
@@ -286,7 +286,7 @@ test_listeners(void)
 			bed.n[0].l[i] = NULL;
 		}
 	}
-	CHECK_EQ(W->reserved_requests, 0);
+	CHECK_EQ(W->listeners.reserved_requests, 0);
 }
 
 /* More peers than neighbour entries: those without one are refused cleanly, held ones are never evicted. */

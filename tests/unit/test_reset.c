@@ -181,7 +181,7 @@ test_accept_queue(void)
 	peer_new(40001);
 	unaccepted(100);
 	CHECK_EQ(W->table.count, 0);
-	CHECK_EQ(W->accept_queued, 1);
+	CHECK_EQ(W->listeners.accept_queued, 1);
 	s = sock_new(&bed.n[0]);
 	memset(&seen, 0, sizeof(seen));
 	CU_ASSERT_EQUAL_FATAL(tern_accept(bed.n[0].l[0], &see_ops, s, &s->c, 1), 1);
@@ -208,7 +208,7 @@ test_accept_queue(void)
 	bed.n[0].l[0] = NULL;
 	run();
 	CHECK_EQ(W->conns.avail, W->conns.total);
-	CHECK_EQ(W->accept_queued, 0);
+	CHECK_EQ(W->listeners.accept_queued, 0);
 	rx_flush();
 }
 

@@ -309,8 +309,8 @@ starved(const struct role *r, const char *request, size_t len)
 	uint64_t before;
 
 	role_up(r);
-	mp[0] = SERVER->w->mp;
-	mp[1] = SERVER->w->small;
+	mp[0] = SERVER->w->mbufs.pool;
+	mp[1] = SERVER->w->mbufs.small;
 	for (i = 0; i < 2; i++)
 		while (rte_mempool_avail_count(mp[i]) > (i ? 0 : mp[i]->size / 10) && n[i] < RTE_DIM(taken[i]))
 			taken[i][n[i]++] = rte_pktmbuf_alloc(mp[i]);

@@ -91,7 +91,7 @@ test_no_route(void)
 	segment(0, SYN, 0, 0, 0);
 	CHECK(silent());
 	CHECK_EQ(STAT(DROP_NO_ROUTE), 1);
-	CHECK_EQ(W->half_open, 0);
+	CHECK_EQ(W->listeners.half_open, 0);
 	bed.n[0].l[0]->cookie_mode = TERN_COOKIE_ALWAYS;
 	segment(0, SYN, 0, 0, 0);
 	CHECK(silent());

@@ -142,7 +142,7 @@ watch_worker(int s, int i)
 {
 	const struct engine *e = st[s]->engines[i];
 	const struct tern_worker *w = e->w;
-	struct rte_mempool *mp = w->mp;
+	struct rte_mempool *mp = w->mbufs.pool;
 
 	watch("engine", e, sizeof(*e), s, i, false);
 	watch("worker", w, sizeof(*w), s, i, true);

@@ -268,14 +268,14 @@ test_away_request(void)
 	for (unsigned int i = 0; i < 2; i++) { /* the last wait, twice */
 		away(300 * SEC);
 		expect(SYN | ACK, 0, 1, 0);
-		CHECK_EQ(W->half_open, 1);
+		CHECK_EQ(W->listeners.half_open, 1);
 	}
 	tx(ACK, 1, 1, 0);
 	CHECK(sock_accept(&bed.n[0]) != NULL);
 	peer_new(2000); /* and without a pause it ends */
 	tx(SYN, 0, 0, 0);
 	advance_us(200 * SEC);
-	CHECK_EQ(W->half_open, 0);
+	CHECK_EQ(W->listeners.half_open, 0);
 	rx_flush();
 }
 

@@ -11,10 +11,10 @@
 #include <sched.h>
 #include <arpa/inet.h>
 #include <rte_lcore.h>
-#include "stack/post.h"
 #include "stack/check.h"
+#include "stack/post.h"
+#include "stack/worker.h"
 #include "frames.h"
-#include "tcp/tcp.h"
 
 enum { SERVER, CLIENT };
 

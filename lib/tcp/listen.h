@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Listeners and their half-open requests. Theory of operation: tcp/listen.c.
+ */
+#ifndef TCP_LISTEN_H
+#define TCP_LISTEN_H
+#include "base/table.h"
+#include "tcp/sockopt.h"
+
+struct mem_account;
+struct seg;
+struct tern_conn;
+struct timewait;
+struct tern_worker;
+
+/** Half-open request: SYN-RECEIVED of a passive open. Allowed SACK, WS and TS are in feat. */
+struct request {
+	union {
+		struct tobj o;
+		struct {
+			TOBJ_HEAD /* rcv_nxt = IRS + 1, snd_nxt = ISS + 1 */
+			uint32_t ts_recent, ts_off;
+			uint16_t mss; /* the peer's, clamped */
+			uint16_t wnd; /* what the SYN-ACK says */
+			union flow_addr addr;
+		};
+	};
+	struct tern_listener *lst;
+	struct request *next, **pprev; /* the listener's list */
+	uint8_t feat;
+	uint8_t snd_ws, rcv_ws;
+	uint8_t retries;  /* SYN-ACKs sent again */
+	uint8_t deferred; /* the final ACK came when the accept queue was full */
+	uint8_t acks;	  /* sent because of segments outside the window */
+	bool ecn;
+};
+_Static_assert(offsetof(struct request, addr) == offsetof(struct tobj, addr), "request starts as a tobj");
+_Static_assert(sizeof(struct request) <= 128, "a half-open request is at most 128 bytes");
+
+struct tern_listener {
+	struct tern_worker *w;
+	struct tern_listener *hnext, *next;
+	struct tern_endpoint local;
+	const struct tern_listener_ops *ops;
+	void *user;
+	bool wildcard;
+	uint8_t cookie_mode;
+	struct tcp_sockopts sockopts;
+	struct mem_account *account; /* for the connections it accepts */
+	uint32_t accept_max, accept_n;
+	uint32_t half_max, half_n;
+	struct tern_conn *acc_head, **acc_tail;
+	struct request *reqs;
+	uint64_t cookie_us, cookie_small_us; /* when the last cookie was sent, and one of a small window; 0 never */
+	uint32_t tfo_max;   /* Fast Open connections without the final ACK, 0: no Fast Open */
+};
+
+/** Of a worker. */
+struct listeners {
+	struct tern_listener *first;	 /* of the list */
+	struct tern_listener *hash[256]; /* by port */
+	uint32_t n;
+	uint32_t reserved_requests; /* half-open queues of all of them */
+	uint32_t accept_queued, half_open;
+};
+
+struct tern_listener *tcp_listener_find(struct tern_worker *w, const struct seg *s);
+/** A segment for a listener. tw: the TIME-WAIT record that a newer SYN replaces, or NULL. */
+int tcp_listen_input(struct tern_worker *w, struct tern_listener *l, struct seg *s, struct timewait *tw);
+int tcp_request_input(struct tern_worker *w, struct request *r, struct seg *s);
+void tcp_request_timer(struct tern_worker *w, struct request *r);
+void tcp_request_free(struct tern_worker *w, struct request *r);
+/** With its requests; its accept queue is empty. */
+void tcp_listener_free(struct tern_listener *l);
+#endif
