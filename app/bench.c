@@ -28,13 +28,13 @@ static struct {
 } bench;
 
 static struct opt opts[] = {
-	NUM("bench", "ring-size", bench.ring_size, 64, 1 << 18, "1024",
-	    "slots of the in-memory cable, a power of two"),
+	NUM("bench", "ring-size", bench.ring_size, 64, 1 << 18, "1024", "slots of the in-memory cable, a power of two"),
 	NUM("bench", "syn-flood", bench.syn_flood, 0, 100000000, NULL, "spoofed SYNs per second beside the load"),
 	NUM("bench", "client-addrs", bench.client_addrs, 1, 250, "250", "local addresses of the client"),
 	FLAG("bench", "bench-ipv6", bench.ipv6, "over IPv6"),
 	NUM("bench", "bench-mtu", bench.mtu, 1280, 9216, "1500", "of the cable, in bytes"),
-	FLAG("bench", "one-lcore", bench.one_lcore, "both ends in turn on the same lcore: less noise, no line goes between cores"),
+	FLAG("bench", "one-lcore", bench.one_lcore,
+	     "both ends in turn on the same lcore: less noise, no line goes between cores"),
 };
 
 static uint16_t cable[2], flood_cable[2];
@@ -49,7 +49,8 @@ check(struct options *o)
 		return complain("--ring-size: %u is not a power of two", bench.ring_size);
 	o->duration_s = o->duration_s ? o->duration_s : 5;
 	if (!option_set("max-timewait"))
-		o->conf.max_timewait = 1 << 20; /* 5 s at 200000 a second; a larger table is first touched while the clock runs */
+		o->conf.max_timewait = 1 << 20; /* 5 s at 200000 a second; a larger table is first touched while the
+						 * clock runs */
 	return requests_check();
 }
 
@@ -154,14 +155,15 @@ set_up(struct stack st[2], const struct options *given)
 	rc = tern_ring_pair("bench", n, bench.ring_size, cable);
 	if (rc)
 		return rc;
-	/* Two lcores share a pool, and what one frees the other has. Last in, first out: the buffers in use stay few, and so do their
-	 * pages. Ends on one lcore have pools of their own: pairs of workers then share nothing. */
+	/* Two lcores share a pool, and what one frees the other has. Last in, first out: the buffers in use stay few,
+	 * and so do their pages. Ends on one lcore have pools of their own: pairs of workers then share nothing. */
 	n_mbufs = 2 * given->conf.n_mbufs;
 	if (!bench.one_lcore) {
 		pool = rte_pktmbuf_pool_create_by_ops("bench", n_mbufs, MBUF_CACHE, 0, room(), rte_socket_id(),
 						      "lf_stack");
 		if (!pool)
-			return complain("no room for %u packet buffers: give EAL more memory or lower --mbufs", n_mbufs);
+			return complain("no room for %u packet buffers: give EAL more memory or lower --mbufs",
+					n_mbufs);
 	}
 	client = role_client;
 	client.poll = client_poll;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The client's connections (client_conn.c), when they are opened (role_client.c) and what is said of them (client_report.c). */
+/* The client's connections (client_conn.c), when they are opened (role_client.c) and what is said of them
+ * (client_report.c). */
 #ifndef CLIENT_H
 #define CLIENT_H
 #include "head.h"

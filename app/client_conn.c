@@ -2,13 +2,13 @@
 /*
  * One connection of the client: requests out, responses in and checked, its end and what that counts as.
  *
- * HTTP: 1xx responses are skipped, every 2xx is a success, other statuses are wrong ones. A server may end a kept connection after
- * any response: with Connection: close, or by closing it before any of the next response came. The rest of the requests
- * then goes over a new connection, which is counted and no failure (RFC 9110 9.2.2: a GET may be sent again). Raw peers have no
- * such right.
+ * HTTP: 1xx responses are skipped, every 2xx is a success, other statuses are wrong ones. A server may end a kept
+ * connection after any response: with Connection: close, or by closing it before any of the next response came. The
+ * rest of the requests then goes over a new connection, which is counted and no failure (RFC 9110 9.2.2: a GET may be
+ * sent again). Raw peers have no such right.
  *
- * Timeout: a connection on which nothing happened for so long, be it connecting, asking or answering, is given up. The whole may
- * take longer as long as it moves.
+ * Timeout: a connection on which nothing happened for so long, be it connecting, asking or answering, is given up. The
+ * whole may take longer as long as it moves.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -286,7 +286,8 @@ whole(const struct client_conn *cc)
 	return cc->chunked ? cc->chunks.done : cc->want >= 0 && cc->got == (uint64_t)cc->want;
 }
 
-/* May what the server ended go over another connection? It answered on this one, and not a byte of what is asked now. */
+/* May what the server ended go over another connection? It answered on this one, and not a byte of what is asked
+ * now. */
 static bool
 may_reopen(const struct client_conn *cc)
 {

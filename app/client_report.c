@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What the client counted: times, failures by class, wrong responses by reason. Workers write numbers only; the words come once, here. */
+/* What the client counted: times, failures by class, wrong responses by reason. Workers write numbers only; the words
+ * come once, here. */
 #include <errno.h>
 #include <string.h>
 #include <rte_common.h>
@@ -158,7 +159,8 @@ verdict(const struct stack *s, uint64_t failed, const char *classes)
 		complain("client: only %lu of %u connections could be parked%s%s", role_sum(s, N_PARKED), plan.park,
 			 *classes ? ": " : ": ports or objects were used up", classes);
 	else if (hopeless)
-		complain("client: no interface or gateway leads to the server of --connect, or it is no server's address");
+		complain("client: no interface or gateway leads to the server of --connect, or it is no server's "
+			 "address");
 	else if (role_sum(s, N_REQUESTS) || role_sum(s, N_BYTES)) {
 		if (failed)
 			complain("client: %lu of %lu connections failed: %s", failed, opened, classes);

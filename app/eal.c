@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Starting EAL, so that one line says why it could not. EAL writes its reason among other lines and returns an errno that
- * often says "Success": what it logs is read along, and the first error is part of ours. What it would do in silence is
- * looked at before: net_tap attaches itself to a tap that another process has open, and both get half of the packets.
+ * Starting EAL, so that one line says why it could not. EAL writes its reason among other lines and returns an errno
+ * that often says "Success": what it logs is read along, and the first error is part of ours. What it would do in
+ * silence is looked at before: net_tap attaches itself to a tap that another process has open, and both get half of
+ * the packets.
  */
 #define _GNU_SOURCE /* fopencookie() */
 #include <errno.h>
@@ -116,8 +117,10 @@ check_tap(const char *dev)
 	snprintf(name, sizeof(name), "%.*s", p ? (int)strcspn(p + 6, ",") : 0, p ? p + 6 : "");
 	if (!*name || tap_free(name))
 		return 0;
-	return complain("--vdev %s: interface %s is there already, of another process (the same config started twice?) or another "
-			"kind: end that, or give another iface=", dev, name);
+	return complain("--vdev %s: interface %s is there already, of another process (the same config started twice?) "
+			"or another "
+			"kind: end that, or give another iface=",
+			dev, name);
 }
 
 static int

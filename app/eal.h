@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #ifndef EAL_H
 #define EAL_H
-/** Start EAL with the words of file_args (NULL: none) and argv[1 .. argc). @return 0, or -EINVAL after a line that says why not. */
+/** Start EAL with the words of file_args (NULL: none) and argv[1 .. argc). @return 0, or -EINVAL after a line that says
+ *  why not. */
 int eal_start(const char *file_args, int argc, char **argv);
 #endif

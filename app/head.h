@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Message heads that come in pieces. Nearly all heads are whole at the first look and are read where they are, in the receive
- * queue. What is not whole is moved to a buffer and each byte of it is looked at once, however small the pieces.
+ * Message heads that come in pieces. Nearly all heads are whole at the first look and are read where they are, in the
+ * receive queue. What is not whole is moved to a buffer and each byte of it is looked at once, however small the
+ * pieces.
  */
 #ifndef HEAD_H
 #define HEAD_H
@@ -15,7 +16,8 @@ struct head {
 	char data[HTTP_HEAD_MAX];
 };
 
-/** The buffers of a worker: fewer than connections. With none free a head stays in the queue, and is looked at again. */
+/** The buffers of a worker: fewer than connections. With none free a head stays in the queue, and is looked at
+ *  again. */
 struct heads {
 	struct head *free;
 	char look[HTTP_HEAD_MAX];

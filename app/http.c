@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * HTTP/1.x heads. Both line endings are taken (RFC 9112 2.2); blanks before a colon and control characters are refused, because
- * two parsers may read them differently (RFC 9112 11.2). So are folded lines in a request; in a response they are unfolded
- * (5.2). A request with a body is refused: GET and HEAD have none worth reading, and an unread one would be taken for the
- * next request.
+ * HTTP/1.x heads. Both line endings are taken (RFC 9112 2.2); blanks before a colon and control characters are
+ * refused, because two parsers may read them differently (RFC 9112 11.2). So are folded lines in a request; in a
+ * response they are unfolded (5.2). A request with a body is refused: GET and HEAD have none worth reading, and an
+ * unread one would be taken for the next request.
  *
- * Where a response leaves its length in doubt it is refused, though 6.3 lets a client guess: Content-Lengths that differ or
- * stand beside Transfer-Encoding, chunked that is not last or of HTTP/1.0, a chunk's line without CR.
+ * Where a response leaves its length in doubt it is refused, though 6.3 lets a client guess: Content-Lengths that
+ * differ or stand beside Transfer-Encoding, chunked that is not last or of HTTP/1.0, a chunk's line without CR.
  */
 #include <stdio.h>
 #include <string.h>
@@ -92,7 +92,8 @@ field(struct span line, struct span *name, struct span *value)
 	return is_token(*name) && !memchr(value->p, 0, value->len) && !memchr(value->p, '\r', value->len);
 }
 
-/* Take the next member off a comma-separated list; empty ones don't count (RFC 9110 5.6.1). @return false at its end. */
+/* Take the next member off a comma-separated list; empty ones don't count (RFC 9110 5.6.1). @return false at its
+ * end. */
 static bool
 next_member(struct span *list, struct span *one)
 {
@@ -249,7 +250,8 @@ http_parse_request(const char *p, size_t len, struct http_request *r)
 
 /* --- responses ----------------------------------------------------------------------------------------------- */
 
-/* A line that begins with a blank goes on with the one before it (obs-fold, RFC 9112 5.2): its line end becomes blanks. */
+/* A line that begins with a blank goes on with the one before it (obs-fold, RFC 9112 5.2): its line end becomes
+ * blanks. */
 static void
 unfold(char *p, size_t len)
 {
@@ -349,7 +351,19 @@ http_parse_response(char *p, size_t len, struct http_response *r)
 	return wrong;
 }
 
-enum { CHUNK_SIZE, CHUNK_EXT, CHUNK_SIZE_LF, CHUNK_DATA, CHUNK_CR, CHUNK_LF, TRAILER, TRAILER_LINE, TRAILER_LF, END_LF, CHUNK_END };
+enum {
+	CHUNK_SIZE,
+	CHUNK_EXT,
+	CHUNK_SIZE_LF,
+	CHUNK_DATA,
+	CHUNK_CR,
+	CHUNK_LF,
+	TRAILER,
+	TRAILER_LINE,
+	TRAILER_LF,
+	END_LF,
+	CHUNK_END
+};
 
 /* @return the next state, -1 for what may not be there. */
 static int

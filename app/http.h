@@ -34,15 +34,16 @@ struct http_chunks {
 	bool done;
 };
 
-/** Length of the head with its empty line; 0: not whole yet. *scanned, at first 0, says where to go on when there is more. */
+/** Length of the head with its empty line; 0: not whole yet. *scanned, at first 0, says where to go on when there is
+ *  more. */
 size_t http_head_len(const char *p, size_t len, size_t *scanned);
 /** Fills all of *r but, after a refusal, has no path: "". */
 void http_parse_request(const char *p, size_t len, struct http_request *r);
 /** Folded lines are unfolded in p. @return NULL, or in words what is wrong. */
 const char *http_parse_response(char *p, size_t len, struct http_response *r);
 /**
- * The next piece of a chunked body. @return bytes of coding in front of *data bytes of the body; -1: malformed. What follows is
- * for the next call, until k->done: then it is no longer of this body.
+ * The next piece of a chunked body. @return bytes of coding in front of *data bytes of the body; -1: malformed. What
+ * follows is for the next call, until k->done: then it is no longer of this body.
  */
 ssize_t http_dechunk(struct http_chunks *k, const char *p, size_t len, size_t *data);
 const char *http_reason(int status);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A frame's way: lost? corrupted? doubled? Then the queue before the rate, the delay, and the line of what is under way,
- * a binary heap by time and order of arrival. Everything is drawn from one generator seeded by the profile, and a
+ * A frame's way: lost? corrupted? doubled? Then the queue before the rate, the delay, and the line of what is under
+ * way, a binary heap by time and order of arrival. Everything is drawn from one generator seeded by the profile, and a
  * fault that is off draws nothing: same profile, same frames, same times, same result.
  *
  * Loss is by four models at once: random; Gilbert-Elliott, where a bad state is entered and left by chance and loses
@@ -526,7 +526,8 @@ static struct rte_mbuf *
 mark_ce(struct impair *im, struct rte_mbuf *m)
 {
 	const struct rte_ether_hdr *eth = rte_pktmbuf_mtod(m, const struct rte_ether_hdr *);
-	const bool v4 = eth->ether_type == RTE_BE16(RTE_ETHER_TYPE_IPV4), v6 = eth->ether_type == RTE_BE16(RTE_ETHER_TYPE_IPV6);
+	const bool v4 = eth->ether_type == RTE_BE16(RTE_ETHER_TYPE_IPV4),
+		   v6 = eth->ether_type == RTE_BE16(RTE_ETHER_TYPE_IPV6);
 	const uint8_t *ip = (const uint8_t *)(eth + 1);
 	struct rte_ipv4_hdr *h;
 	struct rte_mbuf *own;
@@ -605,8 +606,8 @@ queued_until(struct impair *im, uint32_t len, uint64_t now_ns)
 	if (im->free_ns + im->burst_ns < now_ns)
 		im->free_ns = now_ns - im->burst_ns;
 	wait_ns = im->free_ns > now_ns ? im->free_ns - now_ns : 0;
-	if (im->leaves_n == c->queue ||
-	    (c->queue_bytes && wait_ns + (len * im->ns_per_byte >> FP_SHIFT) > (c->queue_bytes * im->ns_per_byte) >> FP_SHIFT))
+	if (im->leaves_n == c->queue || (c->queue_bytes && wait_ns + (len * im->ns_per_byte >> FP_SHIFT) >
+								   (c->queue_bytes * im->ns_per_byte) >> FP_SHIFT))
 		return NEVER;
 	cost = (len * im->ns_per_byte) >> FP_SHIFT;
 	im->free_ns += cost;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * One direction of a bad wire: frames go in at one time and come out at another, or not, or twice, or changed. Shared by
- * --role wire and the tests: it knows mbufs and the time it is told, no device and no clock. Theory of operation: impair.c.
+ * One direction of a bad wire: frames go in at one time and come out at another, or not, or twice, or changed. Shared
+ * by --role wire and the tests: it knows mbufs and the time it is told, no device and no clock. Theory of operation:
+ * impair.c.
  */
 #ifndef IMPAIR_H
 #define IMPAIR_H
@@ -46,7 +47,8 @@ struct impair_stats {
 struct impair;
 
 /**
- * Read "key=value,key=value..." into c, from defaults. @return 0, or -EINVAL and what is wrong in why. Keys: impair_help.
+ * Read "key=value,key=value..." into c, from defaults. @return 0, or -EINVAL and what is wrong in why. Keys:
+ * impair_help.
  */
 int impair_parse(const char *text, struct impair_conf *c, char *why, size_t size);
 extern const char impair_help[];

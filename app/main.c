@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The program. Options are read and checked before EAL starts, so that a typo costs no hugepages. Then the role runs: by itself,
- * or as one stack with a worker per lcore (run.c). Exit code: 0 when nothing failed and everything was closed, else 1.
+ * The program. Options are read and checked before EAL starts, so that a typo costs no hugepages. Then the role runs:
+ * by itself, or as one stack with a worker per lcore (run.c). Exit code: 0 when nothing failed and everything was
+ * closed, else 1.
  */
 #include <string.h>
 #include <rte_cycles.h>

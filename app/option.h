@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What an option is. Those of every role are a table in options.c, a role's own one in the role's file: a section of the config
- * file, of the role's name. A table says where a value goes, and its range; what needs more is a function, set_*().
+ * What an option is. Those of every role are a table in options.c, a role's own one in the role's file: a section of
+ * the config file, of the role's name. A table says where a value goes, and its range; what needs more is a function,
+ * set_*().
  */
 #ifndef OPTION_H
 #define OPTION_H
@@ -27,7 +28,8 @@ struct opt {
 /* clang-format off */
 #define NUM(sec, name, v, lo, hi, def, text) {sec, name, "N", T_NUM, AT_(v), lo, hi, def, NULL, NULL, text}
 #define FLAG(sec, name, v, text) {sec, name, NULL, T_BOOL, AT_(v), 0, 1, NULL, NULL, NULL, text}
-#define OFF(sec, name, v, text) {sec, name, NULL, T_OFF, AT_(v), 0, 1, NULL, NULL, NULL, text} /* its name starts with no- */
+/* its name starts with no- */
+#define OFF(sec, name, v, text) {sec, name, NULL, T_OFF, AT_(v), 0, 1, NULL, NULL, NULL, text}
 #define TEXT(sec, name, arg, v, text) {sec, name, arg, T_STR, AT_(v), 0, 0, NULL, NULL, NULL, text}
 #define CALL(sec, name, arg, fn, def, text) {sec, name, arg, T_FN, NULL, 0, 0, 0, def, NULL, fn, text}
 #define ENUM(sec, name, arg, v, def, names, text) {sec, name, arg, T_ENUM, AT_(v), 0, 0, def, names, NULL, text}

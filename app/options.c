@@ -33,30 +33,37 @@ static struct opt opts[] = {
 	NUM("tern", "max-requests", options.conf.max_requests, 8, 1 << 27, "65536", "half-open requests per worker"),
 	NUM("tern", "max-timewait", options.conf.max_timewait, 0, 1 << 30, NULL,
 	    "TIME-WAIT records per worker; default 65536, bench 1048576; 0: none"),
-	NUM("tern", "mbufs", options.conf.n_mbufs, 1, 1 << 24, NULL, "packet buffers per worker; default 16384, wire: what it holds"),
+	NUM("tern", "mbufs", options.conf.n_mbufs, 1, 1 << 24, NULL,
+	    "packet buffers per worker; default 16384, wire: what it holds"),
 	NUM("tern", "tx-wait-us", options.conf.tx_wait_us, 0, 10000, NULL,
 	    "frames wait up to N us for a full burst: less work, more latency; 0: they do not"),
-	NUM("tern", "keepalive", options.keepalive_s, 0, 32767, NULL, "probe connections idle for N seconds; 0: do not"),
+	NUM("tern", "keepalive", options.keepalive_s, 0, 32767, NULL,
+	    "probe connections idle for N seconds; 0: do not"),
 	FLAG("tern", "trace", options.trace, "print every packet and state change"),
-	FLAG("tern", "prefault", options.prefault, "touch all memory before the start: a slower start, no page faults later"),
+	FLAG("tern", "prefault", options.prefault,
+	     "touch all memory before the start: a slower start, no page faults later"),
 	NUM("tern", "stats-interval", options.stats_s, 0, 86400, "1", "seconds between lines of numbers; 0: none"),
-	NUM("tern", "duration", options.duration_s, 0, UINT32_MAX / 1000, NULL, "stop after N seconds; 0: run on (bench: 5)"),
+	NUM("tern", "duration", options.duration_s, 0, UINT32_MAX / 1000, NULL,
+	    "stop after N seconds; 0: run on (bench: 5)"),
 	NUM("tern", "drain-ms", options.drain_ms, 1, 600000, "5000",
 	    "how long connections may take to close at the end"),
 
 	CALL("if", "if", "N", set_if, NULL, "the options below are for interface N (0..3); a file has [if0] .. [if3]"),
 	CALL("if", "port-id", "N", set_port_id, NULL, "its ethdev port; default: N"),
-	CALL("if", "addr", "A/LEN[+COUNT]", set_addr, NULL, "IPv4 address, or COUNT consecutive ones from A; several: again, or with commas"),
+	CALL("if", "addr", "A/LEN[+COUNT]", set_addr, NULL,
+	     "IPv4 address, or COUNT consecutive ones from A; several: again, or with commas"),
 	CALL("if", "gw", "ADDR", set_gw, NULL, "IPv4 gateway"),
 	CALL("if", "addr6", "A/LEN[+COUNT]", set_addr6, NULL, "IPv6 address; likewise"),
 	CALL("if", "gw6", "ADDR", set_gw6, NULL, "IPv6 gateway"),
 	CALL("if", "mtu", "N", set_mtu, NULL, "bytes; default: the device's"),
 
 	NUM("tcp", "time-wait-ms", options.conf.tcp.time_wait_ms, 0, 600000, "60000", "2 MSL"),
-	ENUM("tcp", "syn-cookies", "MODE", options.conf.tcp.cookie_mode, "auto", cookie_names, "auto: when the queue is full"),
+	ENUM("tcp", "syn-cookies", "MODE", options.conf.tcp.cookie_mode, "auto", cookie_names,
+	     "auto: when the queue is full"),
 	ENUM("tcp", "cc", "NAME", options.conf.tcp.cc, "cubic", cc_names,
 	     "congestion control: cubic (RFC 9438), newreno (RFC 5681) or dctcp (RFC 8257)"),
-	ENUM("tcp", "ecn", "MODE", options.conf.tcp.ecn, "passive", ecn_names, "congestion notification: when asked, asking too, or off"),
+	ENUM("tcp", "ecn", "MODE", options.conf.tcp.ecn, "passive", ecn_names,
+	     "congestion notification: when asked, asking too, or off"),
 	OFF("tcp", "no-timestamps", options.conf.tcp.timestamps, "do not offer or accept timestamps (RFC 7323)"),
 	OFF("tcp", "no-tso", options.conf.tcp.tso, "do not let the device cut segments"),
 	OFF("tcp", "no-gro", options.conf.tcp.gro, "do not merge the segments of a connection that arrive together"),
@@ -65,25 +72,30 @@ static struct opt opts[] = {
 	OFF("tcp", "no-wscale", options.conf.tcp.wscale, "do not offer or accept window scaling (RFC 7323)"),
 	OFF("tcp", "no-nagle", options.conf.tcp.nagle, "send small segments at once"),
 	OFF("tcp", "no-quickack", options.conf.tcp.quickack, "delay the first ACKs of a connection, too"),
-	FLAG("tcp", "abort-on-overflow", options.conf.tcp.abort_on_overflow, "reset what does not fit the accept queue"),
+	FLAG("tcp", "abort-on-overflow", options.conf.tcp.abort_on_overflow,
+	     "reset what does not fit the accept queue"),
 	NUM("tcp", "rto-init-ms", options.conf.tcp.rto_init_ms, 1, 60000, "1000", "first retransmission timeout"),
 	NUM("tcp", "rto-min-ms", options.conf.tcp.rto_min_ms, 1, 60000, "200", "smallest"),
 	NUM("tcp", "rto-max-ms", options.conf.tcp.rto_max_ms, 1, 600000, "60000", "largest"),
-	NUM("tcp", "delack-ms", options.conf.tcp.delack_ms, 0, 499, "40", "delayed ACK; 0: every segment is acknowledged at once"),
+	NUM("tcp", "delack-ms", options.conf.tcp.delack_ms, 0, 499, "40",
+	    "delayed ACK; 0: every segment is acknowledged at once"),
 	NUM("tcp", "fin-timeout-ms", options.conf.tcp.fin_timeout_ms, 0, 600000, "60000", "FIN-WAIT-2 nobody holds"),
-	NUM("tcp", "user-timeout-ms", options.conf.tcp.user_timeout_ms, 1, INT32_MAX, "100000", "give up unacknowledged data"),
+	NUM("tcp", "user-timeout-ms", options.conf.tcp.user_timeout_ms, 1, INT32_MAX, "100000",
+	    "give up unacknowledged data"),
 	NUM("tcp", "syn-timeout-ms", options.conf.tcp.syn_timeout_ms, 1, 86400000, "180000", "give up a SYN"),
 	NUM("tcp", "synack-retries", options.conf.tcp.synack_retries, 0, 20, "5", "SYN-ACKs sent again"),
 	NUM("tcp", "snd-buf", options.conf.tcp.snd_buf, BUF_MIN, 1 << 30, "262144", "bytes per connection"),
 	NUM("tcp", "rcv-buf", options.conf.tcp.rcv_buf, BUF_MIN, 1 << 30, "262144", "bytes per connection"),
-	NUM("tcp", "snd-buf-max", options.conf.tcp.snd_buf_max, 0, 1 << 30, "4194304", "what a long path may make of it; 0: no more"),
+	NUM("tcp", "snd-buf-max", options.conf.tcp.snd_buf_max, 0, 1 << 30, "4194304",
+	    "what a long path may make of it; 0: no more"),
 	NUM("tcp", "rcv-buf-max", options.conf.tcp.rcv_buf_max, 0, 1 << 30, "6291456", "likewise"),
 	NUM("tcp", "buf-mem", options.conf.tcp.buf_mem, 0, INT64_MAX, NULL,
 	    "bytes a worker may add to buffers that way; default: a quarter of --mbufs"),
 	NUM("tcp", "max-orphans", options.conf.tcp.max_orphans, 0, 1 << 30, NULL,
 	    "closed connections whose peer has not closed; default: 7/8 of --max-conns"),
 	NUM("tcp", "somaxconn", options.conf.tcp.somaxconn, 1, 1 << 20, "4096", "cap on the accept queue"),
-	NUM("tcp", "max-syn-backlog", options.conf.tcp.max_syn_backlog, 0, 1 << 20, "4096", "cap on the half-open queue"),
+	NUM("tcp", "max-syn-backlog", options.conf.tcp.max_syn_backlog, 0, 1 << 20, "4096",
+	    "cap on the half-open queue"),
 	CALL("tcp", "local-ports", "LOW-HIGH", set_ports, NULL, "ports of outgoing connections; default 1024-65535"),
 	NUM("tcp", "ttl", options.conf.tcp.ttl, 1, 255, "64", "of all packets"),
 };
@@ -311,10 +323,12 @@ options_help(void)
 			printf("\nOptions, and keys of [%s] in a file:\n", strcmp(section, "if") ? section : "if0");
 		}
 		snprintf(left, sizeof(left), "--%s%s%s", t->name, t->arg ? " " : "", t->arg ? t->arg : "");
-		printf("  %-30s %s%s%s%s\n", left, t->help, t->def ? " [" : "", t->def ? t->def : "", t->def ? "]" : "");
+		printf("  %-30s %s%s%s%s\n", left, t->help, t->def ? " [" : "", t->def ? t->def : "",
+		       t->def ? "]" : "");
 	}
 	for (i = 0; i < n_roles; i++)
 		if (roles[i]->notes[0])
 			printf("\n%s:\n  %s\n", roles[i]->notes[0], roles[i]->notes[1]);
-	printf("\nExit status: 0, or 1 when anything failed, a connection did not close or a client had no answer at all.\n");
+	printf("\nExit status: 0, or 1 when anything failed, a connection did not close or a client had no answer at "
+	       "all.\n");
 }

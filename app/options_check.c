@@ -41,8 +41,9 @@ check_ifs(const struct options *o)
 			return complain("interface %u: --mtu %u is too small for IPv6, 1280 at least", i, c->mtu);
 		for (k = 0; k < i; k++)
 			if (o->conf.ifs[k].port_id == c->port_id)
-				return complain("interfaces %u and %u are both ethdev port %u: give each its own --port-id", k, i,
-						c->port_id);
+				return complain(
+					"interfaces %u and %u are both ethdev port %u: give each its own --port-id", k,
+					i, c->port_id);
 	}
 	return 0;
 }
@@ -98,7 +99,8 @@ check_takers(const struct role *role)
 
 	for (i = 0; (t = option_at(i)) != NULL; i++)
 		if (t->given && !takes(role, t, list, sizeof(list)))
-			return complain("--%s is for --role %s; this is --role %s: leave it out", t->name, list, role->name);
+			return complain("--%s is for --role %s; this is --role %s: leave it out", t->name, list,
+					role->name);
 	return 0;
 }
 
@@ -109,8 +111,8 @@ check_numbers(const struct tern_tcp_conf *t)
 	const uint32_t init = t->rto_init_ms, min = t->rto_min_ms, max = t->rto_max_ms;
 
 	if (min > max || init > max)
-		return complain("--rto-%s-ms %u is above --rto-max-ms %u: lower the one or raise the other", min > max ? "min" : "init",
-				min > max ? min : init, max);
+		return complain("--rto-%s-ms %u is above --rto-max-ms %u: lower the one or raise the other",
+				min > max ? "min" : "init", min > max ? min : init, max);
 	return 0;
 }
 

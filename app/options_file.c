@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The config file. rte_cfgfile reads it but knows no line numbers: they are found afterwards, by scanning for section and
- * key, for the message only.
+ * The config file. rte_cfgfile reads it but knows no line numbers: they are found afterwards, by scanning for section
+ * and key, for the message only.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -162,7 +162,8 @@ file_section(struct rte_cfgfile *cfg, const char *path, const char *name)
 		for (i = 0; i < (unsigned int)k && !rc; i++)
 			if (strcmp(e[i].name, e[k].name) == 0)
 				rc = bad("is there twice in [%s]: give it once%s", name,
-					 strncmp(e[k].name, "addr", 4) ? "" : ", with commas between several addresses");
+					 strncmp(e[k].name, "addr", 4) ? ""
+								       : ", with commas between several addresses");
 		rc = rc ? rc : file_entry(name, &e[k]);
 	}
 	free(e);

@@ -115,7 +115,8 @@ prefixed(char *val, struct tern_alias *a)
 	int rc;
 
 	if (!slash)
-		return bad("'%s' has no prefix length: write %.*s/%d", val, (int)strcspn(val, "+"), val, a->af == TERN_AF_INET ? 24 : 64);
+		return bad("'%s' has no prefix length: write %.*s/%d", val, (int)strcspn(val, "+"), val,
+			   a->af == TERN_AF_INET ? 24 : 64);
 	*slash++ = 0;
 	if (plus)
 		*plus++ = 0;
@@ -142,7 +143,8 @@ add_addr(struct tern_if_conf *c, const struct tern_alias *a)
 		c->prefix6 = a->prefix;
 		c->addr6_count = a->count;
 	} else if (c->n_aliases == TERN_ALIAS_MAX) {
-		return bad("more than %u addresses of one interface besides the first: write ADDR/PREFIX+COUNT for several in a row",
+		return bad("more than %u addresses of one interface besides the first: write ADDR/PREFIX+COUNT for "
+			   "several in a row",
 			   TERN_ALIAS_MAX);
 	} else {
 		c->alias[c->n_aliases++] = *a;

@@ -249,10 +249,12 @@ server_listen(struct stack *s, struct tern_worker *w, struct server *v)
 		e.port = htons(o->port);
 		rc = tern_listen(w, &e, o->backlog, &ops, v, &v->l[i]);
 		if (rc) {
-			complain("cannot listen on port %u (IPv%u): %s%s", o->port, af[i], strerror(-rc),
-				 rc == -EADDRNOTAVAIL ? ": --listen-addr is not an address of an interface"
-				 : rc == -ENOMEM      ? ": the half-open queue does not fit: raise --max-requests, or lower --backlog"
-						      : "");
+			complain(
+				"cannot listen on port %u (IPv%u): %s%s", o->port, af[i], strerror(-rc),
+				rc == -EADDRNOTAVAIL ? ": --listen-addr is not an address of an interface"
+				: rc == -ENOMEM
+					? ": the half-open queue does not fit: raise --max-requests, or lower --backlog"
+					: "");
 			return rc;
 		}
 		tern_listen_setopt(v->l[i], TERN_OPT_FASTOPEN, o->fastopen);
@@ -312,7 +314,8 @@ server_closed(struct tern_conn *c, void *user, int err)
 {
 	struct item *i = user;
 
-	((struct server *)i->owner)->n[SERVER_FAILED] += err != 0; /* a peer's reset, which is no failure of the program */
+	((struct server *)i->owner)->n[SERVER_FAILED] += err != 0; /* a peer's reset, which is no failure of the
+								    * program */
 	put(i);
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A role is what a stack does with its connections: one file, with its options, and one const struct, as testpmd's forwarding
- * engines; a new one is named in roles[] (role.c) and meson.build. start(), poll() and drain() run on the worker that owns the
- * connections.
+ * A role is what a stack does with its connections: one file, with its options, and one const struct, as testpmd's
+ * forwarding engines; a new one is named in roles[] (role.c) and meson.build. start(), poll() and drain() run on the
+ * worker that owns the connections.
  */
 #ifndef ROLE_H
 #define ROLE_H
@@ -77,7 +77,8 @@ struct item {
 };
 TAILQ_HEAD(items, item);
 
-/* What a connection may have done at once, before the others have their turn: slab_again() goes on with it in the next poll. */
+/* What a connection may have done at once, before the others have their turn: slab_again() goes on with it in the next
+ * poll. */
 #define VISIT_MBUFS 256u
 
 struct slab {
@@ -125,9 +126,11 @@ void slab_no_timeout(struct slab *s);
 enum { SERVER_CONNS, SERVER_DONE, SERVER_FAILED, SERVER_OWN };
 
 struct server_ops {
-	/** readable() goes on with a connection: also called when it is new, and after slab_again(). closed: server_closed(). */
+	/** readable() goes on with a connection: also called when it is new, and after slab_again(). closed:
+	 *  server_closed(). */
 	struct tern_ops conn;
-	size_t state, item; /* bytes of the worker's state, which begins with a struct server, and of a connection's item */
+	size_t state, item; /* bytes of the worker's state, which begins with a struct server, and of a connection's
+			     * item */
 	size_t clear;       /* so many behind its struct item are zeroed for a new connection */
 	void (*gone)(struct item *i); /* it will be another connection's; NULL: nothing to do */
 };
@@ -149,7 +152,8 @@ void server_close(struct item *i);
 /** Take no more connections. */
 void server_unlisten(struct server *v);
 
-/** Per-worker memory of a role, on the worker's NUMA node, zeroed; kept in s->state and as tern_worker_user(). NULL after one line. */
+/** Per-worker memory of a role, on the worker's NUMA node, zeroed; kept in s->state and as tern_worker_user(). NULL
+ *  after one line. */
 void *role_state(struct stack *s, struct tern_worker *w, size_t size);
 /** Free what role_state() and slab_init() gave, when no worker runs. */
 void role_free(struct stack *s);

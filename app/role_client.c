@@ -5,9 +5,9 @@
  * response was right and the agreed end closed first, as failed for anything else; one that was cut off
  * by the end of the run is neither.
  *
- * Rates are paced by the worker's clock; what could not be opened in time is opened later, BURST_MAX a poll at most, so
- * that one slow poll is no flood. Ports or objects that are used up are no failure: the client waits for them, unless they are
- * to be parked: then they won't come back.
+ * Rates are paced by the worker's clock; what could not be opened in time is opened later, BURST_MAX a poll at most,
+ * so that one slow poll is no flood. Ports or objects that are used up are no failure: the client waits for them,
+ * unless they are to be parked: then they won't come back.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -99,8 +99,8 @@ check(struct options *o)
 		return complain("--http: the path is longer than %u bytes", HTTP_PATH_MAX - 1);
 	for (p = plan.http_path; p && *p; p++)
 		if ((unsigned char)*p <= ' ' || *p == 127)
-			return complain("--http: '%s' has a blank or a control character: write it as %%%02x", plan.http_path,
-					(unsigned char)*p);
+			return complain("--http: '%s' has a blank or a control character: write it as %%%02x",
+					plan.http_path, (unsigned char)*p);
 	if (plan.output && !plan.http_path)
 		return complain("--output needs --http PATH");
 	if (plan.output && (plan.total != 1 || requests.per_conn != 1))
@@ -250,7 +250,8 @@ in_subnet(const uint8_t *a, const uint8_t *b, unsigned int prefix)
 static uint64_t
 addrs_near(const struct tern_if_conf *c, uint8_t af, const uint8_t *hop)
 {
-	const bool v4 = af == TERN_AF_INET, near = in_subnet(hop, v4 ? c->addr4 : c->addr6, v4 ? c->prefix4 : c->prefix6);
+	const bool v4 = af == TERN_AF_INET,
+		   near = in_subnet(hop, v4 ? c->addr4 : c->addr6, v4 ? c->prefix4 : c->prefix6);
 	uint64_t n = near ? RTE_MAX(v4 ? c->addr4_count : c->addr6_count, 1u) : 0;
 	unsigned int i;
 
@@ -293,12 +294,13 @@ check_limits(const struct stack *s)
 	const uint32_t max = o->conf.max_conns;
 
 	if (park >= max)
-		return complain("--park %u: %lu connections a worker and one more need --max-conns %lu, it is %u", plan.park, park,
-				park + 1, max);
+		return complain("--park %u: %lu connections a worker and one more need --max-conns %lu, it is %u",
+				plan.park, park, park + 1, max);
 	if (plan.park && plan.park >= ports(o))
-		return complain("--park %u: the local addresses and ports make %lu connections to the server: give more "
-				"addresses (--addr A/LEN+COUNT), --local-ports or ports of the server",
-				plan.park, ports(o));
+		return complain(
+			"--park %u: the local addresses and ports make %lu connections to the server: give more "
+			"addresses (--addr A/LEN+COUNT), --local-ports or ports of the server",
+			plan.park, ports(o));
 	if (park + open > max)
 		notice("--concurrency %u is cut to %lu a worker by --max-conns %u", plan.concurrency, max - park, max);
 	return 0;

@@ -35,7 +35,8 @@ pump(struct tern_conn *c, void *user)
 
 	while ((wait = tern_recv_queued(c)) > 0 || ec->held) {
 		space = tern_send_space(c);
-		if (space == 0) { /* nothing is taken that could not be sent: so the peer's window closes, and its memory stays its own */
+		if (space == 0) { /* nothing is taken that could not be sent: so the peer's window closes, and its
+				   * memory stays its own */
 			tern_want_writable(c);
 			return;
 		}

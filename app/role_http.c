@@ -4,11 +4,12 @@
  * directory is walked once, without following symbolic links, and names are looked up in that list only: no path
  * of a request ever reaches the file system. Requests may be pipelined; one is answered at a time.
  *
- * A request head that is whole is read where it is, in the receive queue (head.h). A visit to a connection is bounded, in
- * requests, in bytes sent and in buffers dropped: who pipelines without end takes turns with the others.
+ * A request head that is whole is read where it is, in the receive queue (head.h). A visit to a connection is bounded,
+ * in requests, in bytes sent and in buffers dropped: who pipelines without end takes turns with the others.
  *
- * After an error the answer is sent and both sides are shut down: what still comes is acknowledged and dropped until the peer's
- * FIN, or --idle-timeout. A close with unread data would be a reset that may overtake the answer (RFC 9112 9.6).
+ * After an error the answer is sent and both sides are shut down: what still comes is acknowledged and dropped until
+ * the peer's FIN, or --idle-timeout. A close with unread data would be a reset that may overtake the answer (RFC 9112
+ * 9.6).
  *
  * Limits: files must not be shortened while they are served. FILES_MAX files, heads of HTTP_HEAD_MAX bytes.
  */

@@ -18,7 +18,8 @@ struct serve_conn {
 
 struct serve {
 	struct server s;
-	struct tern_ref ref; /* to the pattern, which long responses are made of: a worker's own, as who refers to it is counted */
+	struct tern_ref ref; /* to the pattern, which long responses are made of: a worker's own, as who refers to it
+			      * is counted */
 	uint8_t pattern[PATTERN_PERIOD + PATTERN_CHUNK];
 };
 

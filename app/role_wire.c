@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Role wire: a bad cable. What comes in at one port leaves at the other, each way through a profile of its own
- * (impair.h); a goes from the first port to the second, b back. It is a layer-2 bridge of two ports: it learns nothing,
- * answers nothing and needs no address. One lcore; no TCP. What a device does not take waits, and then waits in impair's
- * slots, which are bounded and counted.
+ * (impair.h); a goes from the first port to the second, b back. It is a layer-2 bridge of two ports: it learns
+ * nothing, answers nothing and needs no address. One lcore; no TCP. What a device does not take waits, and then waits
+ * in impair's slots, which are bounded and counted.
  */
 #include <errno.h>
 #include <string.h>
@@ -192,8 +192,8 @@ run(struct options *o)
 	const uint16_t p[2] = {o->conf.ifs[0].port_id, o->conf.ifs[1].port_id};
 	const uint16_t mtu = RTE_MAX(RTE_MAX(o->conf.ifs[0].mtu, o->conf.ifs[1].mtu), RTE_ETHER_MTU);
 	const unsigned int n = option_set("mbufs") ? o->conf.n_mbufs : faults[0].slots + faults[1].slots + SPARE_MBUFS;
-	struct rte_mempool *mp =
-		rte_pktmbuf_pool_create("wire", n, 256, 0, RTE_PKTMBUF_HEADROOM + RTE_ALIGN(mtu + 64u, 1024u), rte_socket_id());
+	struct rte_mempool *mp = rte_pktmbuf_pool_create(
+		"wire", n, 256, 0, RTE_PKTMBUF_HEADROOM + RTE_ALIGN(mtu + 64u, 1024u), rte_socket_id());
 	unsigned int i, missing;
 	int rc = 0;
 
@@ -203,7 +203,8 @@ run(struct options *o)
 		w[i].from = p[i];
 		w[i].to = p[!i];
 		w[i].im = impair_create(&faults[i], mp);
-		rc = w[i].im ? open_port(p[i], o->conf.ifs[i].mtu, mp) : complain("no memory for %u slots", faults[i].slots);
+		rc = w[i].im ? open_port(p[i], o->conf.ifs[i].mtu, mp)
+			     : complain("no memory for %u slots", faults[i].slots);
 	}
 	run_catch_signals();
 	if (!rc) {
@@ -220,7 +221,8 @@ run(struct options *o)
 			rte_eth_dev_close(p[i]);
 	missing = rte_mempool_in_use_count(mp);
 	if (!rc)
-		printf(missing ? "pools: %u packet buffers still in use\n" : "pools: all full, queues: empty\n", missing);
+		printf(missing ? "pools: %u packet buffers still in use\n" : "pools: all full, queues: empty\n",
+		       missing);
 	return rc || missing;
 }
 

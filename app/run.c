@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * See run.h. The role's files, the stack, one worker per lcore (the main lcore is worker 0) and a control thread that alone
- * prints, watches the clock and signals, and ends the run in this order: a client opens nothing new and finishes what it has;
- * drain; leave. A second signal leaves at once.
+ * See run.h. The role's files, the stack, one worker per lcore (the main lcore is worker 0) and a control thread that
+ * alone prints, watches the clock and signals, and ends the run in this order: a client opens nothing new and finishes
+ * what it has; drain; leave. A second signal leaves at once.
  */
 #include <errno.h>
 #include <signal.h>
@@ -296,7 +296,8 @@ control(void *arg)
 		const unsigned int seen = run_signals;
 
 		tern_drain(run->stacks[i].tern, options.drain_ms);
-		while (running(&run->stacks[i]) && !any_failed() && !((unsigned int)run_signals > seen && run_signals > 1)) {
+		while (running(&run->stacks[i]) && !any_failed() &&
+		       !((unsigned int)run_signals > seen && run_signals > 1)) {
 			if (run->stand_in)
 				run->stand_in(i + 1);
 			tick();
@@ -359,7 +360,8 @@ set_up(void)
 
 	for (i = 0; !rc && i < run->n; i++)
 		rc = make_stack(&run->stacks[i]);
-	/* Locking populates. Only now, when the pools have asked for huge pages: with MCL_FUTURE they would get small ones. */
+	/* Locking populates. Only now, when the pools have asked for huge pages: with MCL_FUTURE they would get small
+	 * ones. */
 	if (!rc && options.prefault && mlockall(MCL_CURRENT))
 		complain("--prefault: mlockall: %s: pages will be touched as they are needed", strerror(errno));
 	return rc;

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""check-size.py: no file of C, shell or Python over 750 lines, no function over 80.
+"""check-size.py: no file of C, shell or Python over 750 lines, no function over 80, no line of C wider than .clang-format says.
 
 Looks at app/, lib/, tests/ and scripts/. A function is counted from the line of its name to its last. Prints the largest of each.
 First proves on made-up files that it would notice.
@@ -11,6 +11,7 @@ import re
 import sys
 
 FILE_MAX, FUNCTION_MAX = 750, 80
+WIDTH_MAX = int(re.search(r"^ColumnLimit: (\d+)", pathlib.Path(".clang-format").read_text(), re.M)[1])
 ROOMS = ["app", "lib", "tests", "scripts"]
 # what names a function of C or shell, and what opens its body: both begin in column 0, as does the } that ends it
 NAME = re.compile(r"(?:[A-Za-z_][\w *]*[ *])?([A-Za-z_]\w*) ?\(")
@@ -55,6 +56,13 @@ def complaints(files, funcs):
                 yield f"{where}: a {what} of {n} lines, more than {most}"
 
 
+def too_wide(sources):
+    for file, text in sources.items():
+        for i, line in enumerate(text.splitlines(), 1) if file.endswith((".c", ".h")) else ():
+            if len(line.expandtabs(8)) > WIDTH_MAX:
+                yield f"{file}:{i}: a line of {len(line.expandtabs(8))} columns, more than {WIDTH_MAX}"
+
+
 def self_check():
     def refused(file, text):
         return list(complaints(*measure({file: text})))
@@ -72,6 +80,10 @@ def self_check():
     assert not refused("a.c", two + "\nstatic const int t[] = {\n" + "\t1,\n" * 100 + "};\n\n" + two), "a table was taken for a function"
     assert refused("a.c", "\n" * (FILE_MAX + 1)) and not refused("a.c", "\n" * FILE_MAX), "a long file was let through, or a good one not"
 
+    wide = "\t" + "x" * (WIDTH_MAX - 8)
+    assert list(too_wide({"a.h": "\n" + wide + "x"})) and not list(too_wide({"a.h": wide, "a.py": wide + "x"})), \
+        "a wide line was let through, or a good one not"
+
 
 def main():
     self_check()
@@ -79,12 +91,12 @@ def main():
     files, funcs = measure(sources)
     if not files or not funcs:
         sys.exit("check-size: no sources here; run it from the top")
-    bad = list(complaints(files, funcs))
+    bad = list(complaints(files, funcs)) + list(too_wide(sources))
     if bad:
         print("\n".join(bad))
         sys.exit("check-size: FAILED")
     print(f"check-size: {len(files)} files of at most {files[0][0]} lines ({files[0][1]}), "
-          f"{len(funcs)} functions of at most {funcs[0][0]} ({funcs[0][1]})")
+          f"{len(funcs)} functions of at most {funcs[0][0]} ({funcs[0][1]}), C within {WIDTH_MAX} columns")
 
 
 if __name__ == "__main__":

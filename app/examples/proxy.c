@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A proxy: what connects to port 8080 of 192.0.2.1 is joined to 192.0.2.2:80. It takes from either side only what the other has
- * room for, and gives a pair up that was idle for a minute. A line ADDRESS:PORT on stdin is where new connections go from
- * then on. See Makefile; run e.g.
- *   ./proxy --no-huge -m 512 --no-shconf --no-pci --vdev=net_tap0,iface=tap0 */
+/* A proxy: what connects to port 8080 of 192.0.2.1 is joined to 192.0.2.2:80. It takes from either side only what the
+ * other has room for, and gives a pair up that was idle for a minute. A line ADDRESS:PORT on stdin is where new
+ * connections go from then on. See Makefile; run e.g.
+ *    ./proxy --no-huge -m 512 --no-shconf --no-pci --vdev=net_tap0,iface=tap0 */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <pthread.h>
@@ -101,8 +101,8 @@ on_connected(struct tern_conn *c, void *side)
 	forward(((struct side *)side)->other);
 }
 
-/* In order, perhaps before all was sent on: the other side then needs room for what is left, as this handle dies. Else what
- * is cut off must not look complete. */
+/* In order, perhaps before all was sent on: the other side then needs room for what is left, as this handle dies. Else
+ * what is cut off must not look complete. */
 static void
 on_closed(struct tern_conn *c, void *user, int err)
 {

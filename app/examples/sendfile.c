@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A file to whoever connects to port 7 of 192.0.2.1, sent from where it lies in memory: no connection has a copy. One worker, port 0.
- * See Makefile; run e.g.
- *   ./sendfile --no-huge -m 512 --no-shconf --no-pci --vdev=net_tap0,iface=tap0 -- FILE */
+/* A file to whoever connects to port 7 of 192.0.2.1, sent from where it lies in memory: no connection has a copy. One
+ * worker, port 0. See Makefile; run e.g.
+ *    ./sendfile --no-huge -m 512 --no-shconf --no-pci --vdev=net_tap0,iface=tap0 -- FILE */
 #include <arpa/inet.h>
 #include <signal.h>
 #include <stdint.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A server on all lcores: who connects to port 7 of 192.0.2.1 is told which worker took the connection. Each worker has a
- * listener and counters of its own, which no other worker touches. See Makefile; run e.g.
- *   ./workers -l 0,1 --no-huge -m 512 --no-shconf --no-pci --vdev=net_tap0,iface=tap0 */
+/* A server on all lcores: who connects to port 7 of 192.0.2.1 is told which worker took the connection. Each worker
+ * has a listener and counters of its own, which no other worker touches. See Makefile; run e.g.
+ *    ./workers -l 0,1 --no-huge -m 512 --no-shconf --no-pci --vdev=net_tap0,iface=tap0 */
 #include <arpa/inet.h>
 #include <signal.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The Internet checksum (RFC 1071) as it is cheapest: 64-bit words in memory order, the carry added in again. A sum is of
- * data that starts at an even offset of what the checksum covers, unless it is turned by cksum_odd(). Row 1.
+ * The Internet checksum (RFC 1071) as it is cheapest: 64-bit words in memory order, the carry added in again. A sum is
+ * of data that starts at an even offset of what the checksum covers, unless it is turned by cksum_odd(). Row 1.
  */
 #ifndef CKSUM_H
 #define CKSUM_H
@@ -30,7 +30,8 @@ cksum_fold(uint64_t sum)
 	return s >> 16;
 }
 
-/* Does it fold to 0xffff? Of a sum that isn't 0, a multiple of 65535 does: what the inverse modulo 2^64 takes to a quotient. */
+/* Does it fold to 0xffff? Of a sum that isn't 0, a multiple of 65535 does: what the inverse modulo 2^64 takes to a
+ * quotient. */
 static inline bool
 cksum_right(uint64_t sum)
 {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The innermost context: what every file that runs on a worker needs, whatever it knows: time, timers, mbufs, randomness,
- * counters. It lies at the start of struct link (net/link.h), which lies at the start of struct tern_worker (tcp/context.h), and
- * its fields bear the same names in all three. Nothing here reads a clock: time is what worker_set_time() said.
+ * The innermost context: what every file that runs on a worker needs, whatever it knows: time, timers, mbufs,
+ * randomness, counters. It lies at the start of struct link (net/link.h), which lies at the start of struct
+ * tern_worker (tcp/context.h), and its fields bear the same names in all three. Nothing here reads a clock: time is
+ * what worker_set_time() said.
  */
 #ifndef CORE_H
 #define CORE_H
@@ -11,7 +12,8 @@
 #include "base/stats.h"
 #include "base/wheel.h"
 
-/* Wheel tick: 128 us, so 2^31 ticks are 76 hours and delayed ACK or RTO are exact to a tick. A power of two: no division. */
+/* Wheel tick: 128 us, so 2^31 ticks are 76 hours and delayed ACK or RTO are exact to a tick. A power of two: no
+ * division. */
 #define TICK_SHIFT 7
 #define TICK_US (1u << TICK_SHIFT)
 #define TIMER_MAX_MS 86400000ull /* a day, well within what the wheel sees ahead */
@@ -23,7 +25,8 @@ struct core {
 	int node;	 /* NUMA */
 	struct mbufs mbufs;
 	uint64_t rng[4];    /* xoshiro256**: port choice and jitter, not secrets */
-	uint64_t secret[2]; /* SipHash key of what must not be guessed: ISN and timestamp offsets (RFC 6528), IP identification ... */
+	uint64_t secret[2]; /* SipHash key of what must not be guessed: ISN and timestamp offsets (RFC 6528), IP
+			     * identification ... */
 	uint64_t stats[STAT_COUNT];
 	struct wheel wheel;
 };

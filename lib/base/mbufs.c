@@ -12,7 +12,8 @@ int
 mbufs_init(struct mbufs *b, struct rte_mempool *pool, uint32_t sharers, uint32_t n_small, int node)
 {
 	const struct rte_pktmbuf_pool_private *priv = rte_mempool_get_priv(pool);
-	struct rte_mbuf t = {.data_off = RTE_PKTMBUF_HEADROOM, .refcnt = 1, .nb_segs = 1, .port = RTE_MBUF_PORT_INVALID};
+	struct rte_mbuf t = {
+		.data_off = RTE_PKTMBUF_HEADROOM, .refcnt = 1, .nb_segs = 1, .port = RTE_MBUF_PORT_INVALID};
 	const uint32_t cache = RTE_MIN(SMALL_CACHE, n_small / 8);
 	char name[RTE_MEMPOOL_NAMESIZE];
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A worker's mbufs: the pool for packets and data, which other workers may share, and one of small mbufs for data that was
- * copied in, which never leaves the worker and so stays warm. Taken and given back past rte_mempool's generic way, in stores
- * alone, where a cache of the lcore has some.
+ * A worker's mbufs: the pool for packets and data, which other workers may share, and one of small mbufs for data that
+ * was copied in, which never leaves the worker and so stays warm. Taken and given back past rte_mempool's generic way,
+ * in stores alone, where a cache of the lcore has some.
  */
 #ifndef MBUFS_H
 #define MBUFS_H
@@ -25,7 +25,8 @@ struct mbufs {
 	uint32_t sharers;	   /* workers that take from pool */
 };
 
-/** pool stays the caller's; n_small: how many small ones to make. @return 0, -EINVAL (such a pool is of no use), -ENOMEM; both logged. */
+/** pool stays the caller's; n_small: how many small ones to make. @return 0, -EINVAL (such a pool is of no use),
+ *  -ENOMEM; both logged. */
 int mbufs_init(struct mbufs *b, struct rte_mempool *pool, uint32_t sharers, uint32_t n_small, int node);
 void mbufs_fini(struct mbufs *b);
 /** They are taken on this lcore from now on. */
@@ -39,8 +40,9 @@ mbufs_share(const struct mbufs *b)
 }
 
 /*
- * rte_pktmbuf_alloc() in stores alone: the line of an mbuf that another core freed is far away, and nothing here waits for it.
- * The second line is left alone: in a pool, next is NULL, and tx_offload means nothing until ol_flags asks for it.
+ * rte_pktmbuf_alloc() in stores alone: the line of an mbuf that another core freed is far away, and nothing here waits
+ * for it. The second line is left alone: in a pool, next is NULL, and tx_offload means nothing until ol_flags asks for
+ * it.
  */
 static inline struct rte_mbuf *
 mbuf_new(struct rte_mempool *mp, struct rte_mempool_cache *cache, uint32_t room, uint64_t init)
@@ -62,8 +64,8 @@ mbuf_new(struct rte_mempool *mp, struct rte_mempool_cache *cache, uint32_t room,
 	return m;
 }
 
-/** One of the pool, or NULL. What comes next from it is fetched: a worker that sends more than it receives takes mbufs that its
- *  peers freed. */
+/** One of the pool, or NULL. What comes next from it is fetched: a worker that sends more than it receives takes mbufs
+ *  that its peers freed. */
 static inline struct rte_mbuf *
 mbufs_get(struct mbufs *b)
 {
@@ -97,7 +99,8 @@ mbuf_put_far(struct rte_mbuf *m, bool plain)
 		rte_pktmbuf_free(m);
 }
 
-/** rte_pktmbuf_free() that leaves the second cache line of a plain mbuf alone, and knows the way to the worker's own pools. */
+/** rte_pktmbuf_free() that leaves the second cache line of a plain mbuf alone, and knows the way to the worker's own
+ *  pools. */
 static inline void
 mbufs_put(struct mbufs *b, struct rte_mbuf *m)
 {

@@ -13,15 +13,15 @@
 #define SIP_ROTL(x, b) ((x) << (b) | (x) >> (64 - (b)))
 #define SIP_ROUND(v)                                                                                                   \
 	do {                                                                                                           \
-		v[0] += v[1], v[1] = SIP_ROTL(v[1], 13) ^ v[0], v[0] = SIP_ROTL(v[0], 32);                              \
-		v[2] += v[3], v[3] = SIP_ROTL(v[3], 16) ^ v[2];                                                         \
-		v[0] += v[3], v[3] = SIP_ROTL(v[3], 21) ^ v[0];                                                         \
-		v[2] += v[1], v[1] = SIP_ROTL(v[1], 17) ^ v[2], v[2] = SIP_ROTL(v[2], 32);                              \
+		v[0] += v[1], v[1] = SIP_ROTL(v[1], 13) ^ v[0], v[0] = SIP_ROTL(v[0], 32);                             \
+		v[2] += v[3], v[3] = SIP_ROTL(v[3], 16) ^ v[2];                                                        \
+		v[0] += v[3], v[3] = SIP_ROTL(v[3], 21) ^ v[0];                                                        \
+		v[2] += v[1], v[1] = SIP_ROTL(v[1], 17) ^ v[2], v[2] = SIP_ROTL(v[2], 32);                             \
 	} while (0)
 
 /**
- * SipHash-2-4 of a message in n words under a key of 16 bytes. Words are little-endian, the last one ends with what is left of
- * the message, zeros, and the message's length in its top byte.
+ * SipHash-2-4 of a message in n words under a key of 16 bytes. Words are little-endian, the last one ends with what is
+ * left of the message, zeros, and the message's length in its top byte.
  */
 static __rte_always_inline uint64_t
 siphash24(const uint64_t *m, unsigned int n, const void *key)

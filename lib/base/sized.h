@@ -6,7 +6,8 @@
 #define SIZED_H
 #include <string.h>
 
-/** What both know of a struct, to the application, whose struct has `size` bytes; the rest of that is zero. @return bytes both know. */
+/** What both know of a struct, to the application, whose struct has `size` bytes; the rest of that is zero. @return
+ *  bytes both know. */
 static inline size_t
 sized_give(void *to, size_t size, const void *from, size_t known)
 {

@@ -10,7 +10,7 @@
 /* X(symbol, "Name", "what it counts") */
 #define STATS_COUNTERS(X)                                                                                              \
 	X(RX_PKTS, "RxPackets", "packets received")                                                                    \
-	X(RX_HELD, "TernRxHeld", "polls that left a tap's packets to the kernel: too few mbufs to replace theirs")       \
+	X(RX_HELD, "TernRxHeld", "polls that left a tap's packets to the kernel: too few mbufs to replace theirs")     \
 	X(TX_PKTS, "TxPackets", "packets handed to the device")                                                        \
 	X(TX_FULL, "TxBackpressure", "bursts the device did not take whole")                                           \
 	X(HANDOVER_OUT, "HandoverOut", "packets given to the worker that owns their connection")                       \
@@ -36,7 +36,7 @@
 	X(REQQ_FULL_DROP, "TcpExtTCPReqQFullDrop", "half-open queue full: SYN dropped")                                \
 	X(COOKIES_SENT, "TcpExtSyncookiesSent", "SYN cookies sent")                                                    \
 	X(COOKIES_RECV, "TcpExtSyncookiesRecv", "valid SYN cookies received")                                          \
-	X(RCV_SHUT, "TcpExtTernRcvShut", "segments acknowledged and dropped after tern_shutdown() of reading")           \
+	X(RCV_SHUT, "TcpExtTernRcvShut", "segments acknowledged and dropped after tern_shutdown() of reading")         \
 	X(COOKIES_FAILED, "TcpExtSyncookiesFailed", "invalid or stale SYN cookies received")                           \
 	X(ACCEPT_DEFER, "TcpExtTernAcceptDefer", "final ACK found the accept queue full")                              \
 	X(TW, "TcpExtTW", "TIME-WAIT records made")                                                                    \
@@ -57,7 +57,7 @@
 	X(SACK_REORDER, "TcpExtTCPSACKReorder", "connections on whose path reordering was seen")                       \
 	X(SACK_DISCARD, "TcpExtTCPSACKDiscard", "SACK blocks outside what is in flight")                               \
 	X(SACK_NO_RUN, "TernSackNoRun", "sent or SACKed data not noted: no scoreboard entry free")                     \
-	X(SACK_RUN_LIMIT, "TernSackRunLimit", "sent or SACKed data not noted: the connection's share of the scoreboard") \
+	X(SACK_RUN_LIMIT, "TernSackRunLimit", "sent or SACKed data not noted: its share of the scoreboard is full")    \
 	X(DSACK_RECV, "TcpExtTCPDSACKRecv", "D-SACK blocks received")                                                  \
 	X(DSACK_UNDO, "TcpExtTCPDSACKUndo", "reductions undone: D-SACK for every retransmission")                      \
 	X(FULL_UNDO, "TcpExtTCPFullUndo", "reductions undone at the end of a recovery: timestamps")                    \
@@ -70,8 +70,8 @@
 	X(OFO_QUEUE, "TcpExtTCPOFOQueue", "segments queued out of order")                                              \
 	X(OFO_DROP, "TcpExtTCPOFODrop", "out-of-order segments dropped: queue limit")                                  \
 	X(OFO_RUN_LIMIT, "TernOfoRunLimit", "of those: too many holes, or the connection's share of them")             \
-	X(OFO_PRUNED, "TcpExtOfoPruned", "buffers of text out of order given up: the worker's memory was short")         \
-	X(RCVQ_DROP, "TcpExtTCPRcvQDrop", "text in order not kept: the worker's memory was short")                      \
+	X(OFO_PRUNED, "TcpExtOfoPruned", "buffers of text out of order given up: the worker's memory was short")       \
+	X(RCVQ_DROP, "TcpExtTCPRcvQDrop", "text in order not kept: the worker's memory was short")                     \
 	X(TFO_ACTIVE, "TcpExtTCPFastOpenActive", "data of a SYN acknowledged by the SYN-ACK")                          \
 	X(TFO_ACTIVE_FAIL, "TcpExtTCPFastOpenActiveFail", "data of a SYN not taken by the server")                     \
 	X(TFO_PASSIVE, "TcpExtTCPFastOpenPassive", "SYNs whose data was taken")                                        \
@@ -109,13 +109,13 @@
 	X(ND_TX, "Icmp6NdOut", "neighbour discovery messages sent")                                                    \
 	X(NEIGH_FULL, "NeighTableFull", "no neighbour entry could be made")                                            \
 	X(ECHO_REPLY, "IcmpOutEchoReps", "ICMP and ICMPv6 echo replies sent")                                          \
-	X(PORT_UNREACH, "IcmpOutDestUnreachs", "UDP datagrams answered with port unreachable")                  \
-	X(ICMP_RATELIMIT, "IcmpOutRateLimitGlobal", "UDP datagrams not answered: rate limit")                   \
-	X(FRAG_OUT, "IpFragCreates", "fragments of echo replies longer than the MTU")                           \
+	X(PORT_UNREACH, "IcmpOutDestUnreachs", "UDP datagrams answered with port unreachable")                         \
+	X(ICMP_RATELIMIT, "IcmpOutRateLimitGlobal", "UDP datagrams not answered: rate limit")                          \
+	X(FRAG_OUT, "IpFragCreates", "fragments of echo replies longer than the MTU")                                  \
 	X(REASM_OK, "IpReasmOKs", "datagrams reassembled")                                                             \
 	X(ICMP_SOFT, "TernIcmpSoft", "ICMP errors remembered for a connection (RFC 1122 4.2.3.9)")                     \
 	X(ICMP_ABORT, "TernIcmpAbort", "opens ended by an ICMP error")                                                 \
-	X(NEIGH_ABORT, "TernNeighAbort", "opens ended: the next hop does not answer")                           \
+	X(NEIGH_ABORT, "TernNeighAbort", "opens ended: the next hop does not answer")                                  \
 	X(PMTU_DOWN, "TernPmtuLowered", "segments made smaller by ICMP (RFC 1191, RFC 8201)")                          \
 	X(PMTU_BLACKHOLE, "TernPmtuBlackHole", "segments made smaller: full-sized ones time out (RFC 4821)")           \
 	X(PMTU_UP, "TernPmtuRaised", "full-sized segments tried again")                                                \
@@ -134,17 +134,17 @@
 	X(DROP_MARTIAN, "DropMartian", "impossible source or destination address")                                     \
 	X(DROP_NO_ROUTE, "DropNoRoute", "no way back to the source by the interface it came in")                       \
 	X(DROP_IP_PROTO, "DropIpProto", "not TCP or ICMP")                                                             \
-	X(DROP_FRAG, "DropFrag", "bad or overlapping fragment, with what came of its datagram")                 \
-	X(DROP_FRAG_FULL, "DropFragFull", "fragment of one datagram too many")                                  \
-	X(DROP_FRAG_SHARE, "DropFragShare", "fragments hold too many of the worker's mbufs already")            \
-	X(DROP_FRAG_TIMEOUT, "DropFragTimeout", "fragment whose datagram was not whole in time")                \
+	X(DROP_FRAG, "DropFrag", "bad or overlapping fragment, with what came of its datagram")                        \
+	X(DROP_FRAG_FULL, "DropFragFull", "fragment of one datagram too many")                                         \
+	X(DROP_FRAG_SHARE, "DropFragShare", "fragments hold too many of the worker's mbufs already")                   \
+	X(DROP_FRAG_TIMEOUT, "DropFragTimeout", "fragment whose datagram was not whole in time")                       \
 	X(DROP_ARP, "DropArp", "malformed or foreign ARP")                                                             \
 	X(DROP_ICMP, "DropIcmp", "malformed or unhandled ICMP")                                                        \
 	X(DROP_ICMP_SEQ, "DropIcmpSeq", "ICMP error that quotes no segment of ours in flight (RFC 5927)")              \
-	X(DROP_NEIGH_FULL, "DropNeighFull", "every neighbour entry is in use")                                  \
-	X(DROP_NEIGH_QUEUE, "DropNeighQueueFull", "too many packets wait for this neighbour already")           \
-	X(DROP_NEIGH_SHARE, "DropNeighShare", "too many of the worker's mbufs wait for neighbours already")     \
-	X(DROP_NEIGH_FAILED, "DropNeighFailed", "waited for a neighbour that did not answer")                   \
+	X(DROP_NEIGH_FULL, "DropNeighFull", "every neighbour entry is in use")                                         \
+	X(DROP_NEIGH_QUEUE, "DropNeighQueueFull", "too many packets wait for this neighbour already")                  \
+	X(DROP_NEIGH_SHARE, "DropNeighShare", "too many of the worker's mbufs wait for neighbours already")            \
+	X(DROP_NEIGH_FAILED, "DropNeighFailed", "waited for a neighbour that did not answer")                          \
 	X(DROP_TCP_HDR, "DropTcpHdr", "TCP header too short or data offset out of range")                              \
 	X(DROP_TCP_CSUM, "DropTcpCsum", "bad TCP checksum")                                                            \
 	X(DROP_TCP_FLAGS, "DropTcpFlags", "impossible flags for the state")                                            \
@@ -158,7 +158,7 @@
 	X(DROP_RST_SEQ, "DropRstSeq", "RST not exactly at RCV.NXT (RFC 5961)")                                         \
 	X(DROP_TW, "DropTimeWait", "old segment in TIME-WAIT")                                                         \
 	X(DROP_CLOSED_RX, "DropAfterClose", "data after the application closed")                                       \
-	X(DROP_SHUT_RX, "DropShutRx", "text beyond a hole after tern_shutdown() of reading")                            \
+	X(DROP_SHUT_RX, "DropShutRx", "text beyond a hole after tern_shutdown() of reading")                           \
 	X(DROP_RX_NOBUF, "DropRxNoBuf", "receive buffer or out-of-order queue full")                                   \
 	X(DROP_TX_FULL, "DropTxFull", "no room to send an answer")                                                     \
 	X(DROP_TX_PREPARE, "DropTxPrepare", "frame that the device refuses to send")                                   \

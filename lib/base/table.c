@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Buckets of one cache line: seven tagged pointers and the number of a spare bucket that continues the line, 0 for none. The tag
- * is the upper 16 bits of the hash, kept in the bits of a pointer that user space leaves free (47-bit addresses), so a
- * look-up that misses touches one line and no object. Its lowest bit is always set: a free slot matches no tag. There are as many
- * buckets that the mean load is at most 4 of 7 at the limit, and one spare for every eight and SPARE_MORE more: with a keyed hash
- * a full line is rare (Poisson, about 5%) and cannot be provoked, but in a small table their number varies, by 32 at a time as
- * neighbouring ports fill a group of buckets alike (20,000 fillings to the limit, 1,024 to 8,192 buckets: up to 56 more than an eighth).
- * No spare left: -ENOSPC, which the caller counts. Removal moves nothing and leaves no tombstone; an empty spare goes back.
+ * Buckets of one cache line: seven tagged pointers and the number of a spare bucket that continues the line, 0 for
+ * none. The tag is the upper 16 bits of the hash, kept in the bits of a pointer that user space leaves free (47-bit
+ * addresses), so a look-up that misses touches one line and no object. Its lowest bit is always set: a free slot
+ * matches no tag. There are as many buckets that the mean load is at most 4 of 7 at the limit, and one spare for every
+ * eight and SPARE_MORE more: with a keyed hash a full line is rare (Poisson, about 5%) and cannot be provoked, but in
+ * a small table their number varies, by 32 at a time as neighbouring ports fill a group of buckets alike (20,000
+ * fillings to the limit, 1,024 to 8,192 buckets: up to 56 more than an eighth). No spare left: -ENOSPC, which the
+ * caller counts. Removal moves nothing and leaves no tombstone; an empty spare goes back.
  */
 #include <errno.h>
 #ifdef __SSE2__

@@ -18,7 +18,13 @@
 #include "base/usual.h"
 #include "base/wheel.h"
 
-enum { TOBJ_REQ = 1, TOBJ_CONN, TOBJ_TW, TOBJ_NEIGH, TOBJ_TIMER /* struct neigh, struct tern_timer: on the wheel, not in the table */ };
+enum {
+	TOBJ_REQ = 1,
+	TOBJ_CONN,
+	TOBJ_TW,
+	TOBJ_NEIGH,
+	TOBJ_TIMER /* struct neigh, struct tern_timer: on the wheel, not in the table */
+};
 
 union flow_addr {
 	struct {
@@ -98,9 +104,9 @@ table_mum(uint64_t a, uint64_t b)
 }
 
 /**
- * Keyed hash of a four-tuple (folded multiply; not linear, unlike CRC or Toeplitz, so collisions can't be built). But for its
- * last bits the higher, so usually ephemeral, port is hashed with the rest; those choose one of 32 buckets side by side:
- * connections that are opened one after the other share pages, and no two of such a group a bucket.
+ * Keyed hash of a four-tuple (folded multiply; not linear, unlike CRC or Toeplitz, so collisions can't be built). But
+ * for its last bits the higher, so usually ephemeral, port is hashed with the rest; those choose one of 32 buckets
+ * side by side: connections that are opened one after the other share pages, and no two of such a group a bucket.
  */
 static inline uint32_t
 table_hash(const struct table *t, const struct flow *f)
@@ -154,8 +160,8 @@ void table_remove(struct table *t, struct tobj *o);
 void table_replace(struct table *t, struct tobj *old, struct tobj *new_);
 /** Call fn for every object; fn may remove the object it is given. For shutdown and reports, not the packet path. */
 void table_walk(struct table *t, void (*fn)(struct tobj *, void *), void *arg);
-/** The same of n buckets from *at on, which moves. An object keeps its place until it is removed, and who replaces it has it then: a
- *  walk in parts meets once what is there all the time. @return false: there are no more. */
+/** The same of n buckets from *at on, which moves. An object keeps its place until it is removed, and who replaces it
+ *  has it then: a walk in parts meets once what is there all the time. @return false: there are no more. */
 bool table_walk_some(struct table *t, uint32_t *at, uint32_t n, void (*fn)(struct tobj *, void *), void *arg);
 
 static inline bool
@@ -172,7 +178,8 @@ table_lookup_hint(const struct table *t, const struct flow *f, uint32_t hash, co
 {
 	struct tobj *o = table_object(hint->entry);
 
-	if (usual(o && *hint->slot == hint->entry && flow_match(o, f))) /* still there, or another one of the same flow */
+	if (usual(o && *hint->slot == hint->entry && flow_match(o, f))) /* still there, or another one of the same
+									 * flow */
 		return o;
 	return table_lookup(t, f, hash);
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Theory of operation. Four levels of 256 slots; level l holds nodes 256^l to 256^(l+1) - 1 ticks ahead, in slot
- * (expiry >> 8l) & 255. A bitmap a level says which slots are occupied, so the next event (a slot of level 0 that expires or a
- * slot of a higher level that has to be spread) is found in a few words and empty time costs nothing. When time
- * reaches an event the slot's list is spliced to due[level] in O(1); due nodes are then popped one by one: those whose time
- * has come fire, the others go back into a lower level. Each pop costs one of the caller's budget, so the work of a call
- * is bounded however many nodes share a slot. A node moves at most three times before it fires.
+ * (expiry >> 8l) & 255. A bitmap a level says which slots are occupied, so the next event (a slot of level 0 that
+ * expires or a slot of a higher level that has to be spread) is found in a few words and empty time costs nothing.
+ * When time reaches an event the slot's list is spliced to due[level] in O(1); due nodes are then popped one by one:
+ * those whose time has come fire, the others go back into a lower level. Each pop costs one of the caller's budget, so
+ * the work of a call is bounded however many nodes share a slot. A node moves at most three times before it fires.
  */
 #include <string.h>
 #include "base/usual.h"
@@ -47,7 +47,8 @@ place(struct wheel *w, struct wheel_node *n)
 	const uint32_t delta = ahead(w, n);
 	const unsigned int level = (31 - __builtin_clz(delta | 1)) / WHEEL_BITS;
 	const uint64_t at = w->now + delta;
-	const uint64_t i = level * WHEEL_SLOTS | ((at >> (level * WHEEL_BITS)) & (WHEEL_SLOTS - 1)); /* of all levels' slots */
+	const uint64_t i =
+		level * WHEEL_SLOTS | ((at >> (level * WHEEL_BITS)) & (WHEEL_SLOTS - 1)); /* of all levels' slots */
 
 	link_node((struct wheel_node **)w->slot + i, n);
 	((uint64_t *)w->map)[i >> 6] |= 1ull << (i & 63);

@@ -40,8 +40,8 @@ wheel_armed(const struct wheel_node *n)
 	return n->pprev != (void *)0;
 }
 /**
- * Move time to `now` and call fire(node, arg) for nodes whose time has come; fire may arm and cancel any node,
- * itself included. At most `budget` nodes are fired or cascaded; the rest comes in the next call (so a poll is bounded).
+ * Move time to `now` and call fire(node, arg) for nodes whose time has come; fire may arm and cancel any node, itself
+ * included. At most `budget` nodes are fired or cascaded; the rest comes in the next call (so a poll is bounded).
  * @return nodes fired.
  */
 unsigned int wheel_advance(struct wheel *w, uint64_t now, unsigned int budget,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * An interface's addresses beyond the first range of a family, and which of all are the source of an active open. Away from the
- * usual interface's path: with one range none of this is called but the two functions at the end, once for each open.
+ * An interface's addresses beyond the first range of a family, and which of all are the source of an active open. Away
+ * from the usual interface's path: with one range none of this is called but the two functions at the end, once for
+ * each open.
  */
 #include "net/link.h"
 

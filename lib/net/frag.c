@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Reassembly over rte_ip_frag. TCP avoids fragments, so this is small on purpose: FRAG_DATAGRAMS_MAX in progress per worker
- * of at most RTE_LIBRTE_IP_FRAG_MAX_FRAG fragments each, for FRAG_TIMEOUT_US, and a 32nd of the worker's mbufs in all. A
- * datagram with overlapping or too many fragments is dropped whole (RFC 5722); a fragment that no room is left for alone.
+ * Reassembly over rte_ip_frag. TCP avoids fragments, so this is small on purpose: FRAG_DATAGRAMS_MAX in progress per
+ * worker of at most RTE_LIBRTE_IP_FRAG_MAX_FRAG fragments each, for FRAG_TIMEOUT_US, and a 32nd of the worker's mbufs
+ * in all. A datagram with overlapping or too many fragments is dropped whole (RFC 5722); a fragment that no room is
+ * left for alone.
  *
  * Refused before anything is stored: a first fragment without the whole transport header and the offset that could
  * overwrite it (RFC 1858, RFC 7112), lengths that are no multiple of eight, ends beyond 65535, IPv6 fragments behind
@@ -116,8 +117,8 @@ input6(struct link *k, struct seg *s, bool *ok)
 	return rte_ipv6_frag_reassemble_packet(k->frag->tbl, &k->frag->dead, s->m, k->now_us, ip, fh);
 }
 
-/* ok: the fragment m was given to the library, which says by what it gives up why: another datagram that it found too old,
- * m alone when no datagram can be begun, m and all that came before it else. */
+/* ok: the fragment m was given to the library, which says by what it gives up why: another datagram that it found too
+ * old, m alone when no datagram can be begun, m and all that came before it else. */
 static enum stat
 why_dead(const struct rte_ip_frag_death_row *dead, const struct rte_mbuf *m, bool ok)
 {
@@ -232,7 +233,8 @@ frag_output(struct link *k, struct iface *ifc, struct rte_mbuf *m)
 	const uint8_t *ip = rte_pktmbuf_mtod_offset(m, const uint8_t *, L3_OFF);
 	const bool v4 = ip[0] >> 4 == 4;
 	const uint32_t hlen = L3_OFF + m->l3_len, len = m->pkt_len - hlen;
-	const uint32_t step = RTE_ALIGN_FLOOR(ifc->mtu - m->l3_len - (v4 ? 0 : sizeof(struct rte_ipv6_fragment_ext)), 8u);
+	const uint32_t step =
+		RTE_ALIGN_FLOOR(ifc->mtu - m->l3_len - (v4 ? 0 : sizeof(struct rte_ipv6_fragment_ext)), 8u);
 	const uint32_t n = (len + step - 1) / step, id = v4 ? 0 : link_ip_id(k, 6, ip + 24); /* IPv4's has one */
 	struct rte_mbuf *f[FRAGS_MAX];
 	uint32_t i;

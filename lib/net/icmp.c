@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * ICMP and ICMPv6: echo replies, errors (for TCP: tcp/icmp.c). One answer at most per packet received,
- * only to unicast, never to an error (RFC 1122 3.2.2, RFC 4443 2.4). An echo reply is as long as its request, in fragments if
- * that came in some, so there is nothing to rate-limit; port unreachable, the answer to UDP, is (RFC 4443 2.4 f). Other
- * protocols are dropped in silence. Checksums are always verified.
+ * ICMP and ICMPv6: echo replies, errors (for TCP: tcp/icmp.c). One answer at most per packet received, only to
+ * unicast, never to an error (RFC 1122 3.2.2, RFC 4443 2.4). An echo reply is as long as its request, in fragments if
+ * that came in some, so there is nothing to rate-limit; port unreachable, the answer to UDP, is (RFC 4443 2.4 f).
+ * Other protocols are dropped in silence. Checksums are always verified.
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -45,7 +45,8 @@ classify4(const uint8_t *h, struct icmp_err *e)
 		if (h[1] == 4) {
 			e->kind = ICMP_TOO_BIG;
 			e->mtu = h[6] << 8 | h[7];
-		} else if (h[1] == 2 || h[1] == 3 || h[1] == 9 || h[1] == 10 || h[1] == 13) { /* protocol, port, prohibited */
+		} else if (h[1] == 2 || h[1] == 3 || h[1] == 9 || h[1] == 10 ||
+			   h[1] == 13) { /* protocol, port, prohibited */
 			e->kind = ICMP_HARD;
 			e->err = -ECONNREFUSED;
 		} else if (h[1] == 0 || h[1] == 6) { /* network */
@@ -92,7 +93,8 @@ classify6(const uint8_t *h, struct icmp_err *e)
 	return false;
 }
 
-/* The quoted datagram's IP header, behind the ICMP header: ours, TCP, unfragmented. @return its length, 0: it is not. */
+/* The quoted datagram's IP header, behind the ICMP header: ours, TCP, unfragmented. @return its length, 0: it is
+ * not. */
 static uint32_t
 quoted_ip(const struct iface *ifc, const struct seg *s, struct icmp_err *e)
 {
@@ -120,8 +122,8 @@ quoted_ip(const struct iface *ifc, const struct seg *s, struct icmp_err *e)
 }
 
 /*
- * An error about a packet of ours, which it quotes with at least 8 bytes of TCP header (RFC 792, RFC 1122 3.2.2): ports and
- * sequence number. What is no answer to a TCP segment is counted and dropped.
+ * An error about a packet of ours, which it quotes with at least 8 bytes of TCP header (RFC 792, RFC 1122 3.2.2):
+ * ports and sequence number. What is no answer to a TCP segment is counted and dropped.
  */
 static int
 icmp_error(struct link *k, const struct seg *s, struct icmp_err *e)
@@ -239,12 +241,14 @@ unreach_build(struct link *k, const struct seg *s)
 	ip4 = (struct rte_ipv4_hdr *)(p + L2_LEN);
 	ip6 = (struct rte_ipv6_hdr *)(p + L2_LEN);
 	if (v4) {
-		*ip4 = (struct rte_ipv4_hdr){.version_ihl = RTE_IPV4_VHL_DEF, .total_length = rte_cpu_to_be_16(l3 + HDR_LEN + n),
+		*ip4 = (struct rte_ipv4_hdr){.version_ihl = RTE_IPV4_VHL_DEF,
+					     .total_length = rte_cpu_to_be_16(l3 + HDR_LEN + n),
 					     .packet_id = rte_cpu_to_be_16(link_ip_id(k, 4, &s->flow.addr.raddr4)),
 					     .time_to_live = TTL, .next_proto_id = IPPROTO_ICMP,
 					     .src_addr = s->flow.addr.laddr4, .dst_addr = s->flow.addr.raddr4};
 	} else {
-		*ip6 = (struct rte_ipv6_hdr){.vtc_flow = RTE_BE32(6u << 28), .payload_len = rte_cpu_to_be_16(HDR_LEN + n),
+		*ip6 = (struct rte_ipv6_hdr){.vtc_flow = RTE_BE32(6u << 28),
+					     .payload_len = rte_cpu_to_be_16(HDR_LEN + n),
 					     .proto = IPPROTO_ICMPV6, .hop_limits = TTL};
 		memcpy(ip6->src_addr, s->flow.addr.laddr6, 16);
 		memcpy(ip6->dst_addr, s->flow.addr.raddr6, 16);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Between net/link.c (interfaces, routes, output), net/neigh.c (neighbour cache, ARP) and net/icmp.c (echo, errors, neighbour discovery).
+ * Between net/link.c (interfaces, routes, output), net/neigh.c (neighbour cache, ARP) and net/icmp.c (echo, errors,
+ * neighbour discovery).
  */
 #ifndef ICMP_H
 #define ICMP_H

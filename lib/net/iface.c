@@ -2,11 +2,12 @@
 /*
  * Interfaces, their addresses, routes.
  *
- * An address belongs to its interface, in both directions (the strong model of RFC 1122 3.3.4.2): a packet for it is taken
- * from there only, and a connection of it leaves there, whatever the others have gateways for. So a connection goes back
- * the way its SYN came, and an active open from an address takes that address's interface; one that leaves the choice to us
- * takes the subnet that the peer is on, else the first gateway. A SYN, a stray segment or an echo request from where no packet
- * of ours could go back to is dropped (DropNoRoute): answered by turning its frame round it would begin what can't go on.
+ * An address belongs to its interface, in both directions (the strong model of RFC 1122 3.3.4.2): a packet for it is
+ * taken from there only, and a connection of it leaves there, whatever the others have gateways for. So a connection
+ * goes back the way its SYN came, and an active open from an address takes that address's interface; one that leaves
+ * the choice to us takes the subnet that the peer is on, else the first gateway. A SYN, a stray segment or an echo
+ * request from where no packet of ours could go back to is dropped (DropNoRoute): answered by turning its frame round
+ * it would begin what can't go on.
  */
 #include <errno.h>
 #include <string.h>
@@ -102,8 +103,9 @@ link_on_link(const struct iface *ifc, uint8_t af, const void *addr)
 {
 	const uint8_t *a = addr;
 
-	if (af == 4 ? ifc->laddr4 && ((*(const unaligned_uint32_t *)addr ^ ifc->laddr4) & ifc->mask4) == 0 :
-		      ifc->has6 && ((a[0] == 0xfe && (a[1] & 0xc0) == 0x80) || same_prefix(a, ifc->laddr6, ifc->prefix6)))
+	if (af == 4 ? ifc->laddr4 && ((*(const unaligned_uint32_t *)addr ^ ifc->laddr4) & ifc->mask4) == 0
+		    : ifc->has6 &&
+			      ((a[0] == 0xfe && (a[1] & 0xc0) == 0x80) || same_prefix(a, ifc->laddr6, ifc->prefix6)))
 		return true;
 	return ifc->n_aliases && alias_on_link(ifc, af, addr);
 }

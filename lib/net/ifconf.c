@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What interfaces are told, checked before anything is made of it: what would be taken in silence and then not work is one
- * line that says what, where and what to do.
+ * What interfaces are told, checked before anything is made of it: what would be taken in silence and then not work is
+ * one line that says what, where and what to do.
  *
- * An address is unicast, not the subnet's own or broadcast address, nor is any of a range of them, and the range stays in its
- * subnet. An interface's further addresses are of subnets of their own, or of the others', the prefix being the same, or of no
- * subnet (/32, /128). A gateway is another host of one of the subnets, or link-local for IPv6; behind a /32 or /128 there is no
- * subnet, so any host will do. Two interfaces have no address and no subnet in common: an address belongs to its interface
- * (net/link.c). There is one default gateway of a family: until there are routes, a second one would never be chosen.
+ * An address is unicast, not the subnet's own or broadcast address, nor is any of a range of them, and the range stays
+ * in its subnet. An interface's further addresses are of subnets of their own, or of the others', the prefix being the
+ * same, or of no subnet (/32, /128). A gateway is another host of one of the subnets, or link-local for IPv6; behind a
+ * /32 or /128 there is no subnet, so any host will do. Two interfaces have no address and no subnet in common: an
+ * address belongs to its interface (net/link.c). There is one default gateway of a family: until there are routes, a
+ * second one would never be chosen.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -145,13 +146,18 @@ check_gateway(const struct range *r, unsigned int n, const uint8_t *gateway, str
 	unsigned int k;
 
 	if (not_a_host(r, gateway))
-		return say(t, "interface %u: gateway %s is %s: give the router's own address", r->ifc, gw, not_a_host(r, gateway));
+		return say(t, "interface %u: gateway %s is %s: give the router's own address", r->ifc, gw,
+			   not_a_host(r, gateway));
 	for (k = 0; k < n; k++) {
 		if (in_range(&r[k], gateway))
-			return say(t, "interface %u: gateway %s is the interface's own address: give the router's", r->ifc, gw);
+			return say(t, "interface %u: gateway %s is the interface's own address: give the router's",
+				   r->ifc, gw);
 		if (is_broadcast(&r[k], gateway))
-			return say(t, "interface %u: gateway %s is the network's or the broadcast address of %s/%u: give the "
-				   "router's", r->ifc, gw, name(r, r[k].addr), r[k].prefix);
+			return say(
+				t,
+				"interface %u: gateway %s is the network's or the broadcast address of %s/%u: give the "
+				"router's",
+				r->ifc, gw, name(r, r[k].addr), r[k].prefix);
 		reached |= in_subnet(&r[k], gateway);
 	}
 	for (k = 0; k < n && is_host(&r[k]); k++)
@@ -168,19 +174,22 @@ check_range(const struct range *r, struct text t)
 	const char *what = not_a_host(r, r->addr);
 
 	if (r->prefix == 0 || r->prefix > r->bytes * 8)
-		return say(t, "interface %u: prefix length %u of %s: 1..%u are possible", r->ifc, r->prefix, name(r, r->addr),
-			   r->bytes * 8);
+		return say(t, "interface %u: prefix length %u of %s: 1..%u are possible", r->ifc, r->prefix,
+			   name(r, r->addr), r->bytes * 8);
 	if (what)
 		return say(t, "interface %u: %s is %s: give a host's address", r->ifc, name(r, r->addr), what);
 	if (memcmp(r->last, r->addr, r->bytes) < 0 || !in_subnet(r, r->last))
-		return say(t, "interface %u: %u addresses from %s leave its /%u: begin lower, give fewer, or a shorter prefix",
+		return say(t,
+			   "interface %u: %u addresses from %s leave its /%u: begin lower, give fewer, or a shorter "
+			   "prefix",
 			   r->ifc, r->count, name(r, r->addr), r->prefix);
 	if (is_broadcast(r, r->addr))
-		return say(t, "interface %u: %s is the network's or the broadcast address of its /%u: give a host's", r->ifc,
-			   name(r, r->addr), r->prefix);
+		return say(t, "interface %u: %s is the network's or the broadcast address of its /%u: give a host's",
+			   r->ifc, name(r, r->addr), r->prefix);
 	if (is_broadcast(r, r->last))
-		return say(t, "interface %u: %u addresses from %s reach the broadcast address %s of its /%u: give fewer", r->ifc,
-			   r->count, name(r, r->addr), name(r, r->last), r->prefix);
+		return say(t,
+			   "interface %u: %u addresses from %s reach the broadcast address %s of its /%u: give fewer",
+			   r->ifc, r->count, name(r, r->addr), name(r, r->last), r->prefix);
 	return 0;
 }
 
@@ -195,16 +204,16 @@ check_pair(const struct range *a, const struct range *b, struct text t)
 	if (both && a->ifc == b->ifc)
 		return say(t, "interface %u has the address %s twice: give it once", b->ifc, shared);
 	if (both)
-		return say(t, "interfaces %u and %u both have the address %s: an address belongs to one interface", a->ifc, b->ifc,
-			   shared);
+		return say(t, "interfaces %u and %u both have the address %s: an address belongs to one interface",
+			   a->ifc, b->ifc, shared);
 	if (!same_bits(a->addr, b->addr, 0, prefix))
 		return 0;
 	if (a->ifc != b->ifc)
-		return say(t, "interfaces %u and %u are both in one subnet, %s/%u and %s/%u: give each its own", a->ifc, b->ifc,
-			   name(a, a->addr), a->prefix, name(b, b->addr), b->prefix);
+		return say(t, "interfaces %u and %u are both in one subnet, %s/%u and %s/%u: give each its own", a->ifc,
+			   b->ifc, name(a, a->addr), a->prefix, name(b, b->addr), b->prefix);
 	if (a->prefix != b->prefix && !is_host(a) && !is_host(b))
-		return say(t, "interface %u: %s/%u and %s/%u: one subnet lies in the other: give both the same prefix", b->ifc,
-			   name(a, a->addr), a->prefix, name(b, b->addr), b->prefix);
+		return say(t, "interface %u: %s/%u and %s/%u: one subnet lies in the other: give both the same prefix",
+			   b->ifc, name(a, a->addr), a->prefix, name(b, b->addr), b->prefix);
 	return 0;
 }
 
@@ -231,7 +240,8 @@ add_ranges(struct family *f, const struct tern_if_conf *c, unsigned int i, uint8
 	bool first;
 	int rc = 0;
 
-	range_of(&r, i, af, v4 ? c->addr4 : c->addr6, v4 ? c->prefix4 : c->prefix6, v4 ? c->addr4_count : c->addr6_count);
+	range_of(&r, i, af, v4 ? c->addr4 : c->addr6, v4 ? c->prefix4 : c->prefix6,
+		 v4 ? c->addr4_count : c->addr6_count);
 	first = !all(r.addr, r.bytes, 0);
 	if (first)
 		rc = add_range(f, &r, t);
@@ -264,11 +274,12 @@ check_family(const struct tern_if_conf *ifs, unsigned int n, uint8_t af, struct 
 		if (rc || all(gw, none.bytes, 0))
 			continue;
 		if (f.n == before)
-			return say(t, "interface %u: a gateway, %s, but no IPv%u address: give one", i, name(&none, gw), af);
+			return say(t, "interface %u: a gateway, %s, but no IPv%u address: give one", i, name(&none, gw),
+				   af);
 		rc = check_gateway(&f.r[before], f.n - before, gw, t);
 		if (!rc && other)
-			return say(t, "interfaces %u and %u both have a default gateway, %s and %s: give one of them", k, i,
-				   name(&none, other), name(&none, gw));
+			return say(t, "interfaces %u and %u both have a default gateway, %s and %s: give one of them",
+				   k, i, name(&none, other), name(&none, gw));
 		other = gw;
 		k = i;
 	}
@@ -284,10 +295,14 @@ ifconf_check(const struct tern_if_conf *ifs, unsigned int n, char *why, size_t s
 
 	for (i = 0; i < n; i++) {
 		if (ifs[i].n_aliases > TERN_ALIAS_MAX)
-			return say(t, "interface %u: %u further addresses, %u are possible", i, ifs[i].n_aliases, TERN_ALIAS_MAX);
+			return say(t, "interface %u: %u further addresses, %u are possible", i, ifs[i].n_aliases,
+				   TERN_ALIAS_MAX);
 		for (k = 0; k < ifs[i].n_aliases; k++)
 			if (ifs[i].alias[k].af != TERN_AF_INET && ifs[i].alias[k].af != TERN_AF_INET6)
-				return say(t, "interface %u: further address %u is of no family: give TERN_AF_INET or _INET6", i, k);
+				return say(
+					t,
+					"interface %u: further address %u is of no family: give TERN_AF_INET or _INET6",
+					i, k);
 	}
 	rc = check_family(ifs, n, TERN_AF_INET, t);
 	return rc ? rc : check_family(ifs, n, TERN_AF_INET6, t);

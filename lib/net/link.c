@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Between TCP and what lies below: the way to an address, the last step of output, and the dispatch of all input that is not TCP.
+ * Between TCP and what lies below: the way to an address, the last step of output, and the dispatch of all input that
+ * is not TCP.
  *
- * Interfaces and routes are net/iface.c's, the neighbour cache net/neigh.c's, echo and ICMP errors net/icmp.c's, reassembly
- * net/frag.c's; its timer is the wheel node of neighs[max_neighs], which is no neighbour.
+ * Interfaces and routes are net/iface.c's, the neighbour cache net/neigh.c's, echo and ICMP errors net/icmp.c's,
+ * reassembly net/frag.c's; its timer is the wheel node of neighs[max_neighs], which is no neighbour.
  */
 #include <errno.h>
 #include "net/frag.h"
@@ -41,7 +42,8 @@ link_path(struct link *k, uint8_t af, const void *addr, uint8_t via, const struc
 	struct neigh *n = &k->neighs.at[p->neigh];
 
 	/* both lengths constant: compared in registers */
-	if (usual(p->af == af && p->via == via && (af == 4 ? memcmp(p->addr, addr, 4) : memcmp(p->addr, addr, 16)) == 0 &&
+	if (usual(p->af == af && p->via == via &&
+		  (af == 4 ? memcmp(p->addr, addr, 4) : memcmp(p->addr, addr, 16)) == 0 &&
 		  n->state == NEIGH_REACHABLE)) {
 		neigh_hold(n);
 		*ifidx = n->ifidx;

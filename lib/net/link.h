@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Below TCP: interfaces with their addresses, routes, neighbour cache (ARP, NDP), L2/L3 headers of outgoing packets,
- * checksums, ICMP echo. Row 3: no ethdev, no clock; each worker has its own copy of all of it, struct link, around struct core.
+ * checksums, ICMP echo. Row 3: no ethdev, no clock; each worker has its own copy of all of it, struct link, around
+ * struct core.
  */
 #ifndef LINK_H
 #define LINK_H
@@ -45,8 +46,9 @@ struct iface {
 };
 
 enum { NEIGH_FREE, NEIGH_INCOMPLETE, NEIGH_STALE, NEIGH_REACHABLE, NEIGH_FAILED };
-/* Packets kept while resolving, more are dropped and counted: a burst of SYNs, as Linux's 208 KiB of unres_qlen_bytes hold. All
- * neighbours together keep at most a 64th of the worker's mbufs: who does not answer must not stop who does. */
+/* Packets kept while resolving, more are dropped and counted: a burst of SYNs, as Linux's 208 KiB of
+ * unres_qlen_bytes hold. All neighbours together keep at most a 64th of the worker's mbufs: who does not answer
+ * must not stop who does. */
 #define NEIGH_QUEUE 256
 
 /** A worker's neighbour cache: net/neigh.c. */
@@ -69,7 +71,8 @@ struct neigh {
 	struct rte_ether_hdr l2; /* in front of every packet: dst_addr is the neighbour's */
 	struct neigh *lru_next, *lru_prev; /* entries without refs, the longest unused first; NULL: not on it */
 	uint64_t confirmed_us;
-	/* While INCOMPLETE: whole frames but for the destination. Each one's first 8 bytes of buffer point to the next. */
+	/* While INCOMPLETE: whole frames but for the destination. Each one's first 8 bytes of buffer point to the
+	 * next. */
 	struct rte_mbuf *queue, *queue_tail;
 };
 _Static_assert(offsetof(struct neigh, kind) == offsetof(struct tobj, kind), "the wheel's dispatch reads kind");
@@ -115,7 +118,8 @@ bool alias_broadcast(const struct iface *ifc, uint32_t addr);
 static inline bool
 iface_has4(const struct iface *ifc, uint32_t addr)
 {
-	return likely(rte_be_to_cpu_32(addr) - ifc->first4 < ifc->count4) || (ifc->n_aliases && alias_has(ifc, 4, &addr));
+	return likely(rte_be_to_cpu_32(addr) - ifc->first4 < ifc->count4) ||
+	       (ifc->n_aliases && alias_has(ifc, 4, &addr));
 }
 /** Of a subnet of ifc. */
 static inline bool
@@ -136,21 +140,24 @@ iface_has6(const struct iface *ifc, const uint8_t addr[16])
 	       memcmp(addr, ifc->ll6, 16) == 0 || (unlikely(ifc->n_aliases) && alias_has(ifc, 6, addr));
 }
 #define IFACE_ANY 0xffu
-/** Route: interface and next hop (copied to nexthop) for dst, out of interface via or IFACE_ANY. @return ifidx or -ENETUNREACH. */
+/** Route: interface and next hop (copied to nexthop) for dst, out of interface via or IFACE_ANY. @return ifidx or
+ *  -ENETUNREACH. */
 int link_route(const struct link *k, uint8_t af, const void *dst, uint8_t via, uint8_t nexthop[16]);
 /** Is addr on one of ifc's own subnets? */
 bool link_on_link(const struct iface *ifc, uint8_t af, const void *addr);
 bool link_has_route(const struct iface *ifc, uint8_t af, const void *addr);
-/** Can a packet go back out of ifc to where s came from? Asked where an answer begins something or ends it: what goes out by
- *  turning the frame round must have been able to go by itself. */
+/** Can a packet go back out of ifc to where s came from? Asked where an answer begins something or ends it: what goes
+ *  out by turning the frame round must have been able to go by itself. */
 static inline bool
 link_way_back(const struct iface *ifc, const struct seg *s)
 {
 	if (usual(s->flow.af == 4 && ((s->flow.addr.raddr4 ^ ifc->laddr4) & ifc->mask4) == 0))
 		return true;
-	return link_has_route(ifc, s->flow.af, s->flow.af == 4 ? (const void *)&s->flow.addr.raddr4 : s->flow.addr.raddr6);
+	return link_has_route(ifc, s->flow.af,
+			      s->flow.af == 4 ? (const void *)&s->flow.addr.raddr4 : s->flow.addr.raddr6);
 }
-/** The local addresses that fit a next hop on ifc, those whose subnet it is in, else the first range: how many; number i into out. */
+/** The local addresses that fit a next hop on ifc, those whose subnet it is in, else the first range: how many; number
+ *  i into out. */
 uint32_t link_local_count(const struct iface *ifc, uint8_t af, const void *hop);
 void link_local_addr(const struct iface *ifc, uint8_t af, const void *hop, uint32_t i, uint8_t out[16]);
 /** Do a and b begin with the same n bits? */
@@ -200,9 +207,9 @@ link_turn(const struct iface *ifc, struct rte_mbuf *m)
 	eth->src_addr = ifc->mac;
 }
 /**
- * The identification of a datagram that may be fragmented (RFC 6864 4.3): counts up from a random number, in one of 256 counters
- * that a keyed hash of the destination chooses, so none comes again soon and none says what others are sent, or which
- * numbers anything else here draws.
+ * The identification of a datagram that may be fragmented (RFC 6864 4.3): counts up from a random number, in one of
+ * 256 counters that a keyed hash of the destination chooses, so none comes again soon and none says what others are
+ * sent, or which numbers anything else here draws.
  */
 uint32_t link_ip_id(struct link *k, uint8_t af, const void *dst);
 /** Room on ifc->tx for n more packets? */
@@ -213,10 +220,12 @@ link_tx_room(const struct iface *ifc, unsigned int n)
 }
 struct icmp_err;
 /**
- * Handle ARP, ICMP, ICMPv6 and fragments. *whole becomes the datagram that a fragment completes, a frame to parse, else NULL.
+ * Handle ARP, ICMP, ICMPv6 and fragments. *whole becomes the datagram that a fragment completes, a frame to parse,
+ * else NULL.
  * @return SEG_DONE, SEG_TAKEN, a reason, or SEG_ICMP_ERR (net/icmp.h): *e is for TCP.
  */
 int link_input(struct link *k, struct seg *s, struct rte_mbuf **whole, struct icmp_err *e);
-/** ARP packets and NDP advertisements must reach every worker; true for such a packet (the engine copies them around). */
+/** ARP packets and NDP advertisements must reach every worker; true for such a packet (the engine copies them
+ *  around). */
 bool link_is_neigh_update(const struct seg *s);
 #endif

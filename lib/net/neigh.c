@@ -11,16 +11,18 @@
  *	REACHABLE	confirmed less than REACHABLE_US ago
  *	FAILED		nobody answered: the next packet starts again
  *
- * When the last question is not answered, the packets that waited are taken out again (link_neigh_unanswered()), so that their
- * connections are told, as Linux does it: an open ends with -EHOSTUNREACH three seconds after its SYN, the others remember it.
+ * When the last question is not answered, the packets that waited are taken out again (link_neigh_unanswered()), so
+ * that their connections are told, as Linux does it: an open ends with -EHOSTUNREACH three seconds after its SYN, the
+ * others remember it.
  *
  * Whose word counts: only an answer to a question that is open replaces a MAC. Any other claim (gratuitous ARP, unasked
  * advertisement, a request from a new MAC) makes us ask, at most once a VERIFY_US: a real move is followed within a
  * round trip, junk is not. Claims of our own addresses are ignored and counted.
  *
- * ARP: RFC 826, RFC 1122 2.3.2, RFC 5227 (probes are answered; we do not probe). Neighbour discovery (RFC 4861) of a host with
- * fixed addresses: solicitations sent and answered, advertisements taken. Not done: duplicate address detection, router
- * discovery, redirects, multicast listener reports. The wheel also holds one node that is no neighbour, neighs[max_neighs]: head of the list of unused entries, timer of net/frag.c (net/link.c).
+ * ARP: RFC 826, RFC 1122 2.3.2, RFC 5227 (probes are answered; we do not probe). Neighbour discovery (RFC 4861) of a
+ * host with fixed addresses: solicitations sent and answered, advertisements taken. Not done: duplicate address
+ * detection, router discovery, redirects, multicast listener reports. The wheel also holds one node that is no
+ * neighbour, neighs[max_neighs]: head of the list of unused entries, timer of net/frag.c (net/link.c).
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -218,7 +220,7 @@ arp_request(struct link *k, const struct neigh *n, bool all)
 	link_transmit(k, ifc, m);
 }
 
-/* --- neighbour discovery: asking ------------------------------------------------------------------------------------ */
+/* --- neighbour discovery: asking -------------------------------------------------------------------------------- */
 
 #define ND_HOP_LIMIT 255 /* RFC 4861 7.1: anything less came through a router */
 #define NA_SOLICITED 0x40
@@ -315,7 +317,7 @@ nd_solicit(struct link *k, const struct neigh *n, bool all)
 	nd_send(k, ifc, &msg, ll ? ifc->ll6 : src, dst, &mac);
 }
 
-/* --- the states ---------------------------------------------------------------------------------------------------- */
+/* --- the states ------------------------------------------------------------------------------------------------- */
 
 /* Ask for n, and look again in a second. all: not only at the MAC we believe in. */
 static void
@@ -432,7 +434,8 @@ link_neigh_suspect(struct link *k, uint16_t idx)
 bool
 link_neigh_silent(const struct link *k, uint16_t idx)
 {
-	return idx != NEIGH_NONE && (k->neighs.at[idx].state == NEIGH_INCOMPLETE || k->neighs.at[idx].state == NEIGH_FAILED);
+	return idx != NEIGH_NONE &&
+	       (k->neighs.at[idx].state == NEIGH_INCOMPLETE || k->neighs.at[idx].state == NEIGH_FAILED);
 }
 
 void
@@ -466,7 +469,7 @@ neigh_output(struct link *k, struct iface *ifc, struct neigh *n, struct rte_mbuf
 		queue_put(k, n, m);
 }
 
-/* --- ARP ------------------------------------------------------------------------------------------------------------ */
+/* --- ARP -------------------------------------------------------------------------------------------------------- */
 
 static int
 arp_reply(struct link *k, struct iface *ifc, struct rte_mbuf *m, struct rte_arp_hdr *arp)
@@ -549,7 +552,8 @@ link_is_neigh_update(const struct seg *s)
 	return h && h[0] == ND_ADVERT;
 }
 
-/* --- neighbour discovery: being asked and told ------------------------------------------------------------------------ */
+/* --- neighbour discovery: being asked and told
+ * ------------------------------------------------------------------------ */
 
 /* RFC 4861 7.1.1, 7.2.3, 7.2.4. */
 static int

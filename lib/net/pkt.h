@@ -74,8 +74,8 @@ seg_is_bulk(const struct seg *s)
 	return s->flags == TCP_ACK && s->len;
 }
 
-/** Merge with s[0], a bulk segment to o, those of the n-1 after it that continue it: same ACK, next sequence number, nothing
- *  else to say. Their payload becomes a part of s[0].m's chain. @return how many were made one. */
+/** Merge with s[0], a bulk segment to o, those of the n-1 after it that continue it: same ACK, next sequence number,
+ *  nothing else to say. Their payload becomes a part of s[0].m's chain. @return how many were made one. */
 unsigned int pkt_gro(const struct tobj *o, struct seg *s, unsigned int n);
 
 /** TCP or UDP-style checksum over an mbuf chain from l4_off for l4_len bytes with the pseudo header of the IP header

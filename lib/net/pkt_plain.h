@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Nearly every frame: TCP over IPv4 without options, all of it in one segment, nothing wrong with it. Inlined where bursts
- * are received; whatever is not like that goes through pkt_parse(), which says what it is. Row 2.
+ * Nearly every frame: TCP over IPv4 without options, all of it in one segment, nothing wrong with it. Inlined where
+ * bursts are received; whatever is not like that goes through pkt_parse(), which says what it is. Row 2.
  */
 #ifndef PKT_PLAIN_H
 #define PKT_PLAIN_H
@@ -47,8 +47,8 @@ static __rte_always_inline bool
 pkt_parse_plain(const struct iface *ifc, struct rte_mbuf *m, struct seg *s)
 {
 	const uint64_t first8 = RTE_BE64(0xffffffffffff0100); /* the destination, and the group bit of the source */
-	const uint64_t rx = m->ol_flags & (RTE_MBUF_F_RX_IP_CKSUM_MASK | RTE_MBUF_F_RX_L4_CKSUM_MASK | RTE_MBUF_F_RX_LRO |
-					   RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL);
+	const uint64_t rx = m->ol_flags & (RTE_MBUF_F_RX_IP_CKSUM_MASK | RTE_MBUF_F_RX_L4_CKSUM_MASK |
+					   RTE_MBUF_F_RX_LRO | RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL);
 	const uint8_t *p = rte_pktmbuf_mtod(m, const uint8_t *), *ip = p + RTE_ETHER_HDR_LEN;
 	const struct rte_tcp_hdr *th = (const struct rte_tcp_hdr *)(p + L4_PLAIN);
 	uint32_t type, frag, dst4, src4, total, l4, hlen, most;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Which worker owns a connection: the Toeplitz hash the NIC computes (rte_thash), through the same RETA. Where the device
- * has no RSS, the same function decides who a packet is handed to. Pure after steer_init(); read-only on the packet path.
+ * Which worker owns a connection: the Toeplitz hash the NIC computes (rte_thash), through the same RETA. Where the
+ * device has no RSS, the same function decides who a packet is handed to. Pure after steer_init(); read-only on the
+ * packet path.
  */
 #ifndef STEER_H
 #define STEER_H
@@ -20,8 +21,8 @@ struct steer {
 	uint32_t nibble[STEER_TUPLE_LEN * 2][16]; /* what a nibble of the tuple adds to the hash, from key */
 };
 
-/** Key (NULL: the public one of the test vectors; symmetric is not needed: both directions are computed from the receiver's
- *  view) and round-robin RETA. */
+/** Key (NULL: the public one of the test vectors; symmetric is not needed: both directions are computed from the
+ *  receiver's view) and round-robin RETA. */
 void steer_init(struct steer *s, uint16_t n_workers, uint16_t reta_size, const uint8_t key[STEER_KEY_LEN]);
 /** Toeplitz hash of a packet *received* for flow f (source = remote, destination = local), as RSS computes it. */
 uint32_t steer_hash(const struct steer *s, const struct flow *f);

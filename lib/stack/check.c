@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The invariants of a worker: table against pools against lists. One walk over the table, the pending list and the accept queues
- * finds every object there is; what it adds up has to be what the worker says, and what pools say is in use. An object is marked
- * in its pool's map when it is found: found twice, or on the list of the free ones as well, it has two owners; in use and not
- * found, it is lost.
+ * The invariants of a worker: table against pools against lists. One walk over the table, the pending list and the
+ * accept queues finds every object there is; what it adds up has to be what the worker says, and what pools say is in
+ * use. An object is marked in its pool's map when it is found: found twice, or on the list of the free ones as well,
+ * it has two owners; in use and not found, it is lost.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -18,7 +18,18 @@
 
 #define SHARE 96u /* objects for which a turn is let off one check */
 
-enum { OF_CONNS, OF_RARES, OF_LOSSES, OF_RUNS, OF_RXRUNS, OF_REQUESTS, OF_TIMEWAITS4, OF_TIMEWAITS6, OF_PORTSETS, N_POOLS };
+enum {
+	OF_CONNS,
+	OF_RARES,
+	OF_LOSSES,
+	OF_RUNS,
+	OF_RXRUNS,
+	OF_REQUESTS,
+	OF_TIMEWAITS4,
+	OF_TIMEWAITS6,
+	OF_PORTSETS,
+	N_POOLS
+};
 
 struct map {
 	const struct pool *pool;
@@ -75,7 +86,8 @@ node_linked(const struct wheel_node *n)
 	return !wheel_armed(n) || (*n->pprev == n && (!n->next || n->next->pprev == &n->next));
 }
 
-/* --- objects ---------------------------------------------------------------------------------------------------------- */
+/* --- objects
+ * ---------------------------------------------------------------------------------------------------------- */
 
 /* The objects that c has of other pools. */
 static bool
@@ -162,8 +174,10 @@ check_object(struct tally *t, const struct tobj *o)
 {
 	struct flow f;
 
-	MUST(TABLE_KIND, o->kind == TOBJ_REQ || o->kind == TOBJ_TW ||
-			 (o->kind == TOBJ_CONN && ((const struct tern_conn *)o)->w == t->w && o->state != TERN_CLOSED), o);
+	MUST(TABLE_KIND,
+	     o->kind == TOBJ_REQ || o->kind == TOBJ_TW ||
+		     (o->kind == TOBJ_CONN && ((const struct tern_conn *)o)->w == t->w && o->state != TERN_CLOSED),
+	     o);
 	flow_of(o, &f);
 	MUST(TABLE_FOUND, table_hash(&t->w->table, &f) == o->hash && table_lookup(&t->w->table, &f, o->hash) == o, o);
 	MUST(WHEEL_NODE, node_linked(&o->timer), o);
@@ -171,7 +185,8 @@ check_object(struct tally *t, const struct tobj *o)
 	t->armed += wheel_armed(&o->timer);
 	if (o->kind == TOBJ_CONN)
 		return check_conn(t, (const struct tern_conn *)o);
-	return o->kind == TOBJ_REQ ? check_request(t, (const struct request *)o) : check_timewait(t, (const struct timewait *)o);
+	return o->kind == TOBJ_REQ ? check_request(t, (const struct request *)o)
+				   : check_timewait(t, (const struct timewait *)o);
 }
 
 static void
@@ -182,7 +197,8 @@ look_at(struct tobj *o, void *arg)
 	t->ok = t->ok && check_object(t, o);
 }
 
-/* --- lists ------------------------------------------------------------------------------------------------------------ */
+/* --- lists
+ * ------------------------------------------------------------------------------------------------------------ */
 
 static bool
 check_pending(struct tally *t)
@@ -263,7 +279,8 @@ check_listeners(struct tally *t)
 	return true;
 }
 
-/* --- sums ------------------------------------------------------------------------------------------------------------- */
+/* --- sums
+ * ------------------------------------------------------------------------------------------------------------- */
 
 /* As long as it says, and nobody has one of them. */
 static bool
@@ -366,7 +383,8 @@ check_mem(const struct tally *t)
 	return true;
 }
 
-/* --- below TCP -------------------------------------------------------------------------------------------------------- */
+/* --- below TCP
+ * -------------------------------------------------------------------------------------------------------- */
 
 /* The frames that wait for n. @return false: one is elsewhere, too. */
 static bool
@@ -428,7 +446,8 @@ check_neighs(struct tally *t)
 			break;
 		MUST(NEIGH_REFS, n->refs == t->refs[i], n);
 		MUST(NEIGH_LRU, !n->refs == !!n->lru_next, n);
-		MUST(NEIGH_TIMER, wheel_armed(&n->timer) || (n->state != NEIGH_REACHABLE && !n->tries && !n->n_queued), n);
+		MUST(NEIGH_TIMER, wheel_armed(&n->timer) || (n->state != NEIGH_REACHABLE && !n->tries && !n->n_queued),
+		     n);
 		MUST(NEIGH_QUEUED, queue_sound(n, &queued), n);
 		used += n->state != NEIGH_FREE;
 		unused += !n->refs;
@@ -482,7 +501,8 @@ check_rings(const struct tern_worker *w)
 	return true;
 }
 
-/* --- a worker --------------------------------------------------------------------------------------------------------- */
+/* --- a worker
+ * --------------------------------------------------------------------------------------------------------- */
 
 static bool
 check_all(struct tally *t)
@@ -495,8 +515,8 @@ check_all(struct tally *t)
 	if (!t->ok)
 		return false;
 	MUST(TABLE_COUNT, t->objects == w->table.count, NULL);
-	if (!check_listeners(t) || !check_pending(t) || !check_ports(t) || !check_pools(t) || !check_mem(t) || !check_neighs(t) ||
-	    !check_rings(w))
+	if (!check_listeners(t) || !check_pending(t) || !check_ports(t) || !check_pools(t) || !check_mem(t) ||
+	    !check_neighs(t) || !check_rings(w))
 		return false;
 	MUST(WHEEL_ARMED, t->armed + timers(&w->wheel) == w->wheel.armed, NULL);
 	MUST(WHEEL_MAP, map_right(&w->wheel), NULL);
@@ -506,8 +526,9 @@ check_all(struct tally *t)
 static bool
 tally_init(struct tally *t, const struct tern_worker *w)
 {
-	const struct pool *pools[N_POOLS] = {&w->conns, &w->rares, &w->losses, &w->runs, &w->rxruns, &w->requests, &w->timewaits[0],
-					     &w->timewaits[1], &w->ports.pool};
+	const struct pool *pools[N_POOLS] = {&w->conns,        &w->rares,        &w->losses,
+					     &w->runs,         &w->rxruns,       &w->requests,
+					     &w->timewaits[0], &w->timewaits[1], &w->ports.pool};
 	bool ok = true;
 	unsigned int i;
 
@@ -547,14 +568,18 @@ describe(const struct tern_worker *w)
 
 	if (!o || o->kind < TOBJ_REQ || o->kind > TOBJ_TW)
 		return text;
-	inet_ntop(o->af == 4 ? AF_INET : AF_INET6, o->af == 4 ? (const void *)&o->addr.laddr4 : o->addr.laddr6, l, sizeof(l));
-	inet_ntop(o->af == 4 ? AF_INET : AF_INET6, o->af == 4 ? (const void *)&o->addr.raddr4 : o->addr.raddr6, r, sizeof(r));
+	inet_ntop(o->af == 4 ? AF_INET : AF_INET6, o->af == 4 ? (const void *)&o->addr.laddr4 : o->addr.laddr6, l,
+		  sizeof(l));
+	inet_ntop(o->af == 4 ? AF_INET : AF_INET6, o->af == 4 ? (const void *)&o->addr.raddr4 : o->addr.raddr6, r,
+		  sizeof(r));
 	n += snprintf(text + n, sizeof(text) - n, ". %s.%u > %s.%u %s", l, rte_be_to_cpu_16(o->lport), r,
 		      rte_be_to_cpu_16(o->rport), tern_state_name(o->state));
 	if (o->kind == TOBJ_CONN)
-		snprintf(text + n, sizeof(text) - n, " flags %#x pend %#x una %u nxt +%u max +%u queued %u rcv_nxt %u adv +%u "
-			 "queued %u rto %" PRId64 " us", c->flags, c->pend, c->snd_una, c->snd_nxt - c->snd_una,
-			 c->snd_max - c->snd_una, c->snd_queued, c->rcv_nxt, c->rcv_adv - c->rcv_nxt, c->rcv_queued,
+		snprintf(text + n, sizeof(text) - n,
+			 " flags %#x pend %#x una %u nxt +%u max +%u queued %u rcv_nxt %u adv +%u "
+			 "queued %u rto %" PRId64 " us",
+			 c->flags, c->pend, c->snd_una, c->snd_nxt - c->snd_una, c->snd_max - c->snd_una, c->snd_queued,
+			 c->rcv_nxt, c->rcv_adv - c->rcv_nxt, c->rcv_queued,
 			 c->rto_at ? (int64_t)(c->rto_at - w->now_us) : 0);
 	return text;
 }

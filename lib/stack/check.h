@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A worker's invariants and its connections' (tcp/check.h), all at once. Debug builds (-Dchecks=true) ask after every turn;
- * tests and the simulation ask themselves.
+ * A worker's invariants and its connections' (tcp/check.h), all at once. Debug builds (-Dchecks=true) ask after every
+ * turn; tests and the simulation ask themselves.
  */
 #ifndef CHECK_H
 #define CHECK_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What a stack is told: defaults, and what cannot be. Whatever is wrong with a tern_conf by itself is found here, with one line; what
- * does not fit the machine is found where it is set up.
+ * What a stack is told: defaults, and what cannot be. Whatever is wrong with a tern_conf by itself is found here, with
+ * one line; what does not fit the machine is found where it is set up.
  */
 #include <errno.h>
 #include <rte_common.h>
@@ -20,15 +20,41 @@
 static const struct tern_conf defaults = {
 	.name = "tern",
 	.ifs = {{.port_id = 0}, {.port_id = 1}, {.port_id = 2}, {.port_id = 3}},
-	.tcp = {.time_wait_ms = 60000, .rto_init_ms = 1000, .rto_min_ms = 200, .rto_max_ms = 60000, .delack_ms = 40,
-		.fin_timeout_ms = 60000, .user_timeout_ms = 100000, .syn_timeout_ms = 180000, .synack_retries = 5,
-		.timestamps = true, .sack = true, .wscale = true, .tso = true, .gro = true, .nagle = true, .quickack = true,
-		.snd_buf = 262144, .rcv_buf = 262144,
-		.snd_buf_max = 4 << 20, .rcv_buf_max = 6 << 20, /* as Linux's tcp_wmem, tcp_rmem */
-		.fastopen_key_s = 86400, .buf_mem = TERN_AUTO, .max_orphans = TERN_AUTO, .somaxconn = 4096,
-		.max_syn_backlog = 4096, .port_min = 1024, .port_max = 65535, .ttl = 64},
-	.max_conns = 16384, .max_requests = 65536, .max_timewait = 65536, .max_portsets = 1024, .max_listeners = 64,
-	.max_neighbours = 1024, .n_mbufs = 16384,
+	.tcp = {.time_wait_ms = 60000,
+		.rto_init_ms = 1000,
+		.rto_min_ms = 200,
+		.rto_max_ms = 60000,
+		.delack_ms = 40,
+		.fin_timeout_ms = 60000,
+		.user_timeout_ms = 100000,
+		.syn_timeout_ms = 180000,
+		.synack_retries = 5,
+		.timestamps = true,
+		.sack = true,
+		.wscale = true,
+		.tso = true,
+		.gro = true,
+		.nagle = true,
+		.quickack = true,
+		.snd_buf = 262144,
+		.rcv_buf = 262144,
+		.snd_buf_max = 4 << 20,
+		.rcv_buf_max = 6 << 20, /* as Linux's tcp_wmem, tcp_rmem */
+		.fastopen_key_s = 86400,
+		.buf_mem = TERN_AUTO,
+		.max_orphans = TERN_AUTO,
+		.somaxconn = 4096,
+		.max_syn_backlog = 4096,
+		.port_min = 1024,
+		.port_max = 65535,
+		.ttl = 64},
+	.max_conns = 16384,
+	.max_requests = 65536,
+	.max_timewait = 65536,
+	.max_portsets = 1024,
+	.max_listeners = 64,
+	.max_neighbours = 1024,
+	.n_mbufs = 16384,
 };
 _Static_assert(TERN_IF_MAX == 4, "a port_id for each interface");
 
@@ -45,11 +71,15 @@ conf_copy(struct tern_conf *to, const struct tern_conf *from)
 	const size_t known = sizeof(*to);
 
 	if (from->size < CONF_SIZE_MIN || from->size > SIZE_MAX_KNOWN) {
-		LOG(ERR, "tern_conf.size %zu: must be %zu or more: set up the struct with tern_conf_init()", from->size, CONF_SIZE_MIN);
+		LOG(ERR, "tern_conf.size %zu: must be %zu or more: set up the struct with tern_conf_init()", from->size,
+		    CONF_SIZE_MIN);
 		return -EINVAL;
 	}
 	if (from->size > known && !sodium_is_zero((const unsigned char *)from + known, from->size - known)) {
-		LOG(ERR, "tern_conf: a field behind the first %zu bytes is set: libtern " TERN_VERSION " is too old to know it", known);
+		LOG(ERR,
+		    "tern_conf: a field behind the first %zu bytes is set: libtern " TERN_VERSION
+		    " is too old to know it",
+		    known);
 		return -EINVAL;
 	}
 	*to = defaults;
@@ -68,7 +98,8 @@ check_reserved(const struct tern_conf *conf)
 		zero &= sodium_is_zero((const void *)conf->ifs[i].reserved, sizeof(conf->ifs[i].reserved));
 	if (zero)
 		return 0;
-	LOG(ERR, "tern_conf: a reserved field is set: libtern " TERN_VERSION " is too old to know it, or tern_conf_init() was left out");
+	LOG(ERR, "tern_conf: a reserved field is set: libtern " TERN_VERSION
+		 " is too old to know it, or tern_conf_init() was left out");
 	return -EINVAL;
 }
 
@@ -86,7 +117,8 @@ check_times(const struct tern_tcp_conf *t)
 		return -EINVAL;
 	}
 	if (!t->rto_init_ms || !t->rto_min_ms || t->rto_init_ms > t->rto_max_ms || t->rto_min_ms > t->rto_max_ms) {
-		LOG(ERR, "rto_init_ms %u, rto_min_ms %u: must be 1 to rto_max_ms, %u", t->rto_init_ms, t->rto_min_ms, t->rto_max_ms);
+		LOG(ERR, "rto_init_ms %u, rto_min_ms %u: must be 1 to rto_max_ms, %u", t->rto_init_ms, t->rto_min_ms,
+		    t->rto_max_ms);
 		return -EINVAL;
 	}
 	if (!t->user_timeout_ms || !t->syn_timeout_ms) {
@@ -109,12 +141,13 @@ check_tcp(const struct tern_tcp_conf *t)
 		return -EINVAL;
 	}
 	if (!t->port_min || t->port_min > t->port_max) {
-		LOG(ERR, "port_min %u, port_max %u: must be 1 or more, and not above the other", t->port_min, t->port_max);
+		LOG(ERR, "port_min %u, port_max %u: must be 1 or more, and not above the other", t->port_min,
+		    t->port_max);
 		return -EINVAL;
 	}
 	if (t->rcv_buf < BUF_MIN || t->snd_buf < BUF_MIN || t->rcv_buf_max > BUF_MAX || t->snd_buf_max > BUF_MAX) {
-		LOG(ERR, "rcv_buf %u..%u, snd_buf %u..%u: must be %u..2^30 bytes", t->rcv_buf, t->rcv_buf_max, t->snd_buf,
-			t->snd_buf_max, BUF_MIN);
+		LOG(ERR, "rcv_buf %u..%u, snd_buf %u..%u: must be %u..2^30 bytes", t->rcv_buf, t->rcv_buf_max,
+		    t->snd_buf, t->snd_buf_max, BUF_MIN);
 		return -EINVAL;
 	}
 	if (!t->ttl || !t->somaxconn) {
@@ -133,7 +166,9 @@ conf_settle(struct tern_conf *conf)
 	if (rc)
 		return rc;
 	if (!conf->name || !conf->max_conns || !conf->max_requests || !conf->max_neighbours || !conf->n_mbufs) {
-		LOG(ERR, "name, max_conns %u, max_requests %u, max_neighbours %u, n_mbufs %u: none can be 0: tern_conf_init() sets them",
+		LOG(ERR,
+		    "name, max_conns %u, max_requests %u, max_neighbours %u, n_mbufs %u: none can be 0: "
+		    "tern_conf_init() sets them",
 		    conf->max_conns, conf->max_requests, conf->max_neighbours, conf->n_mbufs);
 		return -EINVAL;
 	}

@@ -3,9 +3,9 @@
  * The poll loop: the only caller of rx/tx burst and the only reader of the clock. One TSC read a poll, scaled to
  * microseconds by a multiplication; what was busy in one poll is accounted with the time stamp of the next.
  *
- * A poll: clock, commands, rx of the queues this worker owns, frames from other workers, posted calls, worker_run(), the
- * application, tx. What the device does not take stays in ifs[].tx and the stack sees less room: nothing is dropped
- * here.
+ * A poll: clock, commands, rx of the queues this worker owns, frames from other workers, posted calls, worker_run(),
+ * the application, tx. What the device does not take stays in ifs[].tx and the stack sees less room: nothing is
+ * dropped here.
  *
  * Several workers: a frame belongs to steer_owner(). Behind RSS it arrives there, which the first STEER_CHECKS frames
  * without a connection confirm; a device that breaks its promise turns hand-over on for all workers. Without RSS the
@@ -15,7 +15,8 @@
  * ARP and NDP answers are copied to everybody. A worker without a tx queue gives its frames to a txbox of one that has.
  *
  * Draining: tern_drain() runs the application's drain() once; a worker with nothing left open is IDLE and goes on
- * serving the shared queues until all are, or the deadline has passed: what is open then is reset. tern_stop() leaves before the next poll.
+ * serving the shared queues until all are, or the deadline has passed: what is open then is reset. tern_stop() leaves
+ * before the next poll.
  */
 #include <errno.h>
 #include <string.h>
@@ -121,13 +122,15 @@ input_staged(struct engine *e)
 	worker_input(e->w, e->staged_if, e->staged, n);
 }
 
-/* Fewer mbufs than a burst takes, and a device that must not be asked then (stack/port.c). The caches of other lcores don't count. */
+/* Fewer mbufs than a burst takes, and a device that must not be asked then (stack/port.c). The caches of other lcores
+ * don't count. */
 static bool
 rx_held(struct tern_worker *w)
 {
 	const uint32_t cached = w->mbufs.cache ? w->mbufs.cache->len : 0;
 
-	if (usual(cached >= BURST) || cached + rte_mempool_get_ops(w->mbufs.pool->ops_index)->get_count(w->mbufs.pool) >= BURST)
+	if (usual(cached >= BURST) ||
+	    cached + rte_mempool_get_ops(w->mbufs.pool->ops_index)->get_count(w->mbufs.pool) >= BURST)
 		return false;
 	STAT_INC(w, RX_HELD);
 	return true;
@@ -183,7 +186,8 @@ poll_inbox(struct engine *e)
 	return n > 0;
 }
 
-/* With offloads the device looks at each frame first, once. What it refuses is dropped: it would take nothing after it. */
+/* With offloads the device looks at each frame first, once. What it refuses is dropped: it would take nothing after
+ * it. */
 static void
 prepare(struct engine *e, unsigned int i)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * struct tern, private to stack/tern.c (set-up) and stack/engine.c (the loop). Written at set-up and only read afterwards, but for
- * cmd and each engine's own memory. Theory of operation: engine.c.
+ * struct tern, private to stack/tern.c (set-up) and stack/engine.c (the loop). Written at set-up and only read
+ * afterwards, but for cmd and each engine's own memory. Theory of operation: engine.c.
  */
 #ifndef ENGINE_H
 #define ENGINE_H

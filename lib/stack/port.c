@@ -11,12 +11,12 @@
  * FAST_FREE is never asked for: queued data is sent with a reference count above one, and answers go out in mbufs of
  * another worker's pool when frames were handed over.
  *
- * net_tap reads a packet into a buffer before it allocates what replaces that. Without, the packet is lost, rx_nombuf counts
- * it, and the burst ends as if the queue were empty: the queue is then not read until a signal says that a packet was put
- * into it. Meanwhile it fills; a packet that finds it full is dropped by the kernel and signals nothing. So it would never
- * be read again, however many buffers came back. The engine does not ask it (rx_hold) while the pool has less than a burst:
- * packets wait where they are, and no allocation fails. net_af_packet allocates first, net_ring not at all, and what real
- * devices could not refill they try again in every poll: they are always asked.
+ * net_tap reads a packet into a buffer before it allocates what replaces that. Without, the packet is lost, rx_nombuf
+ * counts it, and the burst ends as if the queue were empty: the queue is then not read until a signal says that a
+ * packet was put into it. Meanwhile it fills; a packet that finds it full is dropped by the kernel and signals
+ * nothing. So it would never be read again, however many buffers came back. The engine does not ask it (rx_hold) while
+ * the pool has less than a burst: packets wait where they are, and no allocation fails. net_af_packet allocates first,
+ * net_ring not at all, and what real devices could not refill they try again in every poll: they are always asked.
  *
  * Limits: one mempool per worker; scattered receive only for LRO: the mbufs are made large enough for the MTU.
  */
@@ -49,8 +49,9 @@
 #define RING_STEP 4u
 
 /*
- * Both ends of an in-memory cable, so that the rings go when the second end is closed. net_ring counts packets in 24 bytes a queue:
- * two workers of neighbouring queues would write one line each burst, so only every RING_STEP-th queue is used if they suffice.
+ * Both ends of an in-memory cable, so that the rings go when the second end is closed. net_ring counts packets in 24
+ * bytes a queue: two workers of neighbouring queues would write one line each burst, so only every RING_STEP-th queue
+ * is used if they suffice.
  */
 struct cable {
 	TAILQ_ENTRY(cable) next;
@@ -325,7 +326,8 @@ configure(struct port *p, const struct rte_eth_dev_info *info, const struct stee
 	p->tx_segs = segs_limit(info->tx_desc_lim.nb_mtu_seg_max);
 	p->tso_segs = segs_limit(info->tx_desc_lim.nb_seg_max);
 	if (lro && info->rx_offload_capa & RTE_ETH_RX_OFFLOAD_TCP_LRO) {
-		conf.rxmode.offloads |= RTE_ETH_RX_OFFLOAD_TCP_LRO | (info->rx_offload_capa & RTE_ETH_RX_OFFLOAD_SCATTER);
+		conf.rxmode.offloads |=
+			RTE_ETH_RX_OFFLOAD_TCP_LRO | (info->rx_offload_capa & RTE_ETH_RX_OFFLOAD_SCATTER);
 		conf.rxmode.max_lro_pkt_size = RTE_MIN(info->max_lro_pkt_size, (uint32_t)UINT16_MAX);
 	} else if (lro) {
 		LOG(NOTICE, "port %u (%s): the device has no LRO: bursts are merged here", p->port_id, p->name);
@@ -412,8 +414,8 @@ setup_queues(const struct port *p, const struct rte_eth_dev_info *info, struct r
 	rx.offloads = 0; /* those of the port hold for its queues */
 	tx.offloads = 0;
 	for (q = 0; q < p->n_rxq; q++) {
-		rc = rte_eth_rx_queue_setup(p->port_id, q * p->step, p->rx_desc, rte_lcore_to_socket_id(lcores[q % n_workers]),
-					    &rx, mp[q % n_workers]);
+		rc = rte_eth_rx_queue_setup(p->port_id, q * p->step, p->rx_desc,
+					    rte_lcore_to_socket_id(lcores[q % n_workers]), &rx, mp[q % n_workers]);
 		if (rc) {
 			LOG(ERR, "port %u (%s): rx queue %u of %u descriptors: %s", p->port_id, p->name, q, p->rx_desc,
 			    rte_strerror(-rc));
@@ -421,7 +423,8 @@ setup_queues(const struct port *p, const struct rte_eth_dev_info *info, struct r
 		}
 	}
 	for (q = 0; q < p->n_txq; q++) {
-		rc = rte_eth_tx_queue_setup(p->port_id, q * p->step, p->tx_desc, rte_lcore_to_socket_id(lcores[q]), &tx);
+		rc = rte_eth_tx_queue_setup(p->port_id, q * p->step, p->tx_desc, rte_lcore_to_socket_id(lcores[q]),
+					    &tx);
 		if (rc) {
 			LOG(ERR, "port %u (%s): tx queue %u of %u descriptors: %s", p->port_id, p->name, q, p->tx_desc,
 			    rte_strerror(-rc));

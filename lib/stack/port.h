@@ -43,8 +43,8 @@ struct port {
  *  after one log line; port_close() is right in both cases. */
 int port_probe(struct port *p, const struct tern_if_conf *ifc, unsigned int n_workers, uint16_t desc,
 	       const struct rte_eth_dev_owner *owner);
-/** Configure, set up all queues (queue i takes its mbufs from mp[i % n_workers], on that lcore's node), start. lro: if the
- *  device can. */
+/** Configure, set up all queues (queue i takes its mbufs from mp[i % n_workers], on that lcore's node), start. lro: if
+ *  the device can. */
 int port_start(struct port *p, struct rte_mempool *const *mp, const unsigned int *lcores, unsigned int n_workers,
 	       const struct steer *s, bool lro);
 /** Wait for the link, a bounded time; a link that stays down is only reported. */

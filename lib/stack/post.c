@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * tern_post(): a ring of calls for each worker, many producers, one consumer. A poll takes a burst at most, so who posts much does
- * not keep packets waiting, and a call that posts itself again comes back in the next poll.
+ * tern_post(): a ring of calls for each worker, many producers, one consumer. A poll takes a burst at most, so who
+ * posts much does not keep packets waiting, and a call that posts itself again comes back in the next poll.
  *
- * Producers are any threads, also ones that are not pinned: one that loses its core in the middle of an enqueue must not make the
- * others spin, so the tail moves once the last of them is done (rte_ring's relaxed tail sync). What a thread posted before
- * it posts again lies in front of it: its order is kept.
+ * Producers are any threads, also ones that are not pinned: one that loses its core in the middle of an enqueue must
+ * not make the others spin, so the tail moves once the last of them is done (rte_ring's relaxed tail sync). What a
+ * thread posted before it posts again lies in front of it: its order is kept.
  *
- * A call is lost only when the worker leaves before it comes to it: what is in the ring then, and what a thread puts there that
- * looked just before, is dropped and counted (TernPostDropped). While it drains, a worker stays until the ring is empty.
+ * A call is lost only when the worker leaves before it comes to it: what is in the ring then, and what a thread puts
+ * there that looked just before, is dropped and counted (TernPostDropped). While it drains, a worker stays until the
+ * ring is empty.
  */
 #include <errno.h>
 #include <rte_ring_elem.h>

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * For a caller of tern_worker_step() that would rather sleep than poll: how long nothing is due, and whether a packet would wake it.
+ * For a caller of tern_worker_step() that would rather sleep than poll: how long nothing is due, and whether a packet
+ * would wake it.
  *
- * What is due by itself is the wheel's (TCP, neighbours, fragments, the application's timers), what is marked, and what the engine
- * holds: the burst it staged, frames the device did not take, calls that were posted. Connections that wait for memory
- * are looked at as often as memory is counted. While the stack drains, workers watch each other: every poll counts.
+ * What is due by itself is the wheel's (TCP, neighbours, fragments, the application's timers), what is marked, and
+ * what the engine holds: the burst it staged, frames the device did not take, calls that were posted. Connections that
+ * wait for memory are looked at as often as memory is counted. While the stack drains, workers watch each other: every
+ * poll counts.
  *
- * Interrupts are asked for at set-up only (tern_conf.rx_intr), as some drivers then give up a faster way to receive or refuse to
- * start. ethdev has no capability to read: a queue with a file descriptor has an interrupt. The inbox of several workers is memory,
- * and raises none.
+ * Interrupts are asked for at set-up only (tern_conf.rx_intr), as some drivers then give up a faster way to receive or
+ * refuse to start. ethdev has no capability to read: a queue with a file descriptor has an interrupt. The inbox of
+ * several workers is memory, and raises none.
  */
 #include "stack/post.h"
 #include "stack/worker.h"

@@ -271,8 +271,8 @@ fitting_mtu(const struct tern_worker *w, const struct port *p)
 	if (p->mtu <= room)
 		return p->mtu;
 	if (w->index == 0)
-		LOG(NOTICE, "port %u (%s): MTU %u does not fit the mbufs of pool '%s': %u is used", p->port_id, p->name, p->mtu,
-		    w->mbufs.pool->name, room);
+		LOG(NOTICE, "port %u (%s): MTU %u does not fit the mbufs of pool '%s': %u is used", p->port_id, p->name,
+		    p->mtu, w->mbufs.pool->name, room);
 	return room;
 }
 
@@ -304,7 +304,8 @@ make_ifaces(struct tern *t, struct tern_worker *w)
 }
 
 static struct rte_ring *
-make_ring(const struct tern *t, const char *kind, unsigned int i, unsigned int k, unsigned int esize, unsigned int flags)
+make_ring(const struct tern *t, const char *kind, unsigned int i, unsigned int k, unsigned int esize,
+	  unsigned int flags)
 {
 	char name[RTE_RING_NAMESIZE];
 	struct rte_ring *r;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The application's timers stand on the worker's wheel, among those of connections: starting and stopping are O(1), and a
- * worker without any pays nothing. The memory of a struct tern_timer is the application's; what lies in it is
- * struct timer. Before fn runs the node is off the wheel and nothing here looks at it again: fn may start it anew or free it.
+ * The application's timers stand on the worker's wheel, among those of connections: starting and stopping are O(1),
+ * and a worker without any pays nothing. The memory of a struct tern_timer is the application's; what lies in it is
+ * struct timer. Before fn runs the node is off the wheel and nothing here looks at it again: fn may start it anew or
+ * free it.
  */
 #include <errno.h>
 #include "tcp/call.h"

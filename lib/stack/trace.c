@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The lines of `tcpdump -n -t -S`, from the frame alone: headers, flags, absolute numbers, options. Reads only what is inside
- * the first segment; what does not parse is said to be truncated, never guessed. Options other than those of RFC 9293, 7323 and
- * 2018 are shown in hex, payload is not looked into, other frames are only named.
+ * The lines of `tcpdump -n -t -S`, from the frame alone: headers, flags, absolute numbers, options. Reads only what is
+ * inside the first segment; what does not parse is said to be truncated, never guessed. Options other than those of
+ * RFC 9293, 7323 and 2018 are shown in hex, payload is not looked into, other frames are only named.
  */
 #include <arpa/inet.h>
 #include <stdarg.h>
@@ -35,8 +35,8 @@ be32(const uint8_t *p)
 	return (uint32_t)p[0] << 24 | p[1] << 16 | p[2] << 8 | p[3];
 }
 
-/* One option of `len` bytes, as its kind lays it out, which a wrong length does not change. @return bytes shown; 0: more than
- * the `room` of the header. */
+/* One option of `len` bytes, as its kind lays it out, which a wrong length does not change. @return bytes shown; 0:
+ * more than the `room` of the header. */
 static unsigned int
 add_option(struct line *l, const uint8_t *p, unsigned int len, unsigned int room)
 {
@@ -189,7 +189,8 @@ add_icmp(struct line *l, const struct rte_mbuf *m, uint32_t off, uint32_t len, b
 
 	add(l, six ? ": ICMP6" : ": ICMP");
 	if (type == (six ? 128 : 8) || type == (six ? 129 : 0)) {
-		add(l, "%s echo %s, id %u", six ? "," : "", type == 8 || type == 128 ? "request" : "reply", p[4] << 8 | p[5]);
+		add(l, "%s echo %s, id %u", six ? "," : "", type == 8 || type == 128 ? "request" : "reply",
+		    p[4] << 8 | p[5]);
 		add(l, ", seq %u", p[6] << 8 | p[7]);
 	} else if (six && target && (type == 135 || type == 136)) { /* RFC 4861 4.3, 4.4 */
 		add(l, type == 135 ? ", neighbor solicitation, who has " : ", neighbor advertisement, tgt is ");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Watching: counters and gauges of a running stack, which any thread may read while the workers write them (each number is whole, a
- * set of them is not one instant's), and what is in a worker's table, for its own thread.
+ * Watching: counters and gauges of a running stack, which any thread may read while the workers write them (each
+ * number is whole, a set of them is not one instant's), and what is in a worker's table, for its own thread.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -157,7 +157,8 @@ tern_gauges_get(const struct tern *t, int w, struct tern_gauges *out, size_t siz
 	return sized_give(out, size, &g, sizeof(g));
 }
 
-/* Those of base/pool.h have a place in struct tern_worker; of the others, at is 0 and pool_add() knows them by their index. */
+/* Those of base/pool.h have a place in struct tern_worker; of the others, at is 0 and pool_add() knows them by their
+ * index. */
 enum { POOL_MBUFS, POOL_SMALL, POOL_NEIGHS, POOL_NEIGH_QUEUE, POOL_FRAGS };
 static const struct {
 	const char *name;

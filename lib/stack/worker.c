@@ -30,7 +30,8 @@
 
 #define AHEAD 6u /* frames fetched ahead: 4 lines each, as many as a core has line fill buffers */
 #define BUCKET_AHEAD 6u /* frames parsed between asking for a bucket and looking into it */
-#define OBJECT_LINES 5u /* of a connection that an ACK or a request touches; of smaller objects what comes next, which does no harm */
+#define OBJECT_LINES 5u /* of a connection that an ACK or a request touches; of smaller objects what comes next,
+			 * which does no harm */
 #define SMALL_PART 4  /* for one small mbuf there are so many others, and one for each connection */
 #define RXRUN_PART 4  /* for one run of out-of-order text there are so many mbufs */
 #define TIMER_BUDGET 4096 /* wheel nodes a poll may handle: bounds a poll when many expire in one tick */
@@ -43,8 +44,8 @@ small_mbufs(const struct tern_conf *conf)
 }
 
 int
-worker_create(struct tern_worker **out, const struct tern_conf *conf, unsigned int index, int node, struct rte_mempool *mp,
-	      uint64_t now_us)
+worker_create(struct tern_worker **out, const struct tern_conf *conf, unsigned int index, int node,
+	      struct rte_mempool *mp, uint64_t now_us)
 {
 	const uint64_t max_objs = (uint64_t)conf->max_conns + conf->max_requests + conf->max_timewait;
 	struct tern_worker *w = node_alloc(sizeof(*w), node);
@@ -270,7 +271,8 @@ stage_peek(struct tern_worker *w, struct seg *s)
 	return seg_is_bulk(s);
 }
 
-/* Bulk data: what follows each other becomes one. Only for connections of this worker: another one would parse it again. */
+/* Bulk data: what follows each other becomes one. Only for connections of this worker: another one would parse it
+ * again. */
 static __rte_noinline unsigned int
 merge(struct tern_worker *w, struct seg *s, unsigned int n)
 {

@@ -15,19 +15,20 @@
 
 /** Allocate and initialise a worker on NUMA node; conf with defaults resolved; mp stays the caller's. now_us starts the
  *  clock. Interfaces are added by link_iface_init(&w->ifs[i], ...), w->n_ifs. @return 0, -ENOMEM. */
-int worker_create(struct tern_worker **w, const struct tern_conf *conf, unsigned int index, int node, struct rte_mempool *mp,
-		  uint64_t now_us);
-/** Send every synchronised connection's peer what tern_abort() sends, before worker_destroy(). The connections stay as they
- *  are. make_room(arg) takes packets from ifs[].tx; when it can't, false, the rest goes without. */
+int worker_create(struct tern_worker **w, const struct tern_conf *conf, unsigned int index, int node,
+		  struct rte_mempool *mp, uint64_t now_us);
+/** Send every synchronised connection's peer what tern_abort() sends, before worker_destroy(). The connections stay as
+ *  they are. make_room(arg) takes packets from ifs[].tx; when it can't, false, the rest goes without. */
 void worker_reset_peers(struct tern_worker *w, bool (*make_room)(void *), void *arg);
 /** Frees every connection silently (no packets, no callbacks), then all memory. */
 void worker_destroy(struct tern_worker *w);
 /** Time never goes back. */
 void worker_set_time(struct tern_worker *w, uint64_t now_us);
 /**
- * Fetch the lines that input reads of a frame: the mbuf's first and where headers and a small payload lie in its buffer. All
- * are asked for at once, by the layout of rte_pktmbuf_pool_create(), not by buf_addr, which would have to arrive first; of a
- * frame that lies elsewhere (a private area, another headroom) the wrong lines come, which does no harm.
+ * Fetch the lines that input reads of a frame: the mbuf's first and where headers and a small payload lie in its
+ * buffer. All are asked for at once, by the layout of rte_pktmbuf_pool_create(), not by buf_addr, which would have to
+ * arrive first; of a frame that lies elsewhere (a private area, another headroom) the wrong lines come, which does no
+ * harm.
  */
 static inline void
 worker_prefetch(const struct rte_mbuf *m)

@@ -20,7 +20,8 @@ TAILQ_HEAD(mem_list, tern_conn);
 /** Of a worker. All numbers are mbufs, that is, segments of packets. */
 struct mem {
 	uint32_t own, foreign; /* in queues, by whose pool they are of; those of worker.small are not counted */
-	int32_t budget;	       /* own is to stay below: what is left then is the reserve; below 0 by what applications hold */
+	int32_t budget;	       /* own is to stay below: what is left then is the reserve; below 0 by what
+			        * applications hold */
 	uint32_t half;	       /* of budget: from here on each connection and each listener has a limit */
 	uint32_t reserve;
 	uint32_t foreign_max; /* more of other pools are copied into mbufs of our own */

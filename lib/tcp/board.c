@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The state of losses: made when a connection needs it, and the scoreboard as output sees it: what was sent, what is due again.
- * The scoreboard's runs are tcp/runs.c, what ACKs say of them tcp/sack.c.
+ * The state of losses: made when a connection needs it, and the scoreboard as output sees it: what was sent, what is
+ * due again. The scoreboard's runs are tcp/runs.c, what ACKs say of them tcp/sack.c.
  */
 #include <string.h>
 #include "tcp/loss.h"

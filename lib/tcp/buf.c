@@ -5,10 +5,10 @@
  * start is never held back (RFC 7323 2 scales the window up to 1 GiB). Sending: an application that found the buffer
  * full gets two congestion windows of room.
  *
- * What a connection has beyond the configured buffer (conn_rare.buf_grant) is counted in worker.buf_granted. That sum is bounded by
- * conf.buf_mem, and nothing grows while memory is tight (tcp/mem.c). Under either pressure a connection
- * that no longer needs its grant gives it back; the window then shrinks by not moving its right edge on (SHLD-14).
- * A buffer the application has set with tern_setopt() is left alone.
+ * What a connection has beyond the configured buffer (conn_rare.buf_grant) is counted in worker.buf_granted. That sum
+ * is bounded by conf.buf_mem, and nothing grows while memory is tight (tcp/mem.c). Under either pressure a connection
+ * that no longer needs its grant gives it back; the window then shrinks by not moving its right edge on (SHLD-14). A
+ * buffer the application has set with tern_setopt() is left alone.
  */
 #include "tcp/buf.h"
 #include "tcp/mem.h"

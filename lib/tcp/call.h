@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Whether an application may make a call: on this thread, with this handle. Debug builds (-Dchecks=true) ask at the head of the calls of
- * tern.h, and end the program with a line that names the call; in others there is no code for it.
+ * Whether an application may make a call: on this thread, with this handle. Debug builds (-Dchecks=true) ask at the
+ * head of the calls of tern.h, and end the program with a line that names the call; in others there is no code for it.
  */
 #ifndef CALL_H
 #define CALL_H
@@ -21,7 +21,9 @@ static inline void
 call_on(const struct tern_worker *w, const char *call)
 {
 	if (w->tid && w->tid != rte_gettid())
-		call_refused(call, "called by another thread than the worker's: see the thread rule of tern.h, and tern_post()");
+		call_refused(
+			call,
+			"called by another thread than the worker's: see the thread rule of tern.h, and tern_post()");
 }
 
 static inline void

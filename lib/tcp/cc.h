@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Congestion control: one const struct per algorithm, with a private area in struct loss. The window itself (cwnd, ssthresh)
- * is the connection's. Loss recovery decides when to call, and restores the private area when a reduction is undone, unless
- * marks are counted there.
+ * Congestion control: one const struct per algorithm, with a private area in struct loss. The window itself (cwnd,
+ * ssthresh) is the connection's. Loss recovery decides when to call, and restores the private area when a reduction is
+ * undone, unless marks are counted there.
  */
 #ifndef CC_H
 #define CC_H
@@ -45,8 +45,8 @@ struct cc {
 	void (*idle)(struct tern_conn *c);
 	/** A congestion echo, once a window of data. @return as reduce(), which NULL stands for. */
 	uint32_t (*echo)(struct tern_conn *c);
-	/** ECN was agreed on, and a segment with or without an echo came. Not NULL: every mark counts (RFC 8257), also for whoever
-	 *  receives: ACKs say which data was marked. */
+	/** ECN was agreed on, and a segment with or without an echo came. Not NULL: every mark counts (RFC 8257), also
+	 *  for whoever receives: ACKs say which data was marked. */
 	void (*marks)(struct tern_conn *c, bool ece);
 };
 

@@ -2,10 +2,10 @@
 /*
  * CUBIC (RFC 9438) with HyStart++ (RFC 9406).
  *
- * In bytes and milliseconds. K takes a cube root, once an epoch. The cubic function is computed when the millisecond has
- * changed; an ACK adds acked * (target - cwnd) to an accumulator that grows cwnd by a segment each cwnd * MSS (4.4), and the
- * Reno-friendly estimate grows the same way (4.3): no ACK divides. Epochs end with 2^16 ms: by then cwnd has grown by
- * 100,000 segments.
+ * In bytes and milliseconds. K takes a cube root, once an epoch. The cubic function is computed when the millisecond
+ * has changed; an ACK adds acked * (target - cwnd) to an accumulator that grows cwnd by a segment each cwnd * MSS
+ * (4.4), and the Reno-friendly estimate grows the same way (4.3): no ACK divides. Epochs end with 2^16 ms: by then
+ * cwnd has grown by 100,000 segments.
  */
 #include "tcp/loss.h"
 

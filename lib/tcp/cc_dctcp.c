@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * DCTCP (RFC 8257): the window shrinks by the share of bytes that met congestion, not by half. The receiver's part, ACKs that say
- * which data was marked, is tcp/ecn.c's. A loss, and a path without ECN, are NewReno's (3.5).
+ * DCTCP (RFC 8257): the window shrinks by the share of bytes that met congestion, not by half. The receiver's part,
+ * ACKs that say which data was marked, is tcp/ecn.c's. A loss, and a path without ECN, are NewReno's (3.5).
  */
 #include "tcp/loss.h"
 

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The invariants of a connection, executable. Nothing here changes what it looks at, and nothing is believed that would make the
- * checker itself fail: chains are walked no further than each mbuf once, rings and lists no further than they say they are long.
+ * The invariants of a connection, executable. Nothing here changes what it looks at, and nothing is believed that
+ * would make the checker itself fail: chains are walked no further than each mbuf once, rings and lists no further
+ * than they say they are long.
  *
- * Most hold at any time but inside a call. Those of timers hold once the pass over the pending list is over: input and user calls
- * set a deadline and mark the connection, the pass tells the wheel. So who is still on the pending list is excused there.
+ * Most hold at any time but inside a call. Those of timers hold once the pass over the pending list is over: input and
+ * user calls set a deadline and mark the connection, the pass tells the wheel. So who is still on the pending list is
+ * excused there.
  */
 #include <stdlib.h>
 #include "tcp/check.h"
@@ -69,7 +71,7 @@ check_times(enum invariant i)
 	return times[i];
 }
 
-/* --- which mbuf was seen where: a hash table of this check's, whose entries know the check they are of ------------- */
+/* --- which mbuf was seen where: a hash table of this check's, whose entries know the check they are of ---------- */
 
 struct seen {
 	const struct rte_mbuf *m;
@@ -147,7 +149,7 @@ sent_from(const struct tern_conn *c, const struct rte_mbuf *m, uint32_t seq)
 	return s && s->round == round_now && s->c == c && s->q == CHECK_SND && s->seq == seq;
 }
 
-/* --- queues -------------------------------------------------------------------------------------------------------- */
+/* --- queues ----------------------------------------------------------------------------------------------------- */
 
 struct chain {
 	const struct rte_mbuf *last;
@@ -175,7 +177,8 @@ walk(const struct tern_conn *c, const struct rte_mbuf *m, enum check_queue q, ui
 	return ch;
 }
 
-/* Does the SYN stand between SND.UNA and the queue? A passive Fast Open's is kept out of the arithmetic: tcp/fastopen.c. */
+/* Does the SYN stand between SND.UNA and the queue? A passive Fast Open's is kept out of the arithmetic:
+ * tcp/fastopen.c. */
 static bool
 syn_ahead(const struct tern_conn *c)
 {
@@ -263,8 +266,9 @@ ofo_lane_right(const struct tern_conn *c)
 static const struct rxrun *
 rxrun_at(const struct tern_worker *w, uint32_t index)
 {
-	return index && index <= w->rxruns.total ?
-		       (const struct rxrun *)((const char *)w->rxruns.base + (size_t)(index - 1) * w->rxruns.size) : NULL;
+	return index && index <= w->rxruns.total
+		       ? (const struct rxrun *)((const char *)w->rxruns.base + (size_t)(index - 1) * w->rxruns.size)
+		       : NULL;
 }
 
 static bool
@@ -320,7 +324,7 @@ check_ofo(const struct tern_conn *c, struct check_held *held)
 	return true;
 }
 
-/* --- the scoreboard: tcp/runs.c ------------------------------------------------------------------------------------- */
+/* --- the scoreboard: tcp/runs.c --------------------------------------------------------------------------------- */
 
 struct board {
 	uint32_t runs, free_runs, sacked, lost, retx; /* free_runs: on a list by fate */
@@ -413,7 +417,7 @@ check_board(const struct tern_conn *c)
 	return true;
 }
 
-/* --- deadlines: tcp/deadline.c ------------------------------------------------------------------------------------- */
+/* --- deadlines: tcp/deadline.c ---------------------------------------------------------------------------------- */
 
 static bool
 node_in_time(const struct tern_conn *c)
@@ -451,7 +455,8 @@ check_deadlines(const struct tern_conn *c)
 	return true;
 }
 
-/* --- state and flags -------------------------------------------------------------------------------------------------- */
+/* --- state and flags
+ * -------------------------------------------------------------------------------------------------- */
 
 static bool
 check_fin(const struct tern_conn *c)
@@ -492,7 +497,7 @@ check_flags(const struct tern_conn *c)
 	return true;
 }
 
-/* --- a connection --------------------------------------------------------------------------------------------------- */
+/* --- a connection ----------------------------------------------------------------------------------------------- */
 
 /* Of all connections. */
 static bool

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Invariants: what is true of every connection and of a worker between bursts. Each has a name; tests and debug builds ask
- * for all of them (stack/check.h), a release has nothing of this. Theory of operation: tcp/check.c.
+ * Invariants: what is true of every connection and of a worker between bursts. Each has a name; tests and debug builds
+ * ask for all of them (stack/check.h), a release has nothing of this. Theory of operation: tcp/check.c.
  */
 #ifndef TCP_CHECK_H
 #define TCP_CHECK_H
@@ -151,7 +151,8 @@ enum check_queue { CHECK_SND, CHECK_RCV, CHECK_OFO, CHECK_TX, CHECK_NEIGH };
 
 /** A check begins: nothing is broken, no mbuf was seen. */
 void check_begin(void);
-/** m is in this queue of c; its first byte has number seq. @return false: it was seen before, or there is no memory to say. */
+/** m is in this queue of c; its first byte has number seq. @return false: it was seen before, or there is no memory to
+ *  say. */
 bool check_claim(const struct rte_mbuf *m, const void *c, enum check_queue q, uint32_t seq);
 
 /** What the connections that were checked since check_begin() hold. */

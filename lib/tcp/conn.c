@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The life of a connection object: made, negotiated, established, accepted, dropped. It is freed in the pass over the pending
- * list (tcp/pending.c).
+ * The life of a connection object: made, negotiated, established, accepted, dropped. It is freed in the pass over the
+ * pending list (tcp/pending.c).
  */
 #include <string.h>
 #include <rte_mbuf.h>
@@ -13,8 +13,8 @@
 #include "tcp/reasm.h"
 
 struct tern_conn *
-tcp_conn_new(struct tern_worker *w, const struct tcp_sockopts *o, const struct flow *f, uint32_t hash, uint8_t ifidx, uint32_t iss,
-	     uint32_t ts_off)
+tcp_conn_new(struct tern_worker *w, const struct tcp_sockopts *o, const struct flow *f, uint32_t hash, uint8_t ifidx,
+	     uint32_t iss, uint32_t ts_off)
 {
 	struct tern_conn *c = pool_get(&w->conns);
 	unsigned int i;
@@ -118,8 +118,8 @@ tcp_acceptq_remove(struct tern_conn *c)
 	l->w->listeners.accept_queued--;
 }
 
-/* All but what was received in order, which the application may still read in its last callbacks: with that, a connection
- * also keeps its place among those to accept. */
+/* All but what was received in order, which the application may still read in its last callbacks: with that, a
+ * connection also keeps its place among those to accept. */
 static void
 release_resources(struct tern_worker *w, struct tern_conn *c)
 {
@@ -153,7 +153,8 @@ release_resources(struct tern_worker *w, struct tern_conn *c)
 	}
 }
 
-/* The application's side of an end: what it was not told yet, closed(), and the object is free after the pending pass. */
+/* The application's side of an end: what it was not told yet, closed(), and the object is free after the pending
+ * pass. */
 static void
 finish(struct tern_conn *c, int err)
 {

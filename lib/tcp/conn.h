@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A connection, what it keeps on demand, and its life. A half-open request (tcp/listen.h), a connection and a TIME-WAIT record
- * (tcp/timewait.h) are three sizes of object in one table (base/table.h); each starts with TOBJ_FIELDS.
+ * A connection, what it keeps on demand, and its life. A half-open request (tcp/listen.h), a connection and a
+ * TIME-WAIT record (tcp/timewait.h) are three sizes of object in one table (base/table.h); each starts with
+ * TOBJ_FIELDS.
  */
 #ifndef TCP_CONN_H
 #define TCP_CONN_H
@@ -72,7 +73,8 @@ enum { /* conn.flags */
 	C_LOSS = 1 << 23,     /* after a timeout, until loss.recover */
 	C_TLP = 1 << 24,      /* rto_at is the tail loss probe's */
 	C_REO = 1 << 25,      /* rto_at is the reordering timer */
-	C_PLAIN = 1 << 28,    /* the handshake is done (no SYN goes out any more), IPv4, and checksums are ours to make */
+	C_PLAIN = 1 << 28,    /* the handshake is done (no SYN goes out any more), IPv4, and checksums are ours to
+			       * make */
 	C_SND_SMALL = 1 << 27, /* the send queue is one mbuf of worker.small, with no other reference */
 	C_COUNTED = 1 << 30,  /* an orphan of mem.orphans */
 	C_TRIAL = 1 << 29,    /* what waits to be read came without leave to stay: tcp/mem.c */
@@ -106,8 +108,9 @@ struct conn_rare {
 };
 
 /**
- * Full connection, ordered by who touches which cache line (scripts/conn-lines.sh counts): a segment with text touches lines 0 to 3 on its
- * way in, its answer 0 to 5, an ACK 0 to 4. The rest is for opening, closing and whatever is not the rule.
+ * Full connection, ordered by who touches which cache line (scripts/conn-lines.sh counts): a segment with text touches
+ * lines 0 to 3 on its way in, its answer 0 to 5, an ACK 0 to 4. The rest is for opening, closing and whatever is not
+ * the rule.
  */
 struct tern_conn {
 	union {
@@ -142,7 +145,8 @@ struct tern_conn {
 	struct rte_mbuf *rcv_head, *rcv_tail;
 	struct rxrun *ofo; /* out-of-order text: the highest run of a ring, its next is the lowest */
 	struct loss *loss; /* NULL as long as nothing needs it: tcp/loss.h */
-	uint16_t rcv_mss; /* largest segment seen: what "every second full-sized segment" means. Until ESTABLISHED: MSS offered */
+	uint16_t rcv_mss; /* largest segment seen: what "every second full-sized segment" means. Until ESTABLISHED:
+			   * MSS offered */
 	uint16_t mss; /* payload bytes of a full segment, options counted (MUST-16) */
 	uint32_t rcv_buf;
 
@@ -199,7 +203,8 @@ struct tern_conn {
 _Static_assert(sizeof(struct tern_conn) <= 512, "a connection is at most 512 bytes");
 _Static_assert(offsetof(struct tern_conn, addr) == offsetof(struct tobj, addr), "conn starts as a tobj");
 #define CONN_LINE(field, line)                                                                                         \
-	_Static_assert(offsetof(struct tern_conn, field) == (line) * 64, #field " begins a cache line: see struct tern_conn")
+	_Static_assert(offsetof(struct tern_conn, field) == (line)*64,                                                 \
+		       #field " begins a cache line: see struct tern_conn")
 _Static_assert(offsetof(struct tern_conn, flags) == 64 + 24, "flags lie in line 1");
 CONN_LINE(snd_wl1, 2);
 CONN_LINE(rto_at, 3);
@@ -208,8 +213,8 @@ CONN_LINE(irs, 5);
 CONN_LINE(ofo_runs, 6);
 #undef CONN_LINE
 
-struct tern_conn *tcp_conn_new(struct tern_worker *w, const struct tcp_sockopts *o, const struct flow *f, uint32_t hash, uint8_t ifidx,
-			  uint32_t iss, uint32_t ts_off);
+struct tern_conn *tcp_conn_new(struct tern_worker *w, const struct tcp_sockopts *o, const struct flow *f, uint32_t hash,
+			       uint8_t ifidx, uint32_t iss, uint32_t ts_off);
 static inline void
 tcp_set_state(struct tern_worker *w, struct tobj *o, unsigned int state)
 {
@@ -244,7 +249,8 @@ tcp_mark(struct tern_conn *c, unsigned int pend)
 	*w->pending.tail = c;
 	w->pending.tail = &c->pend_next;
 }
-/** After the handshake: are c's segments plain? Asked when it is done, and when routers may cut them, or may no longer. */
+/** After the handshake: are c's segments plain? Asked when it is done, and when routers may cut them, or may no
+ *  longer. */
 static inline void
 tcp_plain(const struct tern_worker *w, struct tern_conn *c)
 {

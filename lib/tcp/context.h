@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A worker: the outermost context, around struct link and struct core. Everything that its lcore reads or writes on the packet path,
- * shared with nobody. What one file owns is a struct of that file's header; tcp/ knows all of it, stack/ makes and drives it.
+ * A worker: the outermost context, around struct link and struct core. Everything that its lcore reads or writes on
+ * the packet path, shared with nobody. What one file owns is a struct of that file's header; tcp/ knows all of it,
+ * stack/ makes and drives it.
  */
 #ifndef CONTEXT_H
 #define CONTEXT_H
@@ -35,7 +36,8 @@ struct tern_worker {
 	struct mem mem;
 	struct pending pending;
 	struct table table;
-	struct pool conns, rares, losses, runs, rxruns, requests, timewaits[2]; /* timewaits: 64 bytes for IPv4, 96 for IPv6 */
+	struct pool conns, rares, losses, runs, rxruns, requests, timewaits[2]; /* timewaits: 64 bytes for IPv4, 96
+										 * for IPv6 */
 	struct ports ports;
 	struct listeners listeners;
 	struct answers answers;

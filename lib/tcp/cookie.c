@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Keyed numbers, pure but for the worker's secrets: initial sequence numbers and timestamp offsets (RFC 6528, RFC 7323 5.4)
- * and SYN cookies (RFC 4987 3.6).
+ * Keyed numbers, pure but for the worker's secrets: initial sequence numbers and timestamp offsets (RFC 6528, RFC 7323
+ * 5.4) and SYN cookies (RFC 4987 3.6).
  *
- * A cookie is 28 bits of SipHash-2-4 over four-tuple, IRS, MSS index and whether the SYN-ACK's window was small, 3 bits of MSS
- * index and 1 bit that says which of two secrets made it. A secret lives for two periods of 64 s: one as the current, one as the previous; then it is
- * overwritten, so a stale cookie fails like a forged one. A guess succeeds with 2^-28: eight MSS values times two secrets
- * in 2^32; with twice that while cookies of small windows are about, as both are tried. Window scale, SACK-permitted and ECN ride in the low six bits of the SYN-ACK's timestamp, which the peer echoes;
- * its offset is another part of the same hash.
+ * A cookie is 28 bits of SipHash-2-4 over four-tuple, IRS, MSS index and whether the SYN-ACK's window was small, 3
+ * bits of MSS index and 1 bit that says which of two secrets made it. A secret lives for two periods of 64 s: one as
+ * the current, one as the previous; then it is overwritten, so a stale cookie fails like a forged one. A guess
+ * succeeds with 2^-28: eight MSS values times two secrets in 2^32; with twice that while cookies of small windows are
+ * about, as both are tried. Window scale, SACK-permitted and ECN ride in the low six bits of the SYN-ACK's timestamp,
+ * which the peer echoes; its offset is another part of the same hash.
  */
 #include <string.h>
 #include <sodium.h>
@@ -75,8 +76,8 @@ tcp_isn(struct tern_worker *w, const struct flow *f, uint32_t *iss, uint32_t *ts
 }
 
 static uint32_t
-cookie(const struct tern_worker *w, const struct flow *f, uint32_t irs, bool small, unsigned int mss_idx, unsigned int which,
-       uint32_t *ts_off)
+cookie(const struct tern_worker *w, const struct flow *f, uint32_t irs, bool small, unsigned int mss_idx,
+       unsigned int which, uint32_t *ts_off)
 {
 	const uint64_t tail[] = {ports(f) | (uint64_t)irs << 32, mss_idx | (uint64_t)small << 8 | 9ull << 56};
 	const uint64_t h = hash(f, tail, 2, w->cookies.key[which]);

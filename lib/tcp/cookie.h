@@ -18,9 +18,11 @@ struct cookies {
 void tcp_isn(struct tern_worker *w, const struct flow *f, uint32_t *iss, uint32_t *ts_off);
 /** small: the window that goes with it. @return the ISS; *mss becomes what it can say of it, *ts_off the offset of the
  *  connection's timestamps. */
-uint32_t tcp_cookie_make(struct tern_worker *w, const struct flow *f, uint32_t irs, bool small, uint16_t *mss, uint32_t *ts_off);
+uint32_t tcp_cookie_make(struct tern_worker *w, const struct flow *f, uint32_t irs, bool small, uint16_t *mss,
+			 uint32_t *ts_off);
 /** @return the MSS encoded, or 0: not one of ours. */
-uint16_t tcp_cookie_check(struct tern_worker *w, const struct flow *f, uint32_t irs, bool small, uint32_t cookie, uint32_t *ts_off);
+uint16_t tcp_cookie_check(struct tern_worker *w, const struct flow *f, uint32_t irs, bool small, uint32_t cookie,
+			  uint32_t *ts_off);
 uint32_t tcp_cookie_ts(uint32_t ts, const struct tcp_opts *o, bool ecn);
 /** @return whether ECN was agreed on. */
 bool tcp_cookie_ts_decode(uint32_t ts, struct tcp_opts *o);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Deadlines. A connection has four (retransmission or persist, delayed ACK, keep-alive, and the limit of its state) and one node
- * in the wheel. They are lazy: setting or clearing one writes only the connection; the node stands at or before the earliest and
- * moves on when it fires early. What happens when one has come is tcp/timer.c. RFC 6298 (RTO), RFC 8985 7 (tail loss probes).
+ * Deadlines. A connection has four (retransmission or persist, delayed ACK, keep-alive, and the limit of its state)
+ * and one node in the wheel. They are lazy: setting or clearing one writes only the connection; the node stands at or
+ * before the earliest and moves on when it fires early. What happens when one has come is tcp/timer.c. RFC 6298 (RTO),
+ * RFC 8985 7 (tail loss probes).
  */
 #include "tcp/deadline.h"
 #include "tcp/loss.h"
@@ -79,7 +80,8 @@ tcp_rto_start(struct tern_worker *w, struct tern_conn *c)
 	c->flags &= ~(C_TLP | C_REO);
 	if (probe_wanted(c)) {
 		/* One segment's ACK may be delayed, by as long as the shortest RTO allows for. */
-		pto = 2 * c->srtt_us + (c->snd_max - c->snd_una <= c->mss ? w->conf.tcp.rto_min_ms * 1000 : PTO_SLACK_US);
+		pto = 2 * c->srtt_us +
+		      (c->snd_max - c->snd_una <= c->mss ? w->conf.tcp.rto_min_ms * 1000 : PTO_SLACK_US);
 		at = RTE_MIN(at, pto);
 		c->flags |= C_TLP;
 	}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Deadlines of a connection: when something has to happen unless something else does. Theory of operation: tcp/deadline.c.
+ * Deadlines of a connection: when something has to happen unless something else does. Theory of operation:
+ * tcp/deadline.c.
  */
 #ifndef TCP_DEADLINE_H
 #define TCP_DEADLINE_H
@@ -25,8 +26,10 @@ tcp_probing(const struct tern_conn *c)
 	return c->flags & C_PERSIST || (c->snd_wnd == 0 && c->snd_queued && tcp_synchronised(c));
 }
 
-void tcp_timer_sync(struct tern_worker *w, struct tern_conn *c); /* make sure the wheel fires no later than the first deadline */
-void tcp_timer_sent(struct tern_worker *w, struct tern_conn *c); /* the same when only rto_at and delack_at may have moved */
+void tcp_timer_sync(struct tern_worker *w, struct tern_conn *c); /* make sure the wheel fires no later than the first
+								  * deadline */
+void tcp_timer_sent(struct tern_worker *w, struct tern_conn *c); /* the same when only rto_at and delack_at may have
+								  * moved */
 void tcp_rto_start(struct tern_worker *w, struct tern_conn *c);
 /** R2 has moved: what is waited for ends no later. */
 void tcp_r2_moved(struct tern_worker *w, struct tern_conn *c);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Whom a segment is for: a connection, a half-open request, a TIME-WAIT record, a listener, or nobody (RFC 9293 3.10.7.1).
+ * Whom a segment is for: a connection, a half-open request, a TIME-WAIT record, a listener, or nobody (RFC 9293
+ * 3.10.7.1).
  */
 #include "tcp/demux.h"
 #include "tcp/input.h"

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Explicit congestion notification, RFC 3168. Agreed on in the handshake (6.1.1): by default as the passive side only, as
- * Linux does. New data then carries ECT(0); SYNs, ACKs, retransmissions and window probes do not (6.1.1, 6.1.4 to 6.1.6).
- * A CE mark that arrives is echoed on every ACK until the peer says CWR (6.1.3); an echo that arrives is answered as a
- * lost segment would be, once per window of data, and by CWR on the next new data (6.1.2).
- * A SYN sent again asks no more: something on the path may drop those that ask (6.1.1.1). With DCTCP (RFC 8257) every mark
- * counts: an ACK echoes whether the data it is for was marked, whatever CWR says; and SYNs and RSTs are marked ECT(0), too, as a
- * switch that marks early drops what is not (3.6); what becomes of those marks on the way is nobody's concern.
+ * Explicit congestion notification, RFC 3168. Agreed on in the handshake (6.1.1): by default as the passive side only,
+ * as Linux does. New data then carries ECT(0); SYNs, ACKs, retransmissions and window probes do not (6.1.1, 6.1.4 to
+ * 6.1.6). A CE mark that arrives is echoed on every ACK until the peer says CWR (6.1.3); an echo that arrives is
+ * answered as a lost segment would be, once per window of data, and by CWR on the next new data (6.1.2). A SYN sent
+ * again asks no more: something on the path may drop those that ask (6.1.1.1). With DCTCP (RFC 8257) every mark
+ * counts: an ACK echoes whether the data it is for was marked, whatever CWR says; and SYNs and RSTs are marked ECT(0),
+ * too, as a switch that marks early drops what is not (3.6); what becomes of those marks on the way is nobody's
+ * concern.
  */
 #include "tcp/cc.h"
 #include "tcp/ecn.h"

@@ -2,8 +2,8 @@
 /*
  * The building of segments: of one segment of a connection, headers, options and payload.
  *
- * Small payloads are copied behind the headers, larger ones are attached (the send queue keeps its reference until the data is
- * acknowledged), so a packet on the wire never shares writable headers with the queue.
+ * Small payloads are copied behind the headers, larger ones are attached (the send queue keeps its reference until the
+ * data is acknowledged), so a packet on the wire never shares writable headers with the queue.
  */
 #include <string.h>
 #include <rte_byteorder.h>
@@ -126,7 +126,8 @@ copy_pieces(struct tern_worker *w, struct rte_mbuf *m, struct rte_mbuf *src, uin
 			m->nb_segs++;
 		}
 		n = RTE_MIN(n, rte_pktmbuf_tailroom(tail));
-		memcpy(rte_pktmbuf_mtod_offset(tail, void *, tail->data_len), rte_pktmbuf_mtod_offset(src, void *, off), n);
+		memcpy(rte_pktmbuf_mtod_offset(tail, void *, tail->data_len), rte_pktmbuf_mtod_offset(src, void *, off),
+		       n);
 		tail->data_len += n;
 		m->pkt_len += n;
 		len -= n;
@@ -140,10 +141,12 @@ copy_pieces(struct tern_worker *w, struct rte_mbuf *m, struct rte_mbuf *src, uin
 }
 
 static inline bool
-add_payload(struct tern_worker *w, const struct tern_conn *c, struct rte_mbuf *m, struct rte_mbuf *src, uint32_t off, uint32_t len)
+add_payload(struct tern_worker *w, const struct tern_conn *c, struct rte_mbuf *m, struct rte_mbuf *src, uint32_t off,
+	    uint32_t len)
 {
 	const struct iface *ifc = &w->ifs[c->ifidx];
-	const bool cut = len > c->mss; /* then tso_len() has asked: too many full mbufs would be as bad for the device */
+	const bool cut = len > c->mss; /* then tso_len() has asked: too many full mbufs would be as bad for the
+				        * device */
 
 	if (likely(attachable(src, off, len, (cut ? ifc->tso_segs : ifc->tx_segs) - 1, cut ? UINT32_MAX : HOLDERS_MAX)))
 		return attach_payload(w, m, src, off, len);
@@ -262,7 +265,8 @@ to_neighbour(struct tern_worker *w, const struct tern_conn *c, struct iface *ifc
 
 /* Any segment, whatever it has to say. */
 bool
-tcp_emit_any(struct tern_worker *w, struct tern_conn *c, uint8_t flags, uint32_t seq, struct rte_mbuf *src, uint32_t off, uint32_t len)
+tcp_emit_any(struct tern_worker *w, struct tern_conn *c, uint8_t flags, uint32_t seq, struct rte_mbuf *src,
+	     uint32_t off, uint32_t len)
 {
 	const struct ends e = {&c->addr, &c->lport, c->af};
 	struct tcp_head h = {.seq = seq, .flags = flags, .ttl = c->ttl, .tos = c->tos};
@@ -311,7 +315,8 @@ tcp_emit_any(struct tern_worker *w, struct tern_conn *c, uint8_t flags, uint32_t
 	p = rte_pktmbuf_mtod(m, uint8_t *);
 	hlen = l3_len(c->af) + sizeof(struct rte_tcp_hdr) + h.optlen;
 	m->data_len = m->pkt_len = hlen;
-	if (len && (len <= COPY_MAX || !ifc->tx_multi_seg || (!ifc->tx_tcp_cksum && hlen + len <= rte_pktmbuf_tailroom(m)))) {
+	if (len &&
+	    (len <= COPY_MAX || !ifc->tx_multi_seg || (!ifc->tx_tcp_cksum && hlen + len <= rte_pktmbuf_tailroom(m)))) {
 		if (len > COPY_MAX)
 			prefetch_next(w, len);
 		sum = copy_payload(p + hlen, src, off, len);
@@ -339,8 +344,8 @@ tcp_emit_any(struct tern_worker *w, struct tern_conn *c, uint8_t flags, uint32_t
 
 /* A segment over IPv4 with no option but timestamps, and data in one piece if any. */
 static __rte_always_inline bool
-emit_plain(struct tern_worker *w, struct tern_conn *c, struct iface *ifc, uint8_t flags, uint32_t seq, struct rte_mbuf *src, uint32_t off,
-	   uint32_t len, const bool ts)
+emit_plain(struct tern_worker *w, struct tern_conn *c, struct iface *ifc, uint8_t flags, uint32_t seq,
+	   struct rte_mbuf *src, uint32_t off, uint32_t len, const bool ts)
 {
 	const uint16_t optlen = ts ? TCP_OPT_TS_LEN : 0, hlen = PLAIN_HDR + optlen;
 	const struct ends e = {&c->addr, &c->lport, 4};
@@ -353,8 +358,16 @@ emit_plain(struct tern_worker *w, struct tern_conn *c, struct iface *ifc, uint8_
 		STAT_INC(w, MBUF_EMPTY);
 		return false;
 	}
-	h = (struct tcp_head){.seq = seq, .ack = c->rcv_nxt, .flags = flags, .ttl = c->ttl, .tos = c->tos, .ts = ts,
-			       .optlen = optlen, .tsval = w->now_ms + c->ts_off, .tsecr = c->ts_recent, .wnd = advertise(c)};
+	h = (struct tcp_head){.seq = seq,
+			      .ack = c->rcv_nxt,
+			      .flags = flags,
+			      .ttl = c->ttl,
+			      .tos = c->tos,
+			      .ts = ts,
+			      .optlen = optlen,
+			      .tsval = w->now_ms + c->ts_off,
+			      .tsecr = c->ts_recent,
+			      .wnd = advertise(c)};
 	p = rte_pktmbuf_mtod(m, uint8_t *);
 	m->data_len = m->pkt_len = hlen + len;
 	if (len)
@@ -368,7 +381,8 @@ emit_plain(struct tern_worker *w, struct tern_conn *c, struct iface *ifc, uint8_
 
 /* The same before a trial has ended: nobody has read that text, nor may, so it has not come. Its ACK is still due. */
 static __rte_noinline bool
-emit_untried(struct tern_worker *w, struct tern_conn *c, uint8_t flags, uint32_t seq, struct rte_mbuf *src, uint32_t off, uint32_t len)
+emit_untried(struct tern_worker *w, struct tern_conn *c, uint8_t flags, uint32_t seq, struct rte_mbuf *src,
+	     uint32_t off, uint32_t len)
 {
 	const uint32_t nxt = c->rcv_nxt;
 	bool sent;
@@ -381,11 +395,12 @@ emit_untried(struct tern_worker *w, struct tern_conn *c, uint8_t flags, uint32_t
 }
 
 /*
- * One segment of c: control, or len bytes from src + off. @return false: no room or no mbuf. Nearly every one is plain: what
- * is constant then is known to the compiler.
+ * One segment of c: control, or len bytes from src + off. @return false: no room or no mbuf. Nearly every one is
+ * plain: what is constant then is known to the compiler.
  */
 bool
-tcp_emit(struct tern_worker *w, struct tern_conn *c, uint8_t flags, uint32_t seq, struct rte_mbuf *src, uint32_t off, uint32_t len)
+tcp_emit(struct tern_worker *w, struct tern_conn *c, uint8_t flags, uint32_t seq, struct rte_mbuf *src, uint32_t off,
+	 uint32_t len)
 {
 	struct iface *ifc = &w->ifs[c->ifidx];
 
@@ -395,7 +410,8 @@ tcp_emit(struct tern_worker *w, struct tern_conn *c, uint8_t flags, uint32_t seq
 			return emit_plain(w, c, ifc, flags, seq, src, off, len, true);
 		return emit_plain(w, c, ifc, flags, seq, src, off, len, false);
 	}
-	return c->flags & C_TRIAL ? emit_untried(w, c, flags, seq, src, off, len) : tcp_emit_any(w, c, flags, seq, src, off, len);
+	return c->flags & C_TRIAL ? emit_untried(w, c, flags, seq, src, off, len)
+				  : tcp_emit_any(w, c, flags, seq, src, off, len);
 }
 
 /* The SYN of an active open, as tcp_emit(): what everyone offers, over IPv4. */
@@ -408,7 +424,8 @@ tcp_emit_syn(struct tern_worker *w, struct tern_conn *c)
 	struct rte_mbuf *m;
 	uint8_t opt[40];
 
-	if (!usual(c->af == 4 && !ifc->tx_tcp_cksum && link_tx_room(ifc, 1) && syn_options(w, c, opt) == TCP_OPT_SYN_LEN))
+	if (!usual(c->af == 4 && !ifc->tx_tcp_cksum && link_tx_room(ifc, 1) &&
+		   syn_options(w, c, opt) == TCP_OPT_SYN_LEN))
 		return tcp_emit_any(w, c, TCP_SYN, c->iss, NULL, 0, 0);
 	m = mbufs_get(&w->mbufs);
 	if (unlikely(!m)) {

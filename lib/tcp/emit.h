@@ -12,12 +12,15 @@ struct rte_mbuf;
 struct tern_conn;
 struct tern_worker;
 
-/** One segment of c: control, or len bytes from src + off, a segment of its send queue. @return false: no room or no mbuf. */
-bool tcp_emit(struct tern_worker *w, struct tern_conn *c, uint8_t flags, uint32_t seq, struct rte_mbuf *src, uint32_t off, uint32_t len);
+/** One segment of c: control, or len bytes from src + off, a segment of its send queue. @return false: no room or no
+ *  mbuf. */
+bool tcp_emit(struct tern_worker *w, struct tern_conn *c, uint8_t flags, uint32_t seq, struct rte_mbuf *src,
+	      uint32_t off, uint32_t len);
 /** The same whatever it has to say: also SYN. */
-bool tcp_emit_any(struct tern_worker *w, struct tern_conn *c, uint8_t flags, uint32_t seq, struct rte_mbuf *src, uint32_t off,
-		  uint32_t len) __rte_noinline;
+bool tcp_emit_any(struct tern_worker *w, struct tern_conn *c, uint8_t flags, uint32_t seq, struct rte_mbuf *src,
+		  uint32_t off, uint32_t len) __rte_noinline;
 /** The SYN of an active open, likewise. */
 bool tcp_emit_syn(struct tern_worker *w, struct tern_conn *c);
-bool tcp_send_ctl(struct tern_worker *w, struct tern_conn *c, uint8_t flags, uint32_t seq); /* no data; ACK field = rcv_nxt */
+bool tcp_send_ctl(struct tern_worker *w, struct tern_conn *c, uint8_t flags,
+		  uint32_t seq); /* no data; ACK field = rcv_nxt */
 #endif

@@ -2,21 +2,21 @@
 /*
  * TCP Fast Open, RFC 7413: data in the SYN, for peers that hold a cookie.
  *
- * Server: a cookie is 8 bytes of SipHash-2-4 over both addresses under a key that all workers of the stack share (4.1.2), as
- * Linux makes it: servers of both kinds behind one address may share a key. A key that we made is the hash of a secret and
- * of the time, so every worker finds the next one by itself; the one before it is accepted, too, and then the SYN-ACK brings
- * a new cookie. A key that was given stays until tern_fastopen_key() gives the next.
+ * Server: a cookie is 8 bytes of SipHash-2-4 over both addresses under a key that all workers of the stack share
+ * (4.1.2), as Linux makes it: servers of both kinds behind one address may share a key. A key that we made is the hash
+ * of a secret and of the time, so every worker finds the next one by itself; the one before it is accepted, too, and
+ * then the SYN-ACK brings a new cookie. A key that was given stays until tern_fastopen_key() gives the next.
  *
- * A SYN with a valid cookie and with data becomes a connection at once, in SYN-RECEIVED with C_TFO: the application may
- * accept, read and answer; its SYN is kept out of the sequence arithmetic and repeated until the first ACK. At most
- * TERN_OPT_FASTOPEN's number of them may be unconfirmed in a worker, because the source is not proven to be there;
- * one that was reset counts for another minute or two, as a spoofed source resets what it never asked for (5.1). Beyond,
- * and with a bad cookie, the SYN is an ordinary one, and its data is the client's to send again.
+ * A SYN with a valid cookie and with data becomes a connection at once, in SYN-RECEIVED with C_TFO: the application
+ * may accept, read and answer; its SYN is kept out of the sequence arithmetic and repeated until the first ACK. At
+ * most TERN_OPT_FASTOPEN's number of them may be unconfirmed in a worker, because the source is not proven to be
+ * there; one that was reset counts for another minute or two, as a spoofed source resets what it never asked for
+ * (5.1). Beyond, and with a bad cookie, the SYN is an ordinary one, and its data is the client's to send again.
  *
- * Client: cookies and the MSS by address pair in a small table of the worker, one entry a slot: a collision only costs a
- * round trip. In the same table, with the server's port, what went wrong (4.1.3.1): a SYN with the option that was not
- * answered, or with an ICMP error, or whose data was not acknowledged though no new cookie came. The SYN is then sent again
- * without option and data, and the server is left alone for a minute, then two, up to an hour; data that is
+ * Client: cookies and the MSS by address pair in a small table of the worker, one entry a slot: a collision only costs
+ * a round trip. In the same table, with the server's port, what went wrong (4.1.3.1): a SYN with the option that was
+ * not answered, or with an ICMP error, or whose data was not acknowledged though no new cookie came. The SYN is then
+ * sent again without option and data, and the server is left alone for a minute, then two, up to an hour; data that is
  * acknowledged ends that.
  */
 #include <errno.h>
@@ -245,7 +245,8 @@ peer_slot(const struct tern_worker *w, const struct tern_conn *c, uint16_t port,
 	k->af = c->af;
 	k->port = port;
 	flow_addr_copy(&k->addr, &c->addr, c->af);
-	crypto_shorthash_siphash24((unsigned char *)&h, (const unsigned char *)k, sizeof(*k), (const unsigned char *)w->secret);
+	crypto_shorthash_siphash24((unsigned char *)&h, (const unsigned char *)k, sizeof(*k),
+				   (const unsigned char *)w->secret);
 	return &w->fastopen.peers[h % CACHE_SLOTS];
 }
 

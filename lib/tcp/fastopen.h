@@ -23,7 +23,8 @@ enum tfo_syn { TFO_NO, TFO_YES, TFO_OLD }; /* TFO_OLD: TFO_YES, and a new cookie
 int tcp_tfo_init(struct tern_worker *w);
 void tcp_tfo_fini(struct tern_worker *w);
 /** Is this SYN's data to be taken? If not, optlen bytes at opt go into the SYN-ACK; else tcp_tfo_option() says what. */
-enum tfo_syn tcp_tfo_syn(struct tern_worker *w, struct tern_listener *l, const struct seg *s, uint8_t *opt, unsigned int *optlen);
+enum tfo_syn tcp_tfo_syn(struct tern_worker *w, struct tern_listener *l, const struct seg *s, uint8_t *opt,
+			 unsigned int *optlen);
 /** The peer of a passive open is there, or the connection is over. */
 void tcp_tfo_confirmed(struct tern_worker *w, struct tern_conn *c);
 /** Before that, the connection was reset. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * IP and TCP headers as they are written, every checksum summed from the words as they are stored; and the answer made of
- * the segment that it answers. Inlined where a segment's form is known: what is constant there costs nothing. Row 3.
+ * IP and TCP headers as they are written, every checksum summed from the words as they are stored; and the answer made
+ * of the segment that it answers. Inlined where a segment's form is known: what is constant there costs nothing. Row
+ * 3.
  */
 #ifndef TCP_HDR_H
 #define TCP_HDR_H
@@ -28,7 +29,8 @@ l3_len(uint8_t af)
 	return af == 4 ? sizeof(struct rte_ipv4_hdr) : sizeof(struct rte_ipv6_hdr);
 }
 
-/* Store a word in network order. @return sum with it added, as it lies in memory: read back, it would still be on its way. */
+/* Store a word in network order. @return sum with it added, as it lies in memory: read back, it would still be on its
+ * way. */
 static inline uint64_t
 put32(uint8_t *p, uint32_t host, uint64_t sum)
 {
@@ -80,12 +82,12 @@ put_options(uint8_t *p, const uint8_t *opt, unsigned int from, unsigned int to, 
 }
 
 /*
- * IP and TCP headers at p for a payload of len bytes whose sum is given, and all checksums: the device's part is asked for
- * in m. The TCP header without payload is some 20 words: their plain sum can't overflow.
+ * IP and TCP headers at p for a payload of len bytes whose sum is given, and all checksums: the device's part is asked
+ * for in m. The TCP header without payload is some 20 words: their plain sum can't overflow.
  */
 static __rte_always_inline void
-put_headers(const struct iface *ifc, struct rte_mbuf *m, uint8_t *p, struct ends e, const struct tcp_head *h, uint32_t len,
-	    uint64_t payload)
+put_headers(const struct iface *ifc, struct rte_mbuf *m, uint8_t *p, struct ends e, const struct tcp_head *h,
+	    uint32_t len, uint64_t payload)
 {
 	const uint32_t l4 = sizeof(struct rte_tcp_hdr) + h->optlen + len;
 	const uint64_t pseudo = put_ip(p, e, h, l4);
@@ -98,7 +100,8 @@ put_headers(const struct iface *ifc, struct rte_mbuf *m, uint8_t *p, struct ends
 	memcpy(p, &v, 4);
 	sum = put32(p + 4, h->seq, sum + v);
 	sum = put32(p + 8, h->ack, sum);
-	sum = put32(p + 12, (uint32_t)(sizeof(struct rte_tcp_hdr) + h->optlen) << 26 | (uint32_t)h->flags << 16 | h->wnd, sum);
+	sum = put32(p + 12,
+		    (uint32_t)(sizeof(struct rte_tcp_hdr) + h->optlen) << 26 | (uint32_t)h->flags << 16 | h->wnd, sum);
 	if (likely(h->ts)) {
 		sum = put32(p + 20, TCP_NOP_NOP_TS, sum);
 		sum = put32(p + 24, h->tsval, sum);
@@ -112,7 +115,8 @@ put_headers(const struct iface *ifc, struct rte_mbuf *m, uint8_t *p, struct ends
 		cksum = ~cksum_fold(cksum_add(sum, payload));
 		m->ol_flags = 0;
 	} else {
-		cksum = cksum_fold(h->segsz ? pseudo - rte_cpu_to_be_32(l4) : pseudo); /* each segment adds its own length */
+		cksum = cksum_fold(h->segsz ? pseudo - rte_cpu_to_be_32(l4)
+					    : pseudo); /* each segment adds its own length */
 		m->ol_flags = RTE_MBUF_F_TX_TCP_CKSUM | (e.af == 4 ? RTE_MBUF_F_TX_IPV4 : RTE_MBUF_F_TX_IPV6);
 		m->l2_len = RTE_ETHER_HDR_LEN;
 		m->l3_len = l3_len(e.af);

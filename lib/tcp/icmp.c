@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What ICMP says about our own segments. Anybody can send such a message, so one is believed only when it quotes a sequence
- * number that is in flight (RFC 5927 4.1), and then it can do no more than this:
+ * What ICMP says about our own segments. Anybody can send such a message, so one is believed only when it quotes a
+ * sequence number that is in flight (RFC 5927 4.1), and then it can do no more than this:
  *
- * - soft errors, and hard ones of a synchronised connection, are remembered and told when the connection gives up by itself
- *   (RFC 1122 4.2.3.9, RFC 9293 MUST-56, RFC 5461 4). Hard errors end an open: SYN-SENT and half-open requests.
- * - "too big" lowers the connection's segment size, never below what every host must take (RFC 791, RFC 8200 5; of IPv4 DF goes
- *   then), and what is in flight is cut anew and sent at once. The congestion window stays: nothing was congested (RFC 1191 6.4).
+ * - soft errors, and hard ones of a synchronised connection, are remembered and told when the connection gives up by
+ *   itself (RFC 1122 4.2.3.9, RFC 9293 MUST-56, RFC 5461 4). Hard errors end an open: SYN-SENT and half-open requests.
+ * - "too big" lowers the connection's segment size, never below what every host must take (RFC 791, RFC 8200 5; of IPv4
+ *   DF goes then), and what is in flight is cut anew and sent at once. The congestion window stays: nothing was
+ *   congested (RFC 1191 6.4).
  *
  * What the path takes is tcp/pmtu.c's.
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * STATUS of RFC 9293 3.10.6: what is known of a connection, a half-open request, a TIME-WAIT and a listener. All of it is read
- * from what TCP keeps for itself: nothing is counted for this alone, but for the time of the handshake.
+ * STATUS of RFC 9293 3.10.6: what is known of a connection, a half-open request, a TIME-WAIT and a listener. All of it
+ * is read from what TCP keeps for itself: nothing is counted for this alone, but for the time of the handshake.
  */
 #include <errno.h>
 #include <string.h>
@@ -73,8 +73,8 @@ conn_timer(const struct tern_conn *c, struct tern_info *i)
 static uint8_t
 options_of(uint8_t feat, bool ecn)
 {
-	return (feat & F_TS ? TERN_INFO_TIMESTAMPS : 0) | (feat & F_SACK ? TERN_INFO_SACK : 0) | (feat & F_WS ? TERN_INFO_WSCALE : 0) |
-	       (ecn ? TERN_INFO_ECN : 0);
+	return (feat & F_TS ? TERN_INFO_TIMESTAMPS : 0) | (feat & F_SACK ? TERN_INFO_SACK : 0) |
+	       (feat & F_WS ? TERN_INFO_WSCALE : 0) | (ecn ? TERN_INFO_ECN : 0);
 }
 
 /* What lies between two sequence numbers, the first of them a SYN's, is text but for that and perhaps a FIN. */

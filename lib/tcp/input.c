@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * SEGMENT ARRIVES, RFC 9293 3.10.7, in the RFC's own order: one small function a step. A step returns 0 to go on, else
- * what becomes of the segment (SEG_DONE, SEG_TAKEN or a drop reason). Input changes state and marks the
- * connection; what has to be sent goes out in the pass after the burst, but for a reset and DCTCP's ACK before a change of CE. Challenge ACKs: RFC 5961. PAWS: RFC 7323 5.
+ * what becomes of the segment (SEG_DONE, SEG_TAKEN or a drop reason). Input changes state and marks the connection;
+ * what has to be sent goes out in the pass after the burst, but for a reset and DCTCP's ACK before a change of CE.
+ * Challenge ACKs: RFC 5961. PAWS: RFC 7323 5.
  */
 #include <errno.h>
 #include "tcp/deadline.h"
@@ -20,13 +21,14 @@
 #define CHALLENGE_PERIOD_MS 5000u	   /* RFC 5961 7: no more than 10 in any 5 s */
 #define CHALLENGE_MAX 10u
 #define CHALLENGE_ALL 1000u /* a second, half to one and a half of it: as Linux's tcp_challenge_ack_limit */
-#define PAWS_IDLE (24ull * 24 * 3600 * 1000000 >> 20) /* of tcp_paws_clock(): ts_recent is void after 24 days, RFC 7323 5.5 */
+#define PAWS_IDLE (24ull * 24 * 3600 * 1000000 >> 20) /* of tcp_paws_clock(): ts_recent is void after 24 days, RFC
+						       * 7323 5.5 */
 
 enum { GO_ON = -2, PROCESS_ACK = -3 }; /* the next step; the part of the fourth that is common to all */
 
 /*
- * An ACK that the peer did not earn with data: 10 in 5 s, which also ends loops of two ends that acknowledge each other. The
- * budget is the connection's own, so that nobody learns from it about another one (CVE-2016-5696).
+ * An ACK that the peer did not earn with data: 10 in 5 s, which also ends loops of two ends that acknowledge each
+ * other. The budget is the connection's own, so that nobody learns from it about another one (CVE-2016-5696).
  */
 static bool
 ack_allowed(struct tern_worker *w, struct tern_conn *c, enum stat skipped)
@@ -57,7 +59,8 @@ challenge_allowed(struct tern_worker *w)
 {
 	if (w->now_ms - w->answers.challenge_ms >= 1000) {
 		w->answers.challenge_ms = w->now_ms;
-		w->answers.challenge_left = CHALLENGE_ALL / 2 + (uint32_t)((core_rand(&w->core) >> 32) * CHALLENGE_ALL >> 32);
+		w->answers.challenge_left =
+			CHALLENGE_ALL / 2 + (uint32_t)((core_rand(&w->core) >> 32) * CHALLENGE_ALL >> 32);
 	}
 	if (!w->answers.challenge_left)
 		return false;
@@ -128,7 +131,7 @@ syn_acked(struct tern_worker *w, struct tern_conn *c, const struct tcp_opts *o)
 	tcp_mark(c, c->feat & F_PASSIVE ? P_OUTPUT : P_CONNECTED | P_OUTPUT);
 }
 
-/* --- the other states: 3.10.7.4 ------------------------------------------------------------------------------------ */
+/* --- the other states: 3.10.7.4 --------------------------------------------------------------------------------- */
 
 static bool
 ts_recent_void(const struct tern_worker *w, const struct tern_conn *c)
@@ -137,9 +140,10 @@ ts_recent_void(const struct tern_worker *w, const struct tern_conn *c)
 }
 
 /*
- * RFC 7323 5.3 R1. Once negotiated every segment but RST should carry one, and what lacks it SHOULD be dropped silently (3.2).
- * As Linux it is taken here, by its numbers alone: middleboxes take the option away, and keep-alives of several systems
- * come without; a silent drop would end such connections by timeout. It tells no round trip and moves no TS.Recent.
+ * RFC 7323 5.3 R1. Once negotiated every segment but RST should carry one, and what lacks it SHOULD be dropped
+ * silently (3.2). As Linux it is taken here, by its numbers alone: middleboxes take the option away, and keep-alives
+ * of several systems come without; a silent drop would end such connections by timeout. It tells no round trip and
+ * moves no TS.Recent.
  */
 static int
 check_timestamp(struct tern_worker *w, struct tern_conn *c, const struct seg *s, const struct tcp_opts *o)
@@ -182,8 +186,9 @@ cut_old(struct tern_conn *c, struct seg *s)
 }
 
 /*
- * Text or a FIN outside the window. What comes again is acknowledged each time (RFC 2883 4): our ACK may have been lost. So is what
- * probes a closed window. Nothing else is sent by a peer that keeps to the window: that has the connection's budget.
+ * Text or a FIN outside the window. What comes again is acknowledged each time (RFC 2883 4): our ACK may have been
+ * lost. So is what probes a closed window. Nothing else is sent by a peer that keeps to the window: that has the
+ * connection's budget.
  */
 static int
 outside(struct tern_worker *w, struct tern_conn *c, bool honest)
@@ -207,7 +212,8 @@ check_sequence(struct tern_worker *w, struct tern_conn *c, struct seg *s)
 		return GO_ON;
 	if (s->flags & TCP_RST) /* whatever it carries (SHLD-2): only where it stands matters, check_rst() */
 		return (seq_ge(s->seq, c->rcv_nxt) && seq_le(s->seq, right)) || at_fin(c, s) ? GO_ON : STAT_DROP_SEQ;
-	if (c->state == TERN_SYN_RECEIVED && (s->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN && s->seq == c->irs && c->flags & C_TFO) {
+	if (c->state == TERN_SYN_RECEIVED && (s->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN && s->seq == c->irs &&
+	    c->flags & C_TFO) {
 		c->flags |= C_SYNACK; /* it was lost */
 		c->backoff |= 1;
 		tcp_mark(c, P_OUTPUT);
@@ -253,7 +259,8 @@ check_sequence(struct tern_worker *w, struct tern_conn *c, struct seg *s)
 	return GO_ON;
 }
 
-/* Where the peer stands if text of its was not kept here: as hard to guess as RCV.NXT (Linux takes the last SACKed number). */
+/* Where the peer stands if text of its was not kept here: as hard to guess as RCV.NXT (Linux takes the last SACKed
+ * number). */
 static bool
 at_refused(const struct tern_conn *c, const struct seg *s)
 {
@@ -318,7 +325,8 @@ update_ts_recent(struct tern_worker *w, struct tern_conn *c, const struct seg *s
 		newer_ts(w, c, s, o);
 }
 
-/* SYN-RECEIVED of a connection: their ACK. @return GO_ON, or PROCESS_ACK: it may say more than that our SYN is acknowledged. */
+/* SYN-RECEIVED of a connection: their ACK. @return GO_ON, or PROCESS_ACK: it may say more than that our SYN is
+ * acknowledged. */
 static int
 opened(struct tern_worker *w, struct tern_conn *c, struct seg *s, const struct tcp_opts *o)
 {
@@ -558,18 +566,21 @@ usual_options(const struct tern_conn *c, const struct seg *s, struct tcp_opts *o
 	return s->optlen == 0;
 }
 
-/* What check_any() would find nothing about: next in order, all of it in the window, not old, an ACK of what was sent. */
+/* What check_any() would find nothing about: next in order, all of it in the window, not old, an ACK of what was
+ * sent. */
 static inline bool
 is_usual(const struct tern_conn *c, const struct seg *s, struct tcp_opts *o)
 {
 	return c->state != TERN_SYN_SENT && c->state != TERN_SYN_RECEIVED && usual_options(c, s, o) &&
 	       (s->flags & (TCP_ACK | TCP_SYN | TCP_RST)) == TCP_ACK && s->seq == c->rcv_nxt &&
-	       seq_le(s->seq + s->len + (s->flags & TCP_FIN), c->rcv_adv) && s->ack - c->snd_una <= c->snd_max - c->snd_una;
+	       seq_le(s->seq + s->len + (s->flags & TCP_FIN), c->rcv_adv) &&
+	       s->ack - c->snd_una <= c->snd_max - c->snd_una;
 }
 
-/* --- marks of congestion: RFC 3168, RFC 8257 ------------------------------------------------------------------------ */
+/* --- marks of congestion: RFC 3168, RFC 8257 -------------------------------------------------------------------- */
 
-/* RFC 8257 3.2: when the state changes, what came before is acknowledged with the old one, and this at once with the new. */
+/* RFC 8257 3.2: when the state changes, what came before is acknowledged with the old one, and this at once with the
+ * new. */
 static void
 echo_state(struct tern_worker *w, struct tern_conn *c, bool ce)
 {

@@ -2,16 +2,16 @@
 /*
  * Listeners, their half-open and accept queues, and the way from SYN to a connection the application accepts.
  *
- * Sizes, fixed at listen: accept queue A = min(max(backlog, 1), somaxconn), as listen(2) with net.core.somaxconn; half-open
- * queue H = max(8, roundup_pow2(min(backlog, somaxconn, max_syn_backlog) + 1)), as Linux sized it for the hash of
- * request sockets: a little more than what could be accepted, since a part of the SYNs never completes. The H request
- * objects are reserved from the worker's pool at listen, so a listener can't starve another; the connections of
- * the accept queue come from the connection pool when they complete.
+ * Sizes, fixed at listen: accept queue A = min(max(backlog, 1), somaxconn), as listen(2) with net.core.somaxconn;
+ * half-open queue H = max(8, roundup_pow2(min(backlog, somaxconn, max_syn_backlog) + 1)), as Linux sized it for the
+ * hash of request sockets: a little more than what could be accepted, since a part of the SYNs never completes. The H
+ * request objects are reserved from the worker's pool at listen, so a listener can't starve another; the connections
+ * of the accept queue come from the connection pool when they complete.
  *
- * SYN: accept queue full -> dropped (ListenOverflows): answering would only move the overflow one RTT on. Half-open queue
- * full -> SYN cookie (auto), or dropped (never). Final ACK: the request becomes a connection; accept queue full -> the ACK
- * is dropped and the SYN-ACK timer goes on, or RST when the stack says abort_on_overflow. A cookie's ACK is believed only
- * for two periods after the listener last sent one. RFC 9293 3.10.7.2 and 3.10.7.4, RFC 4987.
+ * SYN: accept queue full -> dropped (ListenOverflows): answering would only move the overflow one RTT on. Half-open
+ * queue full -> SYN cookie (auto), or dropped (never). Final ACK: the request becomes a connection; accept queue full
+ * -> the ACK is dropped and the SYN-ACK timer goes on, or RST when the stack says abort_on_overflow. A cookie's ACK is
+ * believed only for two periods after the listener last sent one. RFC 9293 3.10.7.2 and 3.10.7.4, RFC 4987.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -74,8 +74,8 @@ check_local(const struct tern_worker *w, const struct tern_endpoint *local, bool
 }
 
 int
-tern_listen(struct tern_worker *w, const struct tern_endpoint *local, int backlog, const struct tern_listener_ops *ops, void *user,
-	    struct tern_listener **out)
+tern_listen(struct tern_worker *w, const struct tern_endpoint *local, int backlog, const struct tern_listener_ops *ops,
+	    void *user, struct tern_listener **out)
 {
 	CALL_ON(w);
 	const struct tern_tcp_conf *conf = &w->conf.tcp;
@@ -146,7 +146,7 @@ tcp_listener_free(struct tern_listener *l)
 	free(l);
 }
 
-/* --- accept queue -------------------------------------------------------------------------------------------------- */
+/* --- accept queue ----------------------------------------------------------------------------------------------- */
 
 unsigned int
 tern_accept(struct tern_listener *l, const struct tern_ops *ops, void *user, struct tern_conn **out, unsigned int n)
@@ -169,7 +169,7 @@ tern_accept(struct tern_listener *l, const struct tern_ops *ops, void *user, str
 	return i;
 }
 
-/* --- half-open queue ----------------------------------------------------------------------------------------------- */
+/* --- half-open queue -------------------------------------------------------------------------------------------- */
 
 static struct request *
 request_new(struct tern_worker *w, struct tern_listener *l, const struct seg *s)
@@ -339,7 +339,7 @@ tcp_request_timer(struct tern_worker *w, struct request *r)
 	link_neigh_put(&w->link, neigh);
 }
 
-/* --- SYN ----------------------------------------------------------------------------------------------------------- */
+/* --- SYN -------------------------------------------------------------------------------------------------------- */
 
 static uint8_t
 common_features(const struct tern_worker *w, const struct tcp_opts *o)
@@ -362,8 +362,8 @@ send_cookie(struct tern_worker *w, struct tern_listener *l, struct seg *s, struc
 	const uint8_t feat = common_features(w, peer);
 	struct tcp_opts o = {.has_mss = true, .mss = mss_offer(w, l, s->ifidx, s->flow.af)};
 	const bool small = mem_tight(w);
-	struct tcp_head p = {.ack = s->seq + 1, .flags = TCP_SYN | TCP_ACK, .wnd = synack_wnd(l, small), .ttl = l->sockopts.ttl,
-			      .tos = l->sockopts.tos};
+	struct tcp_head p = {.ack = s->seq + 1, .flags = TCP_SYN | TCP_ACK, .wnd = synack_wnd(l, small),
+			     .ttl = l->sockopts.ttl, .tos = l->sockopts.tos};
 	uint16_t mss = peer->has_mss ? RTE_MAX(peer->mss, TCP_MSS_MIN) :
 				       s->flow.af == 4 ? TCP_MSS_DEFAULT4 : TCP_MSS_DEFAULT6;
 	uint8_t opt[40];
@@ -395,7 +395,7 @@ send_cookie(struct tern_worker *w, struct tern_listener *l, struct seg *s, struc
 	return rc;
 }
 
-/* --- final ACK ----------------------------------------------------------------------------------------------------- */
+/* --- final ACK -------------------------------------------------------------------------------------------------- */
 
 /* A connection in SYN-RECEIVED for the peer of s, not yet in the table. */
 static struct tern_conn *
@@ -403,10 +403,12 @@ passive_conn(struct tern_worker *w, const struct tern_listener *l, const struct 
 {
 	const struct rte_ether_hdr *eth = rte_pktmbuf_mtod(s->m, const struct rte_ether_hdr *);
 	struct tern_conn *c = tcp_conn_new(w, &l->sockopts, &s->flow, s->hash, s->ifidx, iss, ts_off);
+	int rc;
 
 	if (!c)
 		return NULL;
-	if (unlikely(link_path(&w->link, s->flow.af, raddr(&s->flow), s->ifidx, &eth->src_addr, &c->ifidx, &c->neigh))) {
+	rc = link_path(&w->link, s->flow.af, raddr(&s->flow), s->ifidx, &eth->src_addr, &c->ifidx, &c->neigh);
+	if (unlikely(rc)) {
 		pool_put(&w->conns, c);
 		return NULL;
 	}
@@ -493,7 +495,8 @@ cookie_ack(struct tern_worker *w, struct tern_listener *l, struct seg *s)
 	}
 	if (!mss) {
 		STAT_INC(w, COOKIES_FAILED);
-		/* Perhaps the first segment, whose IRS the cookie is made of, was lost or is late: a reset would end a good open. */
+		/* Perhaps the first segment, whose IRS the cookie is made of, was lost or is late: a reset would end a
+		 * good open. */
 		return s->len || s->flags & TCP_FIN ? STAT_DROP_COOKIE : tcp_reset_reply(w, s, STAT_DROP_COOKIE);
 	}
 	rc = accept_full(w, l);
@@ -522,7 +525,8 @@ cookie_ack(struct tern_worker *w, struct tern_listener *l, struct seg *s)
 
 /* reuse: the SYN takes a TIME-WAIT's place. */
 static void
-choose_isn(struct tern_worker *w, const struct seg *s, bool reuse, uint32_t old_snd_nxt, uint32_t *iss, uint32_t *ts_off)
+choose_isn(struct tern_worker *w, const struct seg *s, bool reuse, uint32_t old_snd_nxt, uint32_t *iss,
+	   uint32_t *ts_off)
 {
 	tcp_isn(w, &s->flow, iss, ts_off);
 	if (reuse && seq_le(*iss, old_snd_nxt)) /* stay ahead of the old incarnation: RFC 9293 3.6.1 */
@@ -531,8 +535,8 @@ choose_isn(struct tern_worker *w, const struct seg *s, bool reuse, uint32_t old_
 
 /* A SYN whose cookie is right: a connection at once, with the data that came along (RFC 7413 4.2.2). */
 static int
-fastopen(struct tern_worker *w, struct tern_listener *l, struct seg *s, const struct tcp_opts *o, uint32_t old_snd_nxt, bool reuse,
-	 bool new_cookie)
+fastopen(struct tern_worker *w, struct tern_listener *l, struct seg *s, const struct tcp_opts *o, uint32_t old_snd_nxt,
+	 bool reuse, bool new_cookie)
 {
 	const struct tern_tcp_conf *conf = &w->conf.tcp;
 	uint32_t iss, ts_off;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What a connection needs once more than two segments are in flight or something is lost: the scoreboard, RACK, PRR, undo
- * and the congestion control's state. Theory of operation: tcp/sack.c.
+ * What a connection needs once more than two segments are in flight or something is lost: the scoreboard, RACK, PRR,
+ * undo and the congestion control's state. Theory of operation: tcp/sack.c.
  */
 #ifndef TCP_LOSS_H
 #define TCP_LOSS_H
@@ -58,7 +58,8 @@ struct loss {
 	/* undo */
 	bool undo, undo_sent, frto;
 	bool too_big; /* C_LOSS is not for congestion: segments were too large */
-	uint32_t undo_bytes, undo_una, undo_ts; /* retransmitted and not reported as duplicate; from; timestamp of the first */
+	uint32_t undo_bytes, undo_una, undo_ts; /* retransmitted and not reported as duplicate; from; timestamp of
+						 * the first */
 	uint32_t prior_cwnd, prior_ssthresh;
 	union cc_state {
 		struct cc_newreno_state newreno;
@@ -73,7 +74,8 @@ void tcp_loss_free(struct tern_worker *w, struct tern_conn *c);
 /** [seq, end) was just sent, and snd_max moved. */
 void tcp_loss_sent(struct tern_worker *w, struct tern_conn *c, uint32_t seq, uint32_t end);
 /** s was taken by tcp_ack(), which moved SND.UNA by `acked`. */
-void tcp_loss_acked(struct tern_worker *w, struct tern_conn *c, const struct seg *s, const struct tcp_opts *o, uint32_t acked);
+void tcp_loss_acked(struct tern_worker *w, struct tern_conn *c, const struct seg *s, const struct tcp_opts *o,
+		    uint32_t acked);
 /** @return false: no scoreboard, go back to SND.UNA. */
 bool tcp_loss_timeout(struct tern_worker *w, struct tern_conn *c);
 /** All that is in flight goes out again, as smaller segments. @return false: no scoreboard, go back to SND.UNA. */

@@ -1,32 +1,35 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Memory that is owned. One pool of mbufs feeds everything that a worker does: what the device receives into, the packets it
- * sends, and what connections keep in their queues. Only the last can last: a peer that does not read, or never fills a hole,
- * keeps it for as long as it likes, and a worker without mbufs receives nothing, not even the ACK, RST or ARP that would free one.
+ * Memory that is owned. One pool of mbufs feeds everything that a worker does: what the device receives into, the
+ * packets it sends, and what connections keep in their queues. Only the last can last: a peer that does not read, or
+ * never fills a hole, keeps it for as long as it likes, and a worker without mbufs receives nothing, not even the ACK,
+ * RST or ARP that would free one.
  *
  * So queues are charged for what they hold, in mbufs, not in bytes: the connection (conn.held), who it was accepted by
- * (mem_account) and the worker (mem.own). Each millisecond the pool is counted: what is free and what queues hold, less a reserve, is
- * the budget. Whatever else holds mbufs, descriptors, caches, the application, only makes the budget smaller; the reserve stays with what
- * polls need: ACK, RST, ARP, ND, and text on its way to an application that reads it.
+ * (mem_account) and the worker (mem.own). Each millisecond the pool is counted: what is free and what queues hold, less
+ * a reserve, is the budget. Whatever else holds mbufs, descriptors, caches, the application, only makes the budget
+ * smaller; the reserve stays with what polls need: ACK, RST, ARP, ND, and text on its way to an application that reads
+ * it.
  *
  * Below half of the budget, buffers and windows alone say what a connection may hold. From there on (mem_tight()):
- * - A connection may hold a part of what is left, 1 / SHARE. A few large ones stop growing early, and thousands of small ones
- *   find something left: what one takes makes the limit of all others smaller, and nobody has to be counted. All that a
- *   listener accepted may hold three times what is left, so that it leaves others a quarter.
- * - Windows follow the limit. The right edge never moves left (SHLD-14); what was promised and cannot be kept is refused when it comes.
- * - Text in order beyond the limit is on trial (C_TRIAL): an application that reads it in readable() never notices; what it leaves
- *   is dropped before it is acknowledged, and the peer sends it again. A FIN waits for its text. Who leaves with a RST sends it from
- *   behind that text: there it counts, too (mem_refused()).
- * - Text out of order is not kept beyond the limit. Above PRUNE it is dropped, too, though SACK reported it (RFC 2018 8 lets
- *   us): of the connections with the oldest holes those that hold most.
- * - A connection that holds nothing may queue what its peer's window takes now, which that peer will acknowledge; and always
- *   one small mbuf, of which there are as many as connections; a few bytes in a large one are copied to it. So everybody goes
- *   on, if slowly, and who doesn't read holds nothing.
- * - An orphan, which nobody waits for, is reset once two of its retransmissions were not answered. Of orphans there are at most
- *   conf.tcp.max_orphans at any time: one more is reset (as Linux's tcp_max_orphans).
- * - New connections are the last to be refused: while there is a budget, SYNs are answered.
- * Text that stays in mbufs of other workers' pools (hand-over) or of another stack's (tern_ring_pair()) is copied into our own beyond
- * foreign_max, so that no worker can starve another.
+ * - A connection may hold a part of what is left, 1 / SHARE. A few large ones stop growing early, and thousands of
+ *   small ones find something left: what one takes makes the limit of all others smaller, and nobody has to be counted.
+ *   All that a listener accepted may hold three times what is left, so that it leaves others a quarter.
+ * - Windows follow the limit. The right edge never moves left (SHLD-14); what was promised and cannot be kept is
+ *   refused when it comes.
+ * - Text in order beyond the limit is on trial (C_TRIAL): an application that reads it in readable() never notices;
+ *   what it leaves is dropped before it is acknowledged, and the peer sends it again. A FIN waits for its text. Who
+ *   leaves with a RST sends it from behind that text: there it counts, too (mem_refused()).
+ * - Text out of order is not kept beyond the limit. Above PRUNE it is dropped, too, though SACK reported it (RFC 2018 8
+ *   lets us): of the connections with the oldest holes those that hold most.
+ * - A connection that holds nothing may queue what its peer's window takes now, which that peer will acknowledge; and
+ *   always one small mbuf, of which there are as many as connections; a few bytes in a large one are copied to it. So
+ *   everybody goes on, if slowly, and who doesn't read holds nothing.
+ * - An orphan, which nobody waits for, is reset once two of its retransmissions were not answered. Of orphans there are
+ *   at most conf.tcp.max_orphans at any time: one more is reset (as Linux's tcp_max_orphans).
+ * - New connections are the last to be refused: while there is a budget, SYNs are answered. Text that stays in mbufs of
+ *   other workers' pools (hand-over) or of another stack's (tern_ring_pair()) is copied into our own beyond
+ *   foreign_max, so that no worker can starve another.
  */
 #include <rte_mempool.h>
 #include "tcp/mem.h"
@@ -50,7 +53,8 @@ mem_init(struct tern_worker *w)
 		return -ENOMEM;
 	TAILQ_INIT(&mem->starved);
 	TAILQ_INIT(&mem->holes);
-	mem->reserve = w->mbufs.pool->size / RESERVE + RTE_MIN((workers - 1) * MBUF_CACHE_MAX, w->mbufs.pool->size / RESERVE);
+	mem->reserve =
+		w->mbufs.pool->size / RESERVE + RTE_MIN((workers - 1) * MBUF_CACHE_MAX, w->mbufs.pool->size / RESERVE);
 	mem->foreign_max = RTE_MAX(w->mbufs.pool->size / FOREIGN / workers, 2u * BURST);
 	mem_measure(w);
 	return 0;

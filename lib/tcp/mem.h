@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Charges: every mbuf in a connection's queues, small ones excepted, counts once for the connection, its account and the worker.
- * Theory of operation: tcp/mem.c.
+ * Charges: every mbuf in a connection's queues, small ones excepted, counts once for the connection, its account and
+ * the worker. Theory of operation: tcp/mem.c.
  */
 #ifndef TCP_MEM_H
 #define TCP_MEM_H

@@ -50,8 +50,8 @@ tcp_opt_usual(const uint8_t *opt, unsigned int optlen, struct tcp_opts *o)
 	o->tsecr = rte_be_to_cpu_32(v[2]);
 	return true;
 }
-/** Emit for a SYN/SYN-ACK what o has (mss always), in Linux's order: MSS, SACK+TS or NOP NOP TS, NOP WS; SACK-OK alone as
- *  NOP NOP SACK-OK. @return bytes (multiple of 4, <= 40). */
+/** Emit for a SYN/SYN-ACK what o has (mss always), in Linux's order: MSS, SACK+TS or NOP NOP TS, NOP WS; SACK-OK alone
+ *  as NOP NOP SACK-OK. @return bytes (multiple of 4, <= 40). */
 unsigned int tcp_opt_emit_syn(uint8_t *p, const struct tcp_opts *o);
 
 /** The MSS to offer on ifc. */

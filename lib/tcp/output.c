@@ -2,8 +2,9 @@
 /*
  * What may be sent, and when.
  *
- * The send queue is a chain of mbuf segments from snd_una on; a cursor (snd_cur, snd_cur_seq) stands at the segment that
- * holds snd_nxt. Sender-side silly-window avoidance and Nagle: RFC 9293 3.8.6.2.1 and 3.7.4. Zero windows: 3.8.6.1.
+ * The send queue is a chain of mbuf segments from snd_una on; a cursor (snd_cur, snd_cur_seq) stands at the segment
+ * that holds snd_nxt. Sender-side silly-window avoidance and Nagle: RFC 9293 3.8.6.2.1 and 3.7.4. Zero windows:
+ * 3.8.6.1.
  */
 #include <rte_mbuf.h>
 #include "tcp/deadline.h"
@@ -221,8 +222,8 @@ cwnd_room(const struct tern_conn *c, uint32_t flight)
 	return cwnd > flight ? cwnd - flight : 0;
 }
 
-/* How much of n bytes of new data the device gets at once: whole segments (the tail is Nagle's), in few enough pieces that it can
- * be attached to. */
+/* How much of n bytes of new data the device gets at once: whole segments (the tail is Nagle's), in few enough pieces
+ * that it can be attached to. */
 static __rte_noinline uint32_t
 tso_len(const struct tern_conn *c, uint32_t n)
 {
@@ -254,7 +255,8 @@ tcp_output(struct tern_worker *w, struct tern_conn *c)
 	}
 	if (c->state == TERN_CLOSED)
 		return true;
-	/* Nothing in flight and no more than a segment to send, as is usual for requests and answers: no window holds it back. */
+	/* Nothing in flight and no more than a segment to send, as is usual for requests and answers: no window holds
+	 * it back. */
 	if (usual(c->snd_una == c->snd_max && !c->loss && !(c->flags & (C_SACK | C_CORK | C_MORE | C_FIN_SENT)) &&
 		  c->snd_queued <= RTE_MIN(c->snd_wnd, (uint32_t)c->mss) && c->mss <= c->cwnd)) {
 		c->flags &= ~C_LIMITED;
@@ -274,9 +276,10 @@ tcp_output(struct tern_worker *w, struct tern_conn *c)
 		const uint32_t flight = c->snd_nxt - c->snd_una, room = cwnd_room(c, flight);
 		const uint32_t usable = c->snd_wnd > flight ? RTE_MIN(c->snd_wnd - flight, room) : 0;
 		const uint32_t most = unlikely(tso) && RTE_MIN(unsent, usable) > c->mss && c->snd_nxt == c->snd_max &&
-						      !(c->flags & (C_CWR | C_SND_URG)) ? /* of one segment, of each its own */
-					      tso_len(c, RTE_MIN(unsent, usable)) :
-					      c->mss;
+						      !(c->flags & (C_CWR | C_SND_URG))
+					      ? /* of one segment, of each its own */
+					      tso_len(c, RTE_MIN(unsent, usable))
+					      : c->mss;
 		const uint32_t len = RTE_MIN(RTE_MIN(unsent, usable), most);
 		/* Once sent, FIN is only due again when snd_nxt went back behind it. */
 		const bool fin = c->flags & C_FIN_QUEUED && len == unsent &&
@@ -295,7 +298,8 @@ tcp_output(struct tern_worker *w, struct tern_conn *c)
 	}
 	if (c->pend & P_ACK && !tcp_emit(w, c, TCP_ACK, c->snd_max, NULL, 0, 0))
 		return false;
-	/* Data waits, nothing is in flight and no timer runs: the window is (nearly) closed, probe it (MUST-36), or corked. */
+	/* Data waits, nothing is in flight and no timer runs: the window is (nearly) closed, probe it (MUST-36), or
+	 * corked. */
 	if (!c->rto_at && c->snd_max == c->snd_una && seq_lt(c->snd_nxt, c->snd_una + c->snd_queued)) {
 		c->flags |= C_PERSIST;
 		c->unacked_us = w->now_us;
@@ -331,12 +335,14 @@ tcp_probe_new(struct tern_worker *w, struct tern_conn *c)
 
 	if (!len || c->snd_nxt != c->snd_max || c->snd_wnd < flight + len)
 		return false;
-	return send_new(w, c, len, unsent, len == unsent && (c->flags & (C_FIN_QUEUED | C_FIN_SENT)) == C_FIN_QUEUED, false);
+	return send_new(w, c, len, unsent, len == unsent && (c->flags & (C_FIN_QUEUED | C_FIN_SENT)) == C_FIN_QUEUED,
+			false);
 }
 
 /*
- * Where in the send queue is seq? Runs know where they were sent from, but what was cut off one only where that began: the
- * search that is made then for each of a run's many lost parts, one after the other, goes on where the last one ended.
+ * Where in the send queue is seq? Runs know where they were sent from, but what was cut off one only where that began:
+ * the search that is made then for each of a run's many lost parts, one after the other, goes on where the last one
+ * ended.
  */
 static struct rte_mbuf *
 find_sent(struct tern_conn *c, uint32_t seq, struct txrun *r, uint32_t *at)
@@ -381,7 +387,8 @@ tcp_retransmit(struct tern_worker *w, struct tern_conn *c, uint32_t seq, uint32_
 		return true;
 	if (len)
 		m = find_sent(c, seq, r, &at);
-	if (!tcp_emit(w, c, TCP_ACK | (seq + len == data_end && len ? TCP_PSH : 0) | (fin ? TCP_FIN : 0), seq, m, seq - at, len))
+	if (!tcp_emit(w, c, TCP_ACK | (seq + len == data_end && len ? TCP_PSH : 0) | (fin ? TCP_FIN : 0), seq, m,
+		      seq - at, len))
 		return false;
 	sent_range(w, c, seq, seq + len + fin);
 	return true;

@@ -2,9 +2,10 @@
 /*
  * The pending list: connections for which events or output are due.
  *
- * Input and user calls change state and put the connection on the worker's list; tcp_run_pending() then delivers events to the
- * application and makes one output pass. A connection is freed only here, so no pointer dies in the middle of a burst. An
- * application callback may call anything on any connection of its worker, also close the one it is called for.
+ * Input and user calls change state and put the connection on the worker's list; tcp_run_pending() then delivers
+ * events to the application and makes one output pass. A connection is freed only here, so no pointer dies in the
+ * middle of a burst. An application callback may call anything on any connection of its worker, also close the one it
+ * is called for.
  */
 #include <rte_mbuf.h>
 #include "tcp/deadline.h"

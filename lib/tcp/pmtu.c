@@ -37,9 +37,9 @@ arm_raise(struct tern_worker *w, struct tern_conn *c)
 }
 
 /*
- * Segments fit mtu from now on, and what is in flight is sent again so. Below what every host takes they stay as large and
- * routers may cut them, as with Linux: RFC 1191 3 has no smaller datagrams, but a path of less, with DF, is a black hole for
- * ever. @return false: they did already.
+ * Segments fit mtu from now on, and what is in flight is sent again so. Below what every host takes they stay as large
+ * and routers may cut them, as with Linux: RFC 1191 3 has no smaller datagrams, but a path of less, with DF, is a
+ * black hole for ever. @return false: they did already.
  */
 bool
 tcp_pmtu_lower(struct tern_worker *w, struct tern_conn *c, uint32_t mtu)
@@ -85,7 +85,8 @@ tcp_pmtu_suspect(struct tern_worker *w, struct tern_conn *c, bool again)
 
 	if (flight < c->mss || flight > c->snd_wnd) /* nothing large is lost, or their window was shrunk */
 		return;
-	if (tcp_pmtu_lower(w, c, again ? PMTU_MIN4 - 1 : base)) /* the floor, and below it: there is no time for a third step before R2 */
+	if (tcp_pmtu_lower(w, c, again ? PMTU_MIN4 - 1 : base)) /* the floor, and below it: there is no time for a
+								 * third step before R2 */
 		STAT_INC(w, PMTU_BLACKHOLE);
 }
 
@@ -94,7 +95,8 @@ tcp_soft_error(const struct tern_conn *c)
 {
 	if (c->rare && c->rare->soft_err && c->rare->soft_us >= c->unacked_us)
 		return c->rare->soft_err;
-	return link_neigh_silent(&c->w->link, c->neigh) ? -EHOSTUNREACH : -ETIMEDOUT; /* RFC 1122 2.4: link errors are told */
+	return link_neigh_silent(&c->w->link, c->neigh) ? -EHOSTUNREACH
+							: -ETIMEDOUT; /* RFC 1122 2.4: link errors are told */
 }
 
 void

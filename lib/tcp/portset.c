@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Local ports of active opens: a bitmap for each (local address, peer address, peer port), so a port in use or in TIME-WAIT is
- * never chosen again for that tuple, and "none left" is known at once instead of after a scan of the table: ports that are free
- * and would come home are counted. Ports are taken in sequence from a random start (RFC 6056 3.3.3), skipping those whose RSS hash
- * would not come home to this worker. A set lives as long as one of its ports is in use.
+ * Local ports of active opens: a bitmap for each (local address, peer address, peer port), so a port in use or in
+ * TIME-WAIT is never chosen again for that tuple, and "none left" is known at once instead of after a scan of the
+ * table: ports that are free and would come home are counted. Ports are taken in sequence from a random start (RFC
+ * 6056 3.3.3), skipping those whose RSS hash would not come home to this worker. A set lives as long as one of its
+ * ports is in use.
  *
- * The hash is linear: of 64 ports side by side, those that come home are one of as many patterns as RETA has entries, chosen by the
- * hash of the first. So ports are looked for by the word, and words that have none are remembered (closed) until one is released:
- * the search for the last free port reads 16 words of those, and each word of the map at most once in vain.
+ * The hash is linear: of 64 ports side by side, those that come home are one of as many patterns as RETA has entries,
+ * chosen by the hash of the first. So ports are looked for by the word, and words that have none are remembered
+ * (closed) until one is released: the search for the last free port reads 16 words of those, and each word of the map
+ * at most once in vain.
  */
 #include <errno.h>
 #include <string.h>
@@ -17,7 +19,8 @@
 
 #define CONNECT_AHEAD 4 /* connects between asking for a bucket's line and looking at it */
 
-/* Of an address family, which ports come home, by the lower bits of a hash: of 64 ports, and how many of all, -1: not counted yet. */
+/* Of an address family, which ports come home, by the lower bits of a hash: of 64 ports, and how many of all, -1: not
+ * counted yet. */
 struct homes {
 	uint64_t pattern[STEER_RETA_MAX];
 	int32_t n[STEER_RETA_MAX];
@@ -119,7 +122,8 @@ is_home(const struct tern_worker *w, const struct portset *p, uint32_t port)
 {
 	const uint32_t min = w->conf.tcp.port_min;
 
-	return port - min <= w->conf.tcp.port_max - min && (likely(!w->steer) || home_pattern(w, p, port >> 6) >> (port & 63) & 1);
+	return port - min <= w->conf.tcp.port_max - min &&
+	       (likely(!w->steer) || home_pattern(w, p, port >> 6) >> (port & 63) & 1);
 }
 
 /* --- sets --------------------------------------------------------------------------------------------------- */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The local addresses and ports of a worker's active opens, and those of one (local address, peer address, peer port). Theory of
- * operation: tcp/portset.c.
+ * The local addresses and ports of a worker's active opens, and those of one (local address, peer address, peer port).
+ * Theory of operation: tcp/portset.c.
  */
 #ifndef PORTSET_H
 #define PORTSET_H
@@ -35,7 +35,8 @@ struct ports {
 	struct portset **hash, *last; /* last: the one used last, NULL after its end */
 };
 
-/** Choose and reserve a port for f (lport 0) or reserve f->lport. Sets f->lport and the flow's table hash. @return 0, -EADDRNOTAVAIL, -EADDRINUSE. */
+/** Choose and reserve a port for f (lport 0) or reserve f->lport. Sets f->lport and the flow's table hash. @return 0,
+ *  -EADDRNOTAVAIL, -EADDRINUSE. */
 int portset_take(struct tern_worker *w, struct flow *f, uint32_t *idx, uint32_t *hash);
 int portset_init(struct tern_worker *w);
 void portset_fini(struct tern_worker *w);

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Received data: the in-order queue the application reads, a chain of mbuf segments, and the out-of-order queue behind a hole
- * (SHLD-31), a list of runs without a hole, each a chain of its own. What overlaps is cut when it is put there, so every byte is
- * delivered once. Text is put beside the highest run or, after a walk over the runs, elsewhere: the cost is that of holes, not of
- * segments (CVE-2018-5390), and it is short: some runs, the lowest always, are on a lane, as in tcp/runs.c. Limits: what the window offered, HOLES_MAX runs, of the worker's a quarter of those free, and rcv_buf / OFO_SEG_MEAN segments out of order, and
- * small segments are copied together, so that one-byte segments can't pin a buffer each.
+ * Received data: the in-order queue the application reads, a chain of mbuf segments, and the out-of-order queue behind
+ * a hole (SHLD-31), a list of runs without a hole, each a chain of its own. What overlaps is cut when it is put there,
+ * so every byte is delivered once. Text is put beside the highest run or, after a walk over the runs, elsewhere: the
+ * cost is that of holes, not of segments (CVE-2018-5390), and it is short: some runs, the lowest always, are on a
+ * lane, as in tcp/runs.c. Limits: what the window offered, HOLES_MAX runs, of the worker's a quarter of those free,
+ * and rcv_buf / OFO_SEG_MEAN segments out of order, and small segments are copied together, so that one-byte segments
+ * can't pin a buffer each.
  *
- * SACK blocks (RFC 2018) are the runs, those with the newest segments first. Of what was received twice only the first run of a
- * segment is reported (RFC 2883 4).
+ * SACK blocks (RFC 2018) are the runs, those with the newest segments first. Of what was received twice only the first
+ * run of a segment is reported (RFC 2883 4).
  */
 #include <string.h>
 #include <rte_byteorder.h>
@@ -84,7 +86,8 @@ coalesce(struct tern_worker *w, struct tern_conn *c, struct rte_mbuf *tail, stru
 {
 	const uint32_t len = m->data_len;
 
-	if (len > COALESCE_MAX || !RTE_MBUF_DIRECT(tail) || rte_mbuf_refcnt_read(tail) != 1 || rte_pktmbuf_tailroom(tail) < len)
+	if (len > COALESCE_MAX || !RTE_MBUF_DIRECT(tail) || rte_mbuf_refcnt_read(tail) != 1 ||
+	    rte_pktmbuf_tailroom(tail) < len)
 		return false;
 	memcpy(rte_pktmbuf_mtod_offset(tail, void *, tail->data_len), rte_pktmbuf_mtod(m, void *), len);
 	tail->data_len += len;
@@ -123,7 +126,8 @@ append_chain(struct tern_worker *w, struct tern_conn *c, struct rte_mbuf *m)
 	}
 }
 
-/* --- out of order: c->ofo is the highest run of a ring, its next the lowest ----------------------------------------------- */
+/* --- out of order: c->ofo is the highest run of a ring, its next the lowest
+ * ----------------------------------------------- */
 
 static struct rxrun *
 run_at(const struct tern_worker *w, uint32_t index)
@@ -378,7 +382,8 @@ run_append(struct tern_worker *w, struct tern_conn *c, struct rxrun *r, struct r
 }
 
 /*
- * Other pools' mbufs are copied when too many of them wait here, and the text has leave to stay or the trial of tcp/mem.c.
+ * Other pools' mbufs are copied when too many of them wait here, and the text has leave to stay or the trial of
+ * tcp/mem.c.
  * @return 0 or the reason why not.
  */
 static __rte_noinline int
@@ -390,7 +395,8 @@ admit(struct tern_worker *w, struct tern_conn *c, struct seg *s, bool hole)
 	struct rte_mbuf *copy;
 
 	if (v != MEM_REFUSE && s->m->pool != w->mbufs.pool && w->mem.foreign >= w->mem.foreign_max) {
-		copy = v == MEM_TRIAL || mem_left(w) ? rte_pktmbuf_copy(s->m, w->mbufs.pool, s->data_off, s->len) : NULL;
+		copy = v == MEM_TRIAL || mem_left(w) ? rte_pktmbuf_copy(s->m, w->mbufs.pool, s->data_off, s->len)
+						     : NULL;
 		if (!copy)
 			return STAT_DROP_RX_NOBUF;
 		rte_pktmbuf_free(s->m);
@@ -442,7 +448,8 @@ queue_ofo(struct tern_worker *w, struct tern_conn *c, struct seg *s)
 	tcp_mark(c, P_ACK); /* RFC 5681 4.2 */
 	tcp_quickack(c);
 	if ((c->ofo_segs >= OFO_SEGS_MIN && c->ofo_segs * OFO_SEG_MEAN >= c->rcv_buf) ||
-	    c->ofo_bytes + s->len > RTE_MAX(c->rcv_buf, c->rcv_adv - c->rcv_nxt) || (!usual(plenty(w)) && admit(w, c, s, true))) {
+	    c->ofo_bytes + s->len > RTE_MAX(c->rcv_buf, c->rcv_adv - c->rcv_nxt) ||
+	    (!usual(plenty(w)) && admit(w, c, s, true))) {
 		mem_refused(c, s->seq + s->len);
 		STAT_INC(w, OFO_DROP);
 		return STAT_DROP_RX_NOBUF;
@@ -454,7 +461,8 @@ queue_ofo(struct tern_worker *w, struct tern_conn *c, struct seg *s)
 	return insert_text(w, c, s);
 }
 
-/* The sender starts, or starts again: it needs ACKs to open its window. Half of ours at most, so that ACKs stay rare. */
+/* The sender starts, or starts again: it needs ACKs to open its window. Half of ours at most, so that ACKs stay
+ * rare. */
 void
 tcp_quickack(struct tern_conn *c)
 {

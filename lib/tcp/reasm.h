@@ -25,7 +25,8 @@ struct rxrun {
 
 /** In-window payload of s (already trimmed) into the receive or out-of-order queue. @return SEG_TAKEN or a reason. */
 int tcp_data(struct tern_worker *w, struct tern_conn *c, struct seg *s);
-/** Text that came with the SYN of a simultaneous open wait for ESTABLISHED (RFC 9293 3.10.7.3). @return as tcp_data(). */
+/** Text that came with the SYN of a simultaneous open wait for ESTABLISHED (RFC 9293 3.10.7.3). @return as
+ *  tcp_data(). */
 int tcp_syn_text_keep(struct tern_worker *w, struct tern_conn *c, struct seg *s);
 /** ESTABLISHED now. */
 void tcp_syn_text_release(struct tern_worker *w, struct tern_conn *c);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What an acknowledgement says: round-trip time (RFC 6298, Karn), the congestion window (RFC 5681, IW10 of RFC 6928), loss
- * recovery without SACK (NewReno, RFC 6582; limited transmit, RFC 3042) and what a retransmission timeout does (go back to
- * SND.UNA). With SACK losses are tcp/sack.c's. A connection that never had three segments in flight is in slow start and has
- * no congestion control object: struct loss is made when it is needed.
+ * What an acknowledgement says: round-trip time (RFC 6298, Karn), the congestion window (RFC 5681, IW10 of RFC 6928),
+ * loss recovery without SACK (NewReno, RFC 6582; limited transmit, RFC 3042) and what a retransmission timeout does
+ * (go back to SND.UNA). With SACK losses are tcp/sack.c's. A connection that never had three segments in flight is in
+ * slow start and has no congestion control object: struct loss is made when it is needed.
  */
 #include <errno.h>
 #include <rte_mbuf.h>
@@ -184,7 +184,8 @@ tcp_ack(struct tern_worker *w, struct tern_conn *c, const struct seg *s, const s
 			/* A D-SACK, or the answer to a probe, may come when all is acknowledged. */
 			if (c->loss ? o->n_sack || c->loss->tlp_on : outstanding && o->n_sack)
 				tcp_loss_acked(w, c, s, o, 0);
-		} else if (outstanding && !wnd_changed && s->len == 0 && !(s->flags & (TCP_SYN | TCP_FIN)) && c->snd_wnd)
+		} else if (outstanding && !wnd_changed && s->len == 0 && !(s->flags & (TCP_SYN | TCP_FIN)) &&
+			   c->snd_wnd)
 			duplicate_ack(w, c);
 		return false;
 	}

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Application memory that is sent from where it lies. To DPDK it is one external buffer with one count of 16 bits, which the
- * application has the first reference of: whoever takes it to zero, on whatever thread, tells the application. Since several
- * workers may send from it, its count is raised atomically even from 1, where rte_mbuf_ext_refcnt_update() takes a short way.
+ * Application memory that is sent from where it lies. To DPDK it is one external buffer with one count of 16 bits,
+ * which the application has the first reference of: whoever takes it to zero, on whatever thread, tells the
+ * application. Since several workers may send from it, its count is raised atomically even from 1, where
+ * rte_mbuf_ext_refcnt_update() takes a short way.
  */
 #include <errno.h>
 #include <rte_eal.h>
@@ -65,7 +66,8 @@ uint32_t
 tern_ref_users(const struct tern_ref *r)
 {
 	const struct ref *f = ref_of(r);
-	const uint32_t n = __atomic_load_n(&f->shared.refcnt, __ATOMIC_ACQUIRE); /* before put: one too many, never one too few */
+	const uint32_t n = __atomic_load_n(&f->shared.refcnt, __ATOMIC_ACQUIRE); /* before put: one too many, never
+										  * one too few */
 
 	return n - !__atomic_load_n(&f->put, __ATOMIC_ACQUIRE);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Memory that many hold: segments in queues, and the packets made of them. DPDK counts them in 16 bits, for an mbuf and for an
- * external buffer alike, and a count that comes round frees memory that is in use. So nobody counts to the end: beyond
- * HOLDERS_QUEUED queues get copies, and what is left is the packets', which copy beyond HOLDERS_MAX.
+ * Memory that many hold: segments in queues, and the packets made of them. DPDK counts them in 16 bits, for an mbuf
+ * and for an external buffer alike, and a count that comes round frees memory that is in use. So nobody counts to the
+ * end: beyond HOLDERS_QUEUED queues get copies, and what is left is the packets', which copy beyond HOLDERS_MAX.
  */
 #ifndef TCP_REF_H
 #define TCP_REF_H
@@ -22,7 +22,8 @@ mbuf_holders(const struct rte_mbuf *m)
 }
 
 #define REF_PIECE 32768u /* bytes of a struct tern_ref in one mbuf, whose lengths have 16 bits */
-#define REF_COPIED 256u	 /* what is no longer is copied: cheaper than a reference, which whoever frees it must give back */
+#define REF_COPIED 256u	 /* what is no longer is copied: cheaper than a reference, which whoever frees it must give
+			  * back */
 
 /** Do the len bytes at p lie in r's memory? */
 bool ref_holds(const struct tern_ref *r, const void *p, size_t len);

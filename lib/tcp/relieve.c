@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Once a poll while memory is short: text out of order is dropped, and who found no mbuf is woken. Theory of operation: tcp/mem.c.
+ * Once a poll while memory is short: text out of order is dropped, and who found no mbuf is woken. Theory of
+ * operation: tcp/mem.c.
  */
 #include "tcp/mem.h"
 #include "tcp/reasm.h"

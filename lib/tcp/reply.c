@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Segments of no connection: answers that are made in the packet they answer, and those that a half-open request sends by itself.
+ * Segments of no connection: answers that are made in the packet they answer, and those that a half-open request sends
+ * by itself.
  */
 #include <string.h>
 #include "tcp/hdr.h"

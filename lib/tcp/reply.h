@@ -30,7 +30,8 @@ struct answers {
 };
 
 /** A segment that answers none. @return false: no room or no mbuf. */
-bool tcp_send_bare(struct tern_worker *w, const struct flow *f, uint8_t ifidx, uint16_t neigh, const struct tcp_head *r);
+bool tcp_send_bare(struct tern_worker *w, const struct flow *f, uint8_t ifidx, uint16_t neigh,
+		   const struct tcp_head *r);
 /** May one more segment that belongs to no connection be answered now? */
 bool tcp_answer_allowed(struct tern_worker *w);
 /** RST in answer to a segment without connection (RFC 9293 3.10.7.1), rate limited. @return SEG_TAKEN or a reason. */

@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The scoreboard's runs. They lie side by side in sequence order, end only where segments do, and are joined when SACKed: however
- * a peer cuts its SACK blocks, a connection has no more runs than segments in flight. A block that covers part of a segment says
- * nothing of it (RFC 2018 lets the sender ignore that): what was sent, and so where segments end, is known from sending: a run's
- * first segment has `first` bytes, the others `mss`. Only what was sent before there was a scoreboard, two segments' worth, may
- * have been smaller segments (mss 1: any byte may be an edge, as long as the connection has less than BYTE_RUNS runs).
+ * The scoreboard's runs. They lie side by side in sequence order, end only where segments do, and are joined when
+ * SACKed: however a peer cuts its SACK blocks, a connection has no more runs than segments in flight. A block that
+ * covers part of a segment says nothing of it (RFC 2018 lets the sender ignore that): what was sent, and so where
+ * segments end, is known from sending: a run's first segment has `first` bytes, the others `mss`. Only what was sent
+ * before there was a scoreboard, two segments' worth, may have been smaller segments (mss 1: any byte may be an edge,
+ * as long as the connection has less than BYTE_RUNS runs).
  *
- * A connection has at most RUNS_MAX runs, and no more than a quarter of those that are free: one alone gets a fifth of the
- * worker's, and after four that take all they can two fifths are left. Refused are (TernSackNoRun, TernSackRunLimit) the note of what is sent, which stays uncovered until
- * a run is free, and of a SACK, which the peer repeats; what no run covers is repaired by probe and timeout.
+ * A connection has at most RUNS_MAX runs, and no more than a quarter of those that are free: one alone gets a fifth of
+ * the worker's, and after four that take all they can two fifths are left. Refused are (TernSackNoRun,
+ * TernSackRunLimit) the note of what is sent, which stays uncovered until a run is free, and of a SACK, which the peer
+ * repeats; what no run covers is repaired by probe and timeout.
  *
- * No walk is as long as the list. Some runs, the head always, are on a lane: whoever has to walk more than LANE_GAP runs beside
- * it puts one there, so each run is walked over once by somebody and from then on in a gap. Runs in the network are on a list by the
- * time they were sent, what is lost on another: RACK looks at the old end of one, output takes from the other.
+ * No walk is as long as the list. Some runs, the head always, are on a lane: whoever has to walk more than LANE_GAP
+ * runs beside it puts one there, so each run is walked over once by somebody and from then on in a gap. Runs in the
+ * network are on a list by the time they were sent, what is lost on another: RACK looks at the old end of one, output
+ * takes from the other.
  */
 #include "tcp/loss.h"
 
@@ -75,7 +78,8 @@ cover(struct tern_worker *w, struct tern_conn *c, uint32_t end, uint64_t xmit_us
 	const uint16_t mss = seq_gt(c->snd_sml, seq) && seq_le(c->snd_sml, c->snd_max) ? 1 : c->mss;
 
 	if (seq_gt(end, seq))
-		append(w, c->loss, &(struct txrun){.seq = seq, .end = end, .xmit_us = xmit_us, .first = mss, .mss = mss});
+		append(w, c->loss,
+		       &(struct txrun){.seq = seq, .end = end, .xmit_us = xmit_us, .first = mss, .mss = mss});
 }
 
 void

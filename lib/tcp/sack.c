@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Loss detection and repair for peers with SACK: RACK-TLP (RFC 8985), pipe (RFC 6675 4), PRR (RFC 6937), undo by timestamps
- * (Eifel, RFC 3522), by D-SACK (RFC 2883, 3708) and of timeouts by what arrived without being sent again (F-RTO, RFC 5682 3.1).
+ * Loss detection and repair for peers with SACK: RACK-TLP (RFC 8985), pipe (RFC 6675 4), PRR (RFC 6937), undo by
+ * timestamps (Eifel, RFC 3522), by D-SACK (RFC 2883, 3708) and of timeouts by what arrived without being sent again
+ * (F-RTO, RFC 5682 3.1).
  *
- * The scoreboard is a list of runs: bytes sent at one time with one fate (tcp/runs.c). What goes out in one pass is one run until
- * a SACK or a retransmission splits it, so a clean bulk transfer has a run a round of ACKs, and a connection with two segments in
- * flight has none (struct loss is made with the third, with the first SACK, or by a timer). Bytes that no run covers are in
- * flight; they are lost only by a timeout. A timeout without any run goes back to SND.UNA as for a peer without SACK.
+ * The scoreboard is a list of runs: bytes sent at one time with one fate (tcp/runs.c). What goes out in one pass is
+ * one run until a SACK or a retransmission splits it, so a clean bulk transfer has a run a round of ACKs, and a
+ * connection with two segments in flight has none (struct loss is made with the third, with the first SACK, or by a
+ * timer). Bytes that no run covers are in flight; they are lost only by a timeout. A timeout without any run goes back
+ * to SND.UNA as for a peer without SACK.
  *
  * rto_at is shared: C_TLP says that it is the probe's, C_REO that it is the reordering timer.
  */
@@ -71,7 +73,8 @@ arrived(struct tern_worker *w, struct tern_conn *c, const struct txrun *r, uint3
 			return;
 	}
 	note_min_rtt(w, l, rtt);
-	if (!l->rack_on || r->xmit_us > l->rack_xmit_us || (r->xmit_us == l->rack_xmit_us && seq_gt(end, l->rack_end))) {
+	if (!l->rack_on || r->xmit_us > l->rack_xmit_us ||
+	    (r->xmit_us == l->rack_xmit_us && seq_gt(end, l->rack_end))) {
 		l->rack_on = true;
 		l->rack_xmit_us = r->xmit_us;
 		l->rack_end = end;
@@ -103,7 +106,8 @@ clean_acked(struct tern_worker *w, struct tern_conn *c, struct news *news)
 		l->fack = c->snd_una;
 }
 
-/* The segments that [left, right) covers whole. What arrived is one run, however it came: the list is as long as there are holes. */
+/* The segments that [left, right) covers whole. What arrived is one run, however it came: the list is as long as there
+ * are holes. */
 static void
 mark_sacked(struct tern_worker *w, struct tern_conn *c, uint32_t left, uint32_t right, struct news *news)
 {
@@ -146,7 +150,8 @@ is_dsack(const struct tcp_opts *o, uint32_t ack)
 
 	if (!seq_lt(left, right))
 		return false;
-	return seq_le(right, ack) || (o->n_sack > 1 && seq_ge(left, o->sack[1].left) && seq_le(right, o->sack[1].right));
+	return seq_le(right, ack) ||
+	       (o->n_sack > 1 && seq_ge(left, o->sack[1].left) && seq_le(right, o->sack[1].right));
 }
 
 static void
@@ -324,7 +329,8 @@ try_undo(struct tern_worker *w, struct tern_conn *c, const struct news *news)
 {
 	struct loss *l = c->loss;
 	/* Eifel: the ACK answers what was sent before the first retransmission */
-	const bool early = news->progress && news->has_ts && news->tsecr && l->undo_sent && seq_lt(news->tsecr, l->undo_ts);
+	const bool early =
+		news->progress && news->has_ts && news->tsecr && l->undo_sent && seq_lt(news->tsecr, l->undo_ts);
 
 	if (!l->undo)
 		return false;
@@ -367,7 +373,8 @@ tlp_acked(struct tern_worker *w, struct tern_conn *c, const struct seg *s, const
 	if (seq_lt(s->ack, l->tlp_end))
 		return;
 	if (l->tlp_retx && !news->dsack) {
-		if (s->ack == l->tlp_end) { /* whose, the original's or the probe's? A duplicate of it says that both arrived. */
+		if (s->ack == l->tlp_end) { /* whose, the original's or the probe's? A duplicate of it says that both
+					     * arrived. */
 			l->tlp_on = news->progress || news->sacked || s->len;
 			return;
 		}
@@ -380,7 +387,8 @@ tlp_acked(struct tern_worker *w, struct tern_conn *c, const struct seg *s, const
 }
 
 void
-tcp_loss_acked(struct tern_worker *w, struct tern_conn *c, const struct seg *s, const struct tcp_opts *o, uint32_t acked)
+tcp_loss_acked(struct tern_worker *w, struct tern_conn *c, const struct seg *s, const struct tcp_opts *o,
+	       uint32_t acked)
 {
 	struct loss *l = tcp_loss(c);
 	struct news news = {.tsecr = o->tsecr, .has_ts = c->feat & F_TS && o->has_ts, .progress = acked != 0};
@@ -542,7 +550,8 @@ tcp_tlp_fired(struct tern_worker *w, struct tern_conn *c)
 			last = r->mss == 1 ? r->seq : tcp_run_floor(c, r, r->end - 1);
 			if (r->end - last > c->mss + fin)
 				last = r->end - c->mss - fin;
-			if ((last == r->seq || tcp_run_split(w, c, r, last)) && tcp_retransmit(w, c, last, c->snd_max, l->tail)) {
+			if ((last == r->seq || tcp_run_split(w, c, r, last)) &&
+			    tcp_retransmit(w, c, last, c->snd_max, l->tail)) {
 				l->tail->xmit_us = w->now_us;
 				tcp_run_flies(l, l->tail);
 				l->tlp_retx = true;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * SEND of RFC 9293 3.10: what the application gives goes into the send queue, copied, as its mbufs or as references to its memory.
+ * SEND of RFC 9293 3.10: what the application gives goes into the send queue, copied, as its mbufs or as references to
+ * its memory.
  */
 #include <errno.h>
 #include <string.h>
@@ -237,8 +238,8 @@ shared_segs(const struct rte_mbuf *m, bool *crowded)
 }
 
 /*
- * Segments that others hold, too, can't be linked into a queue: `next` would be theirs as well. An indirect mbuf takes the place
- * of each. @return the chain, NULL: no mbufs, and m is as it was.
+ * Segments that others hold, too, can't be linked into a queue: `next` would be theirs as well. An indirect mbuf takes
+ * the place of each. @return the chain, NULL: no mbufs, and m is as it was.
  */
 static __rte_noinline struct rte_mbuf *
 unshare(struct tern_worker *w, struct rte_mbuf *m, unsigned int n)
@@ -315,7 +316,8 @@ tern_send_mbuf(struct tern_conn *c, struct rte_mbuf *m)
 
 	if (rc)
 		return rc;
-	if (len > tern_send_space(c) && (c->snd_head || len > c->snd_buf)) { /* one is taken: whoever has it holds it anyway */
+	if (len > tern_send_space(c) && (c->snd_head || len > c->snd_buf)) { /* one is taken: whoever has it holds it
+									      * anyway */
 		c->flags |= C_WANT_WRITE;
 		return -EAGAIN;
 	}

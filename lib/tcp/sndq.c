@@ -12,7 +12,8 @@ tcp_snd_acked(struct tern_conn *c, uint32_t n)
 	struct rte_mempool_cache *cache = c->w->mbufs.small_cache;
 
 	/* All of a request or an answer: its mbuf goes home unread, nobody else has had it. */
-	if (usual(c->flags & C_SND_SMALL && n == c->snd_queued && !c->loss && cache && cache->len < cache->flushthresh)) {
+	if (usual(c->flags & C_SND_SMALL && n == c->snd_queued && !c->loss && cache &&
+		  cache->len < cache->flushthresh)) {
 		cache->objs[cache->len++] = c->snd_head;
 		c->snd_head = c->snd_tail = NULL;
 		c->snd_queued = c->snd_head_off = 0;

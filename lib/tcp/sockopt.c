@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Options: what a worker's connections start with, what a listener changes of it for those that it accepts, and what is set of a
- * connection. A listener's count from the SYN on: its SYN-ACKs, cookies too, have its window and scale, MSS, TTL and TOS.
+ * Options: what a worker's connections start with, what a listener changes of it for those that it accepts, and what
+ * is set of a connection. A listener's count from the SYN on: its SYN-ACKs, cookies too, have its window and scale,
+ * MSS, TTL and TOS.
  */
 #include <errno.h>
 #include <string.h>

@@ -6,7 +6,8 @@
 #define TCP_SOCKOPT_H
 #include "tern.h"
 
-/** What options say of a connection before there is one: the worker's, and each listener's for those that it accepts. */
+/** What options say of a connection before there is one: the worker's, and each listener's for those that it
+ *  accepts. */
 struct tcp_sockopts {
 	uint32_t flags; /* C_CORK, C_BUF_SET */
 	uint32_t snd_buf, rcv_buf, user_timeout_ms, linger_ms;

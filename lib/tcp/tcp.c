@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The user calls of RFC 9293 3.10: OPEN, CLOSE, ABORT; SEND is tcp/send.c, RECEIVE tcp/recv.c, STATUS tcp/info.c. A
- * call changes state and puts the connection on the worker's pending list (tcp/pending.c); only a reset is sent at once.
+ * call changes state and puts the connection on the worker's pending list (tcp/pending.c); only a reset is sent at
+ * once.
  */
 #include <errno.h>
 #include <string.h>
@@ -58,8 +59,8 @@ choose_iface(const struct tern_worker *w, const struct tern_endpoint *local, uin
 }
 
 static int
-choose_local(struct tern_worker *w, const struct tern_endpoint *local, const struct neigh *hop, struct flow *f, uint32_t *portset,
-	     uint32_t *hash)
+choose_local(struct tern_worker *w, const struct tern_endpoint *local, const struct neigh *hop, struct flow *f,
+	     uint32_t *portset, uint32_t *hash)
 {
 	const struct iface *ifc = &w->ifs[hop->ifidx];
 	const uint32_t count = link_local_count(ifc, f->af, hop->addr);
@@ -74,8 +75,8 @@ choose_local(struct tern_worker *w, const struct tern_endpoint *local, const str
 		return portset_take(w, f, portset, hash);
 	}
 	/*
-	 * Spread over the local addresses, a run of connections each: their ports lie in one word of one port set. Every
-	 * address is tried before the answer is no.
+	 * Spread over the local addresses, a run of connections each: their ports lie in one word of one port set.
+	 * Every address is tried before the answer is no.
 	 */
 	if ((++w->ports.n_connects & (LOCAL_RUN - 1)) == 0)
 		w->ports.local_next++;
@@ -195,7 +196,8 @@ int
 tern_shutdown(struct tern_conn *c, enum tern_shut how)
 {
 	CALL_OF(c);
-	const bool rd = how != TERN_SHUT_WR && !(c->flags & C_SHUT_RD), wr = how != TERN_SHUT_RD && !(c->flags & C_FIN_QUEUED);
+	const bool rd = how != TERN_SHUT_WR && !(c->flags & C_SHUT_RD),
+		   wr = how != TERN_SHUT_RD && !(c->flags & C_FIN_QUEUED);
 
 	if ((unsigned int)how > TERN_SHUT_RDWR)
 		return -EINVAL;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What happens when a deadline (tcp/deadline.c) has come: retransmission and R2 (RFC 9293 3.8.3), probes of a closed window
- * (3.8.6.1), delayed ACKs, keep-alives (3.8.4), the limit of a state.
+ * What happens when a deadline (tcp/deadline.c) has come: retransmission and R2 (RFC 9293 3.8.3), probes of a closed
+ * window (3.8.6.1), delayed ACKs, keep-alives (3.8.4), the limit of a state.
  */
 #include <errno.h>
 #include "tcp/deadline.h"
@@ -54,8 +54,8 @@ keepalive_fired(struct tern_worker *w, struct tern_conn *c)
 	c->keep_at = w->now_us + c->keep_intvl_s * 1000000ull;
 }
 
-/* R2 (MUST-20): time since the oldest unacknowledged data made progress; of a closed window, since the first probe that was
- * not answered (MUST-37). */
+/* R2 (MUST-20): time since the oldest unacknowledged data made progress; of a closed window, since the first probe
+ * that was not answered (MUST-37). */
 static bool
 past_r2(const struct tern_worker *w, const struct tern_conn *c)
 {
@@ -99,7 +99,8 @@ rto_due(struct tern_worker *w, struct tern_conn *c)
 	const uint64_t late_us = w->now_us - c->rto_at;
 
 	c->rto_at = 0;
-	if (c->flags & C_PERSIST && c->flags & (C_CORK | C_MORE) && c->snd_queued <= c->snd_wnd) { /* held long enough */
+	if (c->flags & C_PERSIST && c->flags & (C_CORK | C_MORE) &&
+	    c->snd_queued <= c->snd_wnd) { /* held long enough */
 		c->flags &= ~C_PERSIST;
 		tcp_mark(c, P_OUTPUT | P_PUSH);
 		return;

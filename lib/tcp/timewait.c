@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * TIME-WAIT: a 64-byte record (96 for IPv6) in place of the connection, for 2 MSL (RFC 9293 3.6.1). It repeats the last ACK
- * for a retransmitted FIN and starts 2 MSL again, answers old data with an ACK, and gives way to a SYN that is newer by timestamp
- * or sequence number (RFC 6191, MAY-2). When no record is free the connection is closed at once and counted, as Linux does at
- * tcp_max_tw_buckets.
+ * TIME-WAIT: a 64-byte record (96 for IPv6) in place of the connection, for 2 MSL (RFC 9293 3.6.1). It repeats the
+ * last ACK for a retransmitted FIN and starts 2 MSL again, answers old data with an ACK, and gives way to a SYN that
+ * is newer by timestamp or sequence number (RFC 6191, MAY-2). When no record is free the connection is closed at once
+ * and counted, as Linux does at tcp_max_tw_buckets.
  *
- * RST is ignored (RFC 1337), but for one: a SYN that is not newer gets our ACK, and who sent it, another host behind the same
- * NAT perhaps, answers that with <SEQ=SEG.ACK><CTL=RST> (RFC 9293 3.10.7.3). At RCV.NXT, without ACK, and with nothing of the old
- * connection heard since, it ends the record; the SYN comes again a second later and gets in. Linux lets any RST at RCV.NXT do so.
- * What RFC 1337 fears needs an old duplicate of a SYN, and of nothing after it.
+ * RST is ignored (RFC 1337), but for one: a SYN that is not newer gets our ACK, and who sent it, another host behind
+ * the same NAT perhaps, answers that with <SEQ=SEG.ACK><CTL=RST> (RFC 9293 3.10.7.3). At RCV.NXT, without ACK, and
+ * with nothing of the old connection heard since, it ends the record; the SYN comes again a second later and gets in.
+ * Linux lets any RST at RCV.NXT do so. What RFC 1337 fears needs an old duplicate of a SYN, and of nothing after it.
  */
 #include <string.h>
 #include "tcp/ecn.h"
@@ -123,7 +123,8 @@ reack(struct tern_worker *w, const struct timewait *tw, struct seg *s, int reaso
 	return SEG_TAKEN;
 }
 
-/* The same of anything but their FIN: limited, as two ends may disagree, or somebody counts on an answer to each segment. */
+/* The same of anything but their FIN: limited, as two ends may disagree, or somebody counts on an answer to each
+ * segment. */
 static int
 answer(struct tern_worker *w, const struct timewait *tw, struct seg *s, int reason)
 {
@@ -177,7 +178,8 @@ tcp_timewait_input(struct tern_worker *w, struct timewait *tw, struct seg *s)
 		tw->kind_data[TW_WND_FEAT] |= TW_SYN;
 	else
 		tw->kind_data[TW_WND_FEAT] &= ~TW_SYN;
-	if (feat & F_TS && o.has_ts && seq_lt(o.tsval, tw->kind_data[TW_TS_RECENT]) && !(s->flags & (TCP_SYN | TCP_FIN)))
+	if (feat & F_TS && o.has_ts && seq_lt(o.tsval, tw->kind_data[TW_TS_RECENT]) &&
+	    !(s->flags & (TCP_SYN | TCP_FIN)))
 		return answer(w, tw, s, STAT_DROP_PAWS);
 	if (s->flags & TCP_FIN && s->seq + s->len + 1 == tw->rcv_nxt) { /* their FIN again: our ACK was lost */
 		arm(w, tw);

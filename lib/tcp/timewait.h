@@ -10,8 +10,8 @@ struct seg;
 struct tern_conn;
 struct tern_worker;
 
-/** TIME-WAIT record: 64 bytes for IPv4 (addr is cut), 96 for IPv6. kind_data: [0] ts_recent, [1] portset index + 1 or 0, of a
- *  passive open ts_off, [2] window << 16 | TOS << 8 | feat. timer.user: TTL. */
+/** TIME-WAIT record: 64 bytes for IPv4 (addr is cut), 96 for IPv6. kind_data: [0] ts_recent, [1] portset index + 1 or
+ *  0, of a passive open ts_off, [2] window << 16 | TOS << 8 | feat. timer.user: TTL. */
 struct timewait {
 	union {
 		struct tobj o;
@@ -28,7 +28,8 @@ _Static_assert(sizeof(struct timewait) <= TW_SIZE6, "a TIME-WAIT record is at mo
 /** s: the segment that ended the connection. @return SEG_TAKEN when it became the ACK that is due, else SEG_DONE. */
 int tcp_timewait_enter(struct tern_worker *w, struct tern_conn *c, struct seg *s);
 int tcp_timewait_input(struct tern_worker *w, struct timewait *tw, struct seg *s);
-/** RFC 6191 2, RFC 9293 3.6.1 MAY-2: is s a SYN that is surely newer than the old incarnation? A listener may take it. */
+/** RFC 6191 2, RFC 9293 3.6.1 MAY-2: is s a SYN that is surely newer than the old incarnation? A listener may take
+ *  it. */
 bool tcp_timewait_newer(const struct timewait *tw, const struct seg *s);
 void tcp_timewait_free(struct tern_worker *w, struct timewait *tw);
 void tcp_timewait_timer(struct tern_worker *w, struct timewait *tw);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A program that has functions and data of the names that the library uses inside itself: both mean their own. Two stacks, a
- * cable, one connection, seven bytes there and back. The client is configured by a struct as an older header had it.
+ * A program that has functions and data of the names that the library uses inside itself: both mean their own. Two
+ * stacks, a cable, one connection, seven bytes there and back. The client is configured by a struct as an older header
+ * had it.
  */
 #include <err.h>
 #include <stddef.h>

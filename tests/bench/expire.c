@@ -5,8 +5,8 @@
  *
  *	expire <EAL options> -- STEP_US
  *
- * A host that takes the CPU away for milliseconds looks like a long poll. So as much time is then spent in polls that find
- * nothing due, and the longest of these is printed beside.
+ * A host that takes the CPU away for milliseconds looks like a long poll. So as much time is then spent in polls that
+ * find nothing due, and the longest of these is printed beside.
  */
 #include <stdio.h>
 #include <rte_cycles.h>
@@ -72,7 +72,8 @@ poll_at(struct tern_worker *w, uint64_t us, struct polls *p)
 	}
 }
 
-/* Until all have expired. Time stops a step after the last one's: then polls follow each other, as when they are late. */
+/* Until all have expired. Time stops a step after the last one's: then polls follow each other, as when they are
+ * late. */
 static void
 expire(struct tern_worker *w, uint64_t step_us, struct polls *p)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * For counting instructions: bench-compare.sh runs it under callgrind, which collects inside server_turn() or client_turn()
- * only.
+ * For counting instructions: bench-compare.sh runs it under callgrind, which collects inside server_turn() or
+ * client_turn() only.
  *
  *	insn <EAL options> -- CONNECTIONS PACKETS
  */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What a packet, an ACK or a connect costs when a peer or a full resource has made its search long: with few entries and with as
- * many as there can be, in the best and in the worst order. Lines are "limits: NAME, ENTRIES: N cycles, one in a hundred N", the
- * median of one operation, and what the dearest hundredth takes at least.
+ * What a packet, an ACK or a connect costs when a peer or a full resource has made its search long: with few entries
+ * and with as many as there can be, in the best and in the worst order. Lines are "limits: NAME, ENTRIES: N cycles,
+ * one in a hundred N", the median of one operation, and what the dearest hundredth takes at least.
  */
 #include <inttypes.h>
 #include <rte_cycles.h>
@@ -29,7 +29,8 @@ static void
 row(const char *name, unsigned int n)
 {
 	qsort(took, ops, sizeof(took[0]), by_size);
-	printf("limits: %s, %u: %" PRIu64 " cycles, one in a hundred %" PRIu64 "\n", name, n, took[ops / 2], took[ops - ops / 100 - 1]);
+	printf("limits: %s, %u: %" PRIu64 " cycles, one in a hundred %" PRIu64 "\n", name, n, took[ops / 2],
+	       took[ops - ops / 100 - 1]);
 	ops = 0;
 }
 
@@ -62,7 +63,8 @@ blocks(const uint32_t *left)
 	peer.optlen = 36;
 }
 
-/* n segments in flight, one a run; every second one is SACKed, then ACKs repeat what was. random: any, else the highest. */
+/* n segments in flight, one a run; every second one is SACKed, then ACKs repeat what was. random: any, else the
+ * highest. */
 static void
 sacks(unsigned int n, bool random)
 {
@@ -96,7 +98,8 @@ sacks(unsigned int n, bool random)
 	}
 	for (unsigned int i = 0; i < OPS; i++) {
 		for (unsigned int k = 0; k < 4; k++) {
-			const uint32_t at = random ? harness_rand() % (n / 2) : n / 2 - 1 - (i + k) % RTE_MIN(n / 2, 4u);
+			const uint32_t at =
+				random ? harness_rand() % (n / 2) : n / 2 - 1 - (i + k) % RTE_MIN(n / 2, 4u);
 
 			left[k] = 1 + (2 * at + 1) * SEG;
 		}

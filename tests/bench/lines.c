@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Which cache lines of struct tern_conn does each kind of segment touch? One connection at a time between pairbed.h's two ends; the page
- * that holds it is out of reach, so every access to it stops, is written down and goes on for one instruction. What crosses
- * two lines counts for the first. Needs an x86 processor. By conn-lines.sh.
+ * Which cache lines of struct tern_conn does each kind of segment touch? One connection at a time between pairbed.h's
+ * two ends; the page that holds it is out of reach, so every access to it stops, is written down and goes on for one
+ * instruction. What crosses two lines counts for the first. Needs an x86 processor. By conn-lines.sh.
  *
  *	lines <EAL options> -- [fields]
  */
@@ -22,7 +22,8 @@
 #define FAULT_WRITE 2
 
 enum kind { CONNECT, SEND, SYN, SYNACK, FINAL_ACK, DATA, ACK, FIN, FIN_ACK, KINDS };
-static const char *const names[KINDS] = {"connect", "send", "SYN", "SYN-ACK", "final ACK", "data", "ACK", "FIN", "ACK of FIN"};
+static const char *const names[KINDS] = {"connect", "send", "SYN", "SYN-ACK",   "final ACK",
+					 "data",    "ACK",  "FIN", "ACK of FIN"};
 
 /* Of each end, kind and step (input, then callbacks and output): what was done to each 4 bytes of the connection. */
 static struct {
@@ -86,7 +87,9 @@ kind_of(const struct rte_mbuf *m, unsigned int to)
 		return FIN;
 	if (len)
 		return DATA;
-	return ends[to]->listeners.half_open ? FINAL_ACK : ((const struct tern_conn *)ends[to]->conns.base)->state == TERN_LAST_ACK ? FIN_ACK : ACK;
+	return ends[to]->listeners.half_open                                              ? FINAL_ACK
+	       : ((const struct tern_conn *)ends[to]->conns.base)->state == TERN_LAST_ACK ? FIN_ACK
+											  : ACK;
 }
 
 /* What is on the way to that end, each frame by itself. */
@@ -96,7 +99,8 @@ arrive(unsigned int to)
 	unsigned int i;
 
 	for (i = 0; i < n_wire[to]; i++) {
-		const bool tcp = rte_pktmbuf_mtod(wire[to][i], const struct rte_ether_hdr *)->ether_type == RTE_BE16(0x0800);
+		const bool tcp =
+			rte_pktmbuf_mtod(wire[to][i], const struct rte_ether_hdr *)->ether_type == RTE_BE16(0x0800);
 		const enum kind kind = tcp ? kind_of(wire[to][i], to) : KINDS;
 
 		if (tcp)
@@ -228,8 +232,8 @@ main(int argc, char **argv)
 	one_connection();
 	if (done != 2 * ROUNDS)
 		errx(1, "%lu answers", done);
-	printf("%zu bytes; per line: w written, r only read, . not touched; lines touched\n%-17s %-20s  %s\n", sizeof(struct tern_conn), "",
-	       "input", "callbacks and output");
+	printf("%zu bytes; per line: w written, r only read, . not touched; lines touched\n%-17s %-20s  %s\n",
+	       sizeof(struct tern_conn), "", "input", "callbacks and output");
 	for (kind = 0; kind < KINDS; kind++)
 		for (end = 0; end < 2; end++) {
 			if (!marks[end][kind][0].seen && !marks[end][kind][1].seen)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The bare ceiling: what the wire of the benchmark costs when nobody keeps a connection. The same in-memory cable, mbufs
- * and pools as `tern --role bench`; a packet carries its place in the form of a connection, and who receives it sends
- * what the form says comes next: the first answer by swapping the headers in the received mbuf, any other in a new one.
- * No table, no state, no timer, no checksum.
+ * The bare ceiling: what the wire of the benchmark costs when nobody keeps a connection. The same in-memory cable,
+ * mbufs and pools as `tern --role bench`; a packet carries its place in the form of a connection, and who receives it
+ * sends what the form says comes next: the first answer by swapping the headers in the received mbuf, any other in a
+ * new one. No table, no state, no timer, no checksum.
  *
  *	null <EAL options> -- FORM SECONDS [CONCURRENCY [one]]
  *
@@ -12,7 +12,8 @@
  *
  *	null <EAL options> -- BYTES SECONDS
  *
- * Frames of BYTES payload one way: written once by the client, read once by the server, which is the least that a stream costs.
+ * Frames of BYTES payload one way: written once by the client, read once by the server, which is the least that a
+ * stream costs.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -254,8 +255,8 @@ report(double seconds)
 	const double conns = ends[1].conns ? ends[1].conns : 1;
 
 	if (payload) {
-		printf("null: goodput %.3f Gbit/s in frames of %u bytes (sum %lx)\n", ends[0].packets * 8e-9 * payload / seconds,
-		       payload, seen);
+		printf("null: goodput %.3f Gbit/s in frames of %u bytes (sum %lx)\n",
+		       ends[0].packets * 8e-9 * payload / seconds, payload, seen);
 		return;
 	}
 	printf("null: %.0f connections/s (%lu in %.2f s), %u packets per connection (%s)\n", ends[1].conns / seconds,
@@ -283,7 +284,8 @@ main(int argc, char **argv)
 	argv += n;
 	payload = argc > 1 ? atoi(argv[1]) : 0;
 	if (argc < 3 || payload > 9000 || (!payload && !parse_form(argv[1])) || (seconds = atoi(argv[2])) == 0) {
-		fprintf(stderr, "null <EAL options> -- FORM SECONDS [CONCURRENCY [one]]: FORM as CSCCSCSC, or bytes a frame\n");
+		fprintf(stderr,
+			"null <EAL options> -- FORM SECONDS [CONCURRENCY [one]]: FORM as CSCCSCSC, or bytes a frame\n");
 		return 1;
 	}
 	conc = argc > 3 ? atoi(argv[3]) : 512;
@@ -300,7 +302,9 @@ main(int argc, char **argv)
 	ends[1].client = true;
 	ends[1].idle = conc;
 	make_template();
-	pool = rte_pktmbuf_pool_create("null", 2 * MBUFS, 256, 0, RTE_MAX((unsigned int)RTE_MBUF_DEFAULT_BUF_SIZE, payload + 256), rte_socket_id());
+	pool = rte_pktmbuf_pool_create("null", 2 * MBUFS, 256, 0,
+				       RTE_MAX((unsigned int)RTE_MBUF_DEFAULT_BUF_SIZE, payload + 256),
+				       rte_socket_id());
 	if (!pool || open_port(&ends[0]) || open_port(&ends[1]) ||
 	    rte_ctrl_thread_create(&thread, "null-ctl", NULL, sleeper, &seconds)) {
 		fprintf(stderr, "null: no EAL memory for %u packets: raise -m\n", 2 * MBUFS);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A server's and a client's worker, joined by arrays, in virtual time: the same program does the same thing each time, and
- * nothing is between the ends that is not work. PACKETS 8: the handshake's ACK goes alone and the client closes; 6: the ACK
- * carries the request, the server closes with its response and has the TIME-WAIT. For insn.c and expire.c.
+ * A server's and a client's worker, joined by arrays, in virtual time: the same program does the same thing each time,
+ * and nothing is between the ends that is not work. PACKETS 8: the handshake's ACK goes alone and the client closes;
+ * 6: the ACK carries the request, the server closes with its response and has the TIME-WAIT. For insn.c and expire.c.
  */
 #ifndef PAIRBED_H
 #define PAIRBED_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * libtern as packetdrill sees a stack (pd_stack.h): sockets over one worker, driven in the caller's time. Here is the table of
- * its calls, and the worker's start and end. backend.h says what else there is.
+ * libtern as packetdrill sees a stack (pd_stack.h): sockets over one worker, driven in the caller's time. Here is the
+ * table of its calls, and the worker's start and end. backend.h says what else there is.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE /* cpu_set_t */
@@ -27,9 +27,10 @@ struct tern_worker *be_worker;
 struct rte_mempool *be_mbufs;
 
 /*
- * packetdrill loads us with RTLD_DEEPBIND: then EAL sets and reads other optind and optarg than getopt() does. It goes through
- * its options twice; the first time ends at one it does not know, and the second then goes on where that ended, for it
- * fails to reset what getopt() uses. Options with an argument can't be had that way: the one lcore comes from the affinity.
+ * packetdrill loads us with RTLD_DEEPBIND: then EAL sets and reads other optind and optarg than getopt() does. It goes
+ * through its options twice; the first time ends at one it does not know, and the second then goes on where that
+ * ended, for it fails to reset what getopt() uses. Options with an argument can't be had that way: the one lcore comes
+ * from the affinity.
  */
 static int
 start_eal(void)
@@ -87,7 +88,8 @@ parse_flags(const char *flags, struct tern_if_conf *ic, uint16_t *mtu)
 	for (word = copy ? strtok_r(copy, ", ;", &save) : NULL; word; word = strtok_r(NULL, ", ;", &save)) {
 		char *value = strchr(word, '=');
 
-		if (!value || strstr(word, "remote") == word || strstr(word, "gw") == word || strstr(word, "gateway") == word)
+		if (!value || strstr(word, "remote") == word || strstr(word, "gw") == word ||
+		    strstr(word, "gateway") == word)
 			continue;
 		if (strstr(word, "mtu=") == word) {
 			*mtu = atoi(value + 1);
@@ -147,7 +149,8 @@ fini(void)
 	worker_destroy(be_worker);
 	be_worker = NULL;
 	if (rte_mempool_avail_count(be_mbufs) != N_MBUFS) {
-		fprintf(stderr, "tern: %u packet buffers were not given back\n", N_MBUFS - rte_mempool_avail_count(be_mbufs));
+		fprintf(stderr, "tern: %u packet buffers were not given back\n",
+			N_MBUFS - rte_mempool_avail_count(be_mbufs));
 		abort();
 	}
 }

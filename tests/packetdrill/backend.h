@@ -17,10 +17,30 @@
 
 #define N_SOCKS 256
 
-/* An option that a socket remembers, so that it can be set before there is a connection and be inherited by accept(). */
+/* An option that a socket remembers, so that it can be set before there is a connection and be inherited by
+ * accept(). */
 enum opt {
-	O_NODELAY, O_QUICKACK, O_KEEPALIVE, O_KEEPIDLE, O_KEEPINTVL, O_KEEPCNT, O_USER_TIMEOUT, O_SNDBUF, O_RCVBUF,
-	O_TTL, O_TOS, O_CORK, O_MAXSEG, O_FASTOPEN, O_REUSEADDR, O_V6ONLY, O_CC, O_FASTOPEN_CONNECT, O_SYNCNT, O_MTU_DISCOVER, N_OPTS,
+	O_NODELAY,
+	O_QUICKACK,
+	O_KEEPALIVE,
+	O_KEEPIDLE,
+	O_KEEPINTVL,
+	O_KEEPCNT,
+	O_USER_TIMEOUT,
+	O_SNDBUF,
+	O_RCVBUF,
+	O_TTL,
+	O_TOS,
+	O_CORK,
+	O_MAXSEG,
+	O_FASTOPEN,
+	O_REUSEADDR,
+	O_V6ONLY,
+	O_CC,
+	O_FASTOPEN_CONNECT,
+	O_SYNCNT,
+	O_MTU_DISCOVER,
+	N_OPTS,
 };
 
 struct sock {

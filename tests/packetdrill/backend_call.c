@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * pd_backend's calls: those of the socket API, without blocking. A call sends nothing by itself: what it queued leaves at the
- * start of the next call or with run() or input(), which say what time it is. Where POSIX leaves a choice (which error, when;
- * poll bits) it is Linux's.
+ * pd_backend's calls: those of the socket API, without blocking. A call sends nothing by itself: what it queued leaves
+ * at the start of the next call or with run() or input(), which say what time it is. Where POSIX leaves a choice
+ * (which error, when; poll bits) it is Linux's.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE /* POLLRDHUP */

@@ -15,8 +15,8 @@
 #include "backend.h"
 
 /*
- * Where an option is kept, what tern calls it (TERN_NONE: backend_call.c asks for it, or tern always does so), and the default
- * getsockopt() shows.
+ * Where an option is kept, what tern calls it (TERN_NONE: backend_call.c asks for it, or tern always does so), and the
+ * default getsockopt() shows.
  */
 #define TERN_NONE 255
 static const struct optmap {
@@ -220,8 +220,8 @@ fill_tcp_info(const struct sock *s, struct tcp_info *ti)
 	if (!c)
 		return;
 	tern_conn_info(s->c, &info, sizeof(info));
-	ti->tcpi_options = (c->flags & C_ECN ? TCPI_OPT_ECN : 0) | (c->feat & F_TS ? TCPI_OPT_TIMESTAMPS : 0) | (c->feat & F_SACK ? TCPI_OPT_SACK : 0) |
-			   (c->feat & F_WS ? TCPI_OPT_WSCALE : 0);
+	ti->tcpi_options = (c->flags & C_ECN ? TCPI_OPT_ECN : 0) | (c->feat & F_TS ? TCPI_OPT_TIMESTAMPS : 0) |
+			   (c->feat & F_SACK ? TCPI_OPT_SACK : 0) | (c->feat & F_WS ? TCPI_OPT_WSCALE : 0);
 	ti->tcpi_snd_wscale = c->snd_ws;
 	ti->tcpi_rcv_wscale = c->rcv_ws;
 	ti->tcpi_rto = info.rto_us;
@@ -236,7 +236,8 @@ fill_tcp_info(const struct sock *s, struct tcp_info *ti)
 	ti->tcpi_rcv_space = info.rcv_wnd;
 	ti->tcpi_total_retrans = info.retrans;
 	ti->tcpi_pmtu = be_worker->ifs[0].mtu;
-	ti->tcpi_notsent_bytes = seq_lt(c->snd_nxt, c->snd_una + c->snd_queued) ? c->snd_una + c->snd_queued - c->snd_nxt : 0;
+	ti->tcpi_notsent_bytes =
+		seq_lt(c->snd_nxt, c->snd_una + c->snd_queued) ? c->snd_una + c->snd_queued - c->snd_nxt : 0;
 }
 
 int

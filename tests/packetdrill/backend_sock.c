@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * pd_backend's sockets: what one has beyond a tern connection. That is the handle, addresses, SO_ERROR, and what was received
- * before an orderly end took the connection away.
+ * pd_backend's sockets: what one has beyond a tern connection. That is the handle, addresses, SO_ERROR, and what was
+ * received before an orderly end took the connection away.
  */
 #include <errno.h>
 #include <stdlib.h>

@@ -60,7 +60,8 @@ do_connect(const struct event *e)
 		rc = pd_backend.connect(handle(e, 0), (struct sockaddr *)&a, pd_address(true, BIND_PORT, &a));
 		if (rc)
 			return rc;
-		if (pd_backend.connect_done(handle(e, 0)) != -EINPROGRESS) { /* open already, or put off to the first send */
+		if (pd_backend.connect_done(handle(e, 0)) != -EINPROGRESS) { /* open already, or put off to the first
+									      * send */
 			if (handle(e, 0) >= 0 && !run.fd[fd].begun)
 				pd_open_active(fd);
 			return rc;
@@ -102,7 +103,8 @@ send_fastopen(const struct event *e, const uint8_t *buf, size_t len, int flags)
 	if (!run.blocked) {
 		const bool was_open = pd_backend.connect_done(handle(e, 0)) == 0;
 
-		n = pd_backend.sendto(handle(e, 0), buf, len, flags, (struct sockaddr *)&a, pd_address(true, BIND_PORT, &a));
+		n = pd_backend.sendto(handle(e, 0), buf, len, flags, (struct sockaddr *)&a,
+				      pd_address(true, BIND_PORT, &a));
 		if (!was_open && (n >= 0 || n == -EINPROGRESS))
 			pd_open_active(fd);
 		if (was_open || run.fd[fd].nonblock || flags & MSG_DONTWAIT || (n < 0 && n != -EINPROGRESS))
@@ -290,6 +292,7 @@ pd_check_result(const struct event *e, long rc)
 		return;
 	}
 	if (want >= 0 ? rc != want : rc != (e->error ? -err : -EINVAL) && (e->error || rc >= 0))
-		pd_fail(e, "%s(): expected %ld%s%s, got %ld%s%s", e->name, want, e->error ? " " : "", e->error ? e->error : "",
-		     rc < 0 ? -1 : rc, rc < 0 ? " " : "", rc < 0 ? strerrorname_np(-rc) : "");
+		pd_fail(e, "%s(): expected %ld%s%s, got %ld%s%s", e->name, want, e->error ? " " : "",
+			e->error ? e->error : "", rc < 0 ? -1 : rc, rc < 0 ? " " : "",
+			rc < 0 ? strerrorname_np(-rc) : "");
 }

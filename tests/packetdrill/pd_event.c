@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * pdrun's events, in order and in virtual time: packets sent, packets waited for, calls, and what becomes of a call that
- * blocks.
+ * pdrun's events, in order and in virtual time: packets sent, packets waited for, calls, and what becomes of a call
+ * that blocks.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -205,7 +205,8 @@ pd_run_script(const char *path)
 	run.now = run.event_us = START_US;
 	run.next_port = FIRST_PORT;
 	run.failed = rc != 0;
-	snprintf(flags, sizeof(flags), "ip4=192.168.0.1,ip6=fd3d:fa7b:d17d::1%s%s,mtu=%u", *s.local_ip ? ",ip=" : "", s.local_ip, s.mtu);
+	snprintf(flags, sizeof(flags), "ip4=192.168.0.1,ip6=fd3d:fa7b:d17d::1%s%s,mtu=%u", *s.local_ip ? ",ip=" : "",
+		 s.local_ip, s.mtu);
 	if (!rc && pd_backend.init(flags, run.now)) {
 		fprintf(stderr, "the stack does not start\n");
 		exit(2);

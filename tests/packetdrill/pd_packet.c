@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* pdrun's packets: segments and ICMP messages built from what a script says, segments taken apart and compared with it. */
+/* pdrun's packets: segments and ICMP messages built from what a script says, segments taken apart and compared with
+ * it. */
 #include <stdio.h>
 #include <string.h>
 #include "pd_wire.h"

@@ -2,12 +2,12 @@
 /*
  * pdrun: packetdrill scripts against pd_backend, in virtual time, without packetdrill or root.
  *
- * Numbers in a script are relative, as in packetdrill: the peer's sequence numbers to PEER_ISS (so that every connection of
- * more than 15 bytes wraps), the stack's to the ISS of its first SYN. A script's SYN to a listening socket, and each
- * connect(), begin a connection; other packets belong to the last one. Timestamps of the stack are known by the script's
- * values. An expected packet longer than what comes stands for several, as a capture shows them before segmentation
- * offload. Stricter than packetdrill: every byte is checked on the wire and in recv() (byte n of either direction is
- * pat(n)), checksums are, and a packet that nothing expected fails the script.
+ * Numbers in a script are relative, as in packetdrill: the peer's sequence numbers to PEER_ISS (so that every
+ * connection of more than 15 bytes wraps), the stack's to the ISS of its first SYN. A script's SYN to a listening
+ * socket, and each connect(), begin a connection; other packets belong to the last one. Timestamps of the stack are
+ * known by the script's values. An expected packet longer than what comes stands for several, as a capture shows them
+ * before segmentation offload. Stricter than packetdrill: every byte is checked on the wire and in recv() (byte n of
+ * either direction is pat(n)), checksums are, and a packet that nothing expected fails the script.
  */
 #include <dirent.h>
 #include <stdarg.h>
@@ -59,7 +59,8 @@ run_path(const char *path)
 		char sub[4096];
 
 		snprintf(sub, sizeof(sub), "%s/%s", path, names[i]->d_name);
-		if (names[i]->d_name[0] != '.' && ((dot && strcmp(dot, ".pkt") == 0) || (!stat(sub, &sb) && S_ISDIR(sb.st_mode))))
+		if (names[i]->d_name[0] != '.' &&
+		    ((dot && strcmp(dot, ".pkt") == 0) || (!stat(sub, &sb) && S_ISDIR(sb.st_mode))))
 			run_path(sub);
 		free(names[i]);
 	}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Reader of packetdrill scripts: one pass over the text. What it does not know is an error with file and line, so that no
- * script passes because a line of it was skipped. Here are the file, its flags and events.
+ * Reader of packetdrill scripts: one pass over the text. What it does not know is an error with file and line, so that
+ * no script passes because a line of it was skipped. Here are the file, its flags and events.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -65,10 +65,12 @@ flag(struct reader *r)
 		r->s->af = 4;
 	else if (strcmp(word, "--ip_version=ipv6") == 0)
 		r->s->af = 6;
-	else if (sscanf(word, "--remote_ip=%45s", r->s->remote_ip) == 1 || sscanf(word, "--local_ip=%45s", r->s->local_ip) == 1 ||
-		 sscanf(word, "--mtu=%u", &r->s->mtu) == 1 || sscanf(word, "--mss=%u", &r->s->mss) == 1)
+	else if (sscanf(word, "--remote_ip=%45s", r->s->remote_ip) == 1 ||
+		 sscanf(word, "--local_ip=%45s", r->s->local_ip) == 1 || sscanf(word, "--mtu=%u", &r->s->mtu) == 1 ||
+		 sscanf(word, "--mss=%u", &r->s->mss) == 1)
 		return 0;
-	else if (sscanf(word, "--tolerance_usecs=%ld", &r->s->tolerance_us) != 1 && strncmp(word, "--tcp_ts_tick_usecs=", 20))
+	else if (sscanf(word, "--tolerance_usecs=%ld", &r->s->tolerance_us) != 1 &&
+		 strncmp(word, "--tcp_ts_tick_usecs=", 20))
 		return rd_bad(r, "unknown flag '%s'", word);
 	return 0;
 }

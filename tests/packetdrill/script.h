@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * A packetdrill script in memory, and its reader (script.c; its parts: script_read.h). The language is that of
- * google/packetdrill's syntax.md, less what a TCP endpoint without a kernel can't have: no code sections; `commands` are read
- * and not run.
+ * google/packetdrill's syntax.md, less what a TCP endpoint without a kernel can't have: no code sections; `commands`
+ * are read and not run.
  */
 #ifndef SCRIPT_H
 #define SCRIPT_H
@@ -58,6 +58,7 @@ struct script {
 /** @return 0, or -1 after a message to stderr. */
 int script_read(struct script *s, const char *path);
 void script_free(struct script *s);
-/** Numbers, symbols of the socket API and sums of them with `|`; surrounding brackets are taken off. @return false: unknown. */
+/** Numbers, symbols of the socket API and sums of them with `|`; surrounding brackets are taken off. @return false:
+ *  unknown. */
 bool script_number(const char *text, long *v);
 #endif

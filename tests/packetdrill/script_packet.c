@@ -111,19 +111,39 @@ icmp(struct reader *r, struct pd_packet *p)
 	static const struct {
 		const char *name;
 		uint8_t type4, code4, type6, code6;
-	} codes[] = {
-		{"net_unreachable", 3, 0, 1, 0}, {"host_unreachable", 3, 1, 1, 3}, {"protocol_unreachable", 3, 2, 4, 1},
-		{"port_unreachable", 3, 3, 1, 4}, {"frag_needed", 3, 4, 2, 0}, {"packet_too_big", 3, 4, 2, 0},
-		{"source_route_failed", 3, 5, 1, 5}, {"net_unknown", 3, 6, 1, 0}, {"host_unknown", 3, 7, 1, 3},
-		{"net_prohibited", 3, 9, 1, 1}, {"host_prohibited", 3, 10, 1, 1}, {"net_unreachable_for_tos", 3, 11, 1, 0},
-		{"host_unreachable_for_tos", 3, 12, 1, 3}, {"packet_filtered", 3, 13, 1, 1}, {"precedence_violation", 3, 14, 1, 1},
-		{"precedence_cutoff", 3, 15, 1, 1}, {"no_route", 3, 0, 1, 0}, {"admin_prohibited", 3, 13, 1, 1},
-		{"address_unreachable", 3, 1, 1, 3}, {"not_neighbour", 3, 1, 1, 2}, {"time_exceeded", 11, 0, 3, 0},
-		{"parameter_problem", 12, 0, 4, 0}, {"source_quench", 4, 0, 1, 0}, {"source_host_isolated", 3, 8, 1, 0},
-	}, details[] = { /* codes of what has a name of its own */
-		{"exceeded_hop_limit", 11, 0, 3, 0}, {"exceeded_fragment_time", 11, 1, 3, 1}, {"header_field", 12, 0, 4, 0},
-		{"unknown_next_header", 12, 0, 4, 1}, {"unknown_option", 12, 0, 4, 2},
-	};
+	} codes[] =
+		{
+			{"net_unreachable", 3, 0, 1, 0},
+			{"host_unreachable", 3, 1, 1, 3},
+			{"protocol_unreachable", 3, 2, 4, 1},
+			{"port_unreachable", 3, 3, 1, 4},
+			{"frag_needed", 3, 4, 2, 0},
+			{"packet_too_big", 3, 4, 2, 0},
+			{"source_route_failed", 3, 5, 1, 5},
+			{"net_unknown", 3, 6, 1, 0},
+			{"host_unknown", 3, 7, 1, 3},
+			{"net_prohibited", 3, 9, 1, 1},
+			{"host_prohibited", 3, 10, 1, 1},
+			{"net_unreachable_for_tos", 3, 11, 1, 0},
+			{"host_unreachable_for_tos", 3, 12, 1, 3},
+			{"packet_filtered", 3, 13, 1, 1},
+			{"precedence_violation", 3, 14, 1, 1},
+			{"precedence_cutoff", 3, 15, 1, 1},
+			{"no_route", 3, 0, 1, 0},
+			{"admin_prohibited", 3, 13, 1, 1},
+			{"address_unreachable", 3, 1, 1, 3},
+			{"not_neighbour", 3, 1, 1, 2},
+			{"time_exceeded", 11, 0, 3, 0},
+			{"parameter_problem", 12, 0, 4, 0},
+			{"source_quench", 4, 0, 1, 0},
+			{"source_host_isolated", 3, 8, 1, 0},
+		},
+	  details[] = {
+		  /* codes of what has a name of its own */
+		  {"exceeded_hop_limit", 11, 0, 3, 0}, {"exceeded_fragment_time", 11, 1, 3, 1},
+		  {"header_field", 12, 0, 4, 0},       {"unknown_next_header", 12, 0, 4, 1},
+		  {"unknown_option", 12, 0, 4, 2},
+	  };
 	const bool v6 = r->s->af == 6;
 	bool unreachable, named = false;
 	unsigned int i;
@@ -152,8 +172,8 @@ icmp(struct reader *r, struct pd_packet *p)
 	rd_skip_space(r);
 	if (*r->p != '[') /* the first packet of the connection is meant */
 		return 0;
-	if (!rd_take(r, "[") || !rd_number(r, &p->seq) || !rd_take(r, ":") || !rd_number(r, &p->wnd) || !rd_take(r, "(") ||
-	    !rd_number(r, &p->len) || !rd_take(r, ")") || !rd_take(r, "]"))
+	if (!rd_take(r, "[") || !rd_number(r, &p->seq) || !rd_take(r, ":") || !rd_number(r, &p->wnd) ||
+	    !rd_take(r, "(") || !rd_number(r, &p->len) || !rd_take(r, ")") || !rd_take(r, "]"))
 		return rd_bad(r, "the quoted segment [first:last(length)] expected");
 	return 0;
 }
@@ -188,7 +208,8 @@ rd_packet(struct reader *r, struct pd_packet *p)
 		for (; *r->p && (l = strchr(letters, *r->p)); r->p++)
 			p->flags |= 1 << (l - letters);
 	}
-	if (!rd_number(r, &p->seq) || !rd_take(r, ":") || !rd_number(r, &end) || !rd_take(r, "(") || !rd_number(r, &p->len) || !rd_take(r, ")"))
+	if (!rd_number(r, &p->seq) || !rd_take(r, ":") || !rd_number(r, &end) || !rd_take(r, "(") ||
+	    !rd_number(r, &p->len) || !rd_take(r, ")"))
 		return rd_bad(r, "first:last(length) expected");
 	if (end - p->seq != p->len)
 		return rd_bad(r, "length %u is not that of the range", p->len);

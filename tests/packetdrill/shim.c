@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The shared object that Google's packetdrill loads with --so_filename: pd_backend behind its table of calls, on virtual time.
- * Here are the table, the start, and the end, at which a packet that nothing in the script expected makes the process fail.
+ * The shared object that Google's packetdrill loads with --so_filename: pd_backend behind its table of calls, on
+ * virtual time. Here are the table, the start, and the end, at which a packet that nothing in the script expected
+ * makes the process fail.
  *
  * The table is the interface of gtests/net/packetdrill/packetdrill.h of github.com/google/packetdrill.
  */
@@ -55,7 +56,7 @@ struct packetdrill_interface {
 };
 void packetdrill_interface_init(const char *flags, struct packetdrill_interface *ifc);
 
-/* --- what a TCP endpoint without a kernel has no use for ----------------------------------------------------------- */
+/* --- what a TCP endpoint without a kernel has no use for -------------------------------------------------------- */
 
 static int
 no_epoll_create(void *u, int size)
@@ -97,7 +98,7 @@ no_splice(void *u, int in, loff_t *off_in, int out, loff_t *off_out, size_t n, u
 	return -1;
 }
 
-/* --- start and end ------------------------------------------------------------------------------------------------- */
+/* --- start and end ---------------------------------------------------------------------------------------------- */
 
 static void
 end(void *u)
@@ -124,13 +125,37 @@ packetdrill_interface_init(const char *flags, struct packetdrill_interface *ifc)
 	}
 	shim_start_clock(START_US);
 	*ifc = (struct packetdrill_interface){
-		.free = end, .socket = shim_socket, .bind = shim_bind, .listen = shim_listen, .accept = shim_accept,
-		.connect = shim_connect, .read = shim_read, .readv = shim_readv, .recv = shim_recv, .recvfrom = shim_recvfrom,
-		.recvmsg = shim_recvmsg, .write = shim_write, .writev = shim_writev, .send = shim_send, .sendto = shim_sendto,
-		.sendmsg = shim_sendmsg, .fcntl = shim_fcntl, .ioctl = shim_ioctl, .close = shim_close,
-		.shutdown = shim_shutdown, .getsockopt = shim_getsockopt, .setsockopt = shim_setsockopt, .poll = shim_poll,
-		.netdev_send = shim_netdev_send, .netdev_receive = shim_netdev_receive, .usleep = shim_usleep,
-		.gettimeofday = shim_gettimeofday, .epoll_create = no_epoll_create, .epoll_ctl = no_epoll_ctl,
-		.epoll_wait = no_epoll_wait, .pipe = no_pipe, .splice = no_splice,
+		.free = end,
+		.socket = shim_socket,
+		.bind = shim_bind,
+		.listen = shim_listen,
+		.accept = shim_accept,
+		.connect = shim_connect,
+		.read = shim_read,
+		.readv = shim_readv,
+		.recv = shim_recv,
+		.recvfrom = shim_recvfrom,
+		.recvmsg = shim_recvmsg,
+		.write = shim_write,
+		.writev = shim_writev,
+		.send = shim_send,
+		.sendto = shim_sendto,
+		.sendmsg = shim_sendmsg,
+		.fcntl = shim_fcntl,
+		.ioctl = shim_ioctl,
+		.close = shim_close,
+		.shutdown = shim_shutdown,
+		.getsockopt = shim_getsockopt,
+		.setsockopt = shim_setsockopt,
+		.poll = shim_poll,
+		.netdev_send = shim_netdev_send,
+		.netdev_receive = shim_netdev_receive,
+		.usleep = shim_usleep,
+		.gettimeofday = shim_gettimeofday,
+		.epoll_create = no_epoll_create,
+		.epoll_ctl = no_epoll_ctl,
+		.epoll_wait = no_epoll_wait,
+		.pipe = no_pipe,
+		.splice = no_splice,
 	};
 }

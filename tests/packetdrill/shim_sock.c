@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The shim's descriptors, and how a call begins and ends. Descriptors are those of /dev/null, because packetdrill closes
- * what is left with close(2).
+ * The shim's descriptors, and how a call begins and ends. Descriptors are those of /dev/null, because packetdrill
+ * closes what is left with close(2).
  */
 #include <errno.h>
 #include <fcntl.h>

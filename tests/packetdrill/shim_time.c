@@ -2,10 +2,10 @@
 /*
  * The shim's clock, which the stack is driven by, and the threads that wait for it.
  *
- * Time moves in usleep(), by a microsecond in every gettimeofday() (packetdrill waits for its first event by asking), and
- * in netdev_receive() to the stack's next timer while nothing has left. A call that blocks runs in packetdrill's second
- * thread: it sleeps here until the stack has moved, and time stands still until every sleeper has looked again and one that
- * is done has asked for the time of its return.
+ * Time moves in usleep(), by a microsecond in every gettimeofday() (packetdrill waits for its first event by asking),
+ * and in netdev_receive() to the stack's next timer while nothing has left. A call that blocks runs in packetdrill's
+ * second thread: it sleeps here until the stack has moved, and time stands still until every sleeper has looked again
+ * and one that is done has asked for the time of its return.
  */
 #include <errno.h>
 #include <time.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The shim's network device: packets into the stack, and those that it sent until packetdrill asks for them. Packets that
- * nothing in the script expected are left over, but for answers to the RSTs by which packetdrill then tidies up.
+ * The shim's network device: packets into the stack, and those that it sent until packetdrill asks for them. Packets
+ * that nothing in the script expected are left over, but for answers to the RSTs by which packetdrill then tidies up.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -66,8 +66,9 @@ got(struct end *e, const uint8_t *data, size_t n)
 	for (k = 0; k < n && !sim.bad; k += part) {
 		part = RTE_MIN(n - k, (size_t)CHUNK);
 		if (memcmp(data + k, content(e, !is_client(e), e->rx_pos + k), part))
-			fault("connection %u: %s got wrong bytes in %u..%u", e->p->id, is_client(e) ? "client" : "server",
-			      (uint32_t)(e->rx_pos + k), (uint32_t)(e->rx_pos + k + part));
+			fault("connection %u: %s got wrong bytes in %u..%u", e->p->id,
+			      is_client(e) ? "client" : "server", (uint32_t)(e->rx_pos + k),
+			      (uint32_t)(e->rx_pos + k + part));
 	}
 	e->rx_pos += n;
 	e->p->progress_us = sim.now_us;
@@ -112,7 +113,8 @@ write_some(struct end *e)
 			return;
 		}
 		if (n <= 0) {
-			if (n != -EAGAIN && n != -ECONNRESET) /* what came before a reset is read first: closed() follows */
+			if (n != -EAGAIN && n != -ECONNRESET) /* what came before a reset is read first: closed()
+							       * follows */
 				fault("connection %u: send: %s", e->p->id, strerror(-n));
 			return;
 		}
@@ -185,7 +187,8 @@ on_closed(struct tern_conn *c, void *user, int err)
 	finish(e, err);
 }
 
-static const struct tern_ops ops = {.connected = on_event, .readable = on_event, .writable = on_event, .closed = on_closed};
+static const struct tern_ops ops = {
+	.connected = on_event, .readable = on_event, .writable = on_event, .closed = on_closed};
 
 static void
 keepalive(struct tern_conn *c)

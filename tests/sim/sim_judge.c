@@ -41,10 +41,12 @@ find_stuck(void)
 		for (k = 0; k < 2; k++)
 			if (p->e[k].c)
 				tern_conn_info(p->e[k].c, &info[k], sizeof(info[k]));
-		fault("connection %u: no progress and no error for %lu s: client %s %u/%u received %u/%u sent, server %s %u/%u "
-		      "received %u/%u sent", i, (sim.now_us - p->progress_us) / SEC, tern_state_name(info[0].state),
-		      p->e[0].rx_pos, p->e[0].rx_size, p->e[0].tx_pos, p->e[0].tx_size, tern_state_name(info[1].state),
-		      p->e[1].rx_pos, p->e[1].rx_size, p->e[1].tx_pos, p->e[1].tx_size);
+		fault("connection %u: no progress and no error for %lu s: client %s %u/%u received %u/%u sent, server "
+		      "%s %u/%u "
+		      "received %u/%u sent",
+		      i, (sim.now_us - p->progress_us) / SEC, tern_state_name(info[0].state), p->e[0].rx_pos,
+		      p->e[0].rx_size, p->e[0].tx_pos, p->e[0].tx_size, tern_state_name(info[1].state), p->e[1].rx_pos,
+		      p->e[1].rx_size, p->e[1].tx_pos, p->e[1].tx_size);
 	}
 }
 
@@ -60,7 +62,8 @@ judge(void)
 		unsigned int k;
 
 		for (k = 0; k < 2; k++)
-			if (p->e[k].err && p->e[k].err != -ETIMEDOUT && p->e[k].err != -ECONNRESET && p->e[k].err != -ECONNREFUSED &&
+			if (p->e[k].err && p->e[k].err != -ETIMEDOUT && p->e[k].err != -ECONNRESET &&
+			    p->e[k].err != -ECONNREFUSED &&
 			    p->e[k].err != -EHOSTUNREACH) /* the wire took ARP and NDP, too */
 				fault("connection %u: told of %s", i, strerror(-p->e[k].err));
 		if (p->abort_at != UINT32_MAX) {
@@ -69,17 +72,18 @@ judge(void)
 		}
 		sim.ok += all && !c->err && !v->err;
 		sim.failed += c->err || v->err;
-		/* Who closed before its SYN-ACK's ACK arrived has no handle to be told by, and the other never had one. */
+		/* Who closed before its SYN-ACK's ACK arrived has no handle to be told by, and the other never had
+		 * one. */
 		if (!all && !p->accepted && !sim.mild && !c->err) {
 			sim.failed++;
 			continue;
 		}
 		/* one end may have all and not know that the other has not; but not both */
 		if (!all && !c->err && !v->err)
-			fault("connection %u: bytes are missing and nobody was told: client %u/%u, server %u/%u%s", i, c->rx_pos,
-			      c->rx_size, v->rx_pos, v->rx_size, p->accepted ? "" : ", never accepted");
+			fault("connection %u: bytes are missing and nobody was told: client %u/%u, server %u/%u%s", i,
+			      c->rx_pos, c->rx_size, v->rx_pos, v->rx_size, p->accepted ? "" : ", never accepted");
 		if (sim.mild && (c->err || v->err || !all))
-			fault("connection %u failed on a mild wire: client %s, server %s, modes %u %u, IPv%u", i, strerror(-c->err),
-			      strerror(-v->err), p->mode[0], p->mode[1], p->af);
+			fault("connection %u failed on a mild wire: client %s, server %s, modes %u %u, IPv%u", i,
+			      strerror(-c->err), strerror(-v->err), p->mode[0], p->mode[1], p->af);
 	}
 }

@@ -27,8 +27,8 @@ hash_frame(unsigned int from, const struct rte_mbuf *m)
 		h = (h ^ p[i]) * 0x100000001b3;
 	sim.hash = mix(h);
 	if (sim_framing)
-		printf("%lu.%06lu from %u: frame %lu, %u bytes, hash %016lx\n", sim.now_us / SEC, sim.now_us % SEC, from, sim.frames,
-		       m->data_len, sim.hash);
+		printf("%lu.%06lu from %u: frame %lu, %u bytes, hash %016lx\n", sim.now_us / SEC, sim.now_us % SEC,
+		       from, sim.frames, m->data_len, sim.hash);
 	sim.frames++;
 }
 

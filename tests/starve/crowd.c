@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * crowd send|get HOST PORT COUNT      COUNT connections that send (or ask for a large page) and never read
- * crowd live http|echo|serve|discard HOST PORT COUNT   COUNT requests, one after the other, each on a connection of its own
+ * crowd send|get HOST PORT COUNT      COUNT connections that send (or ask for a large page) and never read crowd live
+ * http|echo|serve|discard HOST PORT COUNT   COUNT requests, one after the other, each on a connection of its own
  *
- * The kernel's TCP. A crowd says "connected N" each second and "all N" once nothing is outstanding, stays until SIGTERM, and
- * leaves all at once: what is unread makes a reset. The lively client prints "done N failed N p50 US p99 US".
+ * The kernel's TCP. A crowd says "connected N" each second and "all N" once nothing is outstanding, stays until
+ * SIGTERM, and leaves all at once: what is unread makes a reset. The lively client prints "done N failed N p50 US p99
+ * US".
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>

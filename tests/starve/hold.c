@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * hold EAL-ARGS...: a stack on port 0, 192.0.2.1/24, that answers ping. SIGUSR1: every packet buffer is taken from it, SIGUSR2:
- * given back. SIGTERM ends it. What a device does when it has nothing to receive into, and whether it goes on afterwards.
+ * hold EAL-ARGS...: a stack on port 0, 192.0.2.1/24, that answers ping. SIGUSR1: every packet buffer is taken from it,
+ * SIGUSR2: given back. SIGTERM ends it. What a device does when it has nothing to receive into, and whether it goes on
+ * afterwards.
  */
 #include <err.h>
 #include <signal.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * holes DEV HOST PORT COUNT SEGMENTS: COUNT connections to HOST, each of which parks SEGMENTS segments behind holes (raw.h), over
- * raw frames of DEV: of addresses that no kernel answers for. Says "all N" when each has sent its own; on SIGTERM all leave at once.
+ * holes DEV HOST PORT COUNT SEGMENTS: COUNT connections to HOST, each of which parks SEGMENTS segments behind holes
+ * (raw.h), over raw frames of DEV: of addresses that no kernel answers for. Says "all N" when each has sent its own;
+ * on SIGTERM all leave at once.
  */
 #include <arpa/inet.h>
 #include <err.h>
@@ -48,7 +49,8 @@ input(struct raw *r)
 static void
 open_device(const char *name)
 {
-	struct sockaddr_ll at = {.sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL), .sll_ifindex = if_nametoindex(name)};
+	struct sockaddr_ll at = {
+		.sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL), .sll_ifindex = if_nametoindex(name)};
 	const int size = 4 << 20;
 
 	fd = socket(AF_PACKET, SOCK_RAW, htons(ETH_P_ALL));

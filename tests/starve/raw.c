@@ -196,7 +196,8 @@ raw_step(struct raw *r, unsigned int i, uint64_t now)
 	struct tern_conn *c = &conns[i];
 	unsigned int k;
 
-	if ((c->state == NEW && r->opening < AT_ONCE) || (c->state == OPENING && now - c->at_us > AGAIN_US && c->tries < 5)) {
+	if ((c->state == NEW && r->opening < AT_ONCE) ||
+	    (c->state == OPENING && now - c->at_us > AGAIN_US && c->tries < 5)) {
 		if (!put_segment(r, i, SYN, ISS, 0))
 			return;
 		r->opening += c->state == NEW;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Connections made of frames: each sends segments, and before each is an octet that never comes, so that none can be merged.
- * 100 addresses from 192.0.2.100 on. Knows no device and no clock: for holes.c and ring.c.
+ * Connections made of frames: each sends segments, and before each is an octet that never comes, so that none can be
+ * merged. 100 addresses from 192.0.2.100 on. Knows no device and no clock: for holes.c and ring.c.
  */
 #ifndef RAW_H
 #define RAW_H

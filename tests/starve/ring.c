@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * ring ROLE send|get|holes COUNT REQUESTS SEGMENTS: a cell of scripts/starve.sh without a kernel. A worker with a role of app/
- * and default settings at one end of an in-memory cable; at the other the crowd, connections of a worker of their own or raw
- * ones, and the lively client, a worker, too. Virtual time, a poll of each in turn TURN_US apart: so the latency that is
- * printed counts polls, and is the same however busy the machine is. A poll receives BURST frames, whatever they cost.
+ * ring ROLE send|get|holes COUNT REQUESTS SEGMENTS: a cell of scripts/starve.sh without a kernel. A worker with a role
+ * of app/ and default settings at one end of an in-memory cable; at the other the crowd, connections of a worker of
+ * their own or raw ones, and the lively client, a worker, too. Virtual time, a poll of each in turn TURN_US apart: so
+ * the latency that is printed counts polls, and is the same however busy the machine is. A poll receives BURST frames,
+ * whatever they cost.
  */
 #include <err.h>
 #include <malloc.h>
@@ -358,7 +359,8 @@ work(const char *when, unsigned int n)
 		turn();
 	asks = NULL;
 	qsort(l.us, l.done, sizeof(*l.us), by_size);
-	printf("%s done %u failed %u p50 %lu p99 %lu\n", when, l.done, l.failed, l.us[l.done / 2], l.us[l.done * 99 / 100]);
+	printf("%s done %u failed %u p50 %lu p99 %lu\n", when, l.done, l.failed, l.us[l.done / 2],
+	       l.us[l.done * 99 / 100]);
 	free(l.us);
 }
 
@@ -399,12 +401,13 @@ cell(unsigned int requests)
 	pass(BACK_US);
 	ping_us = 0;
 	pass(SECOND_US / 100);
-	printf("pings sent %u answered %u mbufs before %u least %u after %u crowd-lacks %u charged %u heap-grew %zd\n", pings, pongs, before,
-	       mbufs_least, rte_mempool_avail_count(server->mbufs.pool), crowd_free - rte_mempool_avail_count(crowd->mbufs.pool),
-	       server->mem.own + server->mem.foreign, heap() - heap_before);
+	printf("pings sent %u answered %u mbufs before %u least %u after %u crowd-lacks %u charged %u heap-grew %zd\n",
+	       pings, pongs, before, mbufs_least, rte_mempool_avail_count(server->mbufs.pool),
+	       crowd_free - rte_mempool_avail_count(crowd->mbufs.pool), server->mem.own + server->mem.foreign,
+	       heap() - heap_before);
 }
 
-/* --- setting up ---------------------------------------------------------------------------------------------------- */
+/* --- setting up ------------------------------------------------------------------------------------------------- */
 
 static void
 device(uint16_t port)
@@ -439,7 +442,8 @@ end_make(const char *name, unsigned int host, unsigned int addrs, struct tern_co
 static void
 pages(void)
 {
-	static const char text[] = "<html><body>tern, a page of more than sixty-four bytes with its head</body></html>\n";
+	static const char text[] =
+		"<html><body>tern, a page of more than sixty-four bytes with its head</body></html>\n";
 	static char dir[] = "/tmp/tern-ring.XXXXXX";
 	char *root[] = {"ring", "--root", dir};
 	FILE *f;
@@ -500,7 +504,8 @@ main(int argc, char **argv)
 	crowd = end_make("crowd", CROWD, 4, many, MBUFS);
 	is_raw = strcmp(argv[2], "holes") == 0;
 	gets = strcmp(argv[2], "get") == 0;
-	raw = (struct raw){.host = 0xc0000200 + HOST, .port = options.port, .n = atoi(argv[3]), .segs = atoi(argv[5]), .put = put};
+	raw = (struct raw){
+		.host = 0xc0000200 + HOST, .port = options.port, .n = atoi(argv[3]), .segs = atoi(argv[5]), .put = put};
 	members = calloc(raw.n, sizeof(*members));
 	raw_init(&raw);
 	cell(atoi(argv[4]));

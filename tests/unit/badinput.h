@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * For the bad inputs of docs/security.md: each test_badinput_*.c has a test a row, named by it. After the row's input nothing
- * may have crashed, a counter names what was done with it, a new connection works, and bed_down() finds every pool full.
+ * For the bad inputs of docs/security.md: each test_badinput_*.c has a test a row, named by it. After the row's input
+ * nothing may have crashed, a counter names what was done with it, a new connection works, and bed_down() finds every
+ * pool full.
  */
 #ifndef BADINPUT_H
 #define BADINPUT_H
@@ -99,7 +100,8 @@ fix_tcp(uint8_t *p, uint32_t l4, uint32_t n)
 	put16(p + l4 + 16, ~fold(sum16(p + l4, n, pseudo)));
 }
 
-/* Header bytes put in between the IP header and TCP: IPv4 options (n a multiple of 4), or IPv6 extensions of type next. */
+/* Header bytes put in between the IP header and TCP: IPv4 options (n a multiple of 4), or IPv6 extensions of type
+ * next. */
 static inline uint16_t
 insert(uint8_t *p, uint16_t len, const uint8_t *h, uint16_t n, uint8_t next)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The test bed. One clock, one wire (harness_wire.c), one or two workers; with one worker the other end is the scripted peer
- * (harness_peer.c). Headers, options and checksums are built and parsed (harness_frames.c) independently of the library.
+ * The test bed. One clock, one wire (harness_wire.c), one or two workers; with one worker the other end is the
+ * scripted peer (harness_peer.c). Headers, options and checksums are built and parsed (harness_frames.c) independently
+ * of the library.
  *
  * bed_down() is itself a test: everything is given up, time passes beyond every limit, then each pool must be full,
  * the table empty and the wheel free of all but neighbour timers.
@@ -184,7 +185,8 @@ bed_down(void)
 			continue;
 		check_empty(&bed.n[i]);
 		for (unsigned int k = 0; k < bed.n[i].n_socks; k++) /* each is told once how its connection ended */
-			CHECK(bed.n[i].s[k].ended >= bed.n[i].s[k].gave_up && bed.n[i].s[k].closed + bed.n[i].s[k].ended <= 1);
+			CHECK(bed.n[i].s[k].ended >= bed.n[i].s[k].gave_up &&
+			      bed.n[i].s[k].closed + bed.n[i].s[k].ended <= 1);
 		worker_destroy(bed.n[i].w);
 		CHECK_EQ(rte_mempool_avail_count(bed.n[i].mp), bed.n[i].mbufs);
 	}

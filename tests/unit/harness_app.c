@@ -199,7 +199,8 @@ sock_recv(struct sock *s, size_t len)
 	n = tern_recv(s->c, buf, RTE_MIN(len, sizeof(buf)));
 	for (ssize_t i = 0; i < n; i++)
 		if (buf[i] != pat(s->rx_pos + i)) {
-			check_at(false, __FILE__, __LINE__, "byte %u of the stream is wrong", (uint32_t)(s->rx_pos + i));
+			check_at(false, __FILE__, __LINE__, "byte %u of the stream is wrong",
+				 (uint32_t)(s->rx_pos + i));
 			break;
 		}
 	if (n > 0)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Between the harness's own files. harness.c (the bed) calls the others at a test's start and end; harness_peer.c puts frames
- * on the wire, the first of which starts the bed; harness_wire.c tells the peer what came for it and asks what it said
- * since. All use harness_frames.c. harness_app.c is above them and knows harness.h alone.
+ * Between the harness's own files. harness.c (the bed) calls the others at a test's start and end; harness_peer.c puts
+ * frames on the wire, the first of which starts the bed; harness_wire.c tells the peer what came for it and asks what
+ * it said since. All use harness_frames.c. harness_app.c is above them and knows harness.h alone.
  */
 #ifndef HARNESS_OWN_H
 #define HARNESS_OWN_H

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The test bed's wire and clock. Time is virtual: it moves only in advance_*(), from event to event (a worker's next
- * deadline, a frame's arrival), so every run of a test is the same run. The wire (app/impair.c) has a copy of each frame,
- * so what a worker keeps of its own mbufs can't leak into what the other sees. The device is here, too: it sums, cuts
- * segments, and loses what it has no mbuf for.
+ * deadline, a frame's arrival), so every run of a test is the same run. The wire (app/impair.c) has a copy of each
+ * frame, so what a worker keeps of its own mbufs can't leak into what the other sees. The device is here, too: it
+ * sums, cuts segments, and loses what it has no mbuf for.
  */
 #include <rte_mempool.h>
 #include "harness_own.h"
@@ -14,7 +14,8 @@
 #define RUN_MAX 10000	/* rounds without time moving: more is a worker that spins */
 
 struct rte_mempool *wire_mp;
-/* wires[i]: out of node i, made with its first frame; wires[2 + i]: for ARP and NDP, which give up after three losses. */
+/* wires[i]: out of node i, made with its first frame; wires[2 + i]: for ARP and NDP, which give up after three
+ * losses. */
 static struct impair *wires[4];
 static struct dir laid[4]; /* as what */
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * ICMP errors from a router at 192.0.2.9 or 2001:db8::9, quoting a segment of tern's. Built byte by byte, with a checksum
- * of their own.
+ * ICMP errors from a router at 192.0.2.9 or 2001:db8::9, quoting a segment of tern's. Built byte by byte, with a
+ * checksum of their own.
  */
 #ifndef ICMPERR_H
 #define ICMPERR_H

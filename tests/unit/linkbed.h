@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A worker of nothing but link state in virtual time, for test_link.c, test_link_output.c and test_icmp.c. Every test counts what was sent,
- * silence included, and ends with all mbufs back in the pool.
+ * A worker of nothing but link state in virtual time, for test_link.c, test_link_output.c and test_icmp.c. Every test
+ * counts what was sent, silence included, and ends with all mbufs back in the pool.
  */
 #ifndef LINKBED_H
 #define LINKBED_H

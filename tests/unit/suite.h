@@ -12,7 +12,8 @@ registry_run(void)
 
 	CU_basic_set_mode(CU_BRM_VERBOSE);
 	CU_basic_run_tests();
-	bad = CU_get_number_of_failures() || CU_get_number_of_suites_failed() || CU_get_error() || CU_get_number_of_tests_run() == 0;
+	bad = CU_get_number_of_failures() || CU_get_number_of_suites_failed() || CU_get_error() ||
+	      CU_get_number_of_tests_run() == 0;
 	CU_cleanup_registry();
 	return bad;
 }
@@ -21,7 +22,8 @@ registry_run(void)
 static inline int
 suite_run_in(const char *name, CU_InitializeFunc set_up, CU_CleanupFunc tear_down, CU_TestInfo *tests)
 {
-	CU_SuiteInfo suites[] = {{.pName = name, .pInitFunc = set_up, .pCleanupFunc = tear_down, .pTests = tests}, CU_SUITE_INFO_NULL};
+	CU_SuiteInfo suites[] = {{.pName = name, .pInitFunc = set_up, .pCleanupFunc = tear_down, .pTests = tests},
+				 CU_SUITE_INFO_NULL};
 
 	if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(suites) != CUE_SUCCESS)
 		return 1;

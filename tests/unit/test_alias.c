@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Several addresses of one interface, each in a subnet: all of them answer, and an active open takes one that its next hop has
- * a way back to. Interface 0 has 192.0.2.1/24 and 2001:db8::1/64 from the harness.
+ * Several addresses of one interface, each in a subnet: all of them answer, and an active open takes one that its next
+ * hop has a way back to. Interface 0 has 192.0.2.1/24 and 2001:db8::1/64 from the harness.
  */
 #include "via.h"
 
@@ -45,7 +45,8 @@ start(void)
 }
 
 static bool
-segment(const uint8_t *src, const uint8_t *dst, uint8_t flags, uint32_t seq, uint32_t ack, uint32_t len, struct frame *f)
+segment(const uint8_t *src, const uint8_t *dst, uint8_t flags, uint32_t seq, uint32_t ack, uint32_t len,
+	struct frame *f)
 {
 	uint8_t p[1600];
 	const uint16_t n = peer_build(p, flags, seq, ack, len);
@@ -181,7 +182,8 @@ source(const void *remote, const void *local)
 	tern_abort(c);
 	worker_run(W);
 	leaves(0, &(struct frame){0});
-	return info.local.addr[bed.af == 4 ? 3 : 15] + (memcmp(info.local.addr, at(1, 0), bed.af == 4 ? 3 : 8) == 0 ? 1000 : 0);
+	return info.local.addr[bed.af == 4 ? 3 : 15] +
+	       (memcmp(info.local.addr, at(1, 0), bed.af == 4 ? 3 : 8) == 0 ? 1000 : 0);
 }
 
 static void
@@ -232,7 +234,8 @@ test_asks(void)
 		link_output(&W->link, 0, idx, m);
 		link_neigh_put(&W->link, idx);
 		if (CHECK(ifc->n_tx == 1))
-			CHECK(memcmp(rte_pktmbuf_mtod(ifc->tx[0], uint8_t *) + off, net ? at(1, 11) : at(0, 1), n) == 0);
+			CHECK(memcmp(rte_pktmbuf_mtod(ifc->tx[0], uint8_t *) + off, net ? at(1, 11) : at(0, 1), n) ==
+			      0);
 		leaves(0, &(struct frame){0});
 	}
 }

@@ -159,13 +159,27 @@ test_getopt(void)
 		enum tern_opt opt;
 		uint32_t set, get;
 	} t[] = {
-		{TERN_OPT_NODELAY, 7, 1}, {TERN_OPT_NODELAY, 0, 0}, {TERN_OPT_QUICKACK, TERN_QUICKACK_ON, TERN_QUICKACK_ON},
-		{TERN_OPT_QUICKACK, TERN_QUICKACK_OFF, TERN_QUICKACK_OFF}, {TERN_OPT_QUICKACK, TERN_QUICKACK_AUTO, TERN_QUICKACK_AUTO},
-		{TERN_OPT_KEEPALIVE, 1, 1}, {TERN_OPT_KEEPIDLE_S, 100, 100}, {TERN_OPT_KEEPINTVL_S, 10, 10}, {TERN_OPT_KEEPCNT, 3, 3},
-		{TERN_OPT_USER_TIMEOUT_MS, 5000, 5000}, {TERN_OPT_LINGER_MS, 0, 0}, {TERN_OPT_LINGER_MS, 86400000, 86400000},
+		{TERN_OPT_NODELAY, 7, 1},
+		{TERN_OPT_NODELAY, 0, 0},
+		{TERN_OPT_QUICKACK, TERN_QUICKACK_ON, TERN_QUICKACK_ON},
+		{TERN_OPT_QUICKACK, TERN_QUICKACK_OFF, TERN_QUICKACK_OFF},
+		{TERN_OPT_QUICKACK, TERN_QUICKACK_AUTO, TERN_QUICKACK_AUTO},
+		{TERN_OPT_KEEPALIVE, 1, 1},
+		{TERN_OPT_KEEPIDLE_S, 100, 100},
+		{TERN_OPT_KEEPINTVL_S, 10, 10},
+		{TERN_OPT_KEEPCNT, 3, 3},
+		{TERN_OPT_USER_TIMEOUT_MS, 5000, 5000},
+		{TERN_OPT_LINGER_MS, 0, 0},
+		{TERN_OPT_LINGER_MS, 86400000, 86400000},
 		{TERN_OPT_LINGER_MS, TERN_LINGER_OFF, TERN_LINGER_OFF},
-		{TERN_OPT_SNDBUF, 10000, 10000}, {TERN_OPT_RCVBUF, 20000, 20000}, {TERN_OPT_TTL, 9, 9}, {TERN_OPT_TOS, 0x2b, 0x28},
-		{TERN_OPT_MAXSEG, 1000, 1000}, {TERN_OPT_CORK, 1, 1}, {TERN_OPT_CORK, 0, 0}, {TERN_OPT_CC, TERN_CC_NEWRENO, TERN_CC_NEWRENO},
+		{TERN_OPT_SNDBUF, 10000, 10000},
+		{TERN_OPT_RCVBUF, 20000, 20000},
+		{TERN_OPT_TTL, 9, 9},
+		{TERN_OPT_TOS, 0x2b, 0x28},
+		{TERN_OPT_MAXSEG, 1000, 1000},
+		{TERN_OPT_CORK, 1, 1},
+		{TERN_OPT_CORK, 0, 0},
+		{TERN_OPT_CC, TERN_CC_NEWRENO, TERN_CC_NEWRENO},
 	};
 	struct sock *s = fx_established();
 	struct tern_listener *l = bed.n[0].l[0];
@@ -203,14 +217,33 @@ test_endpoints(void)
 	static const struct {
 		const char *in, *out; /* out NULL: refused */
 	} t[] = {
-		{"192.0.2.1", "192.0.2.1"}, {"192.0.2.1:80", "192.0.2.1:80"}, {"192.0.2.1:0", "192.0.2.1"},
-		{"0.0.0.0:65535", "0.0.0.0:65535"}, {"2001:db8::1", "2001:db8::1"}, {"[2001:db8::1]:443", "[2001:db8::1]:443"},
-		{"[2001:db8::1]", "2001:db8::1"}, {"[::]:1", "[::]:1"}, {"::ffff:192.0.2.1", "::ffff:192.0.2.1"},
+		{"192.0.2.1", "192.0.2.1"},
+		{"192.0.2.1:80", "192.0.2.1:80"},
+		{"192.0.2.1:0", "192.0.2.1"},
+		{"0.0.0.0:65535", "0.0.0.0:65535"},
+		{"2001:db8::1", "2001:db8::1"},
+		{"[2001:db8::1]:443", "[2001:db8::1]:443"},
+		{"[2001:db8::1]", "2001:db8::1"},
+		{"[::]:1", "[::]:1"},
+		{"::ffff:192.0.2.1", "::ffff:192.0.2.1"},
 		{"2001:0db8:0000:0000:0000:0000:0000:0001", "2001:db8::1"},
-		{"", NULL}, {"192.0.2", NULL}, {"192.0.2.1:", NULL}, {"192.0.2.1:65536", NULL}, {"192.0.2.1:-1", NULL},
-		{"192.0.2.1: 80", NULL}, {"192.0.2.1:80x", NULL}, {"192.0.2.256:80", NULL}, {"[192.0.2.1]:80", NULL},
-		{"[2001:db8::1", NULL}, {"[2001:db8::1]80", NULL}, {"2001:db8::1]:80", NULL}, {"[]:80", NULL}, {"host:80", NULL},
-		{":80", NULL}, {"[2001:db8::1]:80:80", NULL}, {"2001:0db8:0000:0000:0000:0000:0000:0001:0000:0000:0000", NULL},
+		{"", NULL},
+		{"192.0.2", NULL},
+		{"192.0.2.1:", NULL},
+		{"192.0.2.1:65536", NULL},
+		{"192.0.2.1:-1", NULL},
+		{"192.0.2.1: 80", NULL},
+		{"192.0.2.1:80x", NULL},
+		{"192.0.2.256:80", NULL},
+		{"[192.0.2.1]:80", NULL},
+		{"[2001:db8::1", NULL},
+		{"[2001:db8::1]80", NULL},
+		{"2001:db8::1]:80", NULL},
+		{"[]:80", NULL},
+		{"host:80", NULL},
+		{":80", NULL},
+		{"[2001:db8::1]:80:80", NULL},
+		{"2001:0db8:0000:0000:0000:0000:0000:0001:0000:0000:0000", NULL},
 	};
 	char buf[TERN_ENDPOINT_LEN];
 	struct tern_endpoint e, again;
@@ -221,7 +254,8 @@ test_endpoints(void)
 		check_at(rc == (t[i].out ? 0 : -EINVAL), __FILE__, __LINE__, "'%s': %d", t[i].in, rc);
 		if (!t[i].out)
 			continue;
-		check_at(strcmp(tern_endpoint_format(&e, buf), t[i].out) == 0, __FILE__, __LINE__, "'%s' became '%s'", t[i].in, buf);
+		check_at(strcmp(tern_endpoint_format(&e, buf), t[i].out) == 0, __FILE__, __LINE__, "'%s' became '%s'",
+			 t[i].in, buf);
 		CHECK_EQ(tern_endpoint_parse(buf, &again), 0);
 		CHECK_EQ(memcmp(&e, &again, sizeof(e)), 0);
 	}

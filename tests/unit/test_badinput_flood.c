@@ -329,7 +329,8 @@ test_b37(void)
 	}
 	CHECK(n >= 1 && n <= 10);
 	CHECK_EQ(STAT(ACK_SKIPPED_SEQ), 2000 - n);
-	for (unsigned int k = 0; k < 2; k++) { /* nor is text answered that no peer of ours sends: beyond the window, or long gone */
+	for (unsigned int k = 0; k < 2; k++) { /* nor is text answered that no peer of ours sends: beyond the window,
+					        * or long gone */
 		advance_us(6 * SEC);
 		n = 0;
 		for (unsigned int i = 0; i < 2000; i++) {
@@ -422,7 +423,8 @@ test_b40(void)
 		for (unsigned int code = 0; code < 16; code++) {
 			if (type == (bed.af == 4 ? 8 : 128) || (bed.af == 4 && type == 0))
 				continue;
-			q = (struct quote){.type = type, .code = code, .mtu = 600, .seq = 1 + 2 * FULL + code, .ip_len = 1500};
+			q = (struct quote){
+				.type = type, .code = code, .mtu = 600, .seq = 1 + 2 * FULL + code, .ip_len = 1500};
 			before = drops();
 			tx_icmp(&q);
 			CHECK_EQ(drops(), before + 1);

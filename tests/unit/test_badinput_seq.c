@@ -92,8 +92,8 @@ static void
 test_b21(void)
 {
 	static const uint32_t at[] = {0, 1, 2, 1000, 0x80000000, 0xfffffff0};
-	static const unsigned int st[] = {TERN_ESTABLISHED, TERN_FIN_WAIT_1, TERN_FIN_WAIT_2, TERN_CLOSE_WAIT, TERN_CLOSING,
-					  TERN_LAST_ACK};
+	static const unsigned int st[] = {TERN_ESTABLISHED, TERN_FIN_WAIT_1, TERN_FIN_WAIT_2,
+					  TERN_CLOSE_WAIT,  TERN_CLOSING,    TERN_LAST_ACK};
 	uint64_t before;
 
 	for (unsigned int i = 0; i < RTE_DIM(st); i++) {
@@ -155,8 +155,8 @@ test_b22(void)
 }
 
 /*
- * CVE-2016-5696. One connection can't spend what another one's challenge ACKs are counted by: it has a budget of its own.
- * All connections together have one a second, whose size nobody can know beforehand.
+ * CVE-2016-5696. One connection can't spend what another one's challenge ACKs are counted by: it has a budget of its
+ * own. All connections together have one a second, whose size nobody can know beforehand.
  */
 static void
 test_b23(void)
@@ -383,8 +383,13 @@ sack_flight(unsigned int n)
 static void
 test_b31(void)
 {
-	static const uint32_t bad[][2] = {{0x2000, 0x2000}, {0x2000, 0x1000}, {0x100000, 0x100010}, {0x80000000, 0x80000010},
-					  {1, 0x80000002}, {0xfffff000, 0xfffff010}, {0, 1}};
+	static const uint32_t bad[][2] = {{0x2000, 0x2000},
+					  {0x2000, 0x1000},
+					  {0x100000, 0x100010},
+					  {0x80000000, 0x80000010},
+					  {1, 0x80000002},
+					  {0xfffff000, 0xfffff010},
+					  {0, 1}};
 	struct sock *s = sack_flight(6);
 	uint64_t before = STAT(RETRANS_SEGS);
 
@@ -394,7 +399,8 @@ test_b31(void)
 		tx(ACK, 1, 1, 0);
 	}
 	CHECK_EQ(STAT(RETRANS_SEGS), before);
-	for (unsigned int k = 0; k < 50; k++) { /* four times the same block, again and again: no retransmission without end */
+	for (unsigned int k = 0; k < 50; k++) { /* four times the same block, again and again: no retransmission
+						 * without end */
 		for (unsigned int i = 0; i < 4; i++)
 			put_sack(i, 1 + FULL, 1 + 2 * FULL);
 		tx(ACK, 1, 1, 0);

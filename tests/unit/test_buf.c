@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Buffers that follow the path, their bound, and windows up to 1 GiB (RFC 7323 2, RFC 9293 3.8.6). That every grant comes
- * back is the teardown's to check.
+ * Buffers that follow the path, their bound, and windows up to 1 GiB (RFC 7323 2, RFC 9293 3.8.6). That every grant
+ * comes back is the teardown's to check.
  */
 #include "harness.h"
 
@@ -33,7 +33,8 @@ transfer(uint64_t len, struct sock *ab[2])
 	return (bed.now_us - start) / MS;
 }
 
-/* 8 MB over 200 ms: with fixed 16 KiB 512 round trips; buffers that grow with the path leave it to the congestion window. */
+/* 8 MB over 200 ms: with fixed 16 KiB 512 round trips; buffers that grow with the path leave it to the congestion
+ * window. */
 static void
 test_long_path(void)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What debug builds say of a call on the wrong thread, or with a handle that is the application's no more: one line that names the call,
- * and the end of the program. Each is made in a child of its own.
+ * What debug builds say of a call on the wrong thread, or with a handle that is the application's no more: one line
+ * that names the call, and the end of the program. Each is made in a child of its own.
  */
 #include <pthread.h>
 #include <signal.h>

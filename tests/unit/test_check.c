@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The invariants (lib/tcp/check.h) can be broken: of connections that came from real handshakes one field each is damaged, and the
- * checker must name the invariant of that field, and be content again once it is as it was. No invariant is left out.
+ * The invariants (lib/tcp/check.h) can be broken: of connections that came from real handshakes one field each is
+ * damaged, and the checker must name the invariant of that field, and be content again once it is as it was. No
+ * invariant is left out.
  */
 #include "harness.h"
 #include "stack/check.h"
@@ -36,7 +37,7 @@ expect_sound(int line)
 /* The field becomes value for one check: that invariant is broken, and no other before it. */
 #define BREAK(inv, field, value)                                                                                       \
 	do {                                                                                                           \
-		const __typeof__(1 ? (field) : (field)) was_ = (field);                                                         \
+		const __typeof__(1 ? (field) : (field)) was_ = (field); \
 		(field) = (value);                                                                                     \
 		expect_broken(INV_##inv, __LINE__);                                                                    \
 		(field) = was_;                                                                                        \

@@ -117,7 +117,8 @@ test_simultaneous(void)
 	CHECK_EQ(sock_recv_all(s), 10);
 }
 
-/* Text on the SYN of a simultaneous open is queued until ESTABLISHED: 3.10.7.3. It is there once, also if the SYN comes again. */
+/* Text on the SYN of a simultaneous open is queued until ESTABLISHED: 3.10.7.3. It is there once, also if the SYN
+ * comes again. */
 static void
 test_simultaneous_text(void)
 {
@@ -346,7 +347,8 @@ test_port_choice(void)
 		for (unsigned int k = 0; k < i; k++)
 			CHECK(seen[k] != seen[i]);
 	}
-	for (unsigned int i = 0, same = 0; i < 8; i++) { /* where the search starts is no secret shared by peers (3.3.3) */
+	for (unsigned int i = 0, same = 0; i < 8; i++) { /* where the search starts is no secret shared by peers
+							  * (3.3.3) */
 		CHECK_EQ(node_connect(9001 + i, 0, &s), 0);
 		tern_conn_info(s->c, &inf, sizeof(inf));
 		same += abs((int)ntohs(inf.local.port) - seen[0]) < 40;

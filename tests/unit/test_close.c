@@ -305,7 +305,8 @@ test_linger_time(void)
 	expect_silence_for(100 * SEC);
 }
 
-/* What is acknowledged in time goes on as without: FIN-WAIT-2 has the limit that it always has. A listener's connections have it, too. */
+/* What is acknowledged in time goes on as without: FIN-WAIT-2 has the limit that it always has. A listener's
+ * connections have it, too. */
 static void
 test_linger_in_time(void)
 {

@@ -64,7 +64,8 @@ test_defaults(void)
 	CHECK_EQ(to.tcp.snd_buf_max, 262144); /* no larger than snd_buf */
 }
 
-/* An application of an older header gives less: what it does not know of is the default. Its struct is not read beyond its end. */
+/* An application of an older header gives less: what it does not know of is the default. Its struct is not read beyond
+ * its end. */
 static void
 test_older(void)
 {

@@ -94,7 +94,8 @@ test_timestamps(void)
 	run();
 	f = expect(FIN | ACK, 1, 1, 0);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(f);
-	CHECK(f->tsval - val >= W->now_ms - ms && f->tsval - val <= W->now_ms - ms + 64); /* its low bits said other things */
+	CHECK(f->tsval - val >= W->now_ms - ms &&
+	      f->tsval - val <= W->now_ms - ms + 64); /* its low bits said other things */
 	val = f->tsval;
 	ms = W->now_ms;
 	tx(FIN | ACK, 1, 2, 0);

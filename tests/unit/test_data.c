@@ -189,7 +189,8 @@ test_rto(void)
 	tern_conn_info(s->c, &inf, sizeof(inf));
 	CHECK_EQ(inf.srtt_us, srtt);
 	expect_silence_for(100 * SEC);
-	/* the backoff stays until a new sample (RFC 6298 5.7 note, Karn) or is reset by the ACK; both end by the next */
+	/* the backoff stays until a new sample (RFC 6298 5.7 note, Karn) or is reset by the ACK; both end by the
+	 * next */
 	CHECK_EQ(sock_send(s, 100), 100);
 	run();
 	expect(ACK, 201, 1, 100);

@@ -272,7 +272,8 @@ test_no_ecn(void)
 	rx_flush();
 }
 
-/* 3.6: SYN, SYN-ACK and RST say that they can be marked; a mark on them means nothing. ACKs stay as RFC 3168 has them. */
+/* 3.6: SYN, SYN-ACK and RST say that they can be marked; a mark on them means nothing. ACKs stay as RFC 3168 has
+ * them. */
 static void
 test_control(void)
 {

@@ -185,7 +185,11 @@ test_asking(void)
 	static const struct {
 		uint8_t flags;
 		bool lost, want;
-	} t[] = {{ECE, false, true}, {0, false, false}, {ECE | CWR, false, false}, {CWR, false, false}, {ECE, true, false}};
+	} t[] = {{ECE, false, true},
+		 {0, false, false},
+		 {ECE | CWR, false, false},
+		 {CWR, false, false},
+		 {ECE, true, false}};
 	const struct frame *f;
 	struct sock *s;
 
@@ -222,7 +226,10 @@ test_cookie(void)
 {
 	static const struct {
 		bool ts, ask, off, want;
-	} t[] = {{true, true, false, true}, {true, false, false, false}, {false, true, false, false}, {true, true, true, false}};
+	} t[] = {{true, true, false, true},
+		 {true, false, false, false},
+		 {false, true, false, false},
+		 {true, true, true, false}};
 
 	for (unsigned int i = 0; i < RTE_DIM(t); i++) {
 		const struct frame *f;

@@ -366,7 +366,8 @@ test_tx_waits(void)
 	down();
 }
 
-/* A device that must not be asked while there is nothing to refill it with: its frames wait, and are received afterwards. */
+/* A device that must not be asked while there is nothing to refill it with: its frames wait, and are received
+ * afterwards. */
 static void
 test_rx_held(void)
 {
@@ -414,8 +415,9 @@ test_watch(void)
 	const struct {
 		const char *name;
 		uint64_t max;
-	} pools[] = {{"conns", 16}, {"rares", 16}, {"losses", 16}, {"requests", 16}, {"time-waits4", 16},
-		     {"time-waits6", 16}, {"portsets", 16}, {"neighbours", 4}, {"fragments", frames_pool->size / N_WORKERS / 32}};
+	} pools[] = {{"conns", 16},    {"rares", 16},       {"losses", 16},
+		     {"requests", 16}, {"time-waits4", 16}, {"time-waits6", 16},
+		     {"portsets", 16}, {"neighbours", 4},   {"fragments", frames_pool->size / N_WORKERS / 32}};
 	struct tern_port_stats s;
 	uint8_t f[FRAME_MAX];
 	struct tern_pool p;

@@ -50,7 +50,8 @@ learn_cookie(void)
 	memcpy(cookie, opt + 4, 8);
 }
 
-/* A cookie is asked for and given, in an otherwise ordinary handshake; the same for every port of the client (4.1.2). */
+/* A cookie is asked for and given, in an otherwise ordinary handshake; the same for every port of the client
+ * (4.1.2). */
 static void
 test_cookie_given(void)
 {
@@ -132,7 +133,8 @@ offer_all(void)
 	peer.optlen = 32;
 }
 
-/* The SYN-ACK of such a connection agrees on options as any does, with a window that is not scaled; each time it is sent. */
+/* The SYN-ACK of such a connection agrees on options as any does, with a window that is not scaled; each time it is
+ * sent. */
 static void
 test_synack(void)
 {
@@ -486,7 +488,8 @@ test_server_below_floor(void)
 	tx(ACK, 101, 1541, 0);
 }
 
-/* Send the cookie with data. @return whether the data was taken; *fresh: the SYN-ACK brought a cookie, which is kept. */
+/* Send the cookie with data. @return whether the data was taken; *fresh: the SYN-ACK brought a cookie, which is
+ * kept. */
 static bool
 try_cookie(uint16_t port, bool *fresh)
 {
@@ -507,7 +510,8 @@ try_cookie(uint16_t port, bool *fresh)
 	return taken;
 }
 
-/* Our own key changes: a cookie lives one to two of its times, and a peer that comes again in time gets the next (4.1.2). */
+/* Our own key changes: a cookie lives one to two of its times, and a peer that comes again in time gets the next
+ * (4.1.2). */
 static void
 test_key_renewed(void)
 {
@@ -539,7 +543,8 @@ test_key_renewed(void)
 static void
 test_key_given(void)
 {
-	static const uint8_t key[16] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16}, key2[16] = {7}, key3[16] = {8};
+	static const uint8_t key[16] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16}, key2[16] = {7},
+			     key3[16] = {8};
 	uint8_t m[32], want[8];
 	struct tern_endpoint e;
 	bool fresh;

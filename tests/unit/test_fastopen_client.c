@@ -53,7 +53,8 @@ expect_plain(uint16_t lport)
 	tx(ACK, 1, 101, 0);
 }
 
-/* Data that only the SYN of is acknowledged: the server is left alone on that port, longer each time, until it takes some. */
+/* Data that only the SYN of is acknowledged: the server is left alone on that port, longer each time, until it takes
+ * some. */
 static void
 test_client_refused(void)
 {
@@ -100,7 +101,8 @@ test_client_icmp(void)
 {
 	for (unsigned int hard = 0; hard < 2; hard++) {
 		const uint8_t code4 = hard ? 3 : 1, code6 = hard ? 4 : 3;
-		const struct quote q = {.type = bed.af == 4 ? 3 : 1, .code = bed.af == 4 ? code4 : code6, .ip_len = 160};
+		const struct quote q = {
+			.type = bed.af == 4 ? 3 : 1, .code = bed.af == 4 ? code4 : code6, .ip_len = 160};
 		const struct frame *f;
 		struct sock *s;
 

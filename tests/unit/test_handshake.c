@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The handshake's odd paths: simultaneous opens with windows and text, peers without timestamps, limits of configuration. */
+/* The handshake's odd paths: simultaneous opens with windows and text, peers without timestamps, limits of
+ * configuration. */
 #include "harness.h"
 
 /* The window of a SYN-ACK is not scaled, also when it completes a simultaneous open: RFC 7323 2.2. */
@@ -27,7 +28,8 @@ test_simultaneous_window(void)
 	CHECK_EQ(inf.snd_wnd, 128000);
 }
 
-/* Text with the SYN waits for the SYN-ACK, whose own text overlaps it: all of it is read, once, nothing is left to SACK. */
+/* Text with the SYN waits for the SYN-ACK, whose own text overlaps it: all of it is read, once, nothing is left to
+ * SACK. */
 static void
 test_text_on_both(void)
 {
@@ -113,7 +115,7 @@ test_synack_retries(void)
 	CHECK_EQ(W->listeners.half_open, 0);
 }
 
-/* --- a listener's options ------------------------------------------------------------------------------------------- */
+/* --- a listener's options --------------------------------------------------------------------------------------- */
 
 static void
 set_all(struct tern_listener *l)
@@ -154,7 +156,8 @@ ack_right(const struct frame *f)
 	CHECK_EQ(f->tos, 0xb8);
 }
 
-/* From the SYN on: SYN-ACKs first and again, cookies, what a half-open request says; then the connection; its TIME-WAIT has TOS. */
+/* From the SYN on: SYN-ACKs first and again, cookies, what a half-open request says; then the connection; its
+ * TIME-WAIT has TOS. */
 static void
 test_listener_options(void)
 {
@@ -204,7 +207,8 @@ test_listener_options(void)
 	}
 }
 
-/* What a SYN-ACK promised stays, whatever is set before it is answered; a smaller buffer says less with its next window. */
+/* What a SYN-ACK promised stays, whatever is set before it is answered; a smaller buffer says less with its next
+ * window. */
 static void
 test_listener_options_changed(void)
 {

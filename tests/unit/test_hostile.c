@@ -234,7 +234,8 @@ test_truncated(void)
 
 			p[tcp + 12] = off << 4;
 			/* keep the checksum right: RFC 1624 */
-			sum = (uint16_t)~ntohs(ck_was) + (uint16_t)~(was << 8 | p[tcp + 13]) + (off << 12 | p[tcp + 13]);
+			sum = (uint16_t)~ntohs(ck_was) + (uint16_t) ~(was << 8 | p[tcp + 13]) +
+			      (off << 12 | p[tcp + 13]);
 			sum = (sum & 0xffff) + (sum >> 16);
 			*ck = htons(~((sum & 0xffff) + (sum >> 16)));
 			tx_raw(p, n);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * app/http.c: heads and chunked bodies as RFC 9112 has them and as it does not. What comes in pieces is fed cut at every
- * place, and byte by byte: where TCP cuts it must make no difference.
+ * app/http.c: heads and chunked bodies as RFC 9112 has them and as it does not. What comes in pieces is fed cut at
+ * every place, and byte by byte: where TCP cuts it must make no difference.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * net/icmp.c and net/frag.c: neighbour discovery's questions to us, echo, errors that are never answered, reassembly and its
- * bounds.
+ * net/icmp.c and net/frag.c: neighbour discovery's questions to us, echo, errors that are never answered, reassembly
+ * and its bounds.
  */
 #include "net/frag.h"
 #include "linkbed.h"
@@ -432,7 +432,8 @@ test_fragment_expiry(void)
 
 /* --- fragmented echo, UDP ------------------------------------------------------------------------------------ */
 
-/* The fragments sent, put together again in f; they are of one datagram and fit the MTU. @return bytes of the transport part. */
+/* The fragments sent, put together again in f; they are of one datagram and fit the MTU. @return bytes of the
+ * transport part. */
 static uint32_t
 put_together(uint8_t *f, uint8_t af)
 {
@@ -483,7 +484,8 @@ test_echo_fragments(void)
 				n = put_echo(f, af, sizes[i]) - l4;
 				frag_id++;
 				for (off = 0; off < n; off += 1448) {
-					const uint32_t len = put_frag(g, f, af, off, RTE_MIN(n, off + 1448), off + 1448 < n);
+					const uint32_t len =
+						put_frag(g, f, af, off, RTE_MIN(n, off + 1448), off + 1448 < n);
 
 					if (af == 6)
 						g[l4] = IPPROTO_ICMPV6;
@@ -559,7 +561,8 @@ test_udp(void)
 		memcpy(f, broadcast, 6);
 		refused("in a broadcast frame", f, len, STAT_DROP_IP_PROTO);
 		len = put_udp(f, af, 9);
-		memcpy(f + src + alen, af == 4 ? (const uint8_t *)"\xe0\0\0\xfb" : (const uint8_t[16]){0xff, 2, [15] = 0xfb}, alen);
+		memcpy(f + src + alen,
+		       af == 4 ? (const uint8_t *)"\xe0\0\0\xfb" : (const uint8_t[16]){0xff, 2, [15] = 0xfb}, alen);
 		if (af == 4)
 			fix_ip4(f);
 		refused("to a group", f, len, STAT_DROP_IP_PROTO);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* net/ifconf.c: addresses that can't be are refused, with a line that says what and where; those that can be are taken. */
+/* net/ifconf.c: addresses that can't be are refused, with a line that says what and where; those that can be are
+ * taken. */
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -81,10 +82,12 @@ static const struct row rows[] = {
 	{{"192.0.2.1/24,192.0.2.1/24"}, "interface 0 has the address 192.0.2.1 twice"},
 	{{"192.0.2.1/24+5,192.0.2.5/32"}, "interface 0 has the address 192.0.2.5 twice"},
 	{{"192.0.2.1/24,192.0.2.129/25"}, "192.0.2.1/24 and 192.0.2.129/25: one subnet lies in the other"},
-	{{"192.0.2.1/24,198.51.100.1/24", "203.0.113.1/24,198.51.100.1/24"}, "interfaces 0 and 1 both have the address 198.51.100.1"},
+	{{"192.0.2.1/24,198.51.100.1/24", "203.0.113.1/24,198.51.100.1/24"},
+	 "interfaces 0 and 1 both have the address 198.51.100.1"},
 	{{"192.0.2.1/24,198.51.100.1/24", "203.0.113.1/24,198.51.100.2/24"}, "are both in one subnet"},
 	{{"192.0.2.1/24,198.51.100.1/24 198.51.100.1"}, "gateway 198.51.100.1 is the interface's own"},
-	{{"192.0.2.1/24,198.51.100.1/25 198.51.100.127"}, "is the network's or the broadcast address of 198.51.100.1/25"},
+	{{"192.0.2.1/24,198.51.100.1/25 198.51.100.127"},
+	 "is the network's or the broadcast address of 198.51.100.1/25"},
 	{{"192.0.2.1/24,198.51.100.1/24 203.0.113.1"}, "is not in 192.0.2.1/24, nor in another of its subnets"},
 	{{"2001:db8::1/64,2001:db8::1/128"}, "interface 0 has the address 2001:db8::1 twice"},
 	{{"2001:db8::1/64,2001:db8:0:0:8000::1/80"}, "one subnet lies in the other"},

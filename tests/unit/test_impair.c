@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * impair.c: each fault alone does what its words say to numbered frames, at the rate it says and nothing else; same seed,
- * same result; every frame that went in is counted once; bad profiles are refused by name.
+ * impair.c: each fault alone does what its words say to numbered frames, at the rate it says and nothing else; same
+ * seed, same result; every frame that went in is counted once; bad profiles are refused by name.
  */
 #include <stdarg.h>
 #include <stdbool.h>
@@ -184,7 +184,8 @@ test_loss_by_kind(void)
 {
 	static const struct {
 		uint8_t flags, payload;
-	} f[] = {{2, 0}, {2, 0}, {18, 0}, {18, 0}, {16, 0}, {16, 9}, {16, 9}, {24, 9}, {17, 0}, {17, 9}, {20, 0}, {4, 0}};
+	} f[] = {{2, 0},  {2, 0},  {18, 0}, {18, 0}, {16, 0}, {16, 9},
+		 {16, 9}, {24, 9}, {17, 0}, {17, 9}, {20, 0}, {4, 0}};
 	static const struct {
 		const char *drop;
 		uint32_t lost; /* bit per frame of f[] */
@@ -271,7 +272,8 @@ test_duplicates(void)
 	close_wire();
 }
 
-/* One flipped bit: a wrong checksum for all but IPv6's class, label and hop limit (and what decides the header's place). */
+/* One flipped bit: a wrong checksum for all but IPv6's class, label and hop limit (and what decides the header's
+ * place). */
 static void
 test_corruption(void)
 {
@@ -440,7 +442,8 @@ test_same_seed(void)
 	unsigned int n = 0, round;
 
 	for (round = 0; round < 3; round++) {
-		open_wire("loss=5%%,burst=1%%/10%%,dup=2%%,corrupt=2%%,reorder=3%%/2ms,delay=3ms,jitter=1ms,rate=10m,seed=%u",
+		open_wire("loss=5%%,burst=1%%/10%%,dup=2%%,corrupt=2%%,reorder=3%%/"
+			  "2ms,delay=3ms,jitter=1ms,rate=10m,seed=%u",
 			  round == 2 ? 8 : 7);
 		feed(N / 2, 100);
 		if (round == 0) {
@@ -521,7 +524,9 @@ test_counters(void)
 	open_wire("every=2");
 	feed(10, 1);
 	for (i = 0; (name = impair_stat(im, i, &v)) != NULL; i++) {
-		CU_ASSERT_EQUAL(v, !strcmp(name, "in") ? 10 : !strcmp(name, "out") || !strcmp(name, "lost-every") ? 5 : 0);
+		CU_ASSERT_EQUAL(v, !strcmp(name, "in")                                   ? 10
+				   : !strcmp(name, "out") || !strcmp(name, "lost-every") ? 5
+											 : 0);
 		sum += v;
 	}
 	CU_ASSERT_EQUAL(sum, 20);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The end of a worker and what comes from another one: peers that are told (worker_reset_peers()), frames that are traced by
- * whom they arrived at first.
+ * The end of a worker and what comes from another one: peers that are told (worker_reset_peers()), frames that are
+ * traced by whom they arrived at first.
  */
 #include "harness.h"
 

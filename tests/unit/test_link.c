@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * net/link.c, net/neigh.c: addresses and routes, resolution over ARP and NDP with its limits and failures, what may overwrite an entry,
- * who is evicted, ARP input, the last step of output.
+ * net/link.c, net/neigh.c: addresses and routes, resolution over ARP and NDP with its limits and failures, what may
+ * overwrite an entry, who is evicted, ARP input, the last step of output.
  */
 #include "linkbed.h"
 

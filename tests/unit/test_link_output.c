@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The last step of output: full rings, checksums and chains of devices, answers, no mbufs, what workers tell each other of neighbours.
+ * The last step of output: full rings, checksums and chains of devices, answers, no mbufs, what workers tell each
+ * other of neighbours.
  */
 #include "linkbed.h"
 #include "stack/worker.h"
@@ -50,7 +51,8 @@ static void
 test_offload(void)
 {
 	static const uint8_t opt[4] = {2, 4, 5, 0xb4};
-	const struct tcp_head r = {.seq = 1, .ack = 2, .flags = TCP_SYN | TCP_ACK, .wnd = 3, .optlen = 4, .ttl = 64, .opt = opt};
+	const struct tcp_head r = {
+		.seq = 1, .ack = 2, .flags = TCP_SYN | TCP_ACK, .wnd = 3, .optlen = 4, .ttl = 64, .opt = opt};
 	unsigned int af, hw;
 	const uint8_t *f;
 	uint16_t n;
@@ -61,15 +63,19 @@ test_offload(void)
 			struct flow flow = {.af = af, .lport = 1, .rport = 2};
 
 			up(4);
-			memcpy(af == 4 ? (void *)&flow.addr.laddr4 : flow.addr.laddr6, af == 4 ? our4 : our6, af == 4 ? 4 : 16);
-			memcpy(af == 4 ? (void *)&flow.addr.raddr4 : flow.addr.raddr6, af == 4 ? peer4 : peer6, af == 4 ? 4 : 16);
+			memcpy(af == 4 ? (void *)&flow.addr.laddr4 : flow.addr.laddr6, af == 4 ? our4 : our6,
+			       af == 4 ? 4 : 16);
+			memcpy(af == 4 ? (void *)&flow.addr.raddr4 : flow.addr.raddr6, af == 4 ? peer4 : peer6,
+			       af == 4 ? 4 : 16);
 			ifc->tx_tcp_cksum = hw;
 			n = get_peer(af, NULL);
 			CU_ASSERT(tcp_send_bare(w, &flow, 0, n, &r));
 			answer(af, peer_mac);
 			f = sent(1);
 			if (hw) {
-				CU_ASSERT_EQUAL(ifc->tx[1]->ol_flags, RTE_MBUF_F_TX_TCP_CKSUM | (af == 4 ? RTE_MBUF_F_TX_IPV4 : RTE_MBUF_F_TX_IPV6));
+				CU_ASSERT_EQUAL(ifc->tx[1]->ol_flags,
+						RTE_MBUF_F_TX_TCP_CKSUM |
+							(af == 4 ? RTE_MBUF_F_TX_IPV4 : RTE_MBUF_F_TX_IPV6));
 				CU_ASSERT_EQUAL(ifc->tx[1]->l2_len, 14);
 				CU_ASSERT_EQUAL(ifc->tx[1]->l3_len, l4 - L3);
 				CU_ASSERT_EQUAL(ifc->tx[1]->l4_len, 24);

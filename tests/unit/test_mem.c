@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Who holds the worker's mbufs (lib/tcp/mem.c): slow peers at empty, at the mark and full, beside a lively one that must not
- * notice. That every charge comes back is the teardown's to check.
+ * Who holds the worker's mbufs (lib/tcp/mem.c): slow peers at empty, at the mark and full, beside a lively one that
+ * must not notice. That every charge comes back is the teardown's to check.
  */
 #include "harness.h"
 
@@ -109,7 +109,8 @@ test_unread(void)
 		advance_us(2 * MS);
 		while ((f = rx())) {
 			const unsigned int i = f->dport - 1000;
-			const uint32_t e = f->ack + ((uint32_t)f->wnd << (slow_peer[i].ws >= 0 ? W->sockopts.rcv_ws : 0));
+			const uint32_t e =
+				f->ack + ((uint32_t)f->wnd << (slow_peer[i].ws >= 0 ? W->sockopts.rcv_ws : 0));
 
 			CHECK(!edge[i] || seq_ge(e, edge[i]));
 			edge[i] = e;
@@ -177,7 +178,8 @@ test_trial_fin(void)
 	rx_flush();
 }
 
-/* A reset behind it, in the same burst: the text is the application's, in closed(), and nothing is made of a connection that is over. */
+/* A reset behind it, in the same burst: the text is the application's, in closed(), and nothing is made of a
+ * connection that is over. */
 static void
 test_trial_reset(void)
 {
@@ -214,7 +216,8 @@ test_synack_beyond(void)
 	feed();
 }
 
-/* Nothing that is sent meanwhile, here probes of a closed window, acknowledges what is on trial; once it was read, an ACK does. */
+/* Nothing that is sent meanwhile, here probes of a closed window, acknowledges what is on trial; once it was read, an
+ * ACK does. */
 static void
 test_trial_acked(void)
 {
@@ -230,7 +233,8 @@ test_trial_acked(void)
 		s->auto_read = i;
 		bed.corked = true;
 		tx(ACK | PSH, 1, 1, 500);
-		bed.now_us += 2 * SEC; /* a worker that was away: it receives, then timers are due, then there are events */
+		bed.now_us += 2 * SEC; /* a worker that was away: it receives, then timers are due, then there are
+				        * events */
 		uncork();
 		f = rx();
 		CHECK(f && f->len == 1 && f->ack - peer.iss == 1);
@@ -380,7 +384,8 @@ test_starved(void)
 static void
 test_foreign(void)
 {
-	struct rte_mempool *other = rte_pktmbuf_pool_create("other", 2047, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
+	struct rte_mempool *other =
+		rte_pktmbuf_pool_create("other", 2047, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
 	struct sock *s[10];
 	struct peer p[10];
 
@@ -443,7 +448,8 @@ established_echo(void)
 static void
 test_foreign_trial(void)
 {
-	struct rte_mempool *other = rte_pktmbuf_pool_create("other", 2047, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
+	struct rte_mempool *other =
+		rte_pktmbuf_pool_create("other", 2047, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
 	struct tern_conn *c[10];
 
 	CU_ASSERT_PTR_NOT_NULL_FATAL(other);
@@ -478,7 +484,8 @@ test_foreign_trial(void)
 	rte_mempool_free(other);
 }
 
-/* Answers of a few bytes to peers that acknowledge nothing: while memory is short, they do not keep the mbufs they came in. */
+/* Answers of a few bytes to peers that acknowledge nothing: while memory is short, they do not keep the mbufs they
+ * came in. */
 static void
 test_small_text(void)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Random mutations of right frames (TCP with every kind of option, ICMP errors, ARP) in every state, with time that jumps and
- * an application that acts. Nothing is known of the outcome but this: no crash, every frame counted or used, a new connection
- * works, every pool full at the end. TERN_SEED replays a run, MUTATE_ROUNDS makes it longer.
+ * Random mutations of right frames (TCP with every kind of option, ICMP errors, ARP) in every state, with time that
+ * jumps and an application that acts. Nothing is known of the outcome but this: no crash, every frame counted or used,
+ * a new connection works, every pool full at the end. TERN_SEED replays a run, MUTATE_ROUNDS makes it longer.
  */
 #include "badinput.h"
 
@@ -32,8 +32,12 @@ random_options(void)
 static uint16_t
 random_frame(uint8_t *p)
 {
-	struct quote q = {.type = below(6) ? below(16) : harness_rand(), .code = below(16), .mtu = harness_rand(),
-			  .seq = peer.tern_una + below(4000) - below(8), .ip_len = 1500, .cut = below(4) ? 0 : below(28),
+	struct quote q = {.type = below(6) ? below(16) : harness_rand(),
+			  .code = below(16),
+			  .mtu = harness_rand(),
+			  .seq = peer.tern_una + below(4000) - below(8),
+			  .ip_len = 1500,
+			  .cut = below(4) ? 0 : below(28),
 			  .ihl = below(8) ? 0 : below(16)};
 
 	switch (below(8)) {

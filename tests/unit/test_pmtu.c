@@ -423,7 +423,8 @@ test_black_hole_small(void)
 	rx_flush();
 }
 
-/* What somebody on the way prohibits ends an open, too, as with Linux and FreeBSD; RFC 1122 4.2.3.9 names 0, 1, 5 as soft. */
+/* What somebody on the way prohibits ends an open, too, as with Linux and FreeBSD; RFC 1122 4.2.3.9 names 0, 1, 5 as
+ * soft. */
 static void
 test_prohibited_syn_sent(void)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Local ports of active opens: each that comes home once, then none, and what is released again (RFC 6056, ARCHITECTURE.md). */
+/* Local ports of active opens: each that comes home once, then none, and what is released again (RFC 6056,
+ * ARCHITECTURE.md). */
 #include "harness.h"
 #include "net/steer.h"
 

@@ -141,7 +141,8 @@ test_holes(void)
 	rx_flush();
 }
 
-/* Holes in random order: the runs are those of the map, the walk to each is short, and one connection has its share only. */
+/* Holes in random order: the runs are those of the map, the walk to each is short, and one connection has its share
+ * only. */
 static void
 test_lane(void)
 {
@@ -190,7 +191,8 @@ test_lane(void)
 	CHECK(W->rxruns.avail >= W->rxruns.total * 4 / 5 - 1);
 	CHECK(STAT(OFO_RUN_LIMIT) > 0);
 	rx_flush();
-	for (unsigned int i = 0; i < RTE_DIM(order); i++) { /* filled in another order: joined, and the lane with them */
+	for (unsigned int i = 0; i < RTE_DIM(order); i++) { /* filled in another order: joined, and the lane with
+							     * them */
 		const unsigned int at = order[(7 * i + 3) % RTE_DIM(order)];
 
 		tx(ACK, 101 + 100 * at + 50, 1, 50);

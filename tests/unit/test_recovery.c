@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Loss recovery with SACK: scoreboard, RACK-TLP (RFC 8985), PRR (RFC 6937), undo (RFC 5682, 4015, 3708), and how the window grows
- * (RFC 9438, 9406). The peer takes segments of 1000 bytes, RTT later.
+ * Loss recovery with SACK: scoreboard, RACK-TLP (RFC 8985), PRR (RFC 6937), undo (RFC 5682, 4015, 3708), and how the
+ * window grows (RFC 9438, 9406). The peer takes segments of 1000 bytes, RTT later.
  */
 #include <math.h>
 #include "harness.h"
@@ -50,7 +50,8 @@ flight(unsigned int n, bool ts)
 	return s;
 }
 
-/* The next segment of the peer carries these blocks: n pairs of segment numbers [from, to), and the timestamps if agreed on. */
+/* The next segment of the peer carries these blocks: n pairs of segment numbers [from, to), and the timestamps if
+ * agreed on. */
 static void
 sack(unsigned int n, ...)
 {
@@ -124,7 +125,8 @@ test_hole(void)
 	CHECK_EQ(tern_send_queued(s->c), 0);
 }
 
-/* The scoreboard is as long as there are holes: what arrived between two is one run, in whatever order it was reported. */
+/* The scoreboard is as long as there are holes: what arrived between two is one run, in whatever order it was
+ * reported. */
 static void
 test_runs(void)
 {
@@ -256,7 +258,8 @@ one_more(struct sock *s)
 	expect_silence_for(100 * SEC);
 }
 
-/* 7.4.2: the probe itself was the repair, as no duplicate is reported before later data is acknowledged: that loss counts. */
+/* 7.4.2: the probe itself was the repair, as no duplicate is reported before later data is acknowledged: that loss
+ * counts. */
 static void
 test_probe_repairs(void)
 {
@@ -460,7 +463,8 @@ time_out(void)
 	}
 }
 
-/* A timeout was spurious: by timestamps (RFC 4015), or as what was never sent again is acknowledged (F-RTO, RFC 5682). */
+/* A timeout was spurious: by timestamps (RFC 4015), or as what was never sent again is acknowledged (F-RTO, RFC
+ * 5682). */
 static void
 spurious(bool ts)
 {
@@ -616,7 +620,8 @@ test_cubic(void)
 	CHECK(w_max > 30);
 	advance_us(RTT);
 	{
-		const unsigned int una = (conn(s)->snd_una - peer.irs - 1) / MSS, end = (conn(s)->snd_max - peer.irs - 1) / MSS;
+		const unsigned int una = (conn(s)->snd_una - peer.irs - 1) / MSS,
+				   end = (conn(s)->snd_max - peer.irs - 1) / MSS;
 
 		sack(1, una + 1, end);
 		ack(una);

@@ -60,7 +60,8 @@ count(void)
 	return &((struct rte_mbuf_ext_shared_info *)ref.opaque)->refcnt;
 }
 
-/* The queue holds it, and each packet of a device that sums; the acknowledgement ends the first, the device the second. */
+/* The queue holds it, and each packet of a device that sums; the acknowledgement ends the first, the device the
+ * second. */
 static void
 test_sent(void)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What a reset ends, and what it leaves: text that came before it is read first (as Linux; RFC 9293 3.10.7.4 lets a receiver
- * flush its queues), then the error. Where it stands: RFC 5961 3.2, and Linux's place of the peer's FIN.
+ * What a reset ends, and what it leaves: text that came before it is read first (as Linux; RFC 9293 3.10.7.4 lets a
+ * receiver flush its queues), then the error. Where it stands: RFC 5961 3.2, and Linux's place of the peer's FIN.
  */
 #include "harness.h"
 
@@ -168,7 +168,8 @@ unaccepted(uint32_t len)
 	rx_flush();
 }
 
-/* Reset while it waits to be accepted: with text it waits on, and is accepted, read and then closed; without, it is gone. */
+/* Reset while it waits to be accepted: with text it waits on, and is accepted, read and then closed; without, it is
+ * gone. */
 static void
 test_accept_queue(void)
 {

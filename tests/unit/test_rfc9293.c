@@ -31,7 +31,8 @@ urgent_fixture(void)
 	return s;
 }
 
-/* The application hears of it at once and knows how much is left; data comes inline (MUST-30 to MUST-33, RFC 6093 5). */
+/* The application hears of it at once and knows how much is left; data comes inline (MUST-30 to MUST-33, RFC 6093
+ * 5). */
 static void
 test_urgent_in(void)
 {
@@ -197,7 +198,8 @@ on_stalled(struct tern_conn *c, void *user)
 	stalls++;
 }
 
-/* After three retransmissions the application is told and IP looks for the neighbour anew; R2 closes (MUST-20, SHLD-9). */
+/* After three retransmissions the application is told and IP looks for the neighbour anew; R2 closes (MUST-20,
+ * SHLD-9). */
 static void
 test_r1(void)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The roles of app/ on worker 1, asked by a socket of worker 0: requests in pieces and in pipelines, and that no visit to a
- * connection is longer than its bound. Here the role's poll() is called by the test alone.
+ * The roles of app/ on worker 1, asked by a socket of worker 0: requests in pieces and in pipelines, and that no visit
+ * to a connection is longer than its bound. Here the role's poll() is called by the test alone.
  */
 #include "harness.h"
 #include "option.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The client of app/ on worker 0 against a server that a test plays on worker 1: responses cut at every place, those that fail
- * and as what they count, timeouts in virtual time, kept connections that the server ends.
+ * The client of app/ on worker 0 against a server that a test plays on worker 1: responses cut at every place, those
+ * that fail and as what they count, timeouts in virtual time, kept connections that the server ends.
  */
 #include "harness.h"
 #include "client.h"
@@ -177,7 +177,8 @@ test_wrong(void)
 			say(wrong[i].text + first, len - first);
 			if (srv->c)
 				sock_shutdown(srv);
-			if (!check_at(count(wrong[i].as) == before + 1, __FILE__, __LINE__, "not counted: %s", wrong[i].text))
+			if (!check_at(count(wrong[i].as) == before + 1, __FILE__, __LINE__, "not counted: %s",
+				      wrong[i].text))
 				turn();
 			failed++;
 			end();

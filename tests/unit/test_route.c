@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Where answers and connections leave: by the interface the SYN came by, and only if there is a way back. Two interfaces,
- * one subnet and one gateway each.
+ * Where answers and connections leave: by the interface the SYN came by, and only if there is a way back. Two
+ * interfaces, one subnet and one gateway each.
  */
 #include "via.h"
 
@@ -53,7 +53,8 @@ from_far(uint8_t *p, uint16_t n, unsigned int i, uint8_t proto)
 {
 	const struct iface *ifc = &W->ifs[i];
 
-	from_to(p, n, i, router_mac[i], bed.af == 4 ? far4 : far6, bed.af == 4 ? (const void *)&ifc->laddr4 : ifc->laddr6, proto);
+	from_to(p, n, i, router_mac[i], bed.af == 4 ? far4 : far6,
+		bed.af == 4 ? (const void *)&ifc->laddr4 : ifc->laddr6, proto);
 }
 
 static void
@@ -199,7 +200,8 @@ test_bound(void)
 	gateways(true, true);
 	memcpy(remote.addr, bed.af == 4 ? far4 : far6, bed.af == 4 ? 4 : 16);
 	for (i = 0; i < 2; i++) {
-		memcpy(local.addr, bed.af == 4 ? (const uint8_t *)&W->ifs[i].laddr4 : W->ifs[i].laddr6, bed.af == 4 ? 4 : 16);
+		memcpy(local.addr, bed.af == 4 ? (const uint8_t *)&W->ifs[i].laddr4 : W->ifs[i].laddr6,
+		       bed.af == 4 ? 4 : 16);
 		CHECK_EQ(tern_connect(TW_(&bed.n[0]), &local, &remote, &sock_ops, sock_new(&bed.n[0]), &c), 0);
 		CHECK_EQ(c->ifidx, i);
 		tern_abort(c);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What peers can make of the scoreboard (tcp/runs.c): runs are whole segments, whatever SACK blocks say, a connection has its
- * share of them, and what is lost is found and sent again in whatever order it is told of. Segments of 1000 bytes.
+ * What peers can make of the scoreboard (tcp/runs.c): runs are whole segments, whatever SACK blocks say, a connection
+ * has its share of them, and what is lost is found and sent again in whatever order it is told of. Segments of 1000
+ * bytes.
  */
 #include "harness.h"
 #include "tcp/loss.h"
@@ -84,7 +85,8 @@ finish(struct sock *s)
 	CHECK(TAILQ_EMPTY(&conn(s)->loss->flight) && TAILQ_EMPTY(&conn(s)->loss->due));
 }
 
-/* Blocks at any byte: they count for the segments they cover whole, nothing smaller is sent again, and there are few runs. */
+/* Blocks at any byte: they count for the segments they cover whole, nothing smaller is sent again, and there are few
+ * runs. */
 static void
 test_byte_edges(void)
 {
@@ -106,7 +108,8 @@ test_byte_edges(void)
 	for (unsigned int i = 0; i < 475; i++) {
 		for (unsigned int k = 0; k < 4; k++) {
 			b[k][0] = 2 + harness_rand() % (10 * MSS - 2);
-			b[k][1] = b[k][0] + 1 + harness_rand() % RTE_MIN(10 * MSS + 1 - b[k][0], 1 + harness_rand() % 1500);
+			b[k][1] = b[k][0] + 1 +
+				  harness_rand() % RTE_MIN(10 * MSS + 1 - b[k][0], 1 + harness_rand() % 1500);
 		}
 		blocks(4, b);
 		tx(ACK, 1, 1, 0);
@@ -145,7 +148,8 @@ test_small_segments(void)
 	finish(s);
 }
 
-/* One connection, then four, split all they can: a share is left, each refusal is counted, and the innocent one is repaired. */
+/* One connection, then four, split all they can: a share is left, each refusal is counted, and the innocent one is
+ * repaired. */
 static void
 test_share(void)
 {
@@ -229,7 +233,8 @@ receiver_says(void)
 	return RTE_MIN(una * MSS, TRANSFER) + 1;
 }
 
-/* TRANSFER octets to a peer that loses every LOSE-th segment, an ACK a round trip. @return how many; *frames: segments it took. */
+/* TRANSFER octets to a peer that loses every LOSE-th segment, an ACK a round trip. @return how many; *frames: segments
+ * it took. */
 static unsigned int
 transfer(uint16_t port, unsigned int n_greedy, unsigned int *frames)
 {
@@ -259,7 +264,8 @@ transfer(uint16_t port, unsigned int n_greedy, unsigned int *frames)
 	return rounds;
 }
 
-/* Four that cut their SACK blocks at any byte, some thousand of them, take neither time nor packets of an innocent one. */
+/* Four that cut their SACK blocks at any byte, some thousand of them, take neither time nor packets of an innocent
+ * one. */
 static void
 test_innocent(void)
 {
@@ -330,7 +336,8 @@ test_order(void)
 	finish(s);
 }
 
-/* One write of many segments is one run. What is lost of it is sent again with the right bytes, also what is lost again. */
+/* One write of many segments is one run. What is lost of it is sent again with the right bytes, also what is lost
+ * again. */
 static void
 test_right_bytes(void)
 {

@@ -279,8 +279,8 @@ shared_payload(const struct rte_mbuf *data)
 	return rte_mbuf_from_indirect(m->next);
 }
 
-/* Data given as an mbuf is sent out of that mbuf: the queue and each packet under way hold it, nothing is copied, and its
- * last owner, the acknowledgement, frees it. */
+/* Data given as an mbuf is sent out of that mbuf: the queue and each packet under way hold it, nothing is copied, and
+ * its last owner, the acknowledgement, frees it. */
 static void
 test_zero_copy(void)
 {
@@ -314,7 +314,8 @@ test_zero_copy(void)
 	CHECK_EQ(rte_mempool_avail_count(bed.n[0].mp), before);
 }
 
-/* One mbuf with two references on two connections: each sends its own stream, nothing is lost, all of it is given back. */
+/* One mbuf with two references on two connections: each sends its own stream, nothing is lost, all of it is given
+ * back. */
 static void
 test_shared_mbuf(void)
 {
@@ -604,7 +605,8 @@ test_crowded_external(void)
 	}
 }
 
-/* A device that cuts segments gets whole ones together, and the tail alone, as Nagle has it; the peer sees no difference. */
+/* A device that cuts segments gets whole ones together, and the tail alone, as Nagle has it; the peer sees no
+ * difference. */
 static void
 test_tso(void)
 {

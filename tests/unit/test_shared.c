@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Workers share nothing that is written. Two stacks of two workers each, joined by a cable of two queues, run a load of
- * connections; one thread plays all four workers in random turns (TERN_SEED). While one of them polls, all memory of the
- * others is write-protected, and what cannot be protected by the page (the library's own variables, struct tern,
- * engines, mempools' caches and rings of the other lcore) is compared with a copy: every byte that changed is a cache line
- * that two workers would fight for. Then the ranges: no two workers' objects may lie in one line.
+ * Workers share nothing that is written. Two stacks of two workers each, joined by a cable of two queues, run a load
+ * of connections; one thread plays all four workers in random turns (TERN_SEED). While one of them polls, all memory
+ * of the others is write-protected, and what cannot be protected by the page (the library's own variables, struct
+ * tern, engines, mempools' caches and rings of the other lcore) is compared with a copy: every byte that changed is a
+ * cache line that two workers would fight for. Then the ranges: no two workers' objects may lie in one line.
  *
  * Linked with libtern.so, whose writable segment holds exactly the library's variables.
  */
@@ -48,7 +48,7 @@ static struct tern *st[2];
 static uint64_t done[2][2];
 static unsigned int opened[2];
 
-/* --- the load: 64 bytes each way, the client closes ---------------------------------------------------------------- */
+/* --- the load: 64 bytes each way, the client closes ------------------------------------------------------------- */
 
 static void
 server_readable(struct tern_conn *c, void *user)
@@ -124,7 +124,7 @@ client_poll(struct tern_worker *w, uint64_t now_us, void *arg)
 		opened[i]++;
 }
 
-/* --- ranges -------------------------------------------------------------------------------------------------------- */
+/* --- ranges ----------------------------------------------------------------------------------------------------- */
 
 static void
 watch(const char *what, const void *base, size_t len, int stack, int index, bool pages)
@@ -252,7 +252,7 @@ watch_queues(int s, int i, uint16_t port)
 	watch("the driver's tx queue", p->txq.data[q], 3 * sizeof(uint64_t), s, i, false);
 }
 
-/* --- the tests ------------------------------------------------------------------------------------------------------ */
+/* --- the tests -------------------------------------------------------------------------------------------------- */
 
 static int
 set_up(void)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * net/steer.c: the vectors of Microsoft's "Verifying the RSS Hash Calculation", DPDK's own Toeplitz hash over random flows, and
- * what the RETA makes of it. Source is the remote end: a hash is that of a packet received.
+ * net/steer.c: the vectors of Microsoft's "Verifying the RSS Hash Calculation", DPDK's own Toeplitz hash over random
+ * flows, and what the RETA makes of it. Source is the remote end: a hash is that of a packet received.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,8 +46,10 @@ test_vectors(void)
 		f.af = six ? 6 : 4;
 		f.rport = rte_cpu_to_be_16(v->sport);
 		f.lport = rte_cpu_to_be_16(v->dport);
-		CU_ASSERT_FATAL(inet_pton(six ? AF_INET6 : AF_INET, v->src, six ? (void *)f.addr.raddr6 : &f.addr.raddr4) == 1);
-		CU_ASSERT_FATAL(inet_pton(six ? AF_INET6 : AF_INET, v->dst, six ? (void *)f.addr.laddr6 : &f.addr.laddr4) == 1);
+		CU_ASSERT_FATAL(
+			inet_pton(six ? AF_INET6 : AF_INET, v->src, six ? (void *)f.addr.raddr6 : &f.addr.raddr4) == 1);
+		CU_ASSERT_FATAL(
+			inet_pton(six ? AF_INET6 : AF_INET, v->dst, six ? (void *)f.addr.laddr6 : &f.addr.laddr4) == 1);
 		CU_ASSERT_EQUAL(steer_hash(&s, &f), v->hash);
 	}
 }
@@ -76,7 +78,8 @@ reference(const struct flow *f)
 	memcpy(bytes + 2 * n, &f->rport, 2);
 	memcpy(bytes + 2 * n + 2, &f->lport, 2);
 	for (i = 0; i < n / 2 + 1; i++)
-		words[i] = (uint32_t)bytes[4 * i] << 24 | bytes[4 * i + 1] << 16 | bytes[4 * i + 2] << 8 | bytes[4 * i + 3];
+		words[i] = (uint32_t)bytes[4 * i] << 24 | bytes[4 * i + 1] << 16 | bytes[4 * i + 2] << 8 |
+			   bytes[4 * i + 3];
 	return rte_softrss(words, n / 2 + 1, s.key);
 }
 
@@ -115,7 +118,8 @@ test_random(void)
 		CU_ASSERT_EQUAL_FATAL(steer_hash(&s, &f), reference(&f));
 		no_port = f;
 		no_port.lport = 0;
-		CU_ASSERT_EQUAL_FATAL(steer_owner_port(&s, steer_hash(&s, &no_port), f.af, f.lport), steer_owner(&s, &f));
+		CU_ASSERT_EQUAL_FATAL(steer_owner_port(&s, steer_hash(&s, &no_port), f.af, f.lport),
+				      steer_owner(&s, &f));
 	}
 }
 

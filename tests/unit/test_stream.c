@@ -27,7 +27,8 @@ stream(uint64_t len, uint64_t limit_us)
 
 	bed_start_pair();
 	CHECK_EQ(node_listen(&bed.n[1], SRV_PORT, 4, &bed.n[1].l[0]), 0);
-	for (unsigned int tries = 0; tries < 5 && bed.n[1].acceptable == 0; tries++) { /* a bad wire may lose all of an open */
+	for (unsigned int tries = 0; tries < 5 && bed.n[1].acceptable == 0;
+	     tries++) { /* a bad wire may lose all of an open */
 		CHECK_EQ(node_connect(SRV_PORT, 0, &ab[0]), 0);
 		for (unsigned int i = 0; i < 600 && bed.n[1].acceptable == 0 && !ab[0]->closed; i++)
 			advance_us(100 * MS);

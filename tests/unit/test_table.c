@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * base/table.c against a reference map: each flow of a fixed universe has two objects, and the map says which of them, if any, is in
- * the table. Ten million random operations that fill the table to overflow and empty it again, over and over.
+ * base/table.c against a reference map: each flow of a fixed universe has two objects, and the map says which of them,
+ * if any, is in the table. Ten million random operations that fill the table to overflow and empty it again, over and
+ * over.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -378,7 +379,8 @@ test_hash(void)
 	table_fini(&t);
 }
 
-/* An IPv6 object whose bytes, ports and hash are those of an IPv4 flow is still another connection, and the other way round. */
+/* An IPv6 object whose bytes, ports and hash are those of an IPv4 flow is still another connection, and the other way
+ * round. */
 static void
 test_family(void)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Deadlines: the RTO and its backoff (RFC 6298), R2 (RFC 9293 3.8.3, 3.10.8), closed windows, and a worker that was away. */
+/* Deadlines: the RTO and its backoff (RFC 6298), R2 (RFC 9293 3.8.3, 3.10.8), closed windows, and a worker that was
+ * away. */
 #include "harness.h"
 
 #define MSS 1000u
@@ -385,7 +386,8 @@ test_probe_opens(void)
 	CHECK_EQ(tern_send_queued(s->c), 0);
 }
 
-/* An ACK of something new brings its window though its segment was overtaken (RFC 9293 3.10.7.4 has only the numbers). */
+/* An ACK of something new brings its window though its segment was overtaken (RFC 9293 3.10.7.4 has only the
+ * numbers). */
 static void
 test_window_of_late_segment(void)
 {
@@ -431,7 +433,8 @@ test_fin_after_backoff(void)
 	expect_silence_for(10 * SEC);
 }
 
-/* With timestamps a lost SYN's answer may be timed; an echo that is older than the first SYN is none (RFC 6298 5.7 then). */
+/* With timestamps a lost SYN's answer may be timed; an echo that is older than the first SYN is none (RFC 6298 5.7
+ * then). */
 static void
 syn_echo(uint32_t back_ms, uint64_t srtt_us, uint64_t rto_us)
 {
@@ -466,7 +469,8 @@ test_syn_echo(void)
 	syn_echo(0x90000000, 0, 3 * SEC);
 }
 
-/* RFC 7323 5.5: after 24 days of silence what was heard last says nothing of what is old, and what is heard now does. */
+/* RFC 7323 5.5: after 24 days of silence what was heard last says nothing of what is old, and what is heard now
+ * does. */
 static void
 idle_days(unsigned int days)
 {

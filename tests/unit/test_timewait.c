@@ -87,8 +87,9 @@ test_rst_ignored(void)
 }
 
 /*
- * A host that comes through the same NAT with a SYN that is not newer gets our ACK, and answers it with a RST: that one
- * ends the record, so that its next SYN gets in. Only in the form of such an answer, and only while nothing else was said.
+ * A host that comes through the same NAT with a SYN that is not newer gets our ACK, and answers it with a RST: that
+ * one ends the record, so that its next SYN gets in. Only in the form of such an answer, and only while nothing else
+ * was said.
  */
 static void
 test_rst_answers_ack(void)

@@ -26,7 +26,8 @@ test_bytes(void)
 	peer.wnd = 1000;
 	s = fx_established();
 	i = info_of(s);
-	CHECK(!i.bytes_sent && !i.bytes_acked && !i.bytes_received && !i.unsent && !i.unacked && !i.unread && !i.unacked_ms);
+	CHECK(!i.bytes_sent && !i.bytes_acked && !i.bytes_received && !i.unsent && !i.unacked && !i.unread &&
+	      !i.unacked_ms);
 	CHECK_EQ(i.state, TERN_ESTABLISHED);
 	CHECK_EQ(i.kind, TERN_INFO_CONN);
 	CHECK_EQ(ntohs(i.local.port), SRV_PORT);

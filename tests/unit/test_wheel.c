@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * base/wheel.c against a binary heap: random operations over hundreds of hours of virtual time, with late and bounded calls and
- * callbacks that arm and cancel; ten million timers polled every tick; the cost of long jumps, in pops.
+ * base/wheel.c against a binary heap: random operations over hundreds of hours of virtual time, with late and bounded
+ * calls and callbacks that arm and cancel; ten million timers polled every tick; the cost of long jumps, in pops.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -109,7 +109,8 @@ random_fire(struct wheel_node *n, void *arg)
 	CU_ASSERT_FATAL(arg == &w && i < N_NODES && heaped > 0);
 	CU_ASSERT_FATAL(!wheel_armed(n));
 	CU_ASSERT_FATAL(expiry[i] == expiry[heap[0]]); /* in order */
-	CU_ASSERT_FATAL(expiry[i] <= call_now && expiry[i] == w.now); /* not early, and the callback sees its own tick */
+	CU_ASSERT_FATAL(expiry[i] <= call_now && expiry[i] == w.now); /* not early, and the callback sees its own
+								       * tick */
 	heap_drop(i);
 	while (rnd() % 4 == 0) {
 		callback_ops++;
@@ -203,7 +204,7 @@ test_random(void)
 	random_ops((1ull << 32) - 100000); /* the stored expiry wraps */
 }
 
-/* --- simple counting callbacks ------------------------------------------------------------------------------------- */
+/* --- simple counting callbacks ---------------------------------------------------------------------------------- */
 
 static unsigned int count_fired;
 static uint64_t last_fired;
@@ -250,8 +251,8 @@ test_budget(void)
 static void
 test_long_jump(void)
 {
-	static const uint64_t distances[] = { 1, 255, 256, 257, 65535, 65536, 65537, 1 << 24, (1 << 24) + 1, 3 << 23, FAR - 1,
-					      FAR };
+	static const uint64_t distances[] = {1,     255,     256,           257,     65535,   65536,
+					     65537, 1 << 24, (1 << 24) + 1, 3 << 23, FAR - 1, FAR};
 	const uint64_t starts[] = { 0, 255, 0xffffff, UINT32_MAX - 5ull, (1ull << 40) + 12345 };
 	unsigned int i, k;
 
@@ -271,7 +272,8 @@ test_long_jump(void)
 			wheel_arm(&w, &nodes[0], at + distances[i]);
 			CU_ASSERT_EQUAL(wheel_advance(&w, at + (1ull << 36), WHEEL_LEVELS, count_fire, NULL), 1);
 			CU_ASSERT_EQUAL(last_fired, at + distances[i]);
-			CU_ASSERT_EQUAL(wheel_advance(&w, 1ull << 50, 0, count_fire, NULL), 0); /* empty: no pop at all */
+			CU_ASSERT_EQUAL(wheel_advance(&w, 1ull << 50, 0, count_fire, NULL),
+					0); /* empty: no pop at all */
 			CU_ASSERT_EQUAL(w.now, 1ull << 50);
 			CU_ASSERT_EQUAL(wheel_advance(&w, 5, NO_BUDGET, count_fire, NULL), 0); /* never backwards */
 			CU_ASSERT_EQUAL(w.now, 1ull << 50);
@@ -341,7 +343,7 @@ test_same_list(void)
 	}
 }
 
-/* --- ten million --------------------------------------------------------------------------------------------------- */
+/* --- ten million ------------------------------------------------------------------------------------------------ */
 
 #define MANY 10000000u
 #define SPAN (1u << 20) /* ticks: 134 s */

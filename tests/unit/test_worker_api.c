@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The worker's side of the API: its user pointer, when it has work by itself, timers, calls posted by other threads, and calls between
- * two steps. Two stacks of a worker each are joined by a cable; one thread plays both. Their clocks stand still but for pass().
+ * The worker's side of the API: its user pointer, when it has work by itself, timers, calls posted by other threads,
+ * and calls between two steps. Two stacks of a worker each are joined by a cable; one thread plays both. Their clocks
+ * stand still but for pass().
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE /* pthread_setaffinity_np() */
@@ -355,7 +356,8 @@ fired_expected(struct tern_timer *t, void *arg)
 	x->fired++;
 }
 
-/* Many, started and stopped at random (TERN_SEED), among the worker's own: each fires when it is due and not otherwise. */
+/* Many, started and stopped at random (TERN_SEED), among the worker's own: each fires when it is due and not
+ * otherwise. */
 static void
 test_timer_many(void)
 {
@@ -417,7 +419,7 @@ test_timer_destroy(void)
 	}
 }
 
-/* --- posted calls --------------------------------------------------------------------------------------------------- */
+/* --- posted calls ----------------------------------------------------------------------------------------------- */
 
 #define CALLS 100000u
 #define BUSY_MAX 200000000ull /* tries: a thread that is not served at all ends */
@@ -572,7 +574,8 @@ test_post_leave(void)
 	CU_ASSERT_EQUAL(ran, 0);
 }
 
-/* --- between two steps ------------------------------------------------------------------------------------------------ */
+/* --- between two steps
+ * ------------------------------------------------------------------------------------------------ */
 
 #define CONNS 200u
 #define LEN 3000u
@@ -593,7 +596,8 @@ on_closed(struct tern_conn *c, void *user, int err)
 
 static const struct tern_ops only_closed = {.closed = on_closed};
 
-/* Whatever is possible now: send LEN bytes, read as many, then FIN, and close behind theirs. @return whether it is done. */
+/* Whatever is possible now: send LEN bytes, read as many, then FIN, and close behind theirs. @return whether it is
+ * done. */
 static bool
 drive(struct end *e)
 {
@@ -636,7 +640,8 @@ is_open(const struct end *e)
 	return e->c && info.state != TERN_SYN_SENT;
 }
 
-/* A whole application between steps: it listens, connects, accepts, sends, receives and closes; nothing is done in callbacks. */
+/* A whole application between steps: it listens, connects, accepts, sends, receives and closes; nothing is done in
+ * callbacks. */
 static void
 test_between_steps(void)
 {
@@ -652,7 +657,8 @@ test_between_steps(void)
 	CU_ASSERT_EQUAL(tern_listen(w[SERVER], &at, CONNS, NULL, NULL, &l), 0);
 	RTE_PER_LCORE(_lcore_id) = CLIENT;
 	for (i = 0; i < CONNS; i++)
-		CU_ASSERT_EQUAL(tern_connect(w[CLIENT], NULL, &at, &only_closed, &end[CLIENT][i], &end[CLIENT][i].c), 0);
+		CU_ASSERT_EQUAL(tern_connect(w[CLIENT], NULL, &at, &only_closed, &end[CLIENT][i], &end[CLIENT][i].c),
+				0);
 	for (rounds = 0; done < 2 * CONNS && rounds < 1000; rounds++) {
 		pass(1000);
 		RTE_PER_LCORE(_lcore_id) = SERVER;
