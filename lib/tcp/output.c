@@ -301,7 +301,7 @@ tcp_output(struct tern_worker *w, struct tern_conn *c)
 	/* Data waits, nothing is in flight and no timer runs: the window is (nearly) closed, probe it (MUST-36), or
 	 * corked. */
 	if (!c->rto_at && c->snd_max == c->snd_una && seq_lt(c->snd_nxt, c->snd_una + c->snd_queued)) {
-		c->flags |= C_PERSIST;
+		c->flags = (c->flags & ~(C_TLP | C_REO)) | C_PERSIST; /* what rto_at was before */
 		c->unacked_us = w->now_us;
 		if (corked(c))
 			c->rto_at = w->now_us + CORK_US;

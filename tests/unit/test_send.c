@@ -70,6 +70,32 @@ test_cork_expires(void)
 	CHECK_EQ(STAT(PROBES), 0);
 }
 
+/* A cork's timer comes after a tail loss probe's, and is not taken for one: every invariant is asked for here. */
+static void
+test_cork_after_probe(void)
+{
+	struct sock *s;
+
+	peer.sack = true;
+	s = fx_established();
+	CHECK_EQ(tern_setopt(s->c, TERN_OPT_CORK, 1), 0);
+	CHECK_EQ(sock_send(s, MSS), MSS);
+	run();
+	expect(ACK | PSH, 1, 1, MSS);
+	advance_us(10 * MS);
+	tx(ACK, 1, 1 + MSS, 0); /* a round trip is known: what is sent now has a probe's timer */
+	CHECK_EQ(sock_send(s, MSS), MSS);
+	run();
+	expect(ACK | PSH, 1 + MSS, 1, MSS);
+	tx(ACK, 1, 1 + 2 * MSS, 0);
+	CHECK_EQ(sock_send(s, 10), 10);
+	run();
+	expect_after(ACK | PSH, 1 + 2 * MSS, 1, 10, 200 * MS);
+	tx(ACK, 1, 11 + 2 * MSS, 0);
+	expect_silence_for(SEC);
+	CHECK_EQ(STAT(PROBES), 0);
+}
+
 /* The end of the data needs no uncorking. */
 static void
 test_cork_fin(void)
@@ -650,6 +676,7 @@ main(int argc, char **argv)
 		{"Minshall", test_minshall},
 		{"cork", test_cork},
 		{"cork expires", test_cork_expires},
+		{"cork after a tail loss probe's timer", test_cork_after_probe},
 		{"cork and FIN", test_cork_fin},
 		{"cork and a closed window", test_cork_zero_window},
 		{"more", test_more},
