@@ -164,6 +164,7 @@ tern_connect_fastopen(struct tern_worker *tw, const struct tern_endpoint *local,
 	n = tern_send(*out, data, len, 0);
 	if (n >= 0)
 		return n;
+	(*out)->ops = NULL; /* the application never had the handle: how it ends is not told */
 	tern_close(*out);
 	*out = NULL;
 	return n;

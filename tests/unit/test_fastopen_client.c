@@ -369,6 +369,27 @@ test_pair(void)
 	CHECK_EQ(bed.n[0].w->stats[STAT_RETRANS_SEGS] + bed.n[1].w->stats[STAT_RETRANS_SEGS], 0);
 }
 
+/* A call that fails gives no handle, and so nobody is told that it ended; there is no connection. */
+static void
+test_no_memory(void)
+{
+	struct tern_endpoint r;
+	static const uint8_t b[3000];
+	struct sock *s;
+
+	bed_start();
+	s = sock_new(&bed.n[0]);
+	peer_addr(&r, SRV_PORT);
+	mbufs_take(0);
+	CHECK_EQ(tern_connect_fastopen(TW_(&bed.n[0]), NULL, &r, &sock_ops, s, b, sizeof(b), &s->c), -ENOBUFS);
+	CHECK(!s->c);
+	run();
+	mbufs_give();
+	expect_silence_for(10 * SEC);
+	CHECK_EQ(s->ended + s->closed, 0);
+	CHECK_EQ(state_now(), TERN_CLOSED);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -381,6 +402,7 @@ main(int argc, char **argv)
 		{"too big", test_client_too_big},
 		{"MSS", test_client_mss},
 		{"addresses and ports", test_client_keys},
+		{"no memory", test_no_memory},
 		{"both", test_pair},
 		CU_TEST_INFO_NULL,
 	};
