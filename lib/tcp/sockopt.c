@@ -319,6 +319,8 @@ tern_setopt(struct tern_conn *c, enum tern_opt opt, uint32_t v)
 		tcp_r2_moved(c->w, c);
 		break;
 	case TERN_OPT_LINGER_MS:
+		if (c->state == TERN_CLOSED) /* nothing lingers any more, and what the connection had was given back */
+			break;
 		set_bit(&c->feat, F_LINGER, v != TERN_LINGER_OFF);
 		if (v != TERN_LINGER_OFF)
 			tcp_rare(c)->linger_ms = v;

@@ -305,6 +305,29 @@ test_linger_time(void)
 	expect_silence_for(100 * SEC);
 }
 
+static void
+set_all(struct tern_conn *c, void *user, int err)
+{
+	CHECK_EQ(sock_state(user), TERN_CLOSED);
+	for (unsigned int opt = 0; opt <= TERN_OPT_CC; opt++)
+		CHECK(tern_setopt(c, opt, opt == TERN_OPT_SNDBUF || opt == TERN_OPT_RCVBUF ? 4096 : 64) != -ENOPROTOOPT);
+	sock_ops.closed(c, user, err);
+}
+
+/* In closed() options may still be set; the connection, which has given back what it had, takes nothing for that:
+ * bed_down() looks. */
+static void
+test_options_in_closed(void)
+{
+	static const struct tern_ops ops = {.closed = set_all};
+	struct sock *s = fx_established();
+
+	tern_conn_set_user(s->c, &ops, s);
+	tx(RST, 1, 0, 0);
+	CHECK_EQ(s->closed, 1);
+	CHECK_EQ(W->rares.avail, W->rares.total);
+}
+
 /* What is acknowledged in time goes on as without: FIN-WAIT-2 has the limit that it always has. A listener's
  * connections have it, too. */
 static void
@@ -608,6 +631,7 @@ main(int argc, char **argv)
 		{"close with unread data", test_close_unread},
 		{"data after close", test_data_after_close},
 		{"linger 0", test_linger_0},
+		{"options in closed()", test_options_in_closed},
 		{"FIN with data out of order", test_fin_out_of_order},
 		{"FIN beyond the FIN", test_fin_beyond_fin},
 		{"FIN before data", test_fin_first},
