@@ -61,6 +61,14 @@ tcp_conn_new(struct tern_worker *w, const struct tcp_sockopts *o, const struct f
 }
 
 void
+tcp_conn_unmake(struct tern_worker *w, struct tern_conn *c)
+{
+	if (c->rare)
+		pool_put(&w->rares, c->rare);
+	pool_put(&w->conns, c);
+}
+
+void
 tcp_negotiate(struct tern_worker *w, struct tern_conn *c, uint16_t peer_mss, uint8_t feat, uint8_t snd_ws)
 {
 	if (peer_mss == 0)

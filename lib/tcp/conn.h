@@ -215,6 +215,8 @@ CONN_LINE(ofo_runs, 6);
 
 struct tern_conn *tcp_conn_new(struct tern_worker *w, const struct tcp_sockopts *o, const struct flow *f, uint32_t hash,
 			       uint8_t ifidx, uint32_t iss, uint32_t ts_off);
+/** Of a connection that came to nothing: it holds nothing but what tcp_conn_new() gave it. */
+void tcp_conn_unmake(struct tern_worker *w, struct tern_conn *c);
 static inline void
 tcp_set_state(struct tern_worker *w, struct tobj *o, unsigned int state)
 {

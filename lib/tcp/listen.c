@@ -409,7 +409,7 @@ passive_conn(struct tern_worker *w, const struct tern_listener *l, const struct 
 		return NULL;
 	rc = link_path(&w->link, s->flow.af, raddr(&s->flow), s->ifidx, &eth->src_addr, &c->ifidx, &c->neigh);
 	if (unlikely(rc)) {
-		pool_put(&w->conns, c);
+		tcp_conn_unmake(w, c);
 		return NULL;
 	}
 	c->state = TERN_SYN_RECEIVED;
@@ -430,7 +430,7 @@ passive_insert(struct tern_worker *w, const struct tern_listener *l, const struc
 	if (c) {
 		STAT_INC(w, TABLE_FULL);
 		link_neigh_put(&w->link, c->neigh);
-		pool_put(&w->conns, c);
+		tcp_conn_unmake(w, c);
 	}
 	STAT_INC(w, LISTEN_DROPS);
 	return NULL;

@@ -139,7 +139,7 @@ tern_connect(struct tern_worker *w, const struct tern_endpoint *local, const str
 		link_neigh_put(&w->link, neigh);
 		portset_release(w, portset, c->lport);
 		mem_account_put(c->account);
-		pool_put(&w->conns, c);
+		tcp_conn_unmake(w, c);
 		return -ENOMEM;
 	}
 	c->mss = c->rcv_mss = tcp_mss_offer(&w->ifs[ifidx], f.af);

@@ -316,6 +316,25 @@ test_neighbours(void)
 	rx_flush();
 }
 
+/* What a passive open took is given back when it finds no neighbour: its listener's linger time has memory of its own. */
+static void
+test_neighbours_passive(void)
+{
+	bed.conf.max_neighbours = 2;
+	fx_listen();
+	CHECK_EQ(tern_listen_setopt(bed.n[0].l[0], TERN_OPT_LINGER_MS, 1000), 0);
+	for (unsigned int i = 0; i < 5; i++) {
+		peer_new(40000 + i);
+		peer.addr_lo = 10 + i;
+		tx(SYN, 0, 0, 0);
+		expect(SYN | ACK, 0, 1, 0);
+		tx(ACK, 1, 1, 0);
+	}
+	CHECK(STAT(NEIGH_FULL) >= 1);
+	CHECK_EQ(W->rares.total - W->rares.avail, W->conns.total - W->conns.avail);
+	rx_flush();
+}
+
 /* All pools tiny, everything at once, at random; bed_down() counts. */
 static void
 test_churn(void)
@@ -381,6 +400,7 @@ main(int argc, char **argv)
 		{"mbufs: all received", test_mbufs_received},
 		{"listeners", test_listeners},
 		{"neighbours", test_neighbours},
+		{"neighbours of passive opens", test_neighbours_passive},
 		{"churn", test_churn},
 		CU_TEST_INFO_NULL,
 	};
