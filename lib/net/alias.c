@@ -70,7 +70,7 @@ alias_broadcast(const struct iface *ifc, uint32_t addr)
 static bool
 range_at(const struct iface *ifc, uint8_t af, unsigned int i, struct range *r)
 {
-	const struct tern_alias *a = &ifc->alias[i - 1];
+	const struct tern_alias *a = i ? &ifc->alias[i - 1] : NULL;
 
 	if (i == 0 && af == 4)
 		*r = (struct range){(const uint8_t *)&ifc->laddr4, ifc->count4, __builtin_popcount(ifc->mask4)};
