@@ -25,7 +25,7 @@ tcp_conn_new(struct tern_worker *w, const struct tcp_sockopts *o, const struct f
 	}
 	if (usual(true)) /* the lines of the next one */
 		for (i = RTE_CACHE_LINE_SIZE; i < sizeof(*c); i += RTE_CACHE_LINE_SIZE)
-			rte_prefetch0((const char *)w->conns.free + i);
+			rte_prefetch0((const void *)((uintptr_t)w->conns.free + i)); /* of none, too */
 	memset(c, 0, sizeof(*c));
 	c->w = w;
 	c->kind = TOBJ_CONN;
