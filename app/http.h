@@ -37,7 +37,7 @@ struct http_chunks {
 /** Length of the head with its empty line; 0: not whole yet. *scanned, at first 0, says where to go on when there is
  *  more. */
 size_t http_head_len(const char *p, size_t len, size_t *scanned);
-/** Fills all of *r but, after a refusal, has no path: "". */
+/** Fills all of *r; of a target that is refused the path is "". */
 void http_parse_request(const char *p, size_t len, struct http_request *r);
 /** Folded lines are unfolded in p. @return NULL, or in words what is wrong. */
 const char *http_parse_response(char *p, size_t len, struct http_response *r);

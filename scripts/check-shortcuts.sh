@@ -12,7 +12,7 @@ lib_init
 
 SEEDS=${SEEDS:-200}
 CONNS=${CONNS:-200}
-OTHER='shared|abi_.*|symbols|starve_.*' # what a program links, and how long a server is starved: nothing of shortcuts
+OTHER='shared|abi_.*|symbols|starve_.*|fuzz_.*' # what a program links, how long a server is starved: nothing of shortcuts; and what takes long
 mapfile -t cpus < <(allowed_cpus)
 
 build() { # DIR TARGET OPTIONS...

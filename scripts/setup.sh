@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
 # setup.sh                 install what building and testing need (Debian 12, root), reserve huge pages if possible
+# setup.sh fuzz            what scripts/fuzz.sh needs beside: compilers of half a gigabyte, which CI does without
 # setup.sh hugepages [N]   reserve N huge pages of 2 MB [512]
 # setup.sh bind PCI...     give NICs to DPDK (vfio-pci);  setup.sh unbind PCI...  give them back to the kernel
 # setup.sh status          what DPDK sees
@@ -11,11 +12,12 @@ PACKAGES=(build-essential pkg-config meson ninja-build libdpdk-dev dpdk libnuma-
 	clang-format git ca-certificates gnuplot-nox valgrind
 	iproute2 iputils-ping ethtool nftables tcpdump tshark curl nginx-light apache2-utils wrk netcat-openbsd
 	python3 util-linux procps kmod)
+FUZZ_PACKAGES=(clang libclang-rt-dev llvm afl++) # llvm: its symbolizer names functions in reports
 
 # apt must not start the daemons it installs: a policy-rc.d of ours for the time being, unless there is one already.
-install_packages() {
+install_packages() { # PACKAGE...
 	local p want=() policy=/usr/sbin/policy-rc.d
-	for p in "${PACKAGES[@]}"; do
+	for p in "$@"; do
 		[ "$(dpkg-query -W -f='${db:Status-Status}' "$p" 2>/dev/null)" = installed ] && continue
 		# any nginx will do
 		[ "$p" = nginx-light ] && command -v nginx >/dev/null && continue
@@ -81,10 +83,11 @@ unbind() {
 }
 
 case "${1:-}" in
-"") need_root; install_packages; hugepages ;;
+"") need_root; install_packages "${PACKAGES[@]}"; hugepages ;;
+fuzz) need_root; install_packages "${PACKAGES[@]}" "${FUZZ_PACKAGES[@]}" ;;
 hugepages) need_root; hugepages "${2:-}" ;;
 bind) need_root; shift; bind "$@" ;;
 unbind) need_root; shift; unbind "$@" ;;
 status) dpdk-devbind.py --status-dev net; grep Huge /proc/meminfo ;;
-*) sed -n '3,6s/^# //p' "$0"; exit 1 ;;
+*) sed -n '3,7s/^# //p' "$0"; exit 1 ;;
 esac

@@ -310,7 +310,8 @@ set_all(struct tern_conn *c, void *user, int err)
 {
 	CHECK_EQ(sock_state(user), TERN_CLOSED);
 	for (unsigned int opt = 0; opt <= TERN_OPT_CC; opt++)
-		CHECK(tern_setopt(c, opt, opt == TERN_OPT_SNDBUF || opt == TERN_OPT_RCVBUF ? 4096 : 64) != -ENOPROTOOPT);
+		CHECK(tern_setopt(c, opt, opt == TERN_OPT_SNDBUF || opt == TERN_OPT_RCVBUF ? 4096 : 64) !=
+		      -ENOPROTOOPT);
 	sock_ops.closed(c, user, err);
 }
 

@@ -316,7 +316,8 @@ test_neighbours(void)
 	rx_flush();
 }
 
-/* What a passive open took is given back when it finds no neighbour: its listener's linger time has memory of its own. */
+/* What a passive open took is given back when it finds no neighbour: its listener's linger time has memory of its
+ * own. */
 static void
 test_neighbours_passive(void)
 {
