@@ -156,7 +156,7 @@ option_put(struct opt *t, const char *val)
 		return t->fn(val);
 	case T_STR:
 		*(char **)t->at = strdup(val); /* lives as long as the program */
-		return *(char **)t->at ? 0 : -ENOMEM;
+		return *(char **)t->at ? 0 : bad("no memory");
 	default:
 		break;
 	}

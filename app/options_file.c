@@ -89,7 +89,7 @@ file_entry(const char *section, const struct rte_cfgfile_entry *e)
 		if (strcmp(e->name, "args"))
 			return bad("unknown: [eal] has args = ... only");
 		options.eal_args = strdup(e->value);
-		return options.eal_args ? 0 : -ENOMEM;
+		return options.eal_args ? 0 : bad("no memory");
 	}
 	if (!t)
 		return bad("unknown key%s%s: see tern --help", hint ? "; did you mean " : "", hint ? hint : "");
@@ -153,7 +153,7 @@ file_section(struct rte_cfgfile *cfg, const char *path, const char *name)
 		return complain("%s:%u: section [%s] is there twice", path, option_line(path, name, NULL), name);
 	e = calloc(n > 0 ? n : 1, sizeof(*e));
 	if (!e)
-		return -ENOMEM;
+		return complain("%s: no memory", path);
 	if (n > 0)
 		rte_cfgfile_section_entries(cfg, name, e, n);
 	origin.section = name;

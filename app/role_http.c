@@ -91,7 +91,7 @@ set_root(const char *val)
 {
 	new_content();
 	content.root = strdup(val);
-	return content.root ? 0 : -ENOMEM;
+	return content.root ? 0 : bad("no memory");
 }
 
 static int
@@ -99,7 +99,7 @@ set_body(const char *val)
 {
 	new_content();
 	content.body = strdup(val);
-	return content.body ? 0 : -ENOMEM;
+	return content.body ? 0 : bad("no memory");
 }
 
 static int
@@ -185,7 +185,7 @@ load_root(const char *root)
 	char *dir = strdup(root);
 
 	if (!dir)
-		return -ENOMEM;
+		return complain("--root: no memory");
 	root_len = strlen(dir);
 	while (root_len > 1 && dir[root_len - 1] == '/')
 		dir[--root_len] = 0;

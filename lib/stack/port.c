@@ -149,8 +149,10 @@ tern_ring_pair(const char *name, unsigned int n_queues, unsigned int slots, uint
 		return -EINVAL;
 	}
 	c = calloc(1, sizeof(*c));
-	if (!c)
+	if (!c) {
+		LOG(ERR, "ring pair '%s': no memory", name);
 		return -ENOMEM;
+	}
 	c->n_queues = n_queues;
 	c->step = (n_queues - 1) * RING_STEP < RING_QUEUES_MAX ? RING_STEP : 1;
 	for (i = 0; i < 2 && !rc; i++) {

@@ -194,8 +194,10 @@ probe_ports(struct tern *t)
 	unsigned int i;
 	int rc = rte_eth_dev_owner_new(&owner.id);
 
-	if (rc)
+	if (rc) {
+		LOG(ERR, "no owner of ports: %s", rte_strerror(-rc));
 		return rc;
+	}
 	snprintf(owner.name, sizeof(owner.name), "%s", t->name);
 	while (desc > DESC_MIN && 4 * desc * t->conf.n_ifs > t->conf.n_mbufs) /* at most half of them in descriptors */
 		desc /= 2;
@@ -413,8 +415,10 @@ tern_create(const struct tern_conf *conf, struct tern **out)
 		return -EINVAL;
 	*out = NULL;
 	t = aligned_alloc(RTE_CACHE_LINE_SIZE, sizeof(*t));
-	if (!t)
+	if (!t) {
+		LOG(ERR, "no memory for a stack, %zu bytes", sizeof(*t));
 		return -ENOMEM;
+	}
 	memset(t, 0, sizeof(*t));
 	rc = set_up(t, conf);
 	if (rc) {
