@@ -214,7 +214,7 @@ echo6(struct link *k, struct seg *s)
 
 /* ICMP header and type, at most so much of the datagram behind it: RFC 1812 4.3.2.3, RFC 4443 2.4 c. */
 #define QUOTE4 (576u - sizeof(struct rte_ipv4_hdr) - HDR_LEN)
-#define QUOTE6 (1280u - sizeof(struct rte_ipv6_hdr) - HDR_LEN)
+#define QUOTE6 (IPV6_MIN_MTU - sizeof(struct rte_ipv6_hdr) - HDR_LEN)
 #define UNREACH_BURST 50u	   /* as Linux's icmp_msgs_burst ... */
 #define UNREACH_INTERVAL_US 1000u /* ... and icmp_msgs_per_sec */
 

@@ -16,7 +16,6 @@
 #include "net/ifconf.h"
 
 #define MIN_MTU4 68   /* RFC 791 3.2 */
-#define MIN_MTU6 1280 /* RFC 8200 5 */
 
 static bool
 all_zero(const uint8_t *p, unsigned int n)
@@ -54,7 +53,7 @@ init_addr6(struct iface *ifc, const struct tern_if_conf *conf)
 	if (all_zero(conf->addr6, 16))
 		return 0;
 	ifc->count6 = conf->addr6_count ? conf->addr6_count : 1;
-	if (ifc->mtu < MIN_MTU6)
+	if (ifc->mtu < IPV6_MIN_MTU)
 		return -EINVAL;
 	ifc->has6 = true;
 	ifc->prefix6 = conf->prefix6;

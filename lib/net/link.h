@@ -21,6 +21,7 @@
 
 struct frag;
 
+#define IPV6_MIN_MTU 1280u /* RFC 8200 5 */
 #define TX_RING 1024 /* packets waiting for the device per interface: bursts of input can't outrun it */
 
 /** A worker's view of one port. */

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <rte_arp.h>
 #include <rte_byteorder.h>
+#include "tcp/opt.h"
 #include "stack/trace.h"
 
 struct line {
@@ -40,10 +41,14 @@ be32(const uint8_t *p)
 static unsigned int
 add_option(struct line *l, const uint8_t *p, unsigned int len, unsigned int room)
 {
-	static const uint8_t sizes[] = {[2] = 4, [3] = 3, [4] = 2, [8] = 10};
-	static const char *const names[] = {[2] = "mss", [3] = "wscale", [4] = "sackOK", [5] = "sack", [8] = "TS"};
+	static const uint8_t sizes[] = {[TCP_OPT_MSS] = 4, [TCP_OPT_WS] = 3, [TCP_OPT_SACK_OK] = 2, [TCP_OPT_TS] = 10};
+	static const char *const names[] = {[TCP_OPT_MSS] = "mss",
+					  [TCP_OPT_WS] = "wscale",
+					  [TCP_OPT_SACK_OK] = "sackOK",
+					  [TCP_OPT_SACK] = "sack",
+					  [TCP_OPT_TS] = "TS"};
 	const bool known = p[0] < RTE_DIM(names) && names[p[0]];
-	unsigned int size = known && p[0] != 5 ? sizes[p[0]] : len, i;
+	unsigned int size = known && p[0] != TCP_OPT_SACK ? sizes[p[0]] : len, i;
 
 	if (known)
 		add(l, "%s", names[p[0]]);
@@ -51,19 +56,19 @@ add_option(struct line *l, const uint8_t *p, unsigned int len, unsigned int room
 		add(l, "unknown-%u", p[0]);
 	if (size > room)
 		return 0;
-	if (p[0] == 2)
+	if (p[0] == TCP_OPT_MSS)
 		add(l, " %u", p[2] << 8 | p[3]);
-	else if (p[0] == 3)
+	else if (p[0] == TCP_OPT_WS)
 		add(l, " %u", p[2]);
-	else if (p[0] == 8)
+	else if (p[0] == TCP_OPT_TS)
 		add(l, " val %u ecr %u", be32(p + 2), be32(p + 6));
-	else if (p[0] == 5 && (len - 2) % 8)
+	else if (p[0] == TCP_OPT_SACK && (len - 2) % 8)
 		add(l, " invalid sack");
-	else if (p[0] == 5)
+	else if (p[0] == TCP_OPT_SACK)
 		add(l, " %u ", (len - 2) / 8);
 	else if (!known && len > 2)
 		add(l, " 0x");
-	for (i = 2; i < size && p[0] == 5 && (len - 2) % 8 == 0; i += 8)
+	for (i = 2; i < size && p[0] == TCP_OPT_SACK && (len - 2) % 8 == 0; i += 8)
 		add(l, "{%u:%u}", be32(p + i), be32(p + i + 4));
 	for (i = 2; i < size && !known; i++)
 		add(l, "%02x", p[i]);
@@ -82,11 +87,11 @@ add_options(struct line *l, const uint8_t *p, unsigned int n)
 	while (i < n) {
 		if (i)
 			add(l, ",");
-		if (p[i] == 0) {
+		if (p[i] == TCP_OPT_END) {
 			add(l, "eol");
 			break;
 		}
-		if (p[i] == 1) {
+		if (p[i] == TCP_OPT_NOP) {
 			add(l, "nop");
 			i++;
 			continue;

@@ -72,7 +72,7 @@ void
 tcp_negotiate(struct tern_worker *w, struct tern_conn *c, uint16_t peer_mss, uint8_t feat, uint8_t snd_ws)
 {
 	if (peer_mss == 0)
-		peer_mss = c->af == 4 ? TCP_MSS_DEFAULT4 : TCP_MSS_DEFAULT6; /* MUST-15 */
+		peer_mss = tcp_mss_default(c->af); /* MUST-15 */
 	peer_mss = RTE_MAX(peer_mss, TCP_MSS_MIN);
 	c->feat = (c->feat & ~(F_TS | F_SACK | F_WS)) | (feat & (F_TS | F_SACK | F_WS));
 	c->mss = RTE_MIN(peer_mss, c->rcv_mss) - (feat & F_TS ? TCP_OPT_TS_LEN : 0); /* MUST-16, RFC 6691 */

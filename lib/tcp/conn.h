@@ -202,9 +202,10 @@ struct tern_conn {
 };
 _Static_assert(sizeof(struct tern_conn) <= 512, "a connection is at most 512 bytes");
 _Static_assert(offsetof(struct tern_conn, addr) == offsetof(struct tobj, addr), "conn starts as a tobj");
+/* clang-format off */
 #define CONN_LINE(field, line)                                                                                         \
-	_Static_assert(offsetof(struct tern_conn, field) == (line)*64,                                                 \
-		       #field " begins a cache line: see struct tern_conn")
+	_Static_assert(offsetof(struct tern_conn, field) == (line) * 64, "line " #line " begins with " #field)
+/* clang-format on */
 _Static_assert(offsetof(struct tern_conn, flags) == 64 + 24, "flags lie in line 1");
 CONN_LINE(snd_wl1, 2);
 CONN_LINE(rto_at, 3);

@@ -29,7 +29,6 @@
 
 #define COOKIE_LEN 8u
 #define COOKIE_MAX 16u /* RFC 7413 4.1.1 */
-#define OPT_TFO 34
 #define CACHE_SLOTS 512u
 #define HOLE_US 60000000ull
 #define HOLE_SHIFT_MAX 6
@@ -71,19 +70,13 @@ static int
 find_option(const uint8_t *opt, unsigned int optlen, const uint8_t **cookie)
 {
 	unsigned int i = 0;
+	const uint8_t *p;
 
-	while (i < optlen && opt[i]) {
-		if (opt[i] == 1) {
-			i++;
-			continue;
+	while ((p = tcp_opt_next(opt, optlen, &i)) != NULL) {
+		if (p[0] == TCP_OPT_FASTOPEN && p[1] <= 2 + COOKIE_MAX) {
+			*cookie = p + 2;
+			return p[1] - 2;
 		}
-		if (optlen - i < 2 || opt[i + 1] < 2 || opt[i + 1] > optlen - i)
-			return -1;
-		if (opt[i] == OPT_TFO && opt[i + 1] <= 2 + COOKIE_MAX) {
-			*cookie = opt + i + 2;
-			return opt[i + 1] - 2;
-		}
-		i += opt[i + 1];
 	}
 	return -1;
 }
@@ -93,8 +86,8 @@ emit_option(uint8_t *p, const uint8_t *cookie, unsigned int len)
 {
 	const unsigned int pad = -(2 + len) & 3;
 
-	memset(p, 1, pad);
-	p[pad] = OPT_TFO;
+	memset(p, TCP_OPT_NOP, pad);
+	p[pad] = TCP_OPT_FASTOPEN;
 	p[pad + 1] = 2 + len;
 	if (len)
 		memcpy(p + pad + 2, cookie, len);
@@ -337,7 +330,7 @@ remember(struct tern_worker *w, const struct tern_conn *c, const struct seg *s, 
 		p->len = len;
 	}
 	if (p)
-		p->mss = o->has_mss ? o->mss : c->af == 4 ? TCP_MSS_DEFAULT4 : TCP_MSS_DEFAULT6;
+		p->mss = o->has_mss ? o->mss : tcp_mss_default(c->af);
 	return fresh;
 }
 
@@ -377,7 +370,6 @@ tcp_tfo_icmp(struct tern_worker *w, struct tern_conn *c)
 void
 tcp_tfo_plain(struct tern_conn *c)
 {
+	tcp_snd_cursor(c, c->iss + 1);
 	c->snd_nxt = c->iss;
-	c->snd_cur = c->snd_head;
-	c->snd_cur_seq = c->iss + 1;
 }

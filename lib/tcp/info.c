@@ -107,6 +107,7 @@ conn_path(const struct tern_conn *c, struct tern_info *i)
 	const struct loss *l = c->loss;
 
 	i->srtt_us = c->srtt_us;
+	i->send_rate = c->srtt_us ? (uint64_t)c->cwnd * 1000000 / c->srtt_us : 0;
 	i->rttvar_us = c->rttvar_us;
 	i->rto_us = c->rto_us;
 	i->cwnd = c->cwnd;

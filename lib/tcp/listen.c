@@ -364,8 +364,7 @@ send_cookie(struct tern_worker *w, struct tern_listener *l, struct seg *s, struc
 	const bool small = mem_tight(w);
 	struct tcp_head p = {.ack = s->seq + 1, .flags = TCP_SYN | TCP_ACK, .wnd = synack_wnd(l, small),
 			     .ttl = l->sockopts.ttl, .tos = l->sockopts.tos};
-	uint16_t mss = peer->has_mss ? RTE_MAX(peer->mss, TCP_MSS_MIN) :
-				       s->flow.af == 4 ? TCP_MSS_DEFAULT4 : TCP_MSS_DEFAULT6;
+	uint16_t mss = peer->has_mss ? RTE_MAX(peer->mss, TCP_MSS_MIN) : tcp_mss_default(s->flow.af);
 	uint8_t opt[40];
 	uint32_t ts_off;
 	int rc;

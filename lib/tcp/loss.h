@@ -9,6 +9,7 @@
 #include "tcp/cc.h"
 #include "tcp/seq.h"
 
+#define DUP_THRESH 3u  /* segments that overtook one, so that it is lost: RFC 5681 3.2, RFC 8985 7.2 */
 #define RUNS_MIN 1024u /* of a worker, which has a run for each of its mbufs */
 #define MIN_RTT_US 150000000ull /* the least round trip of this to twice this long: 300 s is Linux's */
 #define RUNS_MAX 4096u /* of one connection: a 6 MB window of segments sent one by one */

@@ -8,9 +8,6 @@
 #include <rte_byteorder.h>
 #include "tcp/opt.h"
 
-enum { OPT_END, OPT_NOP, OPT_MSS, OPT_WS, OPT_SACK_OK, OPT_SACK, OPT_TS = 8 };
-
-
 static inline uint32_t
 get32(const uint8_t *p)
 {
@@ -46,27 +43,27 @@ static void
 parse_one(const uint8_t *p, unsigned int len, bool syn, struct tcp_opts *o)
 {
 	switch (p[0]) {
-	case OPT_MSS:
+	case TCP_OPT_MSS:
 		if (syn && len == 4) {
 			o->has_mss = true;
 			o->mss = p[2] << 8 | p[3];
 		}
 		break;
-	case OPT_WS:
+	case TCP_OPT_WS:
 		if (syn && len == 3) {
 			o->has_ws = true;
 			o->ws = p[2] > TCP_WS_MAX ? TCP_WS_MAX : p[2];
 		}
 		break;
-	case OPT_SACK_OK:
+	case TCP_OPT_SACK_OK:
 		if (syn && len == 2)
 			o->sack_ok = true;
 		break;
-	case OPT_SACK:
+	case TCP_OPT_SACK:
 		if (!syn)
 			parse_sack(p, len, o);
 		break;
-	case OPT_TS:
+	case TCP_OPT_TS:
 		if (len == 10) {
 			o->has_ts = true;
 			o->tsval = get32(p + 2);
@@ -100,22 +97,15 @@ void
 tcp_opt_parse(const uint8_t *opt, unsigned int optlen, bool syn, struct tcp_opts *o)
 {
 	unsigned int i = 0;
+	const uint8_t *p;
 
 	if (usual(tcp_opt_usual(opt, optlen, o)))
 		return;
 	memset(o, 0, offsetof(struct tcp_opts, sack));
 	if (usual(optlen == 20 && syn && parse_usual_syn(opt, o)))
 		return;
-	while (i < optlen && opt[i] != OPT_END) {
-		if (opt[i] == OPT_NOP) {
-			i++;
-			continue;
-		}
-		if (optlen - i < 2 || opt[i + 1] < 2 || opt[i + 1] > optlen - i)
-			return; /* MUST-7 */
-		parse_one(opt + i, opt[i + 1], syn, o);
-		i += opt[i + 1];
-	}
+	while ((p = tcp_opt_next(opt, optlen, &i)) != NULL)
+		parse_one(p, p[1], syn, o);
 }
 
 static uint8_t *
@@ -129,7 +119,7 @@ emit(uint8_t *p, uint8_t kind, uint8_t len)
 static uint8_t *
 emit_ts(uint8_t *p, uint32_t tsval, uint32_t tsecr)
 {
-	p = emit(p, OPT_TS, 10);
+	p = emit(p, TCP_OPT_TS, 10);
 	put32(p, tsval);
 	put32(p + 4, tsecr);
 	return p + 8;
@@ -148,20 +138,20 @@ tcp_opt_emit_syn(uint8_t *opt, const struct tcp_opts *o)
 		put32(p + 16, 0x01030300 | o->ws);
 		return 20;
 	}
-	p = emit(p, OPT_MSS, 4);
+	p = emit(p, TCP_OPT_MSS, 4);
 	*p++ = o->mss >> 8;
 	*p++ = o->mss & 0xff;
 	if (o->sack_ok || o->has_ts) {
 		if (!o->sack_ok || !o->has_ts)
-			p = emit(p, OPT_NOP, OPT_NOP);
+			p = emit(p, TCP_OPT_NOP, TCP_OPT_NOP);
 		if (o->sack_ok)
-			p = emit(p, OPT_SACK_OK, 2);
+			p = emit(p, TCP_OPT_SACK_OK, 2);
 		if (o->has_ts)
 			p = emit_ts(p, o->tsval, o->tsecr);
 	}
 	if (o->has_ws) {
-		*p++ = OPT_NOP;
-		p = emit(p, OPT_WS, 3);
+		*p++ = TCP_OPT_NOP;
+		p = emit(p, TCP_OPT_WS, 3);
 		*p++ = o->ws;
 	}
 	return p - opt;

@@ -12,6 +12,18 @@
 #include <rte_byteorder.h>
 #include "net/link.h"
 
+/** Kinds: RFC 9293 3.2, RFC 7323, RFC 2018, RFC 7413. */
+enum {
+	TCP_OPT_END,
+	TCP_OPT_NOP,
+	TCP_OPT_MSS,
+	TCP_OPT_WS,
+	TCP_OPT_SACK_OK,
+	TCP_OPT_SACK,
+	TCP_OPT_TS = 8,
+	TCP_OPT_FASTOPEN = 34,
+};
+
 #define TCP_MSS_DEFAULT4 536u /* RFC 9293 MUST-15 */
 #define TCP_MSS_DEFAULT6 1220u
 #define TCP_MSS_MIN 64u /* below: the peer wants us to drown in headers (CVE-2019-11479) */
@@ -30,6 +42,21 @@ struct tcp_opts {
 		uint32_t left, right;
 	} sack[4];
 };
+/** The option at *i or behind it that is no padding; *i is its end then. A malformed length ends the walk (MUST-7). @return
+ *  NULL: there is none. */
+static inline const uint8_t *
+tcp_opt_next(const uint8_t *opt, unsigned int optlen, unsigned int *i)
+{
+	const uint8_t *p;
+
+	while (*i < optlen && opt[*i] == TCP_OPT_NOP)
+		++*i;
+	p = opt + *i;
+	if (*i >= optlen || p[0] == TCP_OPT_END || optlen - *i < 2 || p[1] < 2 || p[1] > optlen - *i)
+		return NULL;
+	*i += p[1];
+	return p;
+}
 /** Parse optlen bytes; malformed lengths end the parse (MUST-7), unknown kinds are skipped (MUST-6). MSS, window scale
  *  and SACK-permitted count only when syn. Pure. */
 void tcp_opt_parse(const uint8_t *opt, unsigned int optlen, bool syn, struct tcp_opts *o);
@@ -53,6 +80,13 @@ tcp_opt_usual(const uint8_t *opt, unsigned int optlen, struct tcp_opts *o)
 /** Emit for a SYN/SYN-ACK what o has (mss always), in Linux's order: MSS, SACK+TS or NOP NOP TS, NOP WS; SACK-OK alone
  *  as NOP NOP SACK-OK. @return bytes (multiple of 4, <= 40). */
 unsigned int tcp_opt_emit_syn(uint8_t *p, const struct tcp_opts *o);
+
+/** What who says no MSS takes: MUST-15. */
+static inline uint16_t
+tcp_mss_default(uint8_t af)
+{
+	return af == 4 ? TCP_MSS_DEFAULT4 : TCP_MSS_DEFAULT6;
+}
 
 /** The MSS to offer on ifc. */
 static inline uint16_t

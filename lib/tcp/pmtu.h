@@ -6,12 +6,13 @@
 #define TCP_PMTU_H
 #include <stdbool.h>
 #include <stdint.h>
+#include "net/link.h"
 
 struct tern_conn;
 struct tern_worker;
 
 #define PMTU_MIN4 576u	/* RFC 791 3.1: every host takes it */
-#define PMTU_MIN6 1280u /* RFC 8200 5 */
+#define PMTU_MIN6 IPV6_MIN_MTU
 /** Segments fit mtu from now on, unless it is less than every host takes. @return false: they did already. */
 bool tcp_pmtu_lower(struct tern_worker *w, struct tern_conn *c, uint32_t mtu);
 /** An ICMP error, or a next hop that does not answer. */

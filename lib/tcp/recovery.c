@@ -15,7 +15,6 @@
 #include "tcp/recovery.h"
 #include "tcp/sndq.h"
 
-#define DUPACK_THRESH 3 /* RFC 5681 3.2 */
 #define ECHO_MAX_US 1000000000u /* an echo that is older is none */
 
 void
@@ -73,7 +72,7 @@ enter_recovery(struct tern_worker *w, struct tern_conn *c)
 	STAT_INC(w, FAST_RETRANS);
 	STAT_INC(w, RENO_RECOVERY);
 	tcp_retransmit_one(w, c);
-	c->cwnd = c->ssthresh + DUPACK_THRESH * c->mss;
+	c->cwnd = c->ssthresh + DUP_THRESH * c->mss;
 	tcp_rto_start(w, c);
 }
 
@@ -87,7 +86,7 @@ duplicate_ack(struct tern_worker *w, struct tern_conn *c)
 		c->cwnd += c->mss; /* a segment has left the network */
 		return;
 	}
-	if (++l->dupacks == DUPACK_THRESH && seq_gt(c->snd_una, l->recover))
+	if (++l->dupacks == DUP_THRESH && seq_gt(c->snd_una, l->recover))
 		enter_recovery(w, c);
 }
 

@@ -19,7 +19,6 @@
 #include "tcp/output.h"
 #include "tcp/sndq.h"
 
-#define DUPTHRESH 3   /* RFC 8985 7.2, RFC 5681 3.2 */
 #define WAITING_MAX 64u /* runs that RACK looks at in vain for each ACK */
 #define REO_PERSIST 16 /* recoveries without D-SACK: RFC 8985 7.2 */
 
@@ -198,7 +197,7 @@ reo_wnd(const struct tern_conn *c)
 {
 	const struct loss *l = c->loss;
 
-	if (!l->reord_seen && (c->flags & (C_RECOVERY | C_LOSS) || l->sacked_segs >= DUPTHRESH))
+	if (!l->reord_seen && (c->flags & (C_RECOVERY | C_LOSS) || l->sacked_segs >= DUP_THRESH))
 		return 0;
 	if (l->min_rtt_us == UINT32_MAX)
 		return 0;

@@ -47,9 +47,8 @@ tcp_snd_accepted(struct tern_conn *c, uint32_t n)
 {
 	tcp_snd_acked(c, n);
 	c->snd_una += n;
-	c->snd_nxt = c->snd_max = c->snd_una;
-	c->snd_cur = c->snd_head;
-	c->snd_cur_seq = c->snd_una - c->snd_head_off;
+	c->snd_max = c->snd_una;
+	tcp_snd_rewind(c);
 }
 
 void

@@ -179,6 +179,8 @@ test_sacked(void)
 	rx_flush();
 	CHECK_EQ(info_of(s).in_flight, 6000);
 	CHECK_EQ(info_of(s).min_rtt_us != 0, info_of(s).srtt_us != 0);
+	CHECK(info_of(s).srtt_us != 0);
+	CHECK_EQ(info_of(s).send_rate, (uint64_t)s->c->cwnd * SEC / s->c->srtt_us);
 	advance_us(20 * MS);
 	peer.optlen = 12;
 	memcpy(peer.opt, (const uint8_t[]){1, 1, 5, 10}, 4);
