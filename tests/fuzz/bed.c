@@ -14,6 +14,7 @@ uint8_t content[PERIOD + CHUNK];
 
 static const uint16_t pool_sizes[N_SIZES] = {96, 256, 1024};
 static struct rte_mempool *pools[2][N_SIZES];
+struct rte_mempool *pads;
 static uint64_t rng;
 
 /* --- random numbers: of the workers' secrets, always the same --------------------------------------------------- */
@@ -73,6 +74,9 @@ bed_init(void)
 		content[i] = mix(i);
 	for (; i < sizeof(content); i++)
 		content[i] = content[i - PERIOD];
+	pads = rte_pktmbuf_pool_create("pads", 2 * TX_RING, 0, 0, RTE_PKTMBUF_HEADROOM + 64, SOCKET_ID_ANY);
+	if (!pads)
+		fuzz_fail("no memory for mbufs");
 	for (i = 0; i < 2; i++)
 		for (k = 0; k < N_SIZES; k++) {
 			snprintf(name, sizeof(name), "mbufs%u.%u", i, k);
@@ -227,6 +231,7 @@ bed_start(void)
 	bed.multi_seg = !(how & 4);
 	bed.tso = bed.multi_seg && how & 8;
 	bed.lossy = how & 16;
+	bed.clones = how >= 208;
 	rng = how >> 5;
 	for (i = 0; i < 2; i++)
 		node_start(i, pool);
@@ -328,6 +333,7 @@ bed_stop(void)
 	bed.mute = bed.lossy = false;
 	for (i = 0; i < 2; i++) {
 		plenty(&bed.n[i]);
+		unjam(i);
 		give_up(&bed.n[i], i == 0 && bed.steps & 1);
 	}
 	quiet();

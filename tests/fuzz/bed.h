@@ -62,6 +62,7 @@ struct node {
 	unsigned int n_held;
 	struct rte_mbuf *taken[1024]; /* what makes mbufs scarce */
 	unsigned int n_taken;
+	unsigned int jammed; /* steps for which the device takes nothing; its ring is full but for a few */
 	bool dirty;	 /* something happened since its invariants were asked for */
 	bool auto_accept;
 };
@@ -85,6 +86,7 @@ struct bed {
 	struct node n[2];
 	struct tern_conf conf;
 	uint16_t mtu;
+	bool clones; /* what arrives may be in a buffer that another mbuf has, too */
 	bool tso, multi_seg, lossy, mute; /* lossy: quiet() loses a part; mute: nobody answers ARP and NDP */
 	bool mangled;			  /* a frame was changed: the streams may have wrong bytes */
 	bool draining;
@@ -132,6 +134,7 @@ u32(void)
 }
 
 /* bed.c */
+extern struct rte_mempool *pads; /* of frames that are in the device's way */
 void bed_init(void);
 /** The same numbers again for each input. */
 uint64_t bed_rand(void);
@@ -152,6 +155,9 @@ void advance(uint64_t us, unsigned int max);
 uint64_t next_event(void);
 /** n frames arrive at node i in one burst. */
 void arrive(unsigned int i, const struct pkt *p, unsigned int n);
+/** From now on the device of node i takes nothing, and has room for no more than `room` frames. */
+void jam(unsigned int i, unsigned int room);
+void unjam(unsigned int i);
 /** Ask for the invariants of a node that something happened to. */
 void check(unsigned int i);
 void fix_l3(uint8_t *p);

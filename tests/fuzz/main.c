@@ -23,6 +23,7 @@
 
 #define LEN_MAX 65536u
 #define HANG_S 60u /* for one input */
+#define SAY_EVERY 10000000u /* steps */
 
 static uint8_t input[LEN_MAX];
 static size_t input_len;
@@ -130,6 +131,7 @@ static void
 run_random(uint64_t skip, uint64_t inputs, uint64_t steps, size_t len)
 {
 	const uint64_t from = fuzz_steps;
+	uint64_t next = SAY_EVERY;
 
 	for (number = skip; number < skip + inputs && fuzz_steps - from < steps; number++) {
 		rng = first_seed * 0x2545f4914f6cdd1d + number;
@@ -137,6 +139,10 @@ run_random(uint64_t skip, uint64_t inputs, uint64_t steps, size_t len)
 		snprintf(crash_name, sizeof(crash_name), "crash-%s-%llu-%llu", fuzz_name,
 			 (unsigned long long)first_seed, (unsigned long long)number);
 		run_one();
+		if (fuzz_steps - from >= next) {
+			printf("%llu steps, %llu inputs\n", (unsigned long long)(fuzz_steps - from), (unsigned long long)number + 1);
+			next += SAY_EVERY;
+		}
 	}
 }
 

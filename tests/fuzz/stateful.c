@@ -69,10 +69,23 @@ act_time(void)
 	}
 }
 
+/* The device of a node takes nothing for some steps: rarely, as a full ring takes long to check. */
+static void
+act_device(void)
+{
+	const uint8_t how = u8();
+
+	if (how & 0x70)
+		return;
+	SAY("the device of node %u has room for %u\n", how & 1, how >> 1 & 7);
+	jam(how & 1, how >> 1 & 7);
+}
+
 static void
 step(void)
 {
 	const uint8_t what = u8() & 63;
+	unsigned int i;
 
 	if (what < 20) {
 		act_call(&bed.n[u8() & 1]);
@@ -93,11 +106,16 @@ step(void)
 	} else if (what < 57) {
 		SAY("all arrives\n");
 		quiet();
+	} else if (what < 58) {
+		act_device();
 	} else {
 		act_time();
 	}
 	check(0);
 	check(1);
+	for (i = 0; i < 2; i++)
+		if (bed.n[i].jammed && --bed.n[i].jammed == 0)
+			unjam(i);
 	turn();
 	bed.steps++;
 	fuzz_steps++;

@@ -26,6 +26,18 @@ check(unsigned int i)
 
 /* --- in --------------------------------------------------------------------------------------------------------- */
 
+/* The same frame, in a buffer that is another mbuf's. */
+static struct rte_mbuf *
+shared(const struct node *n, struct rte_mbuf *m)
+{
+	struct rte_mbuf *c = rte_pktmbuf_clone(m, n->mp);
+
+	if (!c)
+		return m;
+	rte_pktmbuf_free(m); /* c has it still */
+	return c;
+}
+
 void
 arrive(unsigned int i, const struct pkt *p, unsigned int n)
 {
@@ -38,6 +50,8 @@ arrive(unsigned int i, const struct pkt *p, unsigned int n)
 		if (!m[got]) /* as a device does: it is lost */
 			break;
 		memcpy(rte_pktmbuf_append(m[got], p[k].len), p[k].at, p[k].len);
+		if (bed.clones && k % 2 == 0)
+			m[got] = shared(to, m[got]);
 		got++;
 	}
 	worker_set_time(to->w, bed.now_us);
@@ -224,12 +238,18 @@ pump(unsigned int i)
 	const unsigned int n_tx = ifc->n_tx;
 	unsigned int k;
 
+	if (bed.n[i].jammed)
+		return false;
 	ifc->n_tx = 0;
 	for (k = 0; k < n_tx; k++) {
 		struct rte_mbuf *m = ifc->tx[k];
 		const uint32_t n = rte_pktmbuf_pkt_len(m);
 		const uint8_t *p;
 
+		if (m->pool == pads) {
+			rte_pktmbuf_free(m);
+			continue;
+		}
 		FUZZ_MUST(n <= sizeof(buf) && n >= 42 && (bed.multi_seg || m->nb_segs == 1));
 		p = rte_pktmbuf_read(m, 0, n, buf);
 		FUZZ_MUST(p != NULL);
@@ -240,6 +260,25 @@ pump(unsigned int i)
 		rte_pktmbuf_free(m);
 	}
 	return n_tx > 0;
+}
+
+void
+jam(unsigned int i, unsigned int room)
+{
+	struct iface *ifc = &bed.n[i].w->ifs[0];
+	struct rte_mbuf *m;
+
+	while (ifc->n_tx + room < TX_RING && (m = rte_pktmbuf_alloc(pads)) != NULL)
+		ifc->tx[ifc->n_tx++] = m;
+	bed.n[i].jammed = 6;
+	bed.n[i].dirty = true;
+}
+
+void
+unjam(unsigned int i)
+{
+	bed.n[i].jammed = 0;
+	pump(i);
 }
 
 /* --- time ------------------------------------------------------------------------------------------------------- */
