@@ -242,6 +242,22 @@ tso_len(const struct tern_conn *c, uint32_t n)
 	return n > c->mss ? n / c->mss * c->mss : c->mss;
 }
 
+/* Something is left to send and no timer runs: the window is (nearly) closed, probe it (MUST-36), or corked. */
+static void
+wait_for_window(struct tern_worker *w, struct tern_conn *c)
+{
+	if (c->snd_max != c->snd_una) { /* a timeout found no room for what goes again; then the window was shut */
+		tcp_rto_start(w, c);
+		return;
+	}
+	c->flags = (c->flags & ~(C_TLP | C_REO)) | C_PERSIST; /* what rto_at was before */
+	c->unacked_us = w->now_us;
+	if (corked(c))
+		c->rto_at = w->now_us + CORK_US;
+	else
+		tcp_rto_start(w, c);
+}
+
 bool
 tcp_output(struct tern_worker *w, struct tern_conn *c)
 {
@@ -298,16 +314,8 @@ tcp_output(struct tern_worker *w, struct tern_conn *c)
 	}
 	if (c->pend & P_ACK && !tcp_emit(w, c, TCP_ACK, c->snd_max, NULL, 0, 0))
 		return false;
-	/* Data waits, nothing is in flight and no timer runs: the window is (nearly) closed, probe it (MUST-36), or
-	 * corked. */
-	if (!c->rto_at && c->snd_max == c->snd_una && seq_lt(c->snd_nxt, c->snd_una + c->snd_queued)) {
-		c->flags = (c->flags & ~(C_TLP | C_REO)) | C_PERSIST; /* what rto_at was before */
-		c->unacked_us = w->now_us;
-		if (corked(c))
-			c->rto_at = w->now_us + CORK_US;
-		else
-			tcp_rto_start(w, c);
-	}
+	if (!c->rto_at && (c->snd_max != c->snd_una || seq_lt(c->snd_nxt, c->snd_una + c->snd_queued)))
+		wait_for_window(w, c);
 	return true;
 }
 

@@ -317,6 +317,45 @@ test_sender_sws(void)
 	expect_silence();
 }
 
+/* A timeout finds no mbuf for what it sends again, and the window is shut before there is one: it is probed, not waited for. */
+static void
+shut_before_retransmission(bool sack)
+{
+	struct sock *s;
+
+	peer.sack = sack;
+	s = fx_established();
+	CHECK_EQ(sock_send(s, 100), 100);
+	run();
+	expect(ACK | PSH, 1, 1, 100);
+	mbufs_take(0);
+	advance_us(1500 * MS);
+	CHECK(STAT(TIMEOUTS) >= 1);
+	expect_silence();
+	mbufs_give();
+	peer.wnd = 0;
+	tx(ACK, 1, 1, 0);
+	expect_silence();
+	CHECK(advance_to_frame(10 * SEC));
+	rx_flush();
+	peer.wnd = 5000;
+	tx(ACK, 1, 1, 0);
+	CHECK(advance_to_frame(10 * SEC));
+	rx_flush();
+	tx(ACK, 1, 101, 0);
+	expect_silence_for(100 * SEC);
+	CHECK_EQ(sock_state(s), TERN_ESTABLISHED);
+}
+
+static void
+test_shut_before_retransmission(void)
+{
+	shut_before_retransmission(false);
+	bed_down();
+	bed_reset(bed.af);
+	shut_before_retransmission(true);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -331,6 +370,7 @@ main(int argc, char **argv)
 		{"probes never answered", test_persist_dead},
 		{"answers to probes", test_probe_answered},
 		{"silly windows, sender", test_sender_sws},
+		{"shut before a retransmission", test_shut_before_retransmission},
 		CU_TEST_INFO_NULL,
 	};
 
