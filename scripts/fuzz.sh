@@ -48,7 +48,7 @@ by_libfuzzer() { # NAME
 by_afl() { # NAME
 	local out=build-afl/found/$1
 	mkdir -p "$out"
-	AFL_SKIP_CPUFREQ=1 AFL_NO_AFFINITY=1 AFL_I_DONT_CARE_ABOUT_MISSING_CRASHES=1 AFL_NO_UI=1 AFL_AUTORESUME=1 \
+	env -u ASAN_OPTIONS -u UBSAN_OPTIONS AFL_SKIP_CPUFREQ=1 AFL_NO_AFFINITY=1 AFL_I_DONT_CARE_ABOUT_MISSING_CRASHES=1 AFL_NO_UI=1 AFL_AUTORESUME=1 \
 		afl-fuzz -i "$CORPUS/$1" -o "$out" -V "$SECONDS_EACH" -m none -t 5000+ -G "$(max_len "$1")" \
 		-- "build-afl/tests/fuzz/fuzz_$1" >"$out.log" 2>&1 || { tail -20 "$out.log"; return 1; }
 	awk -F ' *: *' -v name="$1" '{ v[$1] = $2 } END { printf "fuzz %s (afl): %d inputs, %s edges, %d crashes, %d hangs\n", name,
