@@ -140,7 +140,8 @@ run_random(uint64_t skip, uint64_t inputs, uint64_t steps, size_t len)
 			 (unsigned long long)first_seed, (unsigned long long)number);
 		run_one();
 		if (fuzz_steps - from >= next) {
-			printf("%llu steps, %llu inputs\n", (unsigned long long)(fuzz_steps - from), (unsigned long long)number + 1);
+			printf("%llu steps, %llu inputs\n", (unsigned long long)(fuzz_steps - from),
+			       (unsigned long long)number + 1);
 			next += SAY_EVERY;
 		}
 	}

@@ -317,7 +317,7 @@ test_sender_sws(void)
 	expect_silence();
 }
 
-/* A timeout finds no mbuf for what it sends again, and the window is shut before there is one: it is probed, not waited for. */
+/* A timeout finds no mbuf for what it sends again, and the window is shut before there is one: it is probed. */
 static void
 shut_before_retransmission(bool sack)
 {
