@@ -42,8 +42,8 @@ struct tcp_opts {
 		uint32_t left, right;
 	} sack[4];
 };
-/** The option at *i or behind it that is no padding; *i is its end then. A malformed length ends the walk (MUST-7). @return
- *  NULL: there is none. */
+/** The option at *i or behind it that is no padding; *i is its end then. A malformed length ends the walk (MUST-7).
+ *  @return NULL: there is none. */
 static inline const uint8_t *
 tcp_opt_next(const uint8_t *opt, unsigned int optlen, unsigned int *i)
 {
