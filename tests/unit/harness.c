@@ -119,6 +119,19 @@ bed_start_pair(void)
 	node_start(1);
 }
 
+void
+bed_restart(unsigned int i)
+{
+	struct node *n = &bed.n[i];
+
+	worker_destroy(n->w);
+	CHECK_EQ(rte_mempool_avail_count(n->mp), n->mbufs);
+	memset(n->s, 0, sizeof(n->s));
+	memset(n->l, 0, sizeof(n->l));
+	n->n_socks = 0;
+	node_start(i);
+}
+
 static void
 give_up(struct node *n)
 {

@@ -133,6 +133,9 @@ extern uint64_t harness_seed;
 void bed_reset(uint8_t af);
 void bed_start(void);	   /* a worker against the scripted peer */
 void bed_start_pair(void); /* two workers */
+/** Worker i dies without a word, and another takes its place: with no listener, no connection, and none of the
+ *  sockets. */
+void bed_restart(unsigned int i);
 /** Close what is open, wait beyond every timeout, check that all pools are full again, free. Idempotent. */
 void bed_down(void);
 void run(void); /* callbacks, output, delivery of what is due, until quiet; time stands still */
