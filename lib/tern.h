@@ -634,7 +634,7 @@ struct tern_listener_info {
 	uint32_t conns; /* accepted or to be accepted, and not gone yet */
 	uint32_t mbufs; /* that their queues hold, without small ones */
 	uint32_t fastopen_max; /* TERN_OPT_FASTOPEN */
-	uint64_t cookie_us; /* tern_now_us() when the last SYN cookie was sent, 0: never */
+	uint64_t cookie_at_us; /* tern_now_us() when the last SYN cookie was sent, 0: never */
 };
 /** @return as tern_conn_info(). */
 size_t tern_listener_info(const struct tern_listener *l, struct tern_listener_info *info, size_t size);

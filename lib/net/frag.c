@@ -27,7 +27,7 @@
 
 struct frag {
 	struct rte_ip_frag_tbl *tbl;
-	uint64_t last_us; /* when a fragment was stored last; 0: nothing is */
+	uint64_t last_at; /* when a fragment was stored last; 0: nothing is */
 	uint32_t held;	  /* mbufs of datagrams that are not whole yet */
 	struct rte_ip_frag_death_row dead;
 };
@@ -146,7 +146,7 @@ frag_input(struct link *k, struct seg *s)
 	m = s->flow.af == 4 ? input4(k, s, &ok) : input6(k, s, &ok);
 	bury(k, why_dead(&k->frag->dead, s->m, ok));
 	if (!m) {
-		k->frag->last_us = k->now_us;
+		k->frag->last_at = k->now_us;
 		return NULL;
 	}
 	k->frag->held -= m->nb_segs;
@@ -172,15 +172,15 @@ uint64_t
 frag_expire(struct link *k)
 {
 	struct frag *f = k->frag;
-	const uint64_t end_us = f->last_us + FRAG_TIMEOUT_US + TICK_US; /* the library's limit is exclusive */
+	const uint64_t end_us = f->last_at + FRAG_TIMEOUT_US + TICK_US; /* the library's limit is exclusive */
 
-	if (f->last_us == 0)
+	if (f->last_at == 0)
 		return 0;
 	rte_ip_frag_table_del_expired_entries(f->tbl, &f->dead, k->now_us);
 	bury(k, STAT_DROP_FRAG_TIMEOUT);
 	if (k->now_us < end_us)
 		return k->now_us + EXPIRE_US;
-	f->last_us = 0;
+	f->last_at = 0;
 	return 0;
 }
 

@@ -271,7 +271,7 @@ icmp_udp_input(struct link *k, struct seg *s)
 
 	if (!link_way_back(ifc, s))
 		return STAT_DROP_NO_ROUTE;
-	if (!token_take(&k->icmp_tokens_us, k->now_us, UNREACH_BURST, UNREACH_INTERVAL_US)) {
+	if (!token_take(&k->icmp_tokens_at, k->now_us, UNREACH_BURST, UNREACH_INTERVAL_US)) {
 		STAT_INC(k, ICMP_RATELIMIT);
 		return STAT_DROP_IP_PROTO;
 	}

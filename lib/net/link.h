@@ -71,7 +71,7 @@ struct neigh {
 	uint8_t addr[16];
 	struct rte_ether_hdr l2; /* in front of every packet: dst_addr is the neighbour's */
 	struct neigh *lru_next, *lru_prev; /* entries without refs, the longest unused first; NULL: not on it */
-	uint64_t confirmed_us;
+	uint64_t confirmed_at;
 	/* While INCOMPLETE: whole frames but for the destination. Each one's first 8 bytes of buffer point to the
 	 * next. */
 	struct rte_mbuf *queue, *queue_tail;
@@ -97,7 +97,7 @@ struct link {
 	struct neighs neighs;
 	struct path path;
 	struct frag *frag;
-	uint64_t icmp_tokens_us; /* rate limit of ICMP errors: token_take() */
+	uint64_t icmp_tokens_at; /* rate limit of ICMP errors: token_take() */
 	uint32_t ip_ids[256];	 /* link_ip_id() */
 	uint8_t n_ifs;
 	struct iface ifs[TERN_IF_MAX];

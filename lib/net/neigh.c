@@ -349,7 +349,7 @@ neigh_confirm(struct link *k, struct neigh *n, const struct rte_ether_addr *mac)
 		n->l2.dst_addr = *mac;
 	n->state = NEIGH_REACHABLE;
 	n->tries = 0;
-	n->confirmed_us = k->now_us;
+	n->confirmed_at = k->now_us;
 	arm(k, n, k->now_us + REACHABLE_US);
 	queue_flush(k, n);
 }
@@ -385,7 +385,7 @@ link_neigh_heard(struct link *k, uint8_t ifidx, uint8_t af, const void *a, const
 		neigh_confirm(k, n, mac);
 		return true;
 	}
-	if (!n->tries && k->now_us - n->confirmed_us >= VERIFY_US) {
+	if (!n->tries && k->now_us - n->confirmed_at >= VERIFY_US) {
 		n->state = NEIGH_STALE;
 		solicit(k, n, true);
 	}

@@ -88,7 +88,7 @@ worker_create(struct tern_worker **out, const struct tern_conf *conf, unsigned i
 	rc = rc ? rc : mem_init(w);
 	w->cookies.epoch = now_us / COOKIE_PERIOD_US;
 	worker_set_time(w, now_us);
-	w->answers.challenge_ms = w->now_ms - 1000; /* a second begins */
+	w->answers.challenge_at_ms = w->now_ms - 1000; /* a second begins */
 	rc = rc ? rc : link_init(&w->link, conf->max_neighbours);
 	if (rc) {
 		worker_destroy(w);

@@ -25,7 +25,7 @@ tcp_loss(struct tern_conn *c)
 	/* The SYN's says what round trip a probe's answer can't have beaten; it is known to a tick, and varies. */
 	l->min_rtt_us = c->srtt_us ? c->srtt_us - c->srtt_us / 8 : UINT32_MAX;
 	l->min_next_us = UINT32_MAX;
-	l->min_until_us = c->w->now_us + MIN_RTT_US;
+	l->min_until_at = c->w->now_us + MIN_RTT_US;
 	return l;
 }
 
@@ -82,7 +82,7 @@ tcp_loss_resent(struct tern_worker *w, struct tern_conn *c, struct txrun *r, uin
 {
 	if (r->end - r->seq > n && !tcp_run_split(w, c, r, r->seq + n))
 		return false;
-	r->xmit_us = w->now_us;
+	r->xmit_at = w->now_us;
 	r->first = n; /* one segment */
 	r->mss = c->mss;
 	tcp_run_flies(c->loss, r);

@@ -55,11 +55,11 @@ tcp_rcv_tune(struct tern_worker *w, struct tern_conn *c)
 	const uint32_t copied_seq = c->rcv_nxt - c->rcv_queued, copied = copied_seq - r->tune_seq;
 	uint64_t want;
 
-	if (c->flags & C_BUF_SET || (r->tune_us && now - r->tune_us < RTE_MAX(c->srtt_us, (uint32_t)TICK_US)))
+	if (c->flags & C_BUF_SET || (r->tune_at && now - r->tune_at < RTE_MAX(c->srtt_us, (uint32_t)TICK_US)))
 		return;
-	if (!r->tune_us) {
+	if (!r->tune_at) {
 		r->tune_seq = copied_seq;
-		r->tune_us = now | 1;
+		r->tune_at = now | 1;
 		return;
 	}
 	/* room for twice as much, for what one more doubling adds, and for the segments under way meanwhile */
@@ -72,7 +72,7 @@ tcp_rcv_tune(struct tern_worker *w, struct tern_conn *c)
 		give_back(w, c, &c->rcv_buf, RTE_MAX(want, w->conf.tcp.rcv_buf));
 	r->tune_space = copied;
 	r->tune_seq = copied_seq;
-	r->tune_us = now | 1;
+	r->tune_at = now | 1;
 }
 
 void

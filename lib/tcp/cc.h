@@ -16,7 +16,7 @@ struct cc_newreno_state {
 
 struct cc_cubic_state {
 	uint64_t acc;	 /* bytes acknowledged * bytes to go to the target */
-	uint64_t epoch_us; /* congestion avoidance began; 0: not since the last reduction */
+	uint64_t epoch_at; /* congestion avoidance began; 0: not since the last reduction */
 	uint32_t w_max, w_est, est_acc;
 	uint32_t epoch_cwnd, k_ms;
 	uint32_t target, target_ms; /* the cubic function's last value, and when */

@@ -50,7 +50,7 @@ w_cubic(const struct tern_conn *c, const struct cc_cubic_state *s, uint64_t t_ms
 static void
 start_epoch(struct tern_conn *c, struct cc_cubic_state *s)
 {
-	s->epoch_us = c->w->now_us;
+	s->epoch_at = c->w->now_us;
 	s->epoch_cwnd = s->w_est = c->cwnd;
 	s->est_acc = 0;
 	s->acc = 0;
@@ -63,9 +63,9 @@ avoidance(struct tern_conn *c, struct cc_cubic_state *s, uint32_t n)
 {
 	uint32_t t_ms, w;
 
-	if (!s->epoch_us)
+	if (!s->epoch_at)
 		start_epoch(c, s);
-	t_ms = c->w->now_ms - (uint32_t)(s->epoch_us / 1000);
+	t_ms = c->w->now_ms - (uint32_t)(s->epoch_at / 1000);
 	if (t_ms != s->target_ms) {
 		s->target_ms = t_ms;
 		w = w_cubic(c, s, t_ms + c->srtt_us / 1000);
@@ -153,7 +153,7 @@ reduce(struct tern_conn *c)
 
 	/* 4.7: room for a newcomer when the window did not come back to where it was */
 	s->w_max = c->cwnd < s->w_max ? (uint64_t)c->cwnd * 17 / 20 : c->cwnd;
-	s->epoch_us = 0;
+	s->epoch_at = 0;
 	s->css_rounds = 0;
 	return RTE_MAX((uint32_t)((uint64_t)c->cwnd * 7 / 10), 2u * c->mss); /* 4.6 */
 }
@@ -162,7 +162,7 @@ reduce(struct tern_conn *c)
 static void
 idle(struct tern_conn *c)
 {
-	c->loss->cc_state.cubic.epoch_us = 0;
+	c->loss->cc_state.cubic.epoch_at = 0;
 }
 
 const struct cc cc_cubic = {.name = "cubic", .acked = acked, .reduce = reduce, .idle = idle};

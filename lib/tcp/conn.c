@@ -51,7 +51,7 @@ tcp_conn_new(struct tern_worker *w, const struct tcp_sockopts *o, const struct f
 	c->keep_idle_s = o->keep_idle_s;
 	c->keep_intvl_s = o->keep_intvl_s;
 	c->keep_cnt = o->keep_cnt;
-	c->last_data_ms = w->now_ms - w->conf.tcp.delack_ms; /* no pause before the first data, and none just came */
+	c->last_data_at_ms = w->now_ms - w->conf.tcp.delack_ms; /* no pause before the first data, and none just came */
 	c->quickack = o->quickack;
 	c->feat = o->feat;
 	c->flags = o->flags;
@@ -88,7 +88,7 @@ tcp_established(struct tern_worker *w, struct tern_conn *c)
 	STAT_INC(w, ESTABLISHED);
 	tcp_plain(w, c);
 	c->rcv_mss = RTE_MIN(c->mss, TCP_MSS_DEFAULT4); /* grows to what the peer really sends */
-	c->opened_ms = c->last_rx_ms = w->now_ms;
+	c->opened_at_ms = c->last_rx_at_ms = w->now_ms;
 	c->rto_at = c->limit_at = 0;
 	c->backoff = c->retries = 0;
 	if (c->feat & F_KEEPALIVE)

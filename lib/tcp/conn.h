@@ -92,10 +92,10 @@ struct conn_rare {
 	uint32_t cwr_seq; /* an echo of congestion counts once beyond this: tcp/ecn.c */
 	/* tcp/buf.c */
 	uint32_t buf_grant; /* of snd_buf and rcv_buf, bytes beyond the configured */
-	uint32_t tune_seq, tune_us, tune_space; /* this round trip's start, what the last one delivered */
+	uint32_t tune_seq, tune_at, tune_space; /* this round trip's start, what the last one delivered */
 	/* tcp/icmp.c */
-	uint64_t raise_us; /* when mss_full is tried again */
-	uint64_t soft_us;  /* when soft_err was heard */
+	uint64_t raise_at; /* when mss_full is tried again */
+	uint64_t soft_at;  /* when soft_err was heard */
 	int32_t soft_err;
 	/* tcp/mem.c: lists of worker.mem; tqe_prev NULL: not on it */
 	TAILQ_ENTRY(tern_conn) holes, starved;
@@ -133,7 +133,7 @@ struct tern_conn {
 	uint32_t snd_max;    /* highest sequence sent, plus one */
 	uint32_t snd_queued; /* bytes from snd_una to the end of the queue, without SYN and FIN */
 	uint32_t max_wnd;
-	uint32_t last_rx_ms; /* any acceptable segment */
+	uint32_t last_rx_at_ms; /* any acceptable segment */
 
 	/* line 2: what came */
 	uint32_t snd_wl1; /* SND.WL1; SND.WL2 is never asked for: tcp/recovery.c */
@@ -152,12 +152,12 @@ struct tern_conn {
 
 	/* line 3: deadlines, in us, 0: none, and what sets them */
 	uint64_t rto_at, delack_at;
-	uint64_t unacked_us; /* when the oldest unacknowledged data was first sent or last progress */
+	uint64_t unacked_at; /* when the oldest unacknowledged data was first sent or last progress */
 	struct mem_account *account; /* of worker.mem */
 	uint32_t held; /* mbufs in its queues: tcp/mem.c */
-	uint32_t last_data_ms; /* text in order */
+	uint32_t last_data_at_ms; /* text in order */
 	uint32_t rto_us, srtt_us, rttvar_us;
-	uint32_t rtt_seq, rtt_us;
+	uint32_t rtt_seq, rtt_at;
 	uint16_t neigh;
 	uint8_t backoff; /* doublings of rto_us, until there is a new sample (RFC 6298 5.7) */
 	uint8_t retries; /* timeouts since the last progress; of a closed window's probes, since the last answer */
@@ -190,13 +190,13 @@ struct tern_conn {
 
 	/* line 6 */
 	uint16_t ofo_runs;
-	uint16_t challenge;   /* challenge ACKs sent since challenge_ms */
+	uint16_t challenge;   /* challenge ACKs sent since challenge_at_ms */
 	uint32_t ofo_newest;  /* run, as rxrun.older: SACK blocks are reported newest first (RFC 2018 4) */
 	uint32_t dsack[2];    /* received twice, to be reported (RFC 2883): valid with C_DSACK */
 	uint32_t ofo_fin;
-	uint32_t challenge_ms; /* start of the challenge ACK budget's period */
+	uint32_t challenge_at_ms; /* start of the challenge ACK budget's period */
 	int32_t err;
-	uint32_t opened_ms; /* ESTABLISHED since */
+	uint32_t opened_at_ms; /* ESTABLISHED since */
 	struct tern_listener *lst; /* while on its accept queue */
 	struct tern_conn *acc_next, **acc_pprev;
 };

@@ -94,7 +94,7 @@ void
 tcp_keepalive_start(struct tern_worker *w, struct tern_conn *c)
 {
 	c->keep_probes = 0;
-	c->last_rx_ms = w->now_ms;
+	c->last_rx_at_ms = w->now_ms;
 	c->keep_at = w->now_us + (uint64_t)c->keep_idle_s * 1000000;
 	tcp_timer_sync(w, c);
 }

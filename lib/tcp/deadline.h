@@ -16,7 +16,7 @@ tcp_synchronised(const struct tern_conn *c)
 static inline uint64_t
 tcp_r2_at(const struct tern_conn *c)
 {
-	return c->unacked_us + (uint64_t)c->user_timeout_ms * 1000;
+	return c->unacked_at + (uint64_t)c->user_timeout_ms * 1000;
 }
 
 /* What is due is a probe of a closed window, perhaps of one that was shut over data in flight. */

@@ -103,7 +103,7 @@ tern_fastopen_key(struct tern_worker *w, const uint8_t key[16])
 	memcpy(w->fastopen.key[1], w->fastopen.key[0], sizeof(w->fastopen.key[1]));
 	memcpy(w->fastopen.key[0], key, sizeof(w->fastopen.key[0]));
 	w->fastopen.n_keys = RTE_MIN(w->fastopen.n_keys + 1, 2);
-	w->fastopen.key_until_us = UINT64_MAX;
+	w->fastopen.key_until_at = UINT64_MAX;
 }
 
 static void
@@ -122,7 +122,7 @@ renew_keys(struct tern_worker *w)
 	key_of(w, epoch, w->fastopen.key[0]);
 	key_of(w, epoch - 1, w->fastopen.key[1]);
 	w->fastopen.n_keys = 2;
-	w->fastopen.key_until_us = (epoch + 1) * period;
+	w->fastopen.key_until_at = (epoch + 1) * period;
 }
 
 /* Client's address, then the server's: as Linux's. */
@@ -147,7 +147,7 @@ check_cookie(struct tern_worker *w, const struct seg *s, const uint8_t *got, int
 {
 	uint8_t other[COOKIE_LEN];
 
-	if (unlikely(w->now_us >= w->fastopen.key_until_us))
+	if (unlikely(w->now_us >= w->fastopen.key_until_at))
 		renew_keys(w);
 	make_cookie(&s->flow.addr, s->flow.af, w->fastopen.key[0], cookie);
 	if (len != COOKIE_LEN)
@@ -164,10 +164,10 @@ check_cookie(struct tern_worker *w, const struct seg *s, const uint8_t *got, int
 static uint32_t
 unconfirmed(struct tern_worker *w)
 {
-	if (w->now_us >= w->fastopen.resets_at_us) {
-		w->fastopen.resets[1] = w->now_us - w->fastopen.resets_at_us < RESETS_US ? w->fastopen.resets[0] : 0;
+	if (w->now_us >= w->fastopen.resets_at) {
+		w->fastopen.resets[1] = w->now_us - w->fastopen.resets_at < RESETS_US ? w->fastopen.resets[0] : 0;
 		w->fastopen.resets[0] = 0;
-		w->fastopen.resets_at_us = w->now_us + RESETS_US;
+		w->fastopen.resets_at = w->now_us + RESETS_US;
 	}
 	return w->fastopen.pending + w->fastopen.resets[0] + w->fastopen.resets[1];
 }

@@ -14,7 +14,7 @@ struct tern_worker;
 struct fastopen {
 	uint32_t pending;   /* connections without the final ACK */
 	uint32_t resets[2]; /* those that were reset: this minute, the last */
-	uint64_t resets_at_us, key_until_us;
+	uint64_t resets_at, key_until_at;
 	uint8_t key[2][16], n_keys; /* of cookies: the current, the one before */
 	struct tfo_peer *peers;	    /* what servers gave */
 };

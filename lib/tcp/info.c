@@ -128,13 +128,13 @@ conn_times(const struct tern_conn *c, struct tern_info *i)
 {
 	const struct tern_worker *w = c->w;
 
-	i->last_data_ms = i->bytes_received ? w->now_ms - c->last_data_ms : UINT32_MAX;
-	if (c->opened_ms) {
-		i->established_ms = w->now_ms - c->opened_ms;
-		i->last_rx_ms = w->now_ms - c->last_rx_ms;
+	i->last_data_ms = i->bytes_received ? w->now_ms - c->last_data_at_ms : UINT32_MAX;
+	if (c->opened_at_ms) {
+		i->established_ms = w->now_ms - c->opened_at_ms;
+		i->last_rx_ms = w->now_ms - c->last_rx_at_ms;
 	}
 	if (c->snd_una != c->snd_max && c->state != TERN_CLOSED)
-		i->unacked_ms = RTE_MIN((w->now_us - c->unacked_us) / 1000, (uint64_t)UINT32_MAX);
+		i->unacked_ms = RTE_MIN((w->now_us - c->unacked_at) / 1000, (uint64_t)UINT32_MAX);
 }
 
 static void
@@ -230,7 +230,7 @@ tern_listener_info(const struct tern_listener *l, struct tern_listener_info *inf
 		.conns = l->account->users - 1,
 		.mbufs = l->account->held,
 		.fastopen_max = l->tfo_max,
-		.cookie_us = l->cookie_us,
+		.cookie_at_us = l->cookie_at,
 	};
 
 	return sized_give(info, size, &i, sizeof(i));

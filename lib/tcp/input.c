@@ -33,8 +33,8 @@ enum { GO_ON = -2, PROCESS_ACK = -3 }; /* the next step; the part of the fourth 
 static bool
 ack_allowed(struct tern_worker *w, struct tern_conn *c, enum stat skipped)
 {
-	if (w->now_ms - c->challenge_ms >= CHALLENGE_PERIOD_MS) {
-		c->challenge_ms = w->now_ms;
+	if (w->now_ms - c->challenge_at_ms >= CHALLENGE_PERIOD_MS) {
+		c->challenge_at_ms = w->now_ms;
 		c->challenge = 0;
 	}
 	if (c->challenge >= CHALLENGE_MAX) {
@@ -57,8 +57,8 @@ unacceptable_ack(struct tern_worker *w, struct tern_conn *c, enum stat skipped)
 static bool
 challenge_allowed(struct tern_worker *w)
 {
-	if (w->now_ms - w->answers.challenge_ms >= 1000) {
-		w->answers.challenge_ms = w->now_ms;
+	if (w->now_ms - w->answers.challenge_at_ms >= 1000) {
+		w->answers.challenge_at_ms = w->now_ms;
 		w->answers.challenge_left =
 			CHALLENGE_ALL / 2 + (uint32_t)((core_rand(&w->core) >> 32) * CHALLENGE_ALL >> 32);
 	}
@@ -119,8 +119,8 @@ syn_acked(struct tern_worker *w, struct tern_conn *c, const struct tcp_opts *o)
 	if (seq_lt(c->snd_nxt, c->snd_una))
 		c->snd_nxt = c->snd_una;
 	if (c->flags & C_RTT)
-		tcp_rtt_sample(w, c, (uint32_t)w->now_us - c->rtt_us);
-	else if (!tcp_rtt_echoed(w, c, o, w->now_us - c->unacked_us) && lost)
+		tcp_rtt_sample(w, c, (uint32_t)w->now_us - c->rtt_at);
+	else if (!tcp_rtt_echoed(w, c, o, w->now_us - c->unacked_at) && lost)
 		c->rto_us = 3000000;
 	c->flags &= ~C_RTT;
 	if (lost)
@@ -552,7 +552,7 @@ check_any(struct tern_worker *w, struct tern_conn *c, struct seg *s, struct tcp_
 	rc = check_rst(w, c, s);
 	if (rc != GO_ON)
 		return rc;
-	c->last_rx_ms = w->now_ms;
+	c->last_rx_at_ms = w->now_ms;
 	return check_ack(w, c, s, o);
 }
 
@@ -647,7 +647,7 @@ tcp_conn_input(struct tern_worker *w, struct tern_conn *c, struct seg *s)
 			update_ts_recent(w, c, s, &o);
 	}
 	if (likely(rc == PROCESS_ACK)) {
-		c->last_rx_ms = w->now_ms;
+		c->last_rx_at_ms = w->now_ms;
 		rc = tcp_ack(w, c, s, &o) ? fin_acked(w, c, s) : GO_ON;
 	}
 	if (unlikely(rc != GO_ON))

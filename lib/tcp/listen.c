@@ -387,9 +387,9 @@ send_cookie(struct tern_worker *w, struct tern_listener *l, struct seg *s, struc
 	rc = tcp_reply(w, s, &p);
 	if (rc == SEG_TAKEN) {
 		STAT_INC(w, COOKIES_SENT);
-		l->cookie_us = w->now_us;
+		l->cookie_at = w->now_us;
 		if (unlikely(small))
-			l->cookie_small_us = w->now_us;
+			l->cookie_small_at = w->now_us;
 	}
 	return rc;
 }
@@ -414,7 +414,7 @@ passive_conn(struct tern_worker *w, const struct tern_listener *l, const struct 
 	c->state = TERN_SYN_RECEIVED;
 	c->feat |= F_PASSIVE;
 	c->snd_una = c->snd_nxt = c->snd_max = iss + 1;
-	c->unacked_us = w->now_us; /* the SYN-ACK's: the first data finds a window that is not old */
+	c->unacked_at = w->now_us; /* the SYN-ACK's: the first data finds a window that is not old */
 	return c;
 }
 
@@ -485,10 +485,10 @@ cookie_ack(struct tern_worker *w, struct tern_listener *l, struct seg *s)
 	uint16_t mss;
 	int rc;
 
-	if (!cookie_fresh(w, l->cookie_us))
+	if (!cookie_fresh(w, l->cookie_at))
 		return tcp_reset_reply(w, s, STAT_DROP_LISTEN_FLAGS);
 	mss = tcp_cookie_check(w, &s->flow, s->seq - 1, false, s->ack - 1, &ts_off);
-	if (unlikely(!mss && cookie_fresh(w, l->cookie_small_us))) {
+	if (unlikely(!mss && cookie_fresh(w, l->cookie_small_at))) {
 		small = true;
 		mss = tcp_cookie_check(w, &s->flow, s->seq - 1, true, s->ack - 1, &ts_off);
 	}
@@ -554,7 +554,7 @@ fastopen(struct tern_worker *w, struct tern_listener *l, struct seg *s, const st
 	c->irs = s->seq;
 	c->ts_recent = o->tsval;
 	c->ts_recent_at = tcp_paws_clock(w);
-	c->last_rx_ms = w->now_ms;
+	c->last_rx_at_ms = w->now_ms;
 	c->rcv_mss = mss_offer(w, l, c->ifidx, c->af);
 	tcp_negotiate(w, c, o->has_mss ? RTE_MAX(o->mss, 1u) : 0, common_features(w, o), o->ws);
 	c->rcv_nxt = c->last_ack = s->seq + 1;

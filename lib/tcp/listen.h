@@ -51,7 +51,7 @@ struct tern_listener {
 	uint32_t half_max, half_n;
 	struct tern_conn *acc_head, **acc_tail;
 	struct request *reqs;
-	uint64_t cookie_us, cookie_small_us; /* when the last cookie was sent, and one of a small window; 0 never */
+	uint64_t cookie_at, cookie_small_at; /* when the last cookie was sent, and one of a small window; 0 never */
 	uint32_t tfo_max;   /* Fast Open connections without the final ACK, 0: no Fast Open */
 };
 

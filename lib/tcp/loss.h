@@ -16,7 +16,7 @@
 
 enum { R_SACKED = 1, R_LOST = 2, R_RETX = 4 /* and sent again since */, R_EVER = 8 /* was sent again once */ };
 
-/** [seq, end) were sent at xmit_us and share a fate. Theory of operation: tcp/runs.c. */
+/** [seq, end) were sent at xmit_at and share a fate. Theory of operation: tcp/runs.c. */
 struct txrun {
 	struct txrun *next;
 	struct txrun *skip; /* with lane: the next of the lane */
@@ -25,7 +25,7 @@ struct txrun {
 	uint32_t m_seq;
 	uint32_t seq, end;
 	uint16_t first, mss; /* bytes of the first segment, of the others */
-	uint64_t xmit_us : 56; /* all that the clock can say: a connection may idle for as long as it likes */
+	uint64_t xmit_at : 56; /* all that the clock can say: a connection may idle for as long as it likes */
 	uint64_t flags : 7;    /* R_* */
 	uint64_t lane : 1;
 };
@@ -45,10 +45,10 @@ struct loss {
 	uint32_t recover;
 	uint32_t dupacks;
 	/* RACK: RFC 8985 5.3 */
-	uint64_t rack_xmit_us;
+	uint64_t rack_xmit_at;
 	uint32_t rack_end, rack_rtt_us, dsack_round;
-	uint32_t min_rtt_us, min_next_us; /* what min_rtt_us will be when min_until_us has come */
-	uint64_t min_until_us;
+	uint32_t min_rtt_us, min_next_us; /* what min_rtt_us will be when min_until_at has come */
+	uint64_t min_until_at;
 	uint8_t reo_mult, reo_persist;
 	bool rack_on, reord_seen, dsack_on;
 	/* TLP: 7.1 */
@@ -109,8 +109,8 @@ tcp_loss_age(const struct tern_conn *c)
 /* tcp/runs.c */
 /** [seq, end) has just been sent as segments of conn.mss, the last with FIN perhaps. */
 void tcp_runs_sent(struct tern_worker *w, struct tern_conn *c, uint32_t seq, uint32_t end);
-/** Bring the list up to SND.MAX: what no run covers was sent at xmit_us. */
-void tcp_runs_cover(struct tern_worker *w, struct tern_conn *c, uint64_t xmit_us);
+/** Bring the list up to SND.MAX: what no run covers was sent at xmit_at. */
+void tcp_runs_cover(struct tern_worker *w, struct tern_conn *c, uint64_t xmit_at);
 /** The last run that starts before seq, NULL: none. */
 struct txrun *tcp_run_before(struct loss *l, uint32_t seq);
 /** Where segments of r begin: the first above seq, which is r's end when there is none; the last at seq or before. */

@@ -43,12 +43,12 @@ sent_range(struct tern_worker *w, struct tern_conn *c, uint32_t seq, uint32_t en
 	} else if (!(c->flags & C_RTT)) {
 		c->flags |= C_RTT;
 		c->rtt_seq = end;
-		c->rtt_us = (uint32_t)w->now_us;
+		c->rtt_at = (uint32_t)w->now_us;
 	}
 	if (c->snd_max == c->snd_una) {
-		if (unlikely(w->now_us - c->unacked_us > c->rto_us) && c->srtt_us)
+		if (unlikely(w->now_us - c->unacked_at > c->rto_us) && c->srtt_us)
 			restart_idle(c);
-		c->unacked_us = w->now_us;
+		c->unacked_at = w->now_us;
 	}
 	if (seq_gt(end, c->snd_max)) {
 		c->snd_max = end;
@@ -77,7 +77,7 @@ output_synack(struct tern_worker *w, struct tern_conn *c)
 	} else {
 		c->flags |= C_RTT;
 		c->rtt_seq = c->snd_una;
-		c->rtt_us = (uint32_t)w->now_us;
+		c->rtt_at = (uint32_t)w->now_us;
 	}
 	tcp_rto_start(w, c);
 	return true;
@@ -89,10 +89,10 @@ sent_alone(struct tern_worker *w, struct tern_conn *c, uint32_t end)
 {
 	c->flags = (c->flags | C_RTT) & ~C_PERSIST;
 	c->rtt_seq = end;
-	c->rtt_us = (uint32_t)w->now_us;
-	if (unlikely(w->now_us - c->unacked_us > c->rto_us) && c->srtt_us)
+	c->rtt_at = (uint32_t)w->now_us;
+	if (unlikely(w->now_us - c->unacked_at > c->rto_us) && c->srtt_us)
 		restart_idle(c);
-	c->unacked_us = w->now_us;
+	c->unacked_at = w->now_us;
 	c->snd_max = end;
 	tcp_rto_start(w, c);
 }
@@ -195,7 +195,7 @@ send_new(struct tern_worker *w, struct tern_conn *c, uint32_t len, uint32_t unse
 		c->flags |= C_FIN_SENT;
 	if (len && len < c->mss)
 		c->snd_sml = c->snd_nxt + len;
-	if (w->now_ms - c->last_data_ms < w->conf.tcp.delack_ms)
+	if (w->now_ms - c->last_data_at_ms < w->conf.tcp.delack_ms)
 		c->quickack |= QUICKACK_PINGPONG;
 	if (alone)
 		sent_alone(w, c, c->snd_nxt + len + fin);
@@ -251,7 +251,7 @@ wait_for_window(struct tern_worker *w, struct tern_conn *c)
 		return;
 	}
 	c->flags = (c->flags & ~(C_TLP | C_REO)) | C_PERSIST; /* what rto_at was before */
-	c->unacked_us = w->now_us;
+	c->unacked_at = w->now_us;
 	if (corked(c))
 		c->rto_at = w->now_us + CORK_US;
 	else

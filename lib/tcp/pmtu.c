@@ -24,15 +24,15 @@ headers(const struct tern_conn *c)
 static bool
 raise_armed(const struct tern_conn *c)
 {
-	return c->rare && c->rare->raise_us && c->limit_at == c->rare->raise_us &&
+	return c->rare && c->rare->raise_at && c->limit_at == c->rare->raise_at &&
 	       !(c->state == TERN_FIN_WAIT_2 && c->flags & C_ORPHAN);
 }
 
 static void
 arm_raise(struct tern_worker *w, struct tern_conn *c)
 {
-	c->rare->raise_us = w->now_us + PMTU_RAISE_US;
-	c->limit_at = c->rare->raise_us;
+	c->rare->raise_at = w->now_us + PMTU_RAISE_US;
+	c->limit_at = c->rare->raise_at;
 	tcp_timer_sync(w, c);
 }
 
@@ -73,7 +73,7 @@ tcp_pmtu_timer(struct tern_conn *c)
 	c->rare->mss_full = 0;
 	c->rare->may_fragment = false;
 	tcp_plain(c->w, c);
-	c->rare->raise_us = 0;
+	c->rare->raise_at = 0;
 	c->limit_at = 0;
 	return true;
 }
@@ -93,7 +93,7 @@ tcp_pmtu_suspect(struct tern_worker *w, struct tern_conn *c, bool again)
 int
 tcp_soft_error(const struct tern_conn *c)
 {
-	if (c->rare && c->rare->soft_err && c->rare->soft_us >= c->unacked_us)
+	if (c->rare && c->rare->soft_err && c->rare->soft_at >= c->unacked_at)
 		return c->rare->soft_err;
 	return link_neigh_silent(&c->w->link, c->neigh) ? -EHOSTUNREACH
 							: -ETIMEDOUT; /* RFC 1122 2.4: link errors are told */
@@ -112,5 +112,5 @@ void
 tcp_note_soft_error(struct tern_worker *w, struct tern_conn *c, int err)
 {
 	tcp_rare(c)->soft_err = err;
-	c->rare->soft_us = w->now_us;
+	c->rare->soft_at = w->now_us;
 }

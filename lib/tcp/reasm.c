@@ -486,9 +486,9 @@ delay_ack(const struct tern_worker *w, struct tern_conn *c)
 static void
 schedule_ack(struct tern_worker *w, struct tern_conn *c, bool two)
 {
-	const uint32_t gap_ms = w->now_ms - c->last_data_ms;
+	const uint32_t gap_ms = w->now_ms - c->last_data_at_ms;
 
-	c->last_data_ms = w->now_ms;
+	c->last_data_at_ms = w->now_ms;
 	if (unlikely(gap_ms * 1000ull > c->rto_us) && !(c->quickack & QUICKACK_PINGPONG))
 		tcp_quickack(c);
 	if (c->feat & F_QUICKACK || c->quickack - 1u < QUICKACK_MAX || c->delack_at || two ||

@@ -56,7 +56,7 @@ sample_rtt(struct tern_worker *w, struct tern_conn *c, const struct seg *s, cons
 	if (c->flags & C_RTT) {
 		if (seq_ge(s->ack, c->rtt_seq)) {
 			c->flags &= ~C_RTT;
-			tcp_rtt_sample(w, c, (uint32_t)w->now_us - c->rtt_us);
+			tcp_rtt_sample(w, c, (uint32_t)w->now_us - c->rtt_at);
 		}
 	} else {
 		tcp_rtt_echoed(w, c, o, ECHO_MAX_US);
@@ -144,7 +144,7 @@ closed_window(struct tern_worker *w, struct tern_conn *c, const struct seg *s)
 	const bool changed = update_window(c, s);
 
 	if (!(c->flags & C_ORPHAN)) { /* MUST-37: the peer is there. Nobody waits for an orphan: R2 ends it */
-		c->unacked_us = w->now_us;
+		c->unacked_at = w->now_us;
 		c->retries = 0;
 	}
 	if (c->snd_wnd <= old)
@@ -195,7 +195,7 @@ tcp_ack(struct tern_worker *w, struct tern_conn *c, const struct seg *s, const s
 	tcp_snd_acked(c, data);
 	c->snd_una = s->ack;
 	c->retries = 0;
-	c->unacked_us = w->now_us;
+	c->unacked_at = w->now_us;
 	if (unlikely(c->flags & C_PERSIST)) {
 		c->flags &= ~C_PERSIST;
 		c->backoff = 0; /* the probe's */

@@ -64,7 +64,7 @@ tcp_send_bare(struct tern_worker *w, const struct flow *f, uint8_t ifidx, uint16
 bool
 tcp_answer_allowed(struct tern_worker *w)
 {
-	if (token_take(&w->answers.tokens_us, w->now_us, RST_BURST, RST_INTERVAL_US))
+	if (token_take(&w->answers.tokens_at, w->now_us, RST_BURST, RST_INTERVAL_US))
 		return true;
 	STAT_INC(w, RST_RATELIMIT);
 	return false;

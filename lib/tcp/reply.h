@@ -25,8 +25,8 @@ struct tcp_head {
 
 /** How many answers to segments of no connection, and challenge ACKs, a worker still sends: RFC 5961 7. */
 struct answers {
-	uint64_t tokens_us; /* token_take() */
-	uint32_t challenge_ms, challenge_left; /* of this second, by tcp/input.c */
+	uint64_t tokens_at; /* token_take() */
+	uint32_t challenge_at_ms, challenge_left; /* of this second, by tcp/input.c */
 };
 
 /** A segment that answers none. @return false: no room or no mbuf. */

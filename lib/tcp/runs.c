@@ -72,20 +72,20 @@ append(struct tern_worker *w, struct loss *l, const struct txrun *as)
 
 /* Up to end, how it was sent is not known. Full segments, unless a small one was among them. */
 static void
-cover(struct tern_worker *w, struct tern_conn *c, uint32_t end, uint64_t xmit_us)
+cover(struct tern_worker *w, struct tern_conn *c, uint32_t end, uint64_t xmit_at)
 {
 	const uint32_t seq = c->loss->tail ? c->loss->tail->end : c->snd_una;
 	const uint16_t mss = seq_gt(c->snd_sml, seq) && seq_le(c->snd_sml, c->snd_max) ? 1 : c->mss;
 
 	if (seq_gt(end, seq))
 		append(w, c->loss,
-		       &(struct txrun){.seq = seq, .end = end, .xmit_us = xmit_us, .first = mss, .mss = mss});
+		       &(struct txrun){.seq = seq, .end = end, .xmit_at = xmit_at, .first = mss, .mss = mss});
 }
 
 void
-tcp_runs_cover(struct tern_worker *w, struct tern_conn *c, uint64_t xmit_us)
+tcp_runs_cover(struct tern_worker *w, struct tern_conn *c, uint64_t xmit_at)
 {
-	cover(w, c, c->snd_max, xmit_us);
+	cover(w, c, c->snd_max, xmit_at);
 }
 
 void
@@ -103,11 +103,11 @@ tcp_runs_sent(struct tern_worker *w, struct tern_conn *c, uint32_t seq, uint32_t
 	}
 	r = l->tail;
 	/* A small segment ends a run: all but a run's first are full. */
-	if (r && r->xmit_us == now && !r->flags && n == r->mss) {
+	if (r && r->xmit_at == now && !r->flags && n == r->mss) {
 		r->end = end;
 		return;
 	}
-	append(w, l, &(struct txrun){.seq = seq, .end = end, .xmit_us = now, .m = c->snd_cur, .m_seq = c->snd_cur_seq,
+	append(w, l, &(struct txrun){.seq = seq, .end = end, .xmit_at = now, .m = c->snd_cur, .m_seq = c->snd_cur_seq,
 				     .first = n <= c->mss + 1u ? n : c->mss, .mss = c->mss});
 }
 

@@ -35,10 +35,10 @@ struct news {
 static void
 note_min_rtt(const struct tern_worker *w, struct loss *l, uint32_t rtt_us)
 {
-	if (unlikely(w->now_us >= l->min_until_us)) {
+	if (unlikely(w->now_us >= l->min_until_at)) {
 		l->min_rtt_us = l->min_next_us;
 		l->min_next_us = UINT32_MAX;
-		l->min_until_us = w->now_us + MIN_RTT_US;
+		l->min_until_at = w->now_us + MIN_RTT_US;
 	}
 	l->min_next_us = RTE_MIN(l->min_next_us, rtt_us);
 	l->min_rtt_us = RTE_MIN(l->min_rtt_us, rtt_us);
@@ -49,7 +49,7 @@ static void
 arrived(struct tern_worker *w, struct tern_conn *c, const struct txrun *r, uint32_t end, uint32_t n, struct news *news)
 {
 	struct loss *l = c->loss;
-	const uint32_t rtt = RTE_MIN(w->now_us - r->xmit_us, (uint64_t)UINT32_MAX);
+	const uint32_t rtt = RTE_MIN(w->now_us - r->xmit_at, (uint64_t)UINT32_MAX);
 
 	news->delivered += n;
 	if (r->flags & R_LOST)
@@ -72,10 +72,10 @@ arrived(struct tern_worker *w, struct tern_conn *c, const struct txrun *r, uint3
 			return;
 	}
 	note_min_rtt(w, l, rtt);
-	if (!l->rack_on || r->xmit_us > l->rack_xmit_us ||
-	    (r->xmit_us == l->rack_xmit_us && seq_gt(end, l->rack_end))) {
+	if (!l->rack_on || r->xmit_at > l->rack_xmit_at ||
+	    (r->xmit_at == l->rack_xmit_at && seq_gt(end, l->rack_end))) {
 		l->rack_on = true;
-		l->rack_xmit_us = r->xmit_us;
+		l->rack_xmit_at = r->xmit_at;
 		l->rack_end = end;
 		l->rack_rtt_us = rtt;
 	}
@@ -233,16 +233,16 @@ detect_loss(struct tern_worker *w, struct tern_conn *c)
 		int64_t left;
 
 		next = TAILQ_NEXT(r, fate);
-		if (r->xmit_us > l->rack_xmit_us || (r->xmit_us == l->rack_xmit_us && seq_ge(r->end, l->rack_end)))
+		if (r->xmit_at > l->rack_xmit_at || (r->xmit_at == l->rack_xmit_at && seq_ge(r->end, l->rack_end)))
 			break; /* what follows was sent later still */
-		left = (int64_t)(r->xmit_us + l->rack_rtt_us + wnd - w->now_us);
+		left = (int64_t)(r->xmit_at + l->rack_rtt_us + wnd - w->now_us);
 		if (left <= 0) {
 			mark_lost(w, l, r);
 			continue;
 		}
 		wait = RTE_MAX(wait, (uint32_t)left);
 		if (++waiting == WAITING_MAX) /* the others were sent no later than what arrived */
-			return l->rack_xmit_us + l->rack_rtt_us + wnd - w->now_us;
+			return l->rack_xmit_at + l->rack_rtt_us + wnd - w->now_us;
 	}
 	return wait;
 }
@@ -399,7 +399,7 @@ tcp_loss_acked(struct tern_worker *w, struct tern_conn *c, const struct seg *s, 
 	if (l->dsack_on && seq_ge(c->snd_una, l->dsack_round))
 		l->dsack_on = false;
 	if (l->tail == NULL && c->snd_una != c->snd_max)
-		tcp_runs_cover(w, c, c->unacked_us);
+		tcp_runs_cover(w, c, c->unacked_at);
 	clean_acked(w, c, &news);
 	if (o->n_sack)
 		take_sacks(w, c, s, o, &news);
@@ -465,7 +465,7 @@ cover_all(struct tern_worker *w, struct tern_conn *c)
 {
 	struct loss *l = tcp_loss(c);
 
-	tcp_runs_cover(w, c, c->unacked_us);
+	tcp_runs_cover(w, c, c->unacked_at);
 	if (!l->head)
 		return NULL;
 	c->snd_nxt = c->snd_max;
@@ -521,7 +521,7 @@ tcp_loss_timeout(struct tern_worker *w, struct tern_conn *c)
 	}
 	for (r = l->head; r; r = r->next)
 		if (!(r->flags & R_SACKED) && (r == l->head || !l->rack_on || /* 8985 6.3 */
-		    r->xmit_us + l->rack_rtt_us + reo_wnd(c) <= w->now_us))
+		    r->xmit_at + l->rack_rtt_us + reo_wnd(c) <= w->now_us))
 			mark_lost(w, l, r);
 	c->cwnd = tcp_pipe(c) + c->mss; /* room for the first */
 	l->recover = c->snd_max;
@@ -539,7 +539,7 @@ tcp_tlp_fired(struct tern_worker *w, struct tern_conn *c)
 	uint32_t last, fin;
 	struct txrun *r;
 
-	tcp_runs_cover(w, c, c->unacked_us);
+	tcp_runs_cover(w, c, c->unacked_at);
 	r = l->tail;
 	if (!l->sacked && !l->lost) {
 		l->tlp_on = true; /* also without a run to note it in: once, then the timeout */
@@ -551,7 +551,7 @@ tcp_tlp_fired(struct tern_worker *w, struct tern_conn *c)
 				last = r->end - c->mss - fin;
 			if ((last == r->seq || tcp_run_split(w, c, r, last)) &&
 			    tcp_retransmit(w, c, last, c->snd_max, l->tail)) {
-				l->tail->xmit_us = w->now_us;
+				l->tail->xmit_at = w->now_us;
 				tcp_run_flies(l, l->tail);
 				l->tlp_retx = true;
 			}

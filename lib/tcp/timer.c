@@ -35,7 +35,7 @@ static void
 keepalive_fired(struct tern_worker *w, struct tern_conn *c)
 {
 	const bool away = w->now_us - c->keep_at > AWAY_US;
-	const uint32_t idle_ms = w->now_ms - c->last_rx_ms, want_ms = c->keep_idle_s * 1000u;
+	const uint32_t idle_ms = w->now_ms - c->last_rx_at_ms, want_ms = c->keep_idle_s * 1000u;
 
 	if (idle_ms < want_ms || c->snd_max != c->snd_una) {
 		/* Heard from the peer since, or the retransmission timer watches it already. */
@@ -68,9 +68,9 @@ was_away(struct tern_worker *w, struct tern_conn *c, uint64_t late_us)
 {
 	const uint64_t r2 = (uint64_t)c->user_timeout_ms * 1000, try_us = RTE_MIN(c->rto_us, r2);
 
-	c->unacked_us = RTE_MAX(c->unacked_us + late_us, w->now_us > r2 - try_us ? w->now_us - (r2 - try_us) : 0);
+	c->unacked_at = RTE_MAX(c->unacked_at + late_us, w->now_us > r2 - try_us ? w->now_us - (r2 - try_us) : 0);
 	if (c->rare)
-		c->rare->soft_us += late_us;
+		c->rare->soft_at += late_us;
 }
 
 /* One more time nothing came: R1. */
@@ -80,7 +80,7 @@ count_retry(struct tern_worker *w, struct tern_conn *c)
 	if (c->backoff < BACKOFF_MAX)
 		c->backoff++;
 	if (c->retries == 0 && tcp_probing(c))
-		c->unacked_us = w->now_us;
+		c->unacked_at = w->now_us;
 	c->retries = c->retries < UINT8_MAX ? c->retries + 1 : R1 + 1;
 	if (tcp_probing(c))
 		return;

@@ -53,15 +53,15 @@ hash_loss(const struct loss *from)
 	for (r = l.head; r; r = r->next) {
 		mix((uint64_t)r->seq << 32 | r->end);
 		mix((uint64_t)r->first << 48 | (uint64_t)r->mss << 32 | r->flags << 8 | r->lane);
-		mix(m.now_us - r->xmit_us);
+		mix(m.now_us - r->xmit_at);
 	}
 	l.head = l.tail = NULL;
 	memset(&l.flight, 0, sizeof(l.flight));
 	memset(&l.due, 0, sizeof(l.due));
 	l.retx_m = NULL;
 	l.retx_seq = 0;
-	l.min_until_us -= m.now_us;
-	l.rack_xmit_us = l.rack_xmit_us ? m.now_us - l.rack_xmit_us : 0;
+	l.min_until_at -= m.now_us;
+	l.rack_xmit_at = l.rack_xmit_at ? m.now_us - l.rack_xmit_at : 0;
 	mix_bytes(&l, sizeof(l));
 }
 
@@ -71,8 +71,8 @@ hash_conn(const struct tern_conn *from)
 {
 	struct tern_conn c = *from;
 	const struct rxrun *r = c.ofo;
-	const uint64_t idle = m.now_us - c.unacked_us, most = c.rto_us + 1;
-	const uint32_t data_ms = from->w->now_ms - c.last_data_ms;
+	const uint64_t idle = m.now_us - c.unacked_at, most = c.rto_us + 1;
+	const uint32_t data_ms = from->w->now_ms - c.last_data_at_ms;
 
 	hash_queue(c.snd_head);
 	hash_queue(c.rcv_head);
@@ -92,12 +92,13 @@ hash_conn(const struct tern_conn *from)
 	c.delack_at = until(c.delack_at);
 	c.limit_at = until(c.limit_at);
 	c.keep_at = until(c.keep_at);
-	c.unacked_us = c.snd_una != c.snd_max || c.rto_at
+	c.unacked_at = c.snd_una != c.snd_max || c.rto_at
 			       ? idle
 			       : RTE_MIN(idle, most); /* else only asked whether more than RTO */
-	c.rtt_us = c.flags & C_RTT ? (uint32_t)m.now_us - c.rtt_us : 0;
-	c.last_data_ms = RTE_MIN(data_ms, 1000u);
-	c.last_rx_ms = c.opened_ms = c.challenge_ms = c.ts_recent_at = 0; /* keep-alive and information; no flood, no
+	c.rtt_at = c.flags & C_RTT ? (uint32_t)m.now_us - c.rtt_at : 0;
+	c.last_data_at_ms = RTE_MIN(data_ms, 1000u);
+	c.last_rx_at_ms = c.opened_at_ms = c.challenge_at_ms = c.ts_recent_at =
+		0; /* keep-alive and information; no flood, no
 									   * weeks */
 	c.pend_next = NULL;
 	c.w = NULL;

@@ -379,7 +379,7 @@ test_listener_info(void)
 	CHECK_EQ(i.accept_queued, 0);
 	CHECK_EQ(i.accept_max, 16);
 	CHECK_EQ(i.conns, 0);
-	CHECK_EQ(i.cookie_us, 0);
+	CHECK_EQ(i.cookie_at_us, 0);
 	tx(ACK | PSH, 1, 1, 5);
 	tern_listener_info(bed.n[0].l[0], &i, sizeof(i));
 	CHECK(i.half_open == 0 && i.accept_queued == 1 && i.conns == 1 && i.mbufs == 1);
@@ -395,13 +395,13 @@ test_listener_info(void)
 	rx_flush();
 	tern_listener_info(bed.n[0].l[0], &i, sizeof(i));
 	CHECK(i.conns == 0 && i.mbufs == 0);
-	CHECK_EQ(i.cookie_us, tern_now_us(W));
+	CHECK_EQ(i.cookie_at_us, tern_now_us(W));
 	CHECK_EQ(i.cookie_mode, TERN_COOKIE_ALWAYS);
 	CHECK_EQ(i.fastopen_max, 3);
 	memset(&i, 0xa5, sizeof(i));
-	CHECK_EQ(tern_listener_info(bed.n[0].l[0], &i, offsetof(struct tern_listener_info, cookie_us)),
-		 offsetof(struct tern_listener_info, cookie_us));
-	CHECK_EQ(i.cookie_us, 0xa5a5a5a5a5a5a5a5);
+	CHECK_EQ(tern_listener_info(bed.n[0].l[0], &i, offsetof(struct tern_listener_info, cookie_at_us)),
+		 offsetof(struct tern_listener_info, cookie_at_us));
+	CHECK_EQ(i.cookie_at_us, 0xa5a5a5a5a5a5a5a5);
 }
 
 static void
