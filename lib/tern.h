@@ -603,6 +603,10 @@ struct tern_info {
 	uint32_t unacked_ms; /* since what waits for an ACK was sent first, or the last ACK of something new: R2
 			      * counts this; 0: nothing does */
 	const char *cc; /* name of the congestion control */
+	/* Segments that came and were sent, whatever became of them, since there is the connection: of a passive
+	 * open from the last ACK of its handshake on. What was merged (gro) or is cut by the device (tso) counts
+	 * once. */
+	uint32_t segs_in, segs_out;
 	uint64_t send_rate; /* bytes a second that cwnd lets out at srtt_us, as `ss -ti` says "send"; 0: no sample */
 };
 /** Fill in what of *info lies within size, sizeof(*info): of a library that knows more, or less (the rest is zero).

@@ -157,7 +157,7 @@ struct tern_conn {
 	uint32_t held; /* mbufs in its queues: tcp/mem.c */
 	uint32_t last_data_at_ms; /* text in order */
 	uint32_t rto_us, srtt_us, rttvar_us;
-	uint32_t rtt_seq, rtt_at;
+	uint32_t segs_in, segs_out;
 	uint16_t neigh;
 	uint8_t backoff; /* doublings of rto_us, until there is a new sample (RFC 6298 5.7) */
 	uint8_t retries; /* timeouts since the last progress; of a closed window's probes, since the last answer */
@@ -199,6 +199,7 @@ struct tern_conn {
 	uint32_t opened_at_ms; /* ESTABLISHED since */
 	struct tern_listener *lst; /* while on its accept queue */
 	struct tern_conn *acc_next, **acc_pprev;
+	uint32_t rtt_seq, rtt_at; /* what a round trip is measured by without timestamps: valid with C_RTT */
 };
 _Static_assert(sizeof(struct tern_conn) <= 512, "a connection is at most 512 bytes");
 _Static_assert(offsetof(struct tern_conn, addr) == offsetof(struct tobj, addr), "conn starts as a tobj");

@@ -3,6 +3,7 @@
  * Whom a segment is for: a connection, a half-open request, a TIME-WAIT record, a listener, or nobody (RFC 9293
  * 3.10.7.1).
  */
+#include "tcp/conn.h"
 #include "tcp/demux.h"
 #include "tcp/input.h"
 #include "tcp/timewait.h"
@@ -54,6 +55,7 @@ other_segment(struct tern_worker *w, struct tobj *o, struct seg *s)
 static __rte_noinline void
 conn_segment(struct tern_worker *w, struct tern_conn *c, struct seg *s)
 {
+	c->segs_in++;
 	dispose(w, s, tcp_conn_input(w, c, s));
 }
 

@@ -336,6 +336,7 @@ tcp_emit_any(struct tern_worker *w, struct tern_conn *c, uint8_t flags, uint32_t
 	if (unlikely(c->rare && c->rare->may_fragment))
 		clear_df(w, c, m, p);
 	count_out(w, flags);
+	c->segs_out++;
 	if (flags & TCP_ACK)
 		sent_ack(c);
 	link_output(&w->link, c->ifidx, c->neigh, m);
@@ -374,6 +375,7 @@ emit_plain(struct tern_worker *w, struct tern_conn *c, struct iface *ifc, uint8_
 		sum = cksum_copy(p + hlen, rte_pktmbuf_mtod_offset(src, const uint8_t *, off), len);
 	put_headers(ifc, m, p, e, &h, len, sum);
 	count_out(w, flags);
+	c->segs_out++;
 	sent_ack(c);
 	to_neighbour(w, c, ifc, m);
 	return true;
@@ -437,6 +439,7 @@ tcp_emit_syn(struct tern_worker *w, struct tern_conn *c)
 	m->data_len = m->pkt_len = sizeof(struct rte_ipv4_hdr) + sizeof(struct rte_tcp_hdr) + TCP_OPT_SYN_LEN;
 	put_headers(ifc, m, rte_pktmbuf_mtod(m, uint8_t *), e, &h, 0, 0);
 	STAT_INC(w, OUT_SEGS);
+	c->segs_out++;
 	to_neighbour(w, c, ifc, m);
 	return true;
 }

@@ -93,6 +93,8 @@ conn_counts(const struct tern_conn *c, struct tern_info *i)
 	i->bytes_acked = text_between(c->iss, c->snd_una, fin_acked);
 	i->bytes_received = text_between(c->irs, c->rcv_nxt, c->flags & C_FIN_RCVD);
 	i->retrans = c->retrans;
+	i->segs_in = c->segs_in;
+	i->segs_out = c->segs_out;
 	i->unacked = RTE_MIN(i->bytes_sent - i->bytes_acked, c->snd_queued);
 	i->unsent = c->snd_queued - i->unacked;
 	i->unread = c->rcv_queued;

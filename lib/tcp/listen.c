@@ -412,6 +412,7 @@ passive_conn(struct tern_worker *w, const struct tern_listener *l, const struct 
 		return NULL;
 	}
 	c->state = TERN_SYN_RECEIVED;
+	c->segs_in = 1; /* s */
 	c->feat |= F_PASSIVE;
 	c->snd_una = c->snd_nxt = c->snd_max = iss + 1;
 	c->unacked_at = w->now_us; /* the SYN-ACK's: the first data finds a window that is not old */

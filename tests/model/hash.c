@@ -97,9 +97,9 @@ hash_conn(const struct tern_conn *from)
 			       : RTE_MIN(idle, most); /* else only asked whether more than RTO */
 	c.rtt_at = c.flags & C_RTT ? (uint32_t)m.now_us - c.rtt_at : 0;
 	c.last_data_at_ms = RTE_MIN(data_ms, 1000u);
-	c.last_rx_at_ms = c.opened_at_ms = c.challenge_at_ms = c.ts_recent_at =
-		0; /* keep-alive and information; no flood, no
-									   * weeks */
+	/* keep-alive and information; no flood, no weeks */
+	c.last_rx_at_ms = c.opened_at_ms = c.challenge_at_ms = c.ts_recent_at = 0;
+	c.segs_in = c.segs_out = 0;
 	c.pend_next = NULL;
 	c.w = NULL;
 	c.rcv_head = c.rcv_tail = c.snd_head = c.snd_tail = c.snd_cur = NULL;

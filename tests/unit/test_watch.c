@@ -62,6 +62,8 @@ test_bytes(void)
 	CHECK_EQ(i.bytes_received, 77);
 	CHECK_EQ(i.unread, 77);
 	CHECK(!i.unsent && !i.unacked && !i.in_flight && !i.unacked_ms);
+	CHECK_EQ(i.segs_in, 3); /* the handshake's last, and these two */
+	CHECK_EQ(i.segs_out, 2 + (i.mss < 1000)); /* 1000 and 500 bytes */
 	CHECK_EQ(i.timer, TERN_WAIT_DELACK);
 	CHECK_EQ(i.last_data_ms, 0);
 	tx(ACK | PSH, 100, 1501, 10);
