@@ -39,7 +39,9 @@ test_pgo() {
 	find "$LIB_TMP/pgo" -name 'tcp_cookie*.gcda' | grep -q . || fail "no profile was made"
 	timeout 30 "$LIB_TMP/pgo/app/tern" "${EAL_TAP[@]}" -l 0 -- --role bench --one-lcore --total 1000 >"$LIB_TMP/tern.out" 2>&1 ||
 		fail "what it built ended with $?"
-	grep -q '^bench: .* connections/s (1000 ' "$LIB_TMP/tern.out" || fail "it did not do what it was asked for"
+	# not the line of connections/s: it counts from its first look at the clock, which some are done before on a busy machine
+	grep -q '^client: 1000 connections opened, 1000 established, 1000 done, 0 cut off at the end, 0 failed' "$LIB_TMP/tern.out" ||
+		fail "it did not do what it was asked for"
 }
 
 test_tx_wait() { # too few for a burst: a request waits at the client, its response at the server
