@@ -109,8 +109,8 @@ struct conn_rare {
 
 /**
  * Full connection, ordered by who touches which cache line (scripts/conn-lines.sh counts): a segment with text touches
- * lines 0 to 3 on its way in, its answer 0 to 5, an ACK 0 to 4. The rest is for opening, closing and whatever is not
- * the rule.
+ * lines 0 to 3 and the count in 5 on its way in, its answer 0 to 5, an ACK 0 to 5. The rest is for opening, closing
+ * and whatever is not the rule.
  */
 struct tern_conn {
 	union {
@@ -157,7 +157,7 @@ struct tern_conn {
 	uint32_t held; /* mbufs in its queues: tcp/mem.c */
 	uint32_t last_data_at_ms; /* text in order */
 	uint32_t rto_us, srtt_us, rttvar_us;
-	uint32_t segs_in, segs_out;
+	uint32_t rtt_seq, rtt_at;
 	uint16_t neigh;
 	uint8_t backoff; /* doublings of rto_us, until there is a new sample (RFC 6298 5.7) */
 	uint8_t retries; /* timeouts since the last progress; of a closed window's probes, since the last answer */
@@ -174,18 +174,18 @@ struct tern_conn {
 	const struct tern_ops *ops;
 	void *user;
 
-	/* line 5: what sends more rarely */
-	uint32_t irs, user_timeout_ms;
+	/* line 5: counts, and what sends more rarely */
+	uint32_t segs_in, segs_out;
 	uint64_t limit_at, keep_at; /* deadlines as in line 3 */
 	struct conn_rare *rare; /* NULL as long as nothing needs it */
 	uint32_t iss;
 	uint32_t ssthresh;
 	uint32_t retrans;
-	uint32_t portset; /* index + 1, 0: none */
+	uint32_t irs;
 	uint8_t cc;	  /* enum tern_cc */
 	uint8_t keep_cnt, keep_probes;
 	bool tfo_new; /* with C_TFO: the SYN-ACK brings a new cookie */
-	uint16_t keep_idle_s, keep_intvl_s;
+	uint32_t user_timeout_ms;
 	uint32_t ofo_bytes, ofo_segs;
 
 	/* line 6 */
@@ -199,7 +199,8 @@ struct tern_conn {
 	uint32_t opened_at_ms; /* ESTABLISHED since */
 	struct tern_listener *lst; /* while on its accept queue */
 	struct tern_conn *acc_next, **acc_pprev;
-	uint32_t rtt_seq, rtt_at; /* what a round trip is measured by without timestamps: valid with C_RTT */
+	uint16_t keep_idle_s, keep_intvl_s;
+	uint32_t portset; /* index + 1, 0: none */
 };
 _Static_assert(sizeof(struct tern_conn) <= 512, "a connection is at most 512 bytes");
 _Static_assert(offsetof(struct tern_conn, addr) == offsetof(struct tobj, addr), "conn starts as a tobj");
@@ -211,7 +212,7 @@ _Static_assert(offsetof(struct tern_conn, flags) == 64 + 24, "flags lie in line 
 CONN_LINE(snd_wl1, 2);
 CONN_LINE(rto_at, 3);
 CONN_LINE(snd_head, 4);
-CONN_LINE(irs, 5);
+CONN_LINE(segs_in, 5);
 CONN_LINE(ofo_runs, 6);
 #undef CONN_LINE
 

@@ -12,7 +12,6 @@
 #include "tcp/emit.h"
 #include "tcp/hdr.h"
 #include "tcp/mem.h"
-#include "tcp/output.h"
 #include "tcp/reasm.h"
 #include "tcp/ref.h"
 #include "tcp/seq.h"

@@ -12,6 +12,8 @@ struct rte_mbuf;
 struct tern_conn;
 struct tern_worker;
 
+/** Bytes of window that c has room for. */
+uint32_t tcp_rcv_space(const struct tern_conn *c);
 /** One segment of c: control, or len bytes from src + off, a segment of its send queue. @return false: no room or no
  *  mbuf. */
 bool tcp_emit(struct tern_worker *w, struct tern_conn *c, uint8_t flags, uint32_t seq, struct rte_mbuf *src,

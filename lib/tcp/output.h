@@ -19,5 +19,4 @@ bool tcp_retransmit_one(struct tern_worker *w, struct tern_conn *c); /* the segm
 bool tcp_retransmit(struct tern_worker *w, struct tern_conn *c, uint32_t seq, uint32_t end, struct txrun *r);
 /** A segment of new data if there is any and the peer's window lets it; cwnd is not asked. @return false: none. */
 bool tcp_probe_new(struct tern_worker *w, struct tern_conn *c);
-uint32_t tcp_rcv_space(const struct tern_conn *c);
 #endif

@@ -7,8 +7,8 @@
 #include <rte_mbuf.h>
 #include "tcp/buf.h"
 #include "tcp/call.h"
+#include "tcp/emit.h"
 #include "tcp/mem.h"
-#include "tcp/output.h"
 #include "tcp/reasm.h"
 #include "tcp/recv.h"
 #include "tcp/seq.h"
