@@ -51,7 +51,7 @@ check(struct options *o)
 	if (!option_set("max-timewait"))
 		o->conf.max_timewait = 1 << 20; /* 5 s at 200000 a second; a larger table is first touched while the
 						 * clock runs */
-	return requests_check();
+	return client_check_pace(o) ? -EINVAL : requests_check();
 }
 
 static void
@@ -268,7 +268,7 @@ report(const struct stack st[2], double seconds)
 
 	for (i = 0; i < 2; i++)
 		tern_gauges_get(st[i].tern, -1, &g[i], sizeof(g[i]));
-	printf("bench: %.0f connections/s (%lu in %.2f s), IPv%u, %u requests of %u bytes and responses of %u each, "
+	printf("bench: %.0f connections/s (%lu in %.2f s), IPv%d, %u requests of %u bytes and responses of %u each, "
 	       "%s\n",
 	       c.established / seconds, c.established, seconds, bench.ipv6 ? 6 : 4, requests.per_conn,
 	       requests.request_size, requests.response_size, closer[requests.close_mode]);
@@ -305,7 +305,8 @@ const struct role role_bench = {
 	.help = "serve and client in one process over an in-memory cable",
 	.opts = opts,
 	.n_opts = RTE_DIM(opts),
-	.takes = "port backlog fastopen cps total concurrency park timeout-ms latency " REQUEST_OPTIONS,
+	.takes = "port backlog fastopen cps arrivals ramp-up-ms ramp-down-ms total concurrency park timeout-ms "
+		 "latency " REQUEST_OPTIONS,
 	.check = check,
 	.run = run,
 };

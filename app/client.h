@@ -4,6 +4,7 @@
 #ifndef CLIENT_H
 #define CLIENT_H
 #include "head.h"
+#include "pace.h"
 #include "requests.h"
 #include "role.h"
 
@@ -17,6 +18,8 @@ struct plan {
 	struct tern_endpoint connect;
 	uint16_t connect_ports;
 	uint32_t cps, concurrency, park;
+	uint32_t ramp_up_ms, ramp_down_ms;
+	enum { ARRIVALS_CONSTANT, ARRIVALS_POISSON } arrivals;
 	uint64_t total;
 	uint32_t timeout_ms;
 	bool latency;
@@ -43,12 +46,18 @@ enum {
 	N_CUT_CONNECTING,
 	N_REOPENED,
 	N_WAITED,
+	N_LATE, /* opened more than LATE_US after their time */
 	N_PARKED, /* at most at a time */
 	N_COUNT
 };
 
-/* Times of a connection: the last is always kept, the others with --latency. */
-enum { HIST_CONNECT, HIST_WHOLE, HIST_RESPONSE, N_HIST };
+/*
+ * Times of a connection: the response's is always kept, the others with --latency. With --cps a connection's time
+ * begins when it was to start, whenever its SYN was sent: a server that stalls makes those late that wait for it
+ * unsent, too. _SENT: from the SYN on.
+ */
+enum { HIST_CONNECT, HIST_WHOLE, HIST_RESPONSE, HIST_CONNECT_SENT, HIST_WHOLE_SENT, N_HIST };
+#define LATE_US 1000u
 
 struct hist {
 	uint32_t n[HIST_SIZE];
@@ -64,6 +73,7 @@ struct wrong {
 struct client_conn {
 	struct item i;      /* c is NULL while the rest of the requests waits for a new connection */
 	struct head *part;  /* of a response */
+	uint64_t due_us;    /* its time */
 	uint64_t opened_us; /* the SYN */
 	uint64_t asked_us;  /* the request in progress */
 	uint32_t asked, answered; /* requests */
@@ -89,6 +99,7 @@ struct client {
 	struct items idle; /* the parked ones */
 	struct heads heads;
 	uint64_t total, cps; /* this worker's share */
+	struct pace pace;    /* of cps, from start_us */
 	uint32_t concurrency, park, parked;
 	uint64_t start_us, pause_us;
 	uint64_t slack_us; /* an eighth of the timeout; without one no touch is worth it */
@@ -104,8 +115,11 @@ struct client {
 	struct wrong wrong[WRONGS];
 };
 
-/* role_client.c: what was parked is there, the load begins. */
+/* role_client.c */
+/** What was parked is there, the load begins. */
 void client_begin(struct client *cl);
+/** --cps and what belongs to it. @return 0 or -EINVAL after a line. */
+int client_check_pace(const struct options *o);
 
 /* client_conn.c */
 /** Open cc. @return 0, -EADDRNOTAVAIL or -ENOMEM: not now; other errors: never. */
@@ -122,6 +136,8 @@ void client_cut(struct client_conn *cc);
 /* client_report.c */
 void client_latency(struct client *cl, unsigned int which, uint64_t us);
 void client_wrong(struct client *cl, const char *what);
+/** us within which the share q of them all was; 3 % more at most. */
+uint64_t client_quantile(const struct stack *s, unsigned int which, double q);
 /** @return what failed. */
 uint64_t client_report(const struct stack *s);
 #endif

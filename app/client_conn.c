@@ -23,6 +23,16 @@ static const struct tern_ops conn_ops;
 
 /* --- the end of a connection --------------------------------------------------------------------------------- */
 
+static void
+latency(struct client_conn *cc, unsigned int since_due, unsigned int since_sent)
+{
+	struct client *cl = cc->i.owner;
+	const uint64_t now_us = tern_now_us(cl->w);
+
+	client_latency(cl, since_due, now_us - cc->due_us);
+	client_latency(cl, since_sent, now_us - cc->opened_us);
+}
+
 void
 client_gone(struct client_conn *cc, unsigned int what)
 {
@@ -30,7 +40,7 @@ client_gone(struct client_conn *cc, unsigned int what)
 
 	cl->n[what]++;
 	if (plan.latency && what == N_DONE)
-		client_latency(cl, HIST_WHOLE, tern_now_us(cl->w) - cc->opened_us);
+		latency(cc, HIST_WHOLE, HIST_WHOLE_SENT);
 	head_drop(&cl->heads, &cc->part);
 	if (cc->parked) {
 		TAILQ_REMOVE(&cl->idle, &cc->i, next);
@@ -360,7 +370,7 @@ on_connected(struct tern_conn *c, void *user)
 	cl->n[N_CONNECTED]++;
 	cc->connected = true;
 	if (plan.latency)
-		client_latency(cl, HIST_CONNECT, tern_now_us(cl->w) - cc->opened_us);
+		latency(cc, HIST_CONNECT, HIST_CONNECT_SENT);
 	if (cl->parking) {
 		cc->parked = true;
 		TAILQ_REMOVE(&cl->slab.active, &cc->i, next);

@@ -14,7 +14,7 @@ static const char *const failure_names[] = {
 	"request timeout", "bad response",
 	"cut short",     "other",
 };
-static const char *const hist_names[] = {"connect", "whole", "response"};
+static const char *const hist_names[] = {"connect", "whole", "response", "connect (as sent)", "whole (as sent)"};
 
 /* --- latency ------------------------------------------------------------------------------------------------- */
 
@@ -23,14 +23,14 @@ client_latency(struct client *cl, unsigned int which, uint64_t us)
 {
 	struct hist *h = &cl->hist[which];
 	/* shift 0 covers two rows: 0 .. 2^(HIST_BITS + 1) are exact */
-	const unsigned int shift = us >> (HIST_BITS + 1) ? 63 - HIST_BITS - __builtin_clzll(us) : 0;
+	const unsigned int shift = (us >> (HIST_BITS + 1)) ? 63 - HIST_BITS - __builtin_clzll(us) : 0;
 
 	h->max_us = RTE_MAX(h->max_us, us);
 	h->n[RTE_MIN((shift << HIST_BITS) + (us >> shift), HIST_SIZE - 1)]++;
 }
 
-static uint64_t
-quantile(const struct stack *s, unsigned int which, double q)
+uint64_t
+client_quantile(const struct stack *s, unsigned int which, double q)
 {
 	uint64_t all = 0, seen = 0;
 	unsigned int i, k;
@@ -61,16 +61,19 @@ longest(const struct stack *s, unsigned int which)
 	return max;
 }
 
-/* One line each; the response's is also part of the report that is always there. */
+/* One line each; the response's is also part of the report that is always there. As they were sent: with a rate only,
+ * else it is the same. */
 static void
 report_latency(const struct stack *s)
 {
+	const unsigned int n = plan.cps ? N_HIST : HIST_CONNECT_SENT;
 	unsigned int i;
 
-	for (i = 0; i < N_HIST; i++)
+	for (i = 0; i < n; i++)
 		printf("client: %s latency: half within %lu us, 99 %% within %lu us, 99.9 %% within %lu us, all within "
 		       "%lu us\n",
-		       hist_names[i], quantile(s, i, 0.5), quantile(s, i, 0.99), quantile(s, i, 0.999), longest(s, i));
+		       hist_names[i], client_quantile(s, i, 0.5), client_quantile(s, i, 0.99),
+		       client_quantile(s, i, 0.999), longest(s, i));
 }
 
 /* --- what was wrong ------------------------------------------------------------------------------------------ */
@@ -195,7 +198,8 @@ client_report(const struct stack *s)
 	printf("client: %lu responses, %lu bytes checked", n, role_sum(s, N_BYTES));
 	if (n)
 		printf("; request to response: half within %lu us, 99 %% within %lu us, all within %lu us",
-		       quantile(s, HIST_RESPONSE, 0.5), quantile(s, HIST_RESPONSE, 0.99), longest(s, HIST_RESPONSE));
+		       client_quantile(s, HIST_RESPONSE, 0.5), client_quantile(s, HIST_RESPONSE, 0.99),
+		       longest(s, HIST_RESPONSE));
 	putchar('\n');
 	if (plan.latency)
 		report_latency(s);
@@ -203,6 +207,11 @@ client_report(const struct stack *s)
 	n = role_sum(s, N_REOPENED);
 	if (n)
 		printf("client: the server ended %lu kept connections between two requests: opened again\n", n);
+	n = role_sum(s, N_LATE);
+	if (n)
+		printf("client: %lu connections were opened more than %u us late: --concurrency, ports or this worker "
+		       "did not keep up with --cps\n",
+		       n, LATE_US);
 	n = role_sum(s, N_WAITED);
 	if (n)
 		printf("client: waited %lu times: local ports or objects were used up\n", n);

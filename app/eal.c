@@ -72,6 +72,8 @@ what_to_do(void)
 	return "see the lines above; without hugepages use --no-huge -m 1024";
 }
 
+bool eal_shares_taps;
+
 /* --- taps ---------------------------------------------------------------------------------------------------- */
 
 /* May net_tap have the name? One that is there may be a tap that was left for us (ip tuntap add), with nobody on it. */
@@ -115,7 +117,7 @@ check_tap(const char *dev)
 		return complain("net_tap needs /dev/net/tun: %s: %s", strerror(errno),
 				errno == ENOENT ? "modprobe tun, or give the container the device" : "sudo");
 	snprintf(name, sizeof(name), "%.*s", p ? (int)strcspn(p + 6, ",") : 0, p ? p + 6 : "");
-	if (!*name || tap_free(name))
+	if (!*name || eal_shares_taps || tap_free(name))
 		return 0;
 	return complain("--vdev %s: interface %s is there already, of another process (the same config started twice?) "
 			"or another "

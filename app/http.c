@@ -174,7 +174,7 @@ decode_target(struct span t, char path[HTTP_PATH_MAX])
 			return 400;
 		if (n + 1 >= HTTP_PATH_MAX)
 			return 414;
-		path[n++] = c;
+		path[n++] = (char)c;
 	}
 	path[n] = 0;
 	if (strstr(path, "/../") || (n >= 3 && strcmp(path + n - 3, "/..") == 0))
@@ -271,8 +271,8 @@ status_line(struct span line, struct http_response *r, int *minor)
 {
 	if (line.len < 12 || memcmp(line.p, "HTTP/1.", 7) || line.p[8] != ' ' || (line.len > 12 && line.p[12] != ' '))
 		return false;
-	r->status = decimal((struct span){line.p + 9, 3});
-	*minor = decimal((struct span){line.p + 7, 1});
+	r->status = (int)decimal((struct span){line.p + 9, 3});
+	*minor = (int)decimal((struct span){line.p + 7, 1});
 	return *minor >= 0 && r->status >= 100 && r->status <= 599;
 }
 

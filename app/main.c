@@ -9,6 +9,7 @@
 #include <rte_eal.h>
 #include <rte_version.h>
 #include "eal.h"
+#include "launch.h"
 #include "run.h"
 
 /* Take "--config FILE" or "--config=FILE" out of argv. @return -EINVAL after a line. */
@@ -41,6 +42,8 @@ main(int argc, char **argv)
 	int i, split;
 	bool ok;
 
+	if (argc > 1 && strcmp(argv[1], "run") == 0)
+		return launch(argc, argv);
 	run_began = rte_rdtsc();
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	for (i = 1; i < argc; i++) {

@@ -22,7 +22,7 @@ static const char *role_names[16]; /* from roles[] */
 struct options options;
 
 static struct opt opts[] = {
-	ENUM("tern", "role", "ROLE", options.role, "http", role_names, "what to do with connections"),
+	ENUM("tern", "role", "ROLE", options.role, NULL, role_names, "what to do with connections; default: the first"),
 	NUM("tern", "workers", options.workers, 0, TERN_WORKER_MAX, NULL, "workers, one lcore each; 0: every lcore"),
 	NUM("tern", "port", options.port, 1, 65535, "80", "port to listen on"),
 	CALL("tern", "listen-addr", "ADDR", set_listen, NULL, "listen on this address only; default: on every one"),
@@ -156,7 +156,10 @@ option_put(struct opt *t, const char *val)
 		return t->fn(val);
 	case T_STR:
 		*(char **)t->at = strdup(val); /* lives as long as the program */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wanalyzer-malloc-leak" /* it is t->at's, which gcc has lost sight of */
 		return *(char **)t->at ? 0 : bad("no memory");
+#pragma GCC diagnostic pop
 	default:
 		break;
 	}
@@ -224,13 +227,17 @@ option_resembling(const char *name, size_t len)
 bool
 option_given(const char *name)
 {
-	return option_find(name, strlen(name))->given;
+	const struct opt *t = option_find(name, strlen(name));
+
+	return t && t->given;
 }
 
 bool
 option_set(const char *name)
 {
-	return option_find(name, strlen(name))->set;
+	const struct opt *t = option_find(name, strlen(name));
+
+	return t && t->set;
 }
 
 bool

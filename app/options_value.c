@@ -268,7 +268,7 @@ set_backlog(const char *val)
 		notice("backlog %s is taken as %d", val, INT32_MAX);
 		n = INT32_MAX;
 	}
-	options.backlog = n;
+	options.backlog = (int32_t)n;
 	return 0;
 }
 

@@ -42,7 +42,7 @@ sample(const struct stack *s, struct interval *now, struct tern_gauges *g)
 	tern_gauges_get(s->tern, -1, g, sizeof(*g));
 	now->busy_cycles = g->busy_cycles;
 	now->total_cycles = g->total_cycles;
-	now->at_us = rte_get_tsc_cycles() * 1e6 / rte_get_tsc_hz();
+	now->at_us = (uint64_t)(rte_get_tsc_cycles() * 1e6 / rte_get_tsc_hz());
 	now->established = stat_of(s, "TcpExtTernEstablished");
 	now->closed = stat_of(s, "TcpExtTernClosed");
 	now->failed =

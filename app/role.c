@@ -9,10 +9,11 @@
 #include <rte_malloc.h>
 #include "role.h"
 
-extern const struct role role_http, role_echo, role_discard, role_serve, role_client, role_bench, role_wire;
+extern const struct role role_http, role_echo, role_discard, role_serve, role_client, role_bench, role_wire,
+	role_proxy;
 
 const struct role *const roles[] = {&role_http, &role_echo, &role_discard, &role_serve, &role_client, &role_bench,
-				     &role_wire};
+				     &role_wire, &role_proxy};
 const unsigned int n_roles = RTE_DIM(roles);
 
 #define ACCEPT_BATCH 32u
@@ -292,8 +293,8 @@ server_poll(struct stack *s, struct tern_worker *w, uint64_t now_us)
 	slab_retry(&((struct server *)tern_worker_user(w))->slab, go_on);
 }
 
-static void
-put(struct item *i)
+void
+server_put(struct item *i)
 {
 	struct server *v = i->owner;
 
@@ -306,7 +307,7 @@ void
 server_close(struct item *i)
 {
 	tern_close(i->c);
-	put(i);
+	server_put(i);
 }
 
 void
@@ -316,7 +317,7 @@ server_closed(struct tern_conn *c, void *user, int err)
 
 	((struct server *)i->owner)->n[SERVER_FAILED] += err != 0; /* a peer's reset, which is no failure of the
 								    * program */
-	put(i);
+	server_put(i);
 }
 
 void

@@ -124,6 +124,7 @@ void slab_no_timeout(struct slab *s);
 
 /* What every server counts, for role_sum(); SERVER_DONE: requests, or bytes. Its own numbers follow. */
 enum { SERVER_CONNS, SERVER_DONE, SERVER_FAILED, SERVER_OWN };
+#define SERVER_OWN_MAX 7 /* the proxy's */
 
 struct server_ops {
 	/** readable() goes on with a connection: also called when it is new, and after slab_again(). closed:
@@ -136,7 +137,7 @@ struct server_ops {
 };
 
 struct server {
-	uint64_t n[SERVER_OWN + 2]; /* enough for http */
+	uint64_t n[SERVER_OWN + SERVER_OWN_MAX];
 	struct slab slab;
 	struct tern_listener *l[2];
 	const struct server_ops *ops;
@@ -149,6 +150,8 @@ void server_drain(struct stack *s, struct tern_worker *w);
 void server_closed(struct tern_conn *c, void *user, int err);
 /** Close a connection and give its item back. */
 void server_close(struct item *i);
+/** Give the item of a connection back that is gone. */
+void server_put(struct item *i);
 /** Take no more connections. */
 void server_unlisten(struct server *v);
 

@@ -5,9 +5,9 @@
  * response was right and the agreed end closed first, as failed for anything else; one that was cut off
  * by the end of the run is neither.
  *
- * Rates are paced by the worker's clock; what could not be opened in time is opened later, BURST_MAX a poll at most,
- * so that one slow poll is no flood. Ports or objects that are used up are no failure: the client waits for them,
- * unless they are to be parked: then they won't come back.
+ * Rates are paced by the worker's clock (pace.c); what could not be opened in time is opened later, BURST_MAX a poll
+ * at most, so that one slow poll is no flood; its time is counted from when it was due. Ports or objects that are used
+ * up are no failure: the client waits for them, unless they are to be parked: then they won't come back.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -46,6 +46,7 @@ set_connect(const char *val)
 	return rc;
 }
 
+static const char *const arrivals_names[] = {"constant", "poisson", NULL};
 static const char *const close_names[] = {"client", "server", "reset", NULL};
 
 static struct opt opts[] = {
@@ -63,6 +64,12 @@ static struct opt opts[] = {
 	     "who closes first, and so holds TIME-WAIT (serve, too)"),
 	NUM("client", "packets", requests.packets, 0, 8, NULL,
 	    "of a short connection: 6, server closes; 7, client closes; 8, and a bare ACK first; 0: as --close"),
+	ENUM("client", "arrivals", "HOW", plan.arrivals, "constant", arrivals_names,
+	     "of --cps: constant, each as long after the one before it, or poisson, as independent users come"),
+	NUM("client", "ramp-up-ms", plan.ramp_up_ms, 0, 1 << 30, NULL,
+	    "the rate of --cps is reached evenly in so many ms"),
+	NUM("client", "ramp-down-ms", plan.ramp_down_ms, 0, 1 << 30, NULL,
+	    "and falls to none in the last N ms of --duration"),
 	FLAG("client", "latency", plan.latency, "percentiles of connecting and of a whole connection, too"),
 	TEXT("client", "http", "PATH", plan.http_path, "GET this path, check status and length"),
 	TEXT("client", "output", "FILE", plan.output, "write the body there (one connection)"),
@@ -84,6 +91,23 @@ requests_check(void)
 	return 0;
 }
 
+int
+client_check_pace(const struct options *o)
+{
+	if (plan.cps) {
+		if (plan.ramp_down_ms && !o->duration_s)
+			return complain("--ramp-down-ms: the end is not known: give --duration");
+		if (o->duration_s && (uint64_t)plan.ramp_up_ms + plan.ramp_down_ms > o->duration_s * UINT64_C(1000))
+			return complain("--ramp-up-ms %u and --ramp-down-ms %u are more than --duration %u",
+					plan.ramp_up_ms, plan.ramp_down_ms, o->duration_s);
+	} else if (plan.ramp_up_ms || plan.ramp_down_ms || plan.arrivals) {
+		return complain("--%s is of a rate: give --cps", plan.ramp_up_ms     ? "ramp-up-ms" :
+								 plan.ramp_down_ms ? "ramp-down-ms" :
+										     "arrivals");
+	}
+	return 0;
+}
+
 static int
 check(struct options *o)
 {
@@ -93,6 +117,8 @@ check(struct options *o)
 		return -EINVAL;
 	if (!plan.connect.af)
 		return complain("the client has no server: give --connect ADDR:PORT");
+	if (client_check_pace(o))
+		return -EINVAL;
 	if (plan.http_path && *plan.http_path != '/')
 		return complain("--http: '%s' does not start with '/'", plan.http_path);
 	if (plan.http_path && strlen(plan.http_path) >= HTTP_PATH_MAX)
@@ -124,6 +150,9 @@ client_begin(struct client *cl)
 {
 	cl->start_us = tern_now_us(cl->w);
 	cl->n_parking = cl->n[N_OPENED];
+	if (cl->cps)
+		pace_init(&cl->pace, cl->cps, plan.ramp_up_ms, plan.ramp_down_ms, cl->s->o->duration_s,
+			  plan.arrivals == ARRIVALS_POISSON);
 	report_ready(cl);
 }
 
@@ -133,6 +162,12 @@ give_up(struct client *cl)
 	cl->hopeless = true;
 	if (cl->parking)
 		report_ready(cl);
+}
+
+static bool
+paced(const struct client *cl)
+{
+	return cl->cps && !cl->parking;
 }
 
 /* @return false when no more can be opened for now. */
@@ -147,6 +182,7 @@ open_one(struct client *cl, uint64_t now_us)
 	cc->parked = false;
 	cc->part = NULL;
 	cc->asked = cc->answered = cc->before = 0;
+	cc->due_us = paced(cl) ? cl->start_us + (uint64_t)cl->pace.due_us : now_us;
 	rc = client_connect(cc);
 	if (rc == -EADDRNOTAVAIL || rc == -ENOMEM) {
 		slab_put(&cl->slab, &cc->i);
@@ -157,6 +193,9 @@ open_one(struct client *cl, uint64_t now_us)
 		return false;
 	}
 	cl->n[N_OPENED]++;
+	if (paced(cl))
+		pace_next(&cl->pace);
+	cl->n[N_LATE] += now_us > cc->due_us + LATE_US;
 	if (rc) { /* the next one would not fare better */
 		client_gone(cc, rc == -ENETUNREACH ? N_UNREACHABLE : N_OTHER);
 		give_up(cl);
@@ -179,12 +218,16 @@ may_open(struct client *cl, uint64_t now_us)
 	} else {
 		if (cl->total && cl->total - opened < may)
 			may = cl->total - opened;
-		if (cl->cps)
-			may = RTE_MIN(may, (unsigned __int128)(now_us - cl->start_us) * cl->cps / 1000000 + 1 - opened);
 	}
 	if (!cl->n[N_CONNECTED] && cl->n[N_OPENED] == cl->slab.n_active)
 		limit = RTE_MIN(limit, PROBE_MAX);
 	return RTE_MIN(may, limit > cl->slab.n_active ? limit - cl->slab.n_active : 0);
+}
+
+static bool
+is_due(const struct client *cl, uint64_t now_us)
+{
+	return !paced(cl) || cl->pace.due_us <= now_us - cl->start_us;
 }
 
 static void
@@ -204,7 +247,7 @@ poll(struct stack *s, struct tern_worker *w, uint64_t now_us)
 	slab_retry(&cl->slab, client_go_on);
 	if (cl->parking && cl->n[N_OPENED] >= 2 * (uint64_t)cl->park + PARK_TRIES)
 		give_up(cl);
-	for (may = may_open(cl, now_us); may && open_one(cl, now_us); may--)
+	for (may = may_open(cl, now_us); may && is_due(cl, now_us) && open_one(cl, now_us); may--)
 		;
 	if (!cl->finished && cl->slab.n_active == cl->parked &&
 	    (cl->stopping || cl->hopeless ||

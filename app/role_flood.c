@@ -83,12 +83,13 @@ static void
 ask(uint64_t now_us)
 {
 	struct rte_mbuf *m = rte_pktmbuf_alloc(f.mp);
-	struct arp *a;
+	struct arp *a = m ? (struct arp *)rte_pktmbuf_append(m, sizeof(*a)) : NULL;
 
 	f.asked_us = now_us;
-	if (!m)
+	if (!a) {
+		rte_pktmbuf_free(m);
 		return;
-	a = (struct arp *)rte_pktmbuf_append(m, sizeof(*a));
+	}
 	memset(&a->eth.dst_addr, 0xff, sizeof(a->eth.dst_addr));
 	a->eth.src_addr = own;
 	a->eth.ether_type = RTE_BE16(RTE_ETHER_TYPE_ARP);

@@ -153,7 +153,15 @@ struct tern_app {
 	/** One tcpdump-style line without newline, or a state change; set it to trace, costs one branch else. */
 	void (*trace)(struct tern_worker *w, const char *line, void *arg);
 	void *arg;
-	void (*reserved[4])(void);
+	/* Processes that share one device and its address, each with a queue of its own and a stack of one worker: what
+	 * this one gets and another one may be waiting for. tern_worker_input() is the way in there. */
+	/** A segment, or an ICMP error, of no connection here, and no SYN that a listener here takes. m is the whole
+	 *  frame. @return true: the application has it, and frees it; false: it is answered (RFC 9293 3.10.7.1). */
+	bool (*unbound)(struct tern_worker *w, struct rte_mbuf *m, unsigned int ifidx, void *arg);
+	/** A frame that teaches a MAC address and asks for no answer (ARP, NDP); it stays the stack's. Not called for
+	 *  frames of tern_worker_input(). */
+	void (*neighbour)(struct tern_worker *w, const struct rte_mbuf *m, unsigned int ifidx, void *arg);
+	void (*reserved[2])(void);
 };
 
 /**
@@ -227,7 +235,8 @@ int tern_worker_loop(struct tern *t, unsigned int i);
 int tern_worker_step(struct tern *t, unsigned int i, unsigned int polls);
 /** Ask all workers to leave at once (any thread, async-signal-safe). */
 void tern_stop(struct tern *t);
-/** Ask all workers to close and leave; timeout_ms later they leave anyway (any thread, async-signal-safe). */
+/** Ask all workers to close and leave; timeout_ms later they leave anyway, and who transmits for others after these, up
+ *  to a second later (any thread, async-signal-safe). Called again, it counts for workers that had not seen it. */
 void tern_drain(struct tern *t, uint32_t timeout_ms);
 /** Free everything; no worker may be running. */
 void tern_destroy(struct tern *t);
@@ -238,7 +247,12 @@ void tern_destroy(struct tern *t);
 int tern_ring_pair(const char *name, unsigned int n_queues, unsigned int slots, uint16_t port_id[2]);
 
 struct tern_worker *tern_worker_get(struct tern *t, unsigned int i);
+/** Whole frames that came in another way than by w's queues: as if interface ifidx had received them. They are w's from
+ *  now on. */
+void tern_worker_input(struct tern_worker *w, unsigned int ifidx, struct rte_mbuf **m, unsigned int n);
 unsigned int tern_worker_index(const struct tern_worker *w);
+/** The time of the last poll. It never goes back, and from poll to poll a day on at most: who slept for a week polls
+ *  seven times to be up to date. */
 uint64_t tern_now_us(const struct tern_worker *w);
 
 /* --- the worker --------------------------------------------------------------------------------------------- */
@@ -316,8 +330,10 @@ struct tern_ops {
 	 *  -ENOBUFS, or after tern_want_writable(). */
 	void (*writable)(struct tern_conn *c, void *user);
 	/** The connection is gone: err 0 after an orderly close of both sides, else -ECONNRESET, -ETIMEDOUT,
-	 *  -ECONNREFUSED ... (MUST-12). Text that came before the end was announced by readable(), and can be read
-	 *  here, too. Not called after tern_close()/tern_abort(). The handle dies on return. */
+	 *  -ECONNREFUSED ... (MUST-12). -ETIMEDOUT, too, when memory was short and the peer's window stayed shut over
+	 *  text whose mbufs others waited for (TcpExtTCPAbortOnMemory). Text that came before the end was announced by
+	 *  readable(), and can be read here, too. Not called after tern_close()/tern_abort(). The handle dies on
+	 *  return. */
 	void (*closed)(struct tern_conn *c, void *user, int err);
 	/** In place of closed() after tern_close() or tern_abort(): err 0 when all that was sent and the FIN were
 	 *  acknowledged and the peer closed, or this end is in TIME-WAIT; else -ECONNABORTED by tern_abort() and by
@@ -349,6 +365,32 @@ unsigned int tern_accept(struct tern_listener *l, const struct tern_ops *ops, vo
 			 unsigned int n);
 /** Stop listening: half-open requests are dropped, unaccepted connections are reset. */
 void tern_listener_close(struct tern_listener *l);
+/** Whom it tells from now on; ops may be NULL. */
+void tern_listener_set_user(struct tern_listener *l, const struct tern_listener_ops *ops, void *user);
+/**
+ * Listen no more, but keep who is on the way: no SYN finds l, its address is free for another tern_listen(), it tells
+ * nothing; half-open requests still become connections, which wait for tern_accept(), tern_accept_export() or
+ * tern_listener_close(). Who answers a SYN cookie of l's is lost.
+ */
+void tern_listener_leave(struct tern_listener *l);
+/**
+ * The oldest of l's accept queue whose handshake is done, as a record with all that was received and not read: for
+ * tern_accept_import() on a worker that has the same addresses, in whatever process of the same version and machine
+ * type. Nothing changes here. tern_accept_exported() says, before the worker's next step, that the record is there: the
+ * connection is gone then without a segment; or that it can't be: its peer is reset. What the peer sends from then on
+ * has to reach the other worker, and not before the record.
+ * @return its bytes, 0: there is none; more than room: nothing was written.
+ */
+size_t tern_accept_export(struct tern_listener *l, void *rec, size_t room);
+void tern_accept_exported(struct tern_listener *l, bool there);
+/**
+ * A record of tern_accept_export() into the accept queue of who listens here, which may be full: another 1024 have
+ * room; or of a listener after tern_listener_leave(), to go on from there. The peer is sent an ACK; a reset where the
+ * connection cannot be. Who may give records may forge connections: take them from your own only.
+ * @return 0; -ENOENT: nobody listens; -ENOBUFS: no room; -EEXIST: it is here; -EINVAL: no record, or of another
+ * version.
+ */
+int tern_accept_import(struct tern_worker *w, const void *rec, size_t len);
 /** Make Fast Open cookies with this key from now on; those of the key before stay good until the next call. The key is
  *  the worker's: give it to all workers of a stack, and to all servers behind one address. */
 void tern_fastopen_key(struct tern_worker *w, const uint8_t key[16]);
@@ -380,8 +422,9 @@ int tern_connect_fastopen(struct tern_worker *w, const struct tern_endpoint *loc
 #define TERN_SEND_URGENT 2u /* the peer is told that data up to the end of this is urgent (RFC 9293 3.8.5) */
 
 /** Copy up to len bytes into the send buffer. @return bytes taken (may be short: writable() follows), -EAGAIN when none
- *  fit, -EPIPE after shutdown/FIN sent, -ENOBUFS when memory is short (writable() follows, too), -ENOTCONN, -EINVAL (a
- *  flag that is none), or the connection's error. */
+ *  fit, -EPIPE after shutdown/FIN sent, -ENOBUFS when memory is short (writable() follows, too; with the
+ *  peer's window shut not before it opens or there is more), -ENOTCONN, -EINVAL (a flag that is none), or the
+ *  connection's error. */
 ssize_t tern_send(struct tern_conn *c, const void *buf, size_t len, unsigned int flags);
 /** The same of n pieces, as if they stood one behind the other. */
 ssize_t tern_sendv(struct tern_conn *c, const struct iovec *iov, unsigned int n, unsigned int flags);

@@ -39,7 +39,7 @@ check_lib() { # TOP file: prints what is wrong with it
 	code "$f" | grep -nE "$CLOCK" | sed "s|^|$f (row $row) reads a clock: |" || true
 }
 
-check_app() { # file: of the library it may include tern.h only
+check_app() { # file of app/ or run/: of the library it may include tern.h only
 	local f=$1 inc
 	for inc in $(includes "$f"); do
 		[ "$inc" = tern.h ] || [ ! -e "lib/${inc#../lib/}" ] || echo "$f includes the library's $inc"
@@ -74,7 +74,7 @@ self_check() {
 self_check || exit 1
 bad=$(
 	find lib -name '*.[ch]' -printf '%P\n' | sort | while read -r f; do check_lib lib "$f"; done
-	find app -name '*.[ch]' | sort | while read -r f; do check_app "$f"; done
+	find app run -name '*.[ch]' | sort | while read -r f; do check_app "$f"; done
 )
 if [ -n "$bad" ]; then
 	printf '%s\n' "$bad"

@@ -12,15 +12,9 @@ lib_init
 
 SEEDS=${SEEDS:-200}
 CONNS=${CONNS:-200}
-OTHER='shared|abi_.*|symbols|starve_.*|fuzz_.*' # what a program links, how long a server is starved: nothing of shortcuts; and what takes long
+# What a program links, how long a server is starved: nothing of shortcuts; and what takes long, or long to build.
+OTHER='shared|abi_.*|symbols|starve_.*|attack.*|stress_.*|fuzz_.*|fail.*'
 mapfile -t cpus < <(allowed_cpus)
-
-build() { # DIR TARGET OPTIONS...
-	local dir=$1 target=$2
-	shift 2
-	[ -f "$dir/build.ninja" ] || meson setup "$dir" -Dtests=enabled "$@" >"$LIB_TMP/setup.log" || { cat "$LIB_TMP/setup.log"; die "meson setup $dir"; }
-	ninja -C "$dir" "$target" >"$LIB_TMP/ninja.log" || { tail -40 "$LIB_TMP/ninja.log"; die "ninja -C $dir"; }
-}
 
 sim() { # OUT DIR CPU SEEDS OPTIONS...: into OUT a line for each seed, its number and its hash
 	local out=$1 dir=$2 cpu=$3 seeds=$4
@@ -54,14 +48,17 @@ self_check() {
 	! equal "$a" "$a" 3 >/dev/null || die "check-shortcuts: a missing seed was not noticed"
 }
 
-build build-test tests/sim/sim
+meson_setup build-test -Dtests=enabled
+ninja_quiet build-test tests/sim/sim
 # quick to build: what is asked is whether it is right
-build build-plain meson-test-prereq -Dshortcuts=false -Dchecks=true -Doptimization=1 -Ddebug=false
+meson_setup build-plain -Dtests=enabled -Dshortcuts=false -Dchecks=true -Doptimization=1 -Ddebug=false
+suites=$(meson_tests build-plain "$OTHER")
+# shellcheck disable=SC2086
+ninja_quiet build-plain ${suites#* -- }
 self_check
 # the simulation of the suites is short: the long one follows
-# shellcheck disable=SC2046
-SIM_CONNS=60 meson test -C build-plain --no-rebuild --print-errorlogs $(meson test -C build-plain --no-rebuild --list 2>/dev/null | grep -vxE "$OTHER") \
-	>"$LIB_TMP/unit.log" || { tail -60 "$LIB_TMP/unit.log"; die "without shortcuts"; }
+# shellcheck disable=SC2086
+SIM_CONNS=60 meson test -C build-plain --no-rebuild --print-errorlogs ${suites% -- *} >"$LIB_TMP/unit.log" || { tail -60 "$LIB_TMP/unit.log"; die "without shortcuts"; }
 awk '/^Ok:/ { print "without shortcuts: " $2 " test programs pass" }' "$LIB_TMP/unit.log"
 sim "$LIB_TMP/with" build-test "${cpus[0]}" "$SEEDS" &
 LIB_PIDS+=($!)

@@ -34,7 +34,7 @@ else
 fi
 
 step "build (release, into build/)"
-[ -f build/build.ninja ] || meson setup build --buildtype=release -Db_lto=true >"$LIB_TMP/meson.log" || oops "meson setup build failed"
+[ -f build/build.ninja ] || meson setup build --buildtype=release -Db_lto=true -Dtests=disabled >"$LIB_TMP/meson.log" || oops "meson setup build failed"
 ninja -C build >"$LIB_TMP/ninja.log" || oops "ninja -C build failed"
 "$TERN" --version 2>/dev/null | show || true
 

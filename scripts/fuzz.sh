@@ -1,17 +1,18 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
-# fuzz.sh [all | NAME...]: each target of tests/fuzz for FUZZ_SECONDS (60; 36000 is a night), from its corpus in the repository and
-# what earlier runs found. Needs clang; FUZZ_ENGINE=afl needs afl++ (scripts/setup.sh fuzz). Nothing else: no root, no device.
+# fuzz.sh [all | NAME...]: each target of tests/fuzz for FUZZ_SECONDS (60; 36000 is a night), FUZZ_JOBS (1) at a time, from its corpus in
+# the repository and what earlier runs found; CI runs it so beside the integration tests. Needs clang; FUZZ_ENGINE=afl needs afl++ (scripts/setup.sh fuzz).
+# Nothing else: no root, no device.
 # fuzz.sh merge [NAME...]: what was found since and is worth keeping goes into the repository's corpus.
 # fuzz.sh replay NAME FILE: one input with all that it does, from the build that the tests use.
-# A fault ends the target that found it, and leaves its input in build-fuzz/found/NAME.
+# A fault ends the target that found it, and leaves its input in build-fuzz/found/NAME; it is printed, too, as base64.
 # Build directories: build-fuzz (libFuzzer, with ASan and UBSan), build-afl (AFL++).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
 lib_init
 
-TARGETS=(stateful frame opt conf http)
+TARGETS=(stateful frame opt conf http roles)
 SECONDS_EACH=${FUZZ_SECONDS:-60}
 ENGINE=${FUZZ_ENGINE:-libfuzzer}
 CORPUS=tests/fuzz/corpus
@@ -19,7 +20,7 @@ CORPUS_MAX=80000 CORPUS_FILES=200 # bytes and files of one target in the reposit
 export ASAN_OPTIONS=detect_leaks=0:abort_on_error=1:symbolize=1 # DPDK keeps its memory; leaks of ours the targets count
 export UBSAN_OPTIONS=halt_on_error=1:abort_on_error=1:print_stacktrace=1
 
-max_len() { case "$1" in stateful) echo 2048 ;; frame) echo 1024 ;; opt) echo 41 ;; *) echo 4096 ;; esac; }
+max_len() { case "$1" in stateful | roles) echo 2048 ;; frame) echo 1024 ;; opt) echo 41 ;; *) echo 4096 ;; esac; }
 
 build() { # DIR COMPILER OPTIONS...: its targets
 	local dir=$1 cc=$2 t
@@ -31,14 +32,27 @@ build() { # DIR COMPILER OPTIONS...: its targets
 		{ tail -40 "$LIB_TMP/ninja.log"; die "ninja -C $dir"; }
 }
 
+# The input that a run found, for who has only what was printed.
+tell_found() { # NAME LOG
+	local file
+	file=$(sed -n 's/^.*Test unit written to //p' "$2" | tail -1)
+	[ -f "$file" ] || return 0
+	say "fuzz $1: the input is $file; where that is gone, its base64 is"
+	say "$(base64 -w 0 "$file")"
+	say "fuzz $1: replay it: echo BASE64 | base64 -d >input; scripts/fuzz.sh replay $1 input"
+}
+
 by_libfuzzer() { # NAME
 	local found=build-fuzz/found/$1 log=build-fuzz/found/$1.log rc=0
 	mkdir -p "$found/new"
-	# Without entropic power schedule: with so many features per input that takes most of the time.
-	build-fuzz/tests/fuzz/fuzz_"$1" -max_total_time="$SECONDS_EACH" -max_len="$(max_len "$1")" -timeout=30 -entropic=0 \
+	# Without entropic power schedule: with so many features per input that takes most of the time. Hangs: an input takes
+	# milliseconds, but the clock is the wall's, and CI leaves little time.
+	build-fuzz/tests/fuzz/fuzz_"$1" -max_total_time="$SECONDS_EACH" -max_len="$(max_len "$1")" -timeout=120 -entropic=0 \
 		-artifact_prefix="$found/" -print_final_stats=1 "$found/new" "$CORPUS/$1" >"$log" 2>&1 || rc=$?
 	if [ $rc != 0 ]; then
-		grep -E "^FUZZ|runtime error|ERROR:|Test unit written" "$log" || tail -20 "$log"
+		say "fuzz $1: a fault"
+		grep -E "^FUZZ|runtime error|ERROR:" "$log" || tail -20 "$log"
+		tell_found "$1" "$log"
 		return 1
 	fi
 	awk -v name="$1" 'match($0, /cov: [0-9]+/) { cov = substr($0, RSTART + 5, RLENGTH - 5) }
@@ -82,7 +96,7 @@ replay)
 all) shift $(($# > 0)) ;;
 esac
 [ $# = 0 ] || TARGETS=("$@")
-for t in "${TARGETS[@]}"; do [ -f "tests/fuzz/$t.c" ] || die "$t: no such target; there are stateful, frame, opt, conf, http"; done
+for t in "${TARGETS[@]}"; do [ -f "tests/fuzz/$t.c" ] || die "$t: no such target; there are stateful, frame, opt, conf, http, roles"; done
 
 bad=0
 if [ "$ENGINE" = afl ] && [ $mode = run ]; then
@@ -92,7 +106,12 @@ if [ "$ENGINE" = afl ] && [ $mode = run ]; then
 else
 	build build-fuzz clang -Doptimization=1 -Db_sanitize=address,undefined
 	for t in "${TARGETS[@]}"; do
-		if [ $mode = merge ]; then merge "$t"; else by_libfuzzer "$t" || bad=1; fi
+		[ $mode = run ] || { merge "$t"; continue; }
+		[ "$(jobs -rp | wc -l)" -lt "${FUZZ_JOBS:-1}" ] || wait -n || true
+		by_libfuzzer "$t" || touch "$LIB_TMP/bad" &
+		LIB_PIDS+=($!)
 	done
+	wait
+	[ ! -e "$LIB_TMP/bad" ] || bad=1
 fi
 exit $bad

@@ -31,12 +31,9 @@ wire_start() {
 	local loss=$1 half_us=$(($2 * 500)) reorder=$3 profile
 	shift 3
 	profile="loss=$loss%,delay=${half_us}us,reorder=$reorder%/1ms,rate=$RATE,queue=300"
-	rm -f "$LIB_TMP/wire.out" # the last one's would pass for this one's
-	ip netns exec $NEAR "$TERN" "${EAL[@]}" -m 256 --file-prefix wire -l 0 --vdev net_tap0,iface=dtap0 "$@" -- --role wire \
-		--wire-idle-us 20 --stats-interval 0 --wire-a "$profile,seed=$((11 + 2 * r))" --wire-b "$profile,seed=$((12 + 2 * r))" \
-		>"$LIB_TMP/wire.out" 2>"$LIB_TMP/wire.err" &
-	WIRE=$!
-	LIB_PIDS+=($WIRE)
+	bg wire ip netns exec $NEAR "$TERN" "${EAL[@]}" -m 256 --file-prefix wire -l 0 --vdev net_tap0,iface=dtap0 "$@" -- --role wire \
+		--wire-idle-us 20 --stats-interval 0 --wire-a "$profile,seed=$((11 + 2 * r))" --wire-b "$profile,seed=$((12 + 2 * r))"
+	WIRE=$BG_PID
 	wait_for 15 grep -q '^wire: a is' "$LIB_TMP/wire.out" || die "the wire did not start: $(tail -3 "$LIB_TMP/wire.err")"
 	end_up $NEAR dtap0 2
 }
@@ -60,13 +57,11 @@ tern_cell() { # WAY ROLE-ARGS... -- CELL...
 	shift
 	while [ "$1" != -- ]; do role+=("$1"); shift; done
 	shift
-	rm -f "$LIB_TMP/tern.out"
 	# its memif first: it makes the socket, in the abstract namespace of this network namespace
-	ip netns exec $NEAR "$TERN" "${EAL[@]}" -m 320 --file-prefix tern -l 1 --vdev net_memif0,role=server,rsize=12 -- \
+	bg tern ip netns exec $NEAR "$TERN" "${EAL[@]}" -m 320 --file-prefix tern -l 1 --vdev net_memif0,role=server,rsize=12 -- \
 		"${role[@]}" --addr 192.0.2.1/24 --snd-buf 4194304 --rcv-buf 4194304 --stats-interval 0 --mbufs 65536 \
-		--max-conns 64 --drain-ms 100 ${TERN_ARGS:-} >"$LIB_TMP/tern.out" 2>"$LIB_TMP/tern.err" &
-	tern=$!
-	LIB_PIDS+=($tern)
+		--max-conns 64 --drain-ms 100 ${TERN_ARGS:-}
+	tern=$BG_PID
 	wait_for 10 grep -q '^ready' "$LIB_TMP/tern.out" || die "tern did not start: $(tail -3 "$LIB_TMP/tern.err")"
 	wire_start "$@" --vdev net_memif0,role=client,rsize=12
 	measure tern "$way" "$@"

@@ -49,9 +49,12 @@ missing() {
 	for c in "$@"; do command -v "$c" >/dev/null || printf '%s ' "$c"; done
 }
 
+# What a machine may be slower than a quiet one, where only a fault is told by time.
+PATIENCE=1
+
 # wait_for SECONDS COMMAND...: true as soon as the command is.
 wait_for() {
-	local left=$(($1 * 20))
+	local left=$(($1 * 20 * PATIENCE))
 	shift
 	until "$@" >/dev/null 2>&1; do
 		[ $((left -= 1)) -gt 0 ] || return 1
@@ -59,9 +62,18 @@ wait_for() {
 	done
 }
 
+# bg NAME COMMAND...: in the background and remembered; its pid is in BG_PID, its output in $LIB_TMP/NAME.out and .err. Both are
+# empty on return: the shell in the background might open them after we looked for "listening", and found its predecessor's.
+bg() {
+	: >"$LIB_TMP/$1.out" 2>"$LIB_TMP/$1.err"
+	"${@:2}" >"$LIB_TMP/$1.out" 2>"$LIB_TMP/$1.err" &
+	BG_PID=$!
+	LIB_PIDS+=($BG_PID)
+}
+
 # wait_exit SECONDS PID: the exit status of a child of this shell, 124 when it is still there.
 wait_exit() {
-	local left=$(($1 * 20))
+	local left=$(($1 * 20 * PATIENCE))
 	while kill -0 "$2" 2>/dev/null; do
 		[ $((left -= 1)) -gt 0 ] || return 124
 		sleep 0.05
@@ -125,6 +137,33 @@ EOF
 # tcp_lines FILE PORT: the packets of one connection as `tcpdump -n -t -S` prints them, without what it decodes of
 # the payload after the length.
 tcp_lines() { grep -E "^IP6? [0-9a-f.:]+\.$2 > |^IP6? [0-9a-f.:]+ > [0-9a-f.:]+\.$2: " "$1" | sed -E 's/(length [0-9]+).*/\1/'; }
+
+# meson_setup DIR OPTIONS...: unless it is there.
+meson_setup() {
+	[ -f "$1/build.ninja" ] || meson setup "$@" >"$LIB_TMP/setup.log" || { cat "$LIB_TMP/setup.log"; die "meson setup $1"; }
+}
+
+ninja_quiet() { # DIR TARGET...
+	ninja -C "$@" >"$LIB_TMP/ninja.log" || { tail -40 "$LIB_TMP/ninja.log"; die "ninja -C $1"; }
+	say "built $1 ($SECONDS s after the start)"
+}
+
+# meson_tests DIR REGEX [all]: names of meson's tests of DIR but those that match; then, after "--", what ninja must build for them,
+# and with "all" whatever else is built by default (meson 1.0's `ninja` builds every test, whatever its build_by_default says).
+meson_tests() {
+	python3 - "$@" <<'END'
+import json, os, re, subprocess, sys
+def ask(what):
+    return json.loads(subprocess.run(["meson", "introspect", sys.argv[1], what], capture_output=True, check=True).stdout)
+targets = ask("--targets")
+files = {t["id"]: t["filename"] for t in targets}
+tests = [t for t in ask("--tests") if not re.fullmatch(sys.argv[2], t["name"])]
+need = {f for t in tests for i in t["depends"] for f in files[i]}
+if len(sys.argv) > 3:
+    need |= {f for t in targets if t["build_by_default"] for f in t["filename"]}
+print(*(t["name"] for t in tests), "--", *(os.path.relpath(f, os.path.realpath(sys.argv[1])) for f in sorted(need)))
+END
+}
 
 # huge_free: free 2 MB huge pages.
 huge_free() { awk '/^HugePages_Free/ { n = $2 } END { print n + 0 }' /proc/meminfo; }

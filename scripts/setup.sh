@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
 # setup.sh                 install what building and testing need (Debian 12, root), reserve huge pages if possible
-# setup.sh fuzz            what scripts/fuzz.sh needs beside: compilers of half a gigabyte, which CI does without
+# setup.sh fuzz            what scripts/fuzz.sh can use beside, and CI does without: AFL++, names of functions in reports
 # setup.sh hugepages [N]   reserve N huge pages of 2 MB [512]
 # setup.sh bind PCI...     give NICs to DPDK (vfio-pci);  setup.sh unbind PCI...  give them back to the kernel
 # setup.sh status          what DPDK sees
@@ -9,10 +9,11 @@ set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
 PACKAGES=(build-essential pkg-config meson ninja-build libdpdk-dev dpdk libnuma-dev libsodium-dev libcunit1-dev
-	clang-format git ca-certificates gnuplot-nox valgrind
-	iproute2 iputils-ping ethtool nftables tcpdump tshark curl nginx-light apache2-utils wrk netcat-openbsd
-	python3 util-linux procps kmod)
-FUZZ_PACKAGES=(clang libclang-rt-dev llvm afl++) # llvm: its symbolizer names functions in reports
+	clang clang-format clang-tidy cppcheck libclang-rt-dev git ca-certificates gnuplot-nox valgrind
+	iproute2 iputils-ping ethtool nftables tcpdump tshark nmap curl nginx-light apache2-utils wrk netcat-openbsd
+	redis-server haproxy memcached iperf3 openssl socat
+	python3 libpython3.11-testsuite util-linux procps kmod groff-base)
+FUZZ_PACKAGES=(llvm afl++) # llvm: its symbolizer names functions in reports
 
 # apt must not start the daemons it installs: a policy-rc.d of ours for the time being, unless there is one already.
 install_packages() { # PACKAGE...

@@ -47,12 +47,9 @@ server() {
 		ip -n $NS link set veth1 up
 		in_ns ethtool -K veth0 tx off tso off gso off gro off >/dev/null 2>&1
 	fi
-	rm -f "$LIB_TMP/tern.out"
-	ip netns exec $NS "$TERN" "${EAL_TAP[@]}" -l 0 --vdev $vdev -- --addr $HOST/24 --role "$2" --port "${PORT[$2]}" \
-		$([ "$2" = http ] && echo --root "$LIB_TMP/www") --drain-ms 2000 ${TERN_ARGS:-} \
-		>"$LIB_TMP/tern.out" 2>"$LIB_TMP/tern.err" &
-	TERN_PID=$!
-	LIB_PIDS+=($TERN_PID)
+	bg tern ip netns exec $NS "$TERN" "${EAL_TAP[@]}" -l 0 --vdev $vdev -- --addr $HOST/24 --role "$2" --port "${PORT[$2]}" \
+		$([ "$2" = http ] && echo --root "$LIB_TMP/www") --drain-ms 2000 ${TERN_ARGS:-}
+	TERN_PID=$BG_PID
 	if [ "$1" = tap ]; then
 		tap_up $NS || die "no tap device: $(tail -3 "$LIB_TMP/tern.err")"
 		ip -n $NS link set $DEV txqueuelen 20000 # or the resets of a crowd that leaves are lost before the server sees them
@@ -90,17 +87,14 @@ measure_kernel() { # DEVICE ROLE KIND COUNT
 	quiet=$(lively "$2")
 	sleep 1.1
 	before=$(mbufs_free | tail -1) rss0=$(resident)
-	ip netns exec $NS ping -q -i 0.1 -W 1 $HOST >"$LIB_TMP/ping.out" &
-	ping=$!
-	LIB_PIDS+=($ping)
-	rm -f "$LIB_TMP/crowd.out"
+	bg ping ip netns exec $NS ping -q -i 0.1 -W 1 $HOST
+	ping=$BG_PID
 	if [ "$3" = holes ]; then
-		ip netns exec $NS "$HOLES" $DEV $HOST "${PORT[$2]}" "$4" "$HOLE_SEGS" >"$LIB_TMP/crowd.out" 2>&1 &
+		bg crowd ip netns exec $NS "$HOLES" $DEV $HOST "${PORT[$2]}" "$4" "$HOLE_SEGS"
 	else
-		ip netns exec $NS "$CROWD" "$3" $HOST "${PORT[$2]}" "$4" >"$LIB_TMP/crowd.out" 2>&1 &
+		bg crowd ip netns exec $NS "$CROWD" "$3" $HOST "${PORT[$2]}" "$4"
 	fi
-	crowd=$!
-	LIB_PIDS+=($crowd)
+	crowd=$BG_PID
 	wait_for "$GATHER_S" grep -q ^all "$LIB_TMP/crowd.out"
 	sleep "$STAY_S"
 	busy=$(lively "$2")

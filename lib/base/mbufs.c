@@ -26,7 +26,7 @@ mbufs_init(struct mbufs *b, struct rte_mempool *pool, uint32_t sharers, uint32_t
 	b->sharers = sharers;
 	memcpy(&b->init, &t.rearm_data, sizeof(b->init));
 	b->room = sizeof(struct rte_mbuf) + priv->mbuf_priv_size;
-	t.data_off = 0;
+	t.data_off = 0; /* cppcheck-suppress unreadVariable ; rearm_data is where it lies */
 	memcpy(&b->small_init, &t.rearm_data, sizeof(b->small_init));
 	snprintf(name, sizeof(name), "small%p", (void *)b); /* no two workers of a process have one name */
 	b->small = rte_pktmbuf_pool_create(name, n_small, cache, 0, SMALL_ROOM, node);

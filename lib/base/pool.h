@@ -48,6 +48,17 @@ pool_get(struct pool *p)
 	return o;
 }
 
+/** An object of a pool that has one for each who may ask: an empty one is our mistake, and ends the program. */
+static inline void *
+pool_must(struct pool *p)
+{
+	void *o = pool_get(p);
+
+	if (!o)
+		__builtin_trap();
+	return o;
+}
+
 static inline void
 pool_put(struct pool *p, void *o)
 {

@@ -28,6 +28,8 @@
 	X(ESTAB_RESETS, "TcpEstabResets", "resets of ESTABLISHED or CLOSE_WAIT")                                       \
 	X(ESTABLISHED, "TcpExtTernEstablished", "connections that reached ESTABLISHED")                                \
 	X(ACCEPTED, "TcpExtTernAccepted", "connections handed out by accept")                                          \
+	X(EXPORTED, "TcpExtTernExported", "connections that another worker has, before accept")                        \
+	X(IMPORTED, "TcpExtTernImported", "connections that another worker had, before accept")                        \
 	X(CLOSED_OK, "TcpExtTernClosed", "connections closed in order by both sides")                                  \
 	X(SYN_RETRANS, "TcpExtTCPSynRetrans", "SYN and SYN-ACK retransmissions")                                       \
 	X(LISTEN_OVERFLOWS, "TcpExtListenOverflows", "accept queue full")                                              \
@@ -173,5 +175,4 @@ enum stat {
 #define STAT_DROP_FIRST STAT_DROP_RUNT
 
 const char *stats_name(unsigned int i); /* base/stats.c */
-const char *stats_text(unsigned int i);
 #endif

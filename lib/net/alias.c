@@ -70,15 +70,17 @@ alias_broadcast(const struct iface *ifc, uint32_t addr)
 static bool
 range_at(const struct iface *ifc, uint8_t af, unsigned int i, struct range *r)
 {
-	const struct tern_alias *a = i ? &ifc->alias[i - 1] : NULL;
+	if (i > 0) {
+		const struct tern_alias *a = &ifc->alias[i - 1];
 
-	if (i == 0 && af == 4)
-		*r = (struct range){(const uint8_t *)&ifc->laddr4, ifc->count4, __builtin_popcount(ifc->mask4)};
-	else if (i == 0)
-		*r = (struct range){ifc->laddr6, ifc->count6, ifc->prefix6};
-	else
 		*r = (struct range){a->addr, RTE_MAX(a->count, 1u), a->prefix};
-	return i == 0 || a->af == af;
+		return a->af == af;
+	}
+	if (af == 4)
+		*r = (struct range){(const uint8_t *)&ifc->laddr4, ifc->count4, __builtin_popcount(ifc->mask4)};
+	else
+		*r = (struct range){ifc->laddr6, ifc->count6, ifc->prefix6};
+	return true;
 }
 
 /* Address i of those in hop's subnet. *n: how many there are, when i is beyond. @return false: it is. */

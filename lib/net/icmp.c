@@ -126,9 +126,9 @@ quoted_ip(const struct iface *ifc, const struct seg *s, struct icmp_err *e)
  * ports and sequence number. What is no answer to a TCP segment is counted and dropped.
  */
 static int
-icmp_error(struct link *k, const struct seg *s, struct icmp_err *e)
+icmp_error(struct link *k, const struct seg *s, const uint8_t *h, struct icmp_err *e)
 {
-	const uint8_t *h = pkt_at(s->m, s->l4_off, HDR_LEN), *tcp;
+	const uint8_t *tcp;
 	uint32_t hlen;
 
 	memset(e, 0, sizeof(*e));
@@ -299,7 +299,7 @@ icmp_input(struct link *k, struct seg *s, struct icmp_err *e)
 	case ICMP4_REDIRECT:
 	case ICMP4_EXCEEDED:
 	case ICMP4_PARAM:
-		return icmp_error(k, s, e);
+		return icmp_error(k, s, h, e);
 	}
 	return STAT_DROP_ICMP;
 }
@@ -314,7 +314,7 @@ icmp6_input(struct link *k, struct seg *s, struct icmp_err *e)
 	if (h[0] == ND_SOLICIT || h[0] == ND_ADVERT)
 		return nd_input(k, s);
 	if (h[0] < ICMP6_ECHO)
-		return icmp_error(k, s, e);
+		return icmp_error(k, s, h, e);
 	if (h[0] == ICMP6_ECHO && h[1] == 0 && s->flow.addr.laddr6[0] != 0xff && !addr_is_zero(s->flow.addr.raddr6, 6))
 		return echo6(k, s);
 	return STAT_DROP_ICMP;

@@ -115,10 +115,8 @@ link_input(struct link *k, struct seg *s, struct rte_mbuf **whole, struct icmp_e
 		return icmp_input(k, s, e);
 	case PKT_ICMP6:
 		return icmp6_input(k, s, e);
-	case PKT_UDP:
+	default: /* PKT_UDP, as TCP is not given here */
 		return icmp_udp_input(k, s);
-	default:
-		return STAT_DROP_IP_PROTO;
 	}
 }
 

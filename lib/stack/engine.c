@@ -3,6 +3,10 @@
  * The poll loop: the only caller of rx/tx burst and the only reader of the clock. One TSC read a poll, scaled to
  * microseconds by a multiplication; what was busy in one poll is accounted with the time stamp of the next.
  *
+ * The clock of a worker goes on from poll to poll, by a day at most, whatever the TSC says: a machine that was asleep
+ * for weeks catches up in as many polls, in each of which packets come before timers; one whose TSC begins anew loses
+ * what passed meanwhile, and nothing else.
+ *
  * A poll: clock, commands, rx of the queues this worker owns, frames from other workers, posted calls, worker_run(),
  * the application, tx. What the device does not take stays in ifs[].tx and the stack sees less room: nothing is
  * dropped here.
@@ -15,8 +19,8 @@
  * ARP and NDP answers are copied to everybody. A worker without a tx queue gives its frames to a txbox of one that has.
  *
  * Draining: tern_drain() runs the application's drain() once; a worker with nothing left open is IDLE and goes on
- * serving the shared queues until all are, or the deadline has passed: what is open then is reset. tern_stop() leaves
- * before the next poll.
+ * serving the shared queues until all are, or the deadline has passed: what is open then is reset. Who transmits for
+ * others leaves after them then. tern_stop() leaves before the next poll.
  */
 #include <errno.h>
 #include <string.h>
@@ -27,6 +31,9 @@
 #include "stack/worker.h"
 
 #define STEER_CHECKS 64u  /* frames watched per worker; a quarter wrong is no stray fragment but a wrong hash */
+#define BACK_US 1000000u  /* a clock that goes back by less stands still so long; by more, it goes on where it was */
+#define STEP_US (86400 * UINT64_C(1000000)) /* the clock's longest step in a poll */
+#define LEAVE_US 1000000u /* after the deadline of a drain: who sends for others waits so long for them */
 #define FLUSH_TRIES 1000u /* at the end: a device that takes nothing in so many tries never will */
 
 /* --- hand-over ---------------------------------------------------------------------------------------------- */
@@ -62,8 +69,6 @@ engine_handover(struct tern_worker *w, const struct seg *s)
 
 	if (owner == w->index)
 		return false;
-	if (s->kind == PKT_TCP)
-		w->stats[STAT_IN_SEGS]--; /* the owner counts it */
 	give(w->tern->engines[w->index], owner, s->m, s->ifidx);
 	return true;
 }
@@ -119,6 +124,7 @@ input_staged(struct engine *e)
 	if (!n)
 		return;
 	e->n_staged = 0;
+	e->w->stats[STAT_RX_PKTS] += n;
 	worker_input(e->w, e->staged_if, e->staged, n);
 }
 
@@ -182,7 +188,6 @@ poll_inbox(struct engine *e)
 		w->handed_over = false;
 	}
 	w->stats[STAT_HANDOVER_IN] += n;
-	w->stats[STAT_RX_PKTS] -= n; /* counted by the worker that received them */
 	return n > 0;
 }
 
@@ -275,25 +280,55 @@ poll_once(struct engine *e)
 	e->busy = busy;
 }
 
+/* A machine that moved to another host, or was suspended, may read less than before. A little: cores differ. */
+static __rte_noinline void
+tsc_went_back(struct engine *e, uint64_t tsc)
+{
+	if (engine_clock_us(e, e->tsc) - engine_clock_us(e, tsc) > BACK_US)
+		e->tsc0 -= e->tsc - tsc;
+	e->tsc = tsc;
+}
+
+/* @return what passed since the last look. */
+static inline uint64_t
+look_at_tsc(struct engine *e)
+{
+	const uint64_t tsc = rte_rdtsc(), passed = tsc - e->tsc;
+
+	if (unlikely((int64_t)passed < 0)) {
+		tsc_went_back(e, tsc);
+		return 0;
+	}
+	e->tsc = tsc;
+	return passed;
+}
+
 static void
-account(struct engine *e, uint64_t tsc)
+account(struct engine *e)
 {
 	struct tern_worker *w = e->w;
+	const uint64_t passed = look_at_tsc(e);
 
-	w->load.total_cycles += tsc - e->tsc;
+	w->load.total_cycles += passed;
 	if (e->busy)
-		w->load.busy_cycles += tsc - e->tsc;
-	e->tsc = tsc;
+		w->load.busy_cycles += passed;
+}
+
+/* What passed is told a day at a time, as the wheel sees a few days ahead of where it stands. */
+static inline void
+set_clock(struct engine *e)
+{
+	const uint64_t most = (e->w->wheel.now << TICK_SHIFT) + STEP_US, now = engine_clock_us(e, e->tsc);
+
+	worker_set_time(e->w, RTE_MIN(now, most));
 }
 
 static void
 tick(struct engine *e)
 {
-	const uint64_t tsc = rte_rdtsc();
-
 	e->w->load.polls++;
-	account(e, tsc);
-	worker_set_time(e->w, engine_clock_us(e->t, tsc));
+	account(e);
+	set_clock(e);
 }
 
 /* --- leaving ------------------------------------------------------------------------------------------------ */
@@ -309,6 +344,23 @@ all_idle(const struct tern *t)
 	return true;
 }
 
+/* Who has frames to transmit for others that are still there leaves after them: they reset their peers through it. */
+static bool
+is_needed(const struct engine *e)
+{
+	unsigned int i, k;
+
+	for (k = 0; k < e->t->conf.n_workers; k++) {
+		const struct engine *o = e->t->engines[k];
+		const uint32_t state = __atomic_load_n(&o->state, __ATOMIC_ACQUIRE);
+
+		for (i = 0; i < e->w->n_ifs; i++)
+			if (o->txpeer[i] && o->txpeer[i] == e->txbox[i] && state != ENGINE_NEW && state != ENGINE_LEFT)
+				return true;
+	}
+	return false;
+}
+
 /* @return true when the worker may leave. */
 static bool
 draining(struct engine *e)
@@ -320,7 +372,7 @@ draining(struct engine *e)
 
 	if (!w->draining) {
 		w->draining = true;
-		e->drain_us = w->now_us + e->t->drain_ms * UINT64_C(1000);
+		e->drain_us = w->now_us + __atomic_load_n(&e->t->drain_ms, __ATOMIC_RELAXED) * UINT64_C(1000);
 		if (app->drain)
 			app->drain(w, app->arg);
 	}
@@ -329,7 +381,9 @@ draining(struct engine *e)
 		idle &= w->ifs[i].n_tx == 0;
 	idle &= e->n_staged == 0 && !post_waits(e);
 	__atomic_store_n(&e->state, idle ? ENGINE_IDLE : ENGINE_RUNNING, __ATOMIC_RELEASE);
-	return (idle && all_idle(e->t)) || w->now_us >= e->drain_us;
+	if (w->now_us >= e->drain_us)
+		return !is_needed(e) || w->now_us >= e->drain_us + LEAVE_US;
+	return idle && all_idle(e->t);
 }
 
 /* @return true when the worker must leave. */
@@ -369,8 +423,8 @@ begin(struct engine *e)
 
 	__atomic_store_n(&e->state, ENGINE_RUNNING, __ATOMIC_RELEASE);
 	mbufs_bind(&e->w->mbufs);
-	e->tsc = rte_rdtsc();
-	worker_set_time(e->w, engine_clock_us(e->t, e->tsc));
+	look_at_tsc(e);
+	set_clock(e);
 	return app->start ? app->start(e->w, app->arg) : 0;
 }
 
@@ -454,11 +508,11 @@ tern_worker_step(struct tern *t, unsigned int i, unsigned int polls)
 	own(e);
 	if (e->state == ENGINE_NEW)
 		rc = begin(e);
-	e->tsc = rte_rdtsc(); /* what passed since the last call was not this worker's */
+	look_at_tsc(e); /* what passed since the last call was not this worker's */
 	while (rc == 0 && polls--)
 		if (!run_once(e))
 			rc = 1;
-	account(e, rte_rdtsc());
+	account(e);
 	e->busy = false;
 	if (rc)
 		leave(e);

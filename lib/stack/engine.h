@@ -24,6 +24,7 @@ struct engine {
 	unsigned int lcore;
 	bool busy;                            /* the previous poll moved a packet or fired a timer */
 	uint64_t tsc;                         /* at the previous poll */
+	uint64_t tsc0;                        /* the clock's beginning: the stack's, unless the TSC went back */
 	uint64_t drain_us;                    /* leave by then */
 	uint16_t tx_ready[TERN_IF_MAX];       /* of ifs[i].tx, those that the device has seen and not taken yet */
 	uint64_t tx_due[TERN_IF_MAX];         /* with tx_wait_us: when frames waiting for company go */
@@ -60,9 +61,9 @@ struct tern {
 
 /** Microseconds since tern_create(), from 1 s: never zero. */
 static inline uint64_t
-engine_clock_us(const struct tern *t, uint64_t tsc)
+engine_clock_us(const struct engine *e, uint64_t tsc)
 {
-	return 1000000 + (uint64_t)(((unsigned __int128)(tsc - t->tsc0) * t->us_per_tsc) >> 64);
+	return 1000000 + (uint64_t)(((unsigned __int128)(tsc - e->tsc0) * e->t->us_per_tsc) >> 64);
 }
 
 /** Hand-over hook of workers on ports that can't steer. */

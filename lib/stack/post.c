@@ -26,8 +26,11 @@ tern_post(struct tern *t, unsigned int worker, void (*fn)(struct tern_worker *w,
 	e = t->engines[worker];
 	if (__atomic_load_n(&e->state, __ATOMIC_ACQUIRE) == ENGINE_LEFT)
 		return -ESHUTDOWN;
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wanalyzer-use-of-uninitialized-value" /* DPDK copies both fields as one */
 	if (rte_ring_enqueue_elem(e->posts, &p, sizeof(p)) == 0)
 		return 0;
+#pragma GCC diagnostic pop
 	__atomic_fetch_add(&e->w->stats[STAT_POST_FULL], 1, __ATOMIC_RELAXED); /* of several threads */
 	return -EAGAIN;
 }

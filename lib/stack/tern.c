@@ -77,6 +77,13 @@ touch_mbuf(struct rte_mempool *mp, void *arg, void *obj, unsigned int i)
 		*(int *)arg = node_of(obj);
 }
 
+/* Of a mempool: the node has nothing, or too little. */
+static bool
+no_memory(void)
+{
+	return rte_errno == ENOMEM || rte_errno == ENOBUFS;
+}
+
 static int
 make_mempool(struct tern *t, unsigned int i)
 {
@@ -98,7 +105,7 @@ make_mempool(struct tern *t, unsigned int i)
 	room += RTE_PKTMBUF_HEADROOM;
 	snprintf(name, sizeof(name), "%s%u.%u", t->name, serial, i);
 	t->mps[i] = rte_pktmbuf_pool_create(name, n, RTE_MIN(MBUF_CACHE, n / 8), 0, room, socket);
-	if (!t->mps[i] && rte_errno == ENOMEM && socket != SOCKET_ID_ANY) {
+	if (!t->mps[i] && no_memory() && socket != SOCKET_ID_ANY) {
 		t->mps[i] = rte_pktmbuf_pool_create(name, n, RTE_MIN(MBUF_CACHE, n / 8), 0, room, SOCKET_ID_ANY);
 		if (t->mps[i])
 			LOG(WARNING,
@@ -111,7 +118,7 @@ make_mempool(struct tern *t, unsigned int i)
 		    "worker %u: no room for %u mbufs, %zu MiB: %s; give EAL more (hugepages, --socket-mem or -m) or "
 		    "lower n_mbufs",
 		    i, n, ((size_t)n * size + (1 << 20) - 1) >> 20, rte_strerror(rte_errno));
-		return rte_errno ? -rte_errno : -ENOMEM;
+		return no_memory() ? -ENOMEM : -rte_errno;
 	}
 	rte_mempool_obj_iter(t->mps[i], touch_mbuf, &node);
 	if (node >= 0 && socket >= 0 && node != socket)
@@ -129,6 +136,11 @@ check_lcores(const struct tern_conf *conf)
 
 	if (!conf->lcores || !conf->n_workers || conf->n_workers > TERN_WORKER_MAX) {
 		LOG(ERR, "%u workers: 1..%u are possible, one per lcore", conf->n_workers, TERN_WORKER_MAX);
+		return -EINVAL;
+	}
+	if (conf->n_workers > 1 && (conf->app.unbound || conf->app.neighbour)) {
+		LOG(ERR, "%u workers, and one process of several: unbound() and neighbour() go with one worker",
+		    conf->n_workers);
 		return -EINVAL;
 	}
 	if (conf->n_workers > rte_lcore_count()) {
@@ -286,11 +298,14 @@ make_ifaces(struct tern *t, struct tern_worker *w)
 
 	for (i = 0; i < t->n_ports; i++) {
 		const struct port *p = &t->ports[i];
+		const uint16_t mtu = fitting_mtu(w, p);
 		struct iface *ifc = &w->ifs[i];
 
-		rc = link_iface_init(ifc, i, &t->conf.ifs[i], &p->mac, fitting_mtu(w, p));
+		rc = link_iface_init(ifc, i, &t->conf.ifs[i], &p->mac, mtu);
 		if (rc) {
-			LOG(ERR, "interface %u (port %u): bad addresses or prefix lengths", i, p->port_id);
+			LOG(ERR,
+			    "interface %u (port %u): an MTU of %u is too small for its addresses: give larger mbufs", i,
+			    p->port_id, mtu);
 			return rc;
 		}
 		ifc->port_id = p->port_id;
@@ -335,8 +350,9 @@ make_engine(struct tern *t, unsigned int i)
 		return -ENOMEM;
 	}
 	e->t = t;
+	e->tsc = e->tsc0 = t->tsc0;
 	e->lcore = t->lcores[i];
-	rc = worker_create(&e->w, c, i, socket, t->mps[i], engine_clock_us(t, rte_rdtsc()));
+	rc = worker_create(&e->w, c, i, socket, t->mps[i], engine_clock_us(e, rte_rdtsc()));
 	if (rc) {
 		e->w = NULL;
 		LOG(ERR,
@@ -370,6 +386,7 @@ join_tx(struct tern *t)
 		const unsigned int n_txq = t->ports[i].n_txq;
 
 		for (k = n_txq; k < t->conf.n_workers; k++) {
+			/* NOLINTNEXTLINE(clang-analyzer-core.DivideZero): a port without a tx queue was refused */
 			struct engine *with = t->engines[k % n_txq];
 
 			if (!with->txbox[i])
@@ -485,7 +502,7 @@ tern_stop(struct tern *t)
 void
 tern_drain(struct tern *t, uint32_t timeout_ms)
 {
-	t->drain_ms = timeout_ms;
+	__atomic_store_n(&t->drain_ms, timeout_ms, __ATOMIC_RELAXED); /* a worker may be reading an earlier call's */
 	__atomic_fetch_or(&t->cmd, CMD_DRAIN, __ATOMIC_RELEASE);
 }
 

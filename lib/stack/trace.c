@@ -286,7 +286,7 @@ trace_format_pkt(const struct rte_mbuf *m, char *buf, size_t n)
 		add_arp(&l, m);
 	else
 		add(&l, "ethertype 0x%04x, length %u", rte_be_to_cpu_16(eth->ether_type), m->pkt_len);
-	return l.len;
+	return (int)l.len;
 }
 
 void

@@ -18,6 +18,8 @@
 #include "tcp/demux.h"
 #include "tcp/emit.h"
 #include "tcp/icmp.h"
+#include "tcp/listen.h"
+#include "tcp/listener.h"
 #include "tcp/loss.h"
 #include "tcp/mem.h"
 #include "tcp/reasm.h"
@@ -41,6 +43,23 @@ static uint32_t
 small_mbufs(const struct tern_conf *conf)
 {
 	return RTE_MAX(RTE_MAX(conf->n_mbufs / SMALL_PART, 8u), RTE_MIN(conf->n_mbufs, conf->max_conns));
+}
+
+static bool
+offer_unbound(struct tern_worker *w, const struct seg *s)
+{
+	const struct tern_app *app = &w->conf.app;
+
+	if (s->kind == PKT_TCP && (s->flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_SYN && tcp_listener_find(w, s))
+		return false;
+	return app->unbound(w, s->m, s->ifidx, app->arg);
+}
+
+static void
+offer_neighbour(struct tern_worker *w, const struct seg *s)
+{
+	if (link_is_neigh_update(s))
+		w->conf.app.neighbour(w, s->m, s->ifidx, w->conf.app.arg);
 }
 
 int
@@ -67,6 +86,8 @@ worker_create(struct tern_worker **out, const struct tern_conf *conf, unsigned i
 		w->trace_pkt = trace_pkt_hook;
 		w->trace_state = trace_state_hook;
 	}
+	w->handover = conf->app.unbound ? offer_unbound : NULL;
+	w->share = conf->app.neighbour ? offer_neighbour : NULL;
 	randombytes_buf(w->secret, sizeof(w->secret));
 	randombytes_buf(w->cookies.key, sizeof(w->cookies.key));
 	randombytes_buf(w->rng, sizeof(w->rng));
@@ -86,10 +107,12 @@ worker_create(struct tern_worker **out, const struct tern_conf *conf, unsigned i
 	rc = rc ? rc : portset_init(w);
 	rc = rc ? rc : tcp_tfo_init(w);
 	rc = rc ? rc : mem_init(w);
-	w->cookies.epoch = now_us / COOKIE_PERIOD_US;
-	worker_set_time(w, now_us);
-	w->answers.challenge_at_ms = w->now_ms - 1000; /* a second begins */
-	rc = rc ? rc : link_init(&w->link, conf->max_neighbours);
+	if (!rc) {
+		w->cookies.epoch = now_us / COOKIE_PERIOD_US;
+		worker_set_time(w, now_us);
+		w->answers.challenge_at_ms = w->now_ms - 1000; /* a second begins */
+		rc = link_init(&w->link, conf->max_neighbours);
+	}
 	if (rc) {
 		worker_destroy(w);
 		return rc;
@@ -249,7 +272,8 @@ parse_other(struct tern_worker *w, const struct iface *ifc, struct rte_mbuf *m, 
 static __rte_always_inline bool
 stage_parse(struct tern_worker *w, const struct iface *ifc, struct rte_mbuf *m, struct seg *s)
 {
-	if (usual(pkt_parse_plain(ifc, m, s))) /* the hash is made of what is in registers still */
+	if (usual(pkt_parse_plain(ifc, m, s)))
+		/* NOLINTNEXTLINE(bugprone-branch-clone): twice, as here it is made of what is in registers still */
 		s->hash = table_hash(&w->table, &s->flow);
 	else if (parse_other(w, ifc, m, s))
 		s->hash = table_hash(&w->table, &s->flow);
@@ -298,7 +322,6 @@ worker_input(struct tern_worker *w, uint8_t ifidx, struct rte_mbuf **m, unsigned
 	struct seg segs[BURST], *s = segs, *peeked = segs, *end;
 	unsigned int i, bulk = 0;
 
-	w->stats[STAT_RX_PKTS] += n;
 	if (unlikely(w->trace_pkt != NULL) && !w->handed_over)
 		for (i = 0; i < n; i++)
 			w->trace_pkt(&w->link, m[i], false);
@@ -313,11 +336,25 @@ worker_input(struct tern_worker *w, uint8_t ifidx, struct rte_mbuf **m, unsigned
 	}
 	while (peeked < s)
 		bulk += stage_peek(w, peeked++);
-	w->stats[STAT_IN_SEGS] += s - segs;
+	if (likely(!w->handed_over)) /* else the worker that received them has counted them */
+		w->stats[STAT_IN_SEGS] += s - segs;
 	if (unlikely(bulk) && w->conf.tcp.gro)
 		s = segs + merge(w, segs, s - segs);
 	for (end = s, s = segs; s < end; s++)
 		tcp_input(w, table_lookup_hint(&w->table, &s->flow, s->hash, &s->hint), s);
+}
+
+void
+tern_worker_input(struct tern_worker *w, unsigned int ifidx, struct rte_mbuf **m, unsigned int n)
+{
+	unsigned int i;
+
+	for (i = 0; i < n; i += BURST) {
+		w->handed_over = true;
+		worker_input(w, ifidx, &m[i], RTE_MIN(n - i, BURST + 0u));
+		w->handed_over = false;
+	}
+	w->stats[STAT_HANDOVER_IN] += n;
 }
 
 static void

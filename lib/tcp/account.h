@@ -27,6 +27,7 @@ struct mem {
 	uint32_t foreign_max; /* more of other pools are copied into mbufs of our own */
 	struct mem_account *accounts;
 	uint32_t n_accounts;
+	uint32_t resets;  /* of connections whose window is shut, until the next measurement */
 	uint32_t orphans; /* closed by the application, not by the peer yet */
 	uint32_t listed; /* connections on the lists: */
 	struct mem_list starved; /* that found no mbuf to send, the oldest first */

@@ -14,7 +14,7 @@ tcp_loss(struct tern_conn *c)
 
 	if (l)
 		return l;
-	l = c->loss = pool_get(&c->w->losses);
+	l = c->loss = pool_must(&c->w->losses);
 	memset(l, 0, sizeof(*l));
 	TAILQ_INIT(&l->flight);
 	TAILQ_INIT(&l->due);

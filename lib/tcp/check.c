@@ -260,7 +260,7 @@ ofo_lane_right(const struct tern_conn *c)
 			return false;
 		lane = r->skip;
 	}
-	return !lane && low->lane;
+	return low && !lane && low->lane;
 }
 
 static const struct rxrun *

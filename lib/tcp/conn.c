@@ -172,6 +172,18 @@ finish(struct tern_conn *c, int err)
 		tcp_mark(c, c->flags & C_ORPHAN || !c->ops ? P_FREE : P_CLOSED);
 }
 
+static void
+drop(struct tern_worker *w, struct tern_conn *c, int err)
+{
+	tcp_set_state(w, &c->o, TERN_CLOSED);
+	table_remove(&w->table, &c->o);
+	if (c->portset)
+		portset_release(w, c->portset - 1, c->lport);
+	c->portset = 0;
+	release_resources(w, c);
+	finish(c, err);
+}
+
 void
 tcp_drop(struct tern_worker *w, struct tern_conn *c, int err)
 {
@@ -183,13 +195,15 @@ tcp_drop(struct tern_worker *w, struct tern_conn *c, int err)
 		STAT_INC(w, ESTAB_RESETS);
 	if (!err)
 		STAT_INC(w, CLOSED_OK);
-	tcp_set_state(w, &c->o, TERN_CLOSED);
-	table_remove(&w->table, &c->o);
-	if (c->portset)
-		portset_release(w, c->portset - 1, c->lport);
-	c->portset = 0;
-	release_resources(w, c);
-	finish(c, err);
+	drop(w, c, err);
+}
+
+void
+tcp_conn_moved(struct tern_worker *w, struct tern_conn *c)
+{
+	STAT_INC(w, EXPORTED);
+	c->flags |= C_ORPHAN;
+	drop(w, c, 0);
 }
 
 /* TIME-WAIT took the connection's place in the table and its port. */

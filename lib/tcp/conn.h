@@ -232,7 +232,7 @@ static inline struct conn_rare *
 tcp_rare(struct tern_conn *c)
 {
 	if (!c->rare) {
-		c->rare = pool_get(&c->w->rares);
+		c->rare = pool_must(&c->w->rares);
 		memset(c->rare, 0, sizeof(*c->rare));
 		c->rare->cwr_seq = c->iss;
 	}
@@ -270,6 +270,8 @@ void tcp_established(struct tern_worker *w, struct tern_conn *c);
 void tcp_negotiate(struct tern_worker *w, struct tern_conn *c, uint16_t peer_mss, uint8_t feat, uint8_t snd_ws);
 /** Out of the table, timers and queues freed, closed(err) pending or freed. The state becomes CLOSED. */
 void tcp_drop(struct tern_worker *w, struct tern_conn *c, int err);
+/** As tcp_drop() of a connection that nobody accepted yet, when another worker has it. */
+void tcp_conn_moved(struct tern_worker *w, struct tern_conn *c);
 /** As tcp_drop() without error, when a TIME-WAIT record took c's place in the table and its port. */
 void tcp_conn_retire(struct tern_worker *w, struct tern_conn *c);
 void tcp_acceptq_add(struct tern_listener *l, struct tern_conn *c);

@@ -57,7 +57,7 @@ hash(const struct flow *f, const uint64_t *tail, unsigned int n, const void *key
 }
 
 static uint64_t
-ports(const struct flow *f)
+both_ports(const struct flow *f)
 {
 	uint32_t v;
 
@@ -68,7 +68,7 @@ ports(const struct flow *f)
 void
 tcp_isn(struct tern_worker *w, const struct flow *f, uint32_t *iss, uint32_t *ts_off)
 {
-	const uint64_t tail[] = {ports(f) | 4ull << 56};
+	const uint64_t tail[] = {both_ports(f) | 4ull << 56};
 	const uint64_t h = hash(f, tail, 1, w->secret);
 
 	*iss = (uint32_t)h + (uint32_t)(w->now_us >> 2); /* the 4 us clock: MUST-8, SHLD-1 */
@@ -79,7 +79,7 @@ static uint32_t
 cookie(const struct tern_worker *w, const struct flow *f, uint32_t irs, bool small, unsigned int mss_idx,
        unsigned int which, uint32_t *ts_off)
 {
-	const uint64_t tail[] = {ports(f) | (uint64_t)irs << 32, mss_idx | (uint64_t)small << 8 | 9ull << 56};
+	const uint64_t tail[] = {both_ports(f) | (uint64_t)irs << 32, mss_idx | (uint64_t)small << 8 | 9ull << 56};
 	const uint64_t h = hash(f, tail, 2, w->cookies.key[which]);
 
 	*ts_off = h >> 32;

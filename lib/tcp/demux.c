@@ -6,6 +6,8 @@
 #include "tcp/conn.h"
 #include "tcp/demux.h"
 #include "tcp/input.h"
+#include "tcp/listener.h"
+#include "tcp/seq.h"
 #include "tcp/timewait.h"
 
 /* CLOSED and LISTEN: 3.10.7.1, 3.10.7.2. */
@@ -32,13 +34,18 @@ dispose(struct tern_worker *w, struct seg *s, int rc)
 	mbufs_put(&w->mbufs, s->m);
 }
 
-/* A SYN that is surely newer reopens the tuple, if somebody listens. */
+/* A SYN that is surely newer reopens the tuple, if somebody listens. What is beyond the old connection's end is of a
+ * newer one, which another process may have. */
 static int
 timewait_segment(struct tern_worker *w, struct timewait *tw, struct seg *s)
 {
 	struct tern_listener *l = unlikely(tcp_timewait_newer(tw, s)) ? tcp_listener_find(w, s) : NULL;
 
-	return l ? tcp_listen_input(w, l, s, tw) : tcp_timewait_input(w, tw, s);
+	if (l)
+		return tcp_listen_input(w, l, s, tw);
+	if (unlikely(w->handover && seq_gt(s->seq, tw->rcv_nxt)) && w->handover(w, s))
+		return SEG_TAKEN;
+	return tcp_timewait_input(w, tw, s);
 }
 
 static __rte_noinline void

@@ -448,3 +448,16 @@ tcp_send_ctl(struct tern_worker *w, struct tern_conn *c, uint8_t flags, uint32_t
 {
 	return tcp_emit(w, c, flags, seq, NULL, 0, 0); /* lost like any packet when there is no room */
 }
+
+/*
+ * RFC 9293 3.10.5: <SEQ=SND.NXT><CTL=RST>. But not right of the peer's window, where the byte of a probe stands that
+ * the peer did not take: there a RST is not acceptable (3.10.7.4, first). As Linux.
+ */
+void
+tcp_send_rst(struct tern_worker *w, struct tern_conn *c)
+{
+	const uint32_t right = c->snd_una + c->snd_wnd;
+	const bool beyond = c->state != TERN_SYN_RECEIVED && seq_gt(c->snd_max, right);
+
+	tcp_send_ctl(w, c, TCP_RST | TCP_ACK, beyond ? right : c->snd_max);
+}

@@ -25,4 +25,6 @@ bool tcp_emit_any(struct tern_worker *w, struct tern_conn *c, uint8_t flags, uin
 bool tcp_emit_syn(struct tern_worker *w, struct tern_conn *c);
 bool tcp_send_ctl(struct tern_worker *w, struct tern_conn *c, uint8_t flags,
 		  uint32_t seq); /* no data; ACK field = rcv_nxt */
+/** The RST of a synchronised connection. */
+void tcp_send_rst(struct tern_worker *w, struct tern_conn *c);
 #endif

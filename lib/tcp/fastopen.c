@@ -249,6 +249,7 @@ peer_find(const struct tern_worker *w, const struct tern_conn *c, uint16_t port)
 	struct tfo_key k;
 	struct tfo_peer *p = peer_slot(w, c, port, &k);
 
+	/* NOLINTNEXTLINE(bugprone-suspicious-memory-comparison): no padding, and peer_slot() clears it first */
 	return memcmp(&p->key, &k, sizeof(k)) ? NULL : p;
 }
 
@@ -258,6 +259,7 @@ peer_make(struct tern_worker *w, const struct tern_conn *c, uint16_t port)
 	struct tfo_key k;
 	struct tfo_peer *p = peer_slot(w, c, port, &k);
 
+	/* NOLINTNEXTLINE(bugprone-suspicious-memory-comparison): as above */
 	if (memcmp(&p->key, &k, sizeof(k))) {
 		memset(p, 0, sizeof(*p));
 		p->key = k;

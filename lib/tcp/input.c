@@ -401,7 +401,7 @@ unwanted_data(struct tern_worker *w, struct tern_conn *c, struct seg *s)
 {
 	if (c->flags & C_ORPHAN) { /* RFC 1122 4.2.2.13, SHLD-3 */
 		STAT_INC(w, ABORT_ON_DATA);
-		tcp_send_ctl(w, c, TCP_RST | TCP_ACK, c->snd_max);
+		tcp_send_rst(w, c);
 		tcp_drop(w, c, -ECONNRESET);
 		return STAT_DROP_CLOSED_RX;
 	}
@@ -641,8 +641,10 @@ tcp_conn_input(struct tern_worker *w, struct tern_conn *c, struct seg *s)
 		if (o.has_ts)
 			newer_ts(w, c, s, &o);
 		rc = PROCESS_ACK;
+	} else if (c->state == TERN_SYN_SENT) {
+		rc = syn_sent(w, c, s);
 	} else {
-		rc = c->state == TERN_SYN_SENT ? syn_sent(w, c, s) : check_any(w, c, s, &o);
+		rc = check_any(w, c, s, &o);
 		if (rc == PROCESS_ACK)
 			update_ts_recent(w, c, s, &o);
 	}

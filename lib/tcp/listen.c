@@ -1,12 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Listeners, their half-open and accept queues, and the way from SYN to a connection the application accepts.
- *
- * Sizes, fixed at listen: accept queue A = min(max(backlog, 1), somaxconn), as listen(2) with net.core.somaxconn;
- * half-open queue H = max(8, roundup_pow2(min(backlog, somaxconn, max_syn_backlog) + 1)), as Linux sized it for the
- * hash of request sockets: a little more than what could be accepted, since a part of the SYNs never completes. The H
- * request objects are reserved from the worker's pool at listen, so a listener can't starve another; the connections
- * of the accept queue come from the connection pool when they complete.
+ * A listener's half-open and accept queues, and the way from SYN to a connection the application accepts.
  *
  * SYN: accept queue full -> dropped (ListenOverflows): answering would only move the overflow one RTT on. Half-open
  * queue full -> SYN cookie (auto), or dropped (never). Final ACK: the request becomes a connection; accept queue full
@@ -29,122 +23,6 @@
 #include "tcp/timewait.h"
 
 #define REQUEST_ACKS 32u /* in a request's life of a minute: RFC 5961 7 has 10 in 5 s */
-
-static unsigned int
-port_hash(uint16_t port)
-{
-	return (port ^ port >> 8) & 255;
-}
-
-/* Exact local address before wildcard (MUST-42). */
-struct tern_listener *
-tcp_listener_find(struct tern_worker *w, const struct seg *s)
-{
-	const void *addr = s->flow.af == 4 ? (const void *)&s->flow.addr.laddr4 : s->flow.addr.laddr6;
-	struct tern_listener *l, *wild = NULL;
-
-	for (l = w->listeners.hash[port_hash(s->flow.lport)]; l; l = l->hnext) {
-		if (l->local.port != s->flow.lport || l->local.af != s->flow.af)
-			continue;
-		if (l->wildcard)
-			wild = l;
-		else if (memcmp(l->local.addr, addr, addr_len(s->flow.af)) == 0)
-			return l;
-	}
-	return wild;
-}
-
-static int
-check_local(const struct tern_worker *w, const struct tern_endpoint *local, bool wildcard)
-{
-	const struct tern_listener *l;
-	const unsigned int n = addr_len(local->af);
-	bool ours = wildcard;
-	unsigned int i;
-
-	for (i = 0; i < w->n_ifs && !ours; i++)
-		ours = link_is_local(&w->ifs[i], local->af, local->addr);
-	if (!ours)
-		return -EADDRNOTAVAIL;
-	for (l = w->listeners.first; l; l = l->next)
-		if (l->local.port == local->port && l->local.af == local->af && l->wildcard == wildcard &&
-		    (wildcard || memcmp(l->local.addr, local->addr, n) == 0))
-			return -EADDRINUSE;
-	return 0;
-}
-
-int
-tern_listen(struct tern_worker *w, const struct tern_endpoint *local, int backlog, const struct tern_listener_ops *ops,
-	    void *user, struct tern_listener **out)
-{
-	CALL_ON(w);
-	const struct tern_tcp_conf *conf = &w->conf.tcp;
-	struct tern_listener *l;
-	uint32_t half;
-	bool wildcard;
-	int rc;
-
-	if ((local->af != 4 && local->af != 6) || local->port == 0 || backlog < 0)
-		return -EINVAL;
-	wildcard = addr_is_zero(local->addr, local->af);
-	rc = check_local(w, local, wildcard);
-	if (rc)
-		return rc;
-	if (w->listeners.n == w->conf.max_listeners)
-		return -ENOSPC;
-	half = RTE_MIN(RTE_MIN((uint32_t)backlog, conf->somaxconn), conf->max_syn_backlog);
-	half = RTE_MAX(rte_align32pow2(half + 1), 8u);
-	if (w->listeners.reserved_requests + half > w->requests.total)
-		return -ENOMEM;
-	l = calloc(1, sizeof(*l));
-	if (!l)
-		return -ENOMEM;
-	w->listeners.reserved_requests += half;
-	w->listeners.n++;
-	l->w = w;
-	l->local = *local;
-	l->wildcard = wildcard;
-	l->ops = ops;
-	l->user = user;
-	l->cookie_mode = conf->cookie_mode;
-	l->sockopts = w->sockopts;
-	l->accept_max = RTE_MIN((uint32_t)RTE_MAX(backlog, 1), conf->somaxconn);
-	l->half_max = half;
-	l->acc_tail = &l->acc_head;
-	l->account = mem_account_get(w);
-	l->next = w->listeners.first;
-	w->listeners.first = l;
-	l->hnext = w->listeners.hash[port_hash(local->port)];
-	w->listeners.hash[port_hash(local->port)] = l;
-	*out = l;
-	return 0;
-}
-
-struct tern_worker *
-tern_listener_worker(struct tern_listener *l)
-{
-	return l->w;
-}
-
-void
-tcp_listener_free(struct tern_listener *l)
-{
-	struct tern_worker *w = l->w;
-	struct tern_listener **pp;
-
-	while (l->reqs)
-		tcp_request_free(w, l->reqs);
-	for (pp = &w->listeners.first; *pp != l; pp = &(*pp)->next)
-		;
-	*pp = l->next;
-	for (pp = &w->listeners.hash[port_hash(l->local.port)]; *pp != l; pp = &(*pp)->hnext)
-		;
-	*pp = l->hnext;
-	w->listeners.reserved_requests -= l->half_max;
-	w->listeners.n--;
-	mem_account_put(l->account);
-	free(l);
-}
 
 /* --- accept queue ----------------------------------------------------------------------------------------------- */
 
@@ -229,8 +107,8 @@ tcp_request_free(struct tern_worker *w, struct request *r)
 	request_release(w, r);
 }
 
-static uint16_t
-mss_offer(const struct tern_worker *w, const struct tern_listener *l, uint8_t ifidx, uint8_t af)
+uint16_t
+tcp_listen_mss(const struct tern_worker *w, const struct tern_listener *l, uint8_t ifidx, uint8_t af)
 {
 	const uint16_t mss = tcp_mss_offer(&w->ifs[ifidx], af);
 
@@ -242,7 +120,7 @@ synack_options(const struct tern_worker *w, const struct request *r, uint8_t *op
 {
 	const struct tcp_opts o = {
 		.has_mss = true,
-		.mss = mss_offer(w, r->lst, r->ifidx, r->af),
+		.mss = tcp_listen_mss(w, r->lst, r->ifidx, r->af),
 		.has_ts = r->feat & F_TS,
 		.sack_ok = r->feat & F_SACK,
 		.has_ws = r->feat & F_WS,
@@ -360,7 +238,7 @@ static int
 send_cookie(struct tern_worker *w, struct tern_listener *l, struct seg *s, struct tcp_opts *peer)
 {
 	const uint8_t feat = common_features(w, peer);
-	struct tcp_opts o = {.has_mss = true, .mss = mss_offer(w, l, s->ifidx, s->flow.af)};
+	struct tcp_opts o = {.has_mss = true, .mss = tcp_listen_mss(w, l, s->ifidx, s->flow.af)};
 	const bool small = mem_tight(w);
 	struct tcp_head p = {.ack = s->seq + 1, .flags = TCP_SYN | TCP_ACK, .wnd = synack_wnd(l, small),
 			     .ttl = l->sockopts.ttl, .tos = l->sockopts.tos};
@@ -516,7 +394,7 @@ cookie_ack(struct tern_worker *w, struct tern_listener *l, struct seg *s)
 	c->rcv_nxt = s->seq;
 	c->ts_recent = o.tsval;
 	c->ts_recent_at = tcp_paws_clock(w);
-	c->rcv_mss = mss_offer(w, l, c->ifidx, c->af);
+	c->rcv_mss = tcp_listen_mss(w, l, c->ifidx, c->af);
 	tcp_negotiate(w, c, mss, feat, rode.ws);
 	if (unlikely(ecn))
 		c->flags |= C_ECN;
@@ -556,7 +434,7 @@ fastopen(struct tern_worker *w, struct tern_listener *l, struct seg *s, const st
 	c->ts_recent = o->tsval;
 	c->ts_recent_at = tcp_paws_clock(w);
 	c->last_rx_at_ms = w->now_ms;
-	c->rcv_mss = mss_offer(w, l, c->ifidx, c->af);
+	c->rcv_mss = tcp_listen_mss(w, l, c->ifidx, c->af);
 	tcp_negotiate(w, c, o->has_mss ? RTE_MAX(o->mss, 1u) : 0, common_features(w, o), o->ws);
 	c->rcv_nxt = c->last_ack = s->seq + 1;
 	c->rcv_adv = c->rcv_nxt + RTE_MIN(c->rcv_buf, 65535u);
@@ -693,7 +571,7 @@ request_complete(struct tern_worker *w, struct request *r, struct seg *s, const 
 	c->rcv_nxt = r->rcv_nxt;
 	c->ts_recent = o->has_ts && s->seq == r->rcv_nxt ? o->tsval : r->ts_recent; /* RFC 7323 4.3 (2) */
 	c->ts_recent_at = tcp_paws_clock(w);
-	c->rcv_mss = mss_offer(w, l, c->ifidx, c->af);
+	c->rcv_mss = tcp_listen_mss(w, l, c->ifidx, c->af);
 	c->rcv_ws = r->rcv_ws;
 	tcp_negotiate(w, c, r->mss, r->feat, r->snd_ws);
 	if (unlikely(r->ecn))
@@ -737,8 +615,8 @@ tcp_request_input(struct tern_worker *w, struct request *r, struct seg *s)
 	}
 	if (!(s->flags & TCP_ACK))
 		return STAT_DROP_TCP_FLAGS;
-	if (s->ack != r->snd_nxt)
-		return tcp_reset_reply(w, s, STAT_DROP_ACK);
+	if (s->ack != r->snd_nxt) /* another process may have answered the SYN, too */
+		return w->handover && w->handover(w, s) ? SEG_TAKEN : tcp_reset_reply(w, s, STAT_DROP_ACK);
 	if (!usual(tcp_opt_usual(s->opt, s->optlen, &o)))
 		tcp_opt_parse(s->opt, s->optlen, false, &o);
 	if (r->feat & F_TS && !o.has_ts)

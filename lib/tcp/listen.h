@@ -13,6 +13,8 @@ struct tern_conn;
 struct timewait;
 struct tern_worker;
 
+#define IMPORT_MAX 1024u /* that tern_accept_import() may add to a full accept queue */
+
 /** Half-open request: SYN-RECEIVED of a passive open. Allowed SACK, WS and TS are in feat. */
 struct request {
 	union {
@@ -44,6 +46,7 @@ struct tern_listener {
 	const struct tern_listener_ops *ops;
 	void *user;
 	bool wildcard;
+	bool left; /* tern_listener_leave(): no segment finds it */
 	uint8_t cookie_mode;
 	struct tcp_sockopts sockopts;
 	struct mem_account *account; /* for the connections it accepts */
@@ -64,12 +67,10 @@ struct listeners {
 	uint32_t accept_queued, half_open;
 };
 
-struct tern_listener *tcp_listener_find(struct tern_worker *w, const struct seg *s);
 /** A segment for a listener. tw: the TIME-WAIT record that a newer SYN replaces, or NULL. */
 int tcp_listen_input(struct tern_worker *w, struct tern_listener *l, struct seg *s, struct timewait *tw);
 int tcp_request_input(struct tern_worker *w, struct request *r, struct seg *s);
 void tcp_request_timer(struct tern_worker *w, struct request *r);
+uint16_t tcp_listen_mss(const struct tern_worker *w, const struct tern_listener *l, uint8_t ifidx, uint8_t af);
 void tcp_request_free(struct tern_worker *w, struct request *r);
-/** With its requests; its accept queue is empty. */
-void tcp_listener_free(struct tern_listener *l);
 #endif

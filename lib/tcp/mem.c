@@ -25,6 +25,10 @@
  * - A connection that holds nothing may queue what its peer's window takes now, which that peer will acknowledge; and
  *   always one small mbuf, of which there are as many as connections; a few bytes in a large one are copied to it. So
  *   everybody goes on, if slowly, and who doesn't read holds nothing.
+ * - What is queued behind a shut window stays. So once a quarter of the budget is left, a connection whose window is
+ *   shut queues nothing more, and is passed over among those that wait for memory. Who holds mbufs and whose window is
+ *   shut still after three probes is reset when nearly nothing is left and somebody whose window is open finds none:
+ *   RFC 6429 3 and 6 leave that to the host. At most RESETS a millisecond.
  * - An orphan, which nobody waits for, is reset once two of its retransmissions were not answered. Of orphans there are
  *   at most conf.tcp.max_orphans at any time: one more is reset (as Linux's tcp_max_orphans).
  * - New connections are the last to be refused: while there is a budget, SYNs are answered. Text that stays in mbufs of
@@ -32,6 +36,7 @@
  *   foreign_max, so that no worker can starve another.
  */
 #include <rte_mempool.h>
+#include "tcp/deadline.h"
 #include "tcp/mem.h"
 #include "tcp/opt.h"
 #include "tcp/seq.h"
@@ -39,6 +44,7 @@
 #define RESERVE 8u	 /* this part of the pool */
 #define SHARE 64u
 #define FOREIGN 16u	 /* this part of a pool, divided among workers */
+#define RESETS 64u
 #define MBUF_CACHE_MAX 384u /* of an lcore: one and a half times what is configured */
 
 int
@@ -74,6 +80,7 @@ mem_measure(struct tern_worker *w)
 
 	w->mem.budget = have > w->mem.reserve ? have - w->mem.reserve : 0;
 	w->mem.half = w->mem.budget / 2;
+	w->mem.resets = RESETS;
 }
 
 struct mem_account *
@@ -127,17 +134,37 @@ mem_window(const struct tern_conn *c, uint32_t space)
 	return c->rcv_head ? 0 : RTE_MIN(space, 2 * mss);
 }
 
+__rte_noinline bool
+mem_shut(const struct tern_worker *w, const struct tern_conn *c)
+{
+	return !c->snd_wnd && tcp_synchronised(c) && mem_left(w) <= w->mem.half / 2;
+}
+
+__rte_noinline bool
+mem_shut_too_dear(struct tern_worker *w, const struct tern_conn *c)
+{
+	const struct tern_conn *first = TAILQ_FIRST(&w->mem.starved);
+
+	if (!c->held || mem_left(w) > w->mem.half / 8 || !first || mem_shut(w, first) || !w->mem.resets)
+		return false;
+	w->mem.resets--;
+	return true;
+}
+
 __rte_noinline uint32_t
 mem_send(const struct tern_conn *c, uint32_t space)
 {
 	const struct tern_worker *w = c->w;
 	const uint32_t most = limit(w, c), room = rte_pktmbuf_data_room_size(w->mbufs.pool) - RTE_PKTMBUF_HEADROOM;
+	const bool shut = mem_shut(w, c);
 	uint32_t usable;
 
-	if (c->held < most)
+	if (c->held < most && !shut)
 		return RTE_MIN(space, (uint64_t)(most - c->held) * room);
 	if (c->snd_head)
 		return c->flags & C_TAIL_OWN ? RTE_MIN(space, (uint32_t)rte_pktmbuf_tailroom(c->snd_tail)) : 0;
+	if (shut)
+		return 0;
 	usable = RTE_MIN(RTE_MIN(c->snd_wnd, c->cwnd), room);
 	if (usable > SMALL_ROOM && (mem_left(w) || c == TAILQ_FIRST(&w->mem.starved)))
 		return RTE_MIN(space, usable);

@@ -82,6 +82,10 @@ uint32_t mem_window(const struct tern_conn *c, uint32_t space);
 /** Bytes that may be queued for sending, while mem_tight(). */
 uint32_t mem_send(const struct tern_conn *c, uint32_t space);
 
+/** Is c's window shut, and so little left that it may queue nothing? */
+bool mem_shut(const struct tern_worker *w, const struct tern_conn *c);
+/** c's window is shut for long: does it hold what somebody else waits for? Then it is to be reset. */
+bool mem_shut_too_dear(struct tern_worker *w, const struct tern_conn *c);
 /** Must len bytes that are to be sent go to a small mbuf, while mem_tight()? */
 bool mem_small(const struct tern_conn *c, uint32_t len);
 /** c, which has no text out of order now, has or has had. */

@@ -135,7 +135,7 @@ same_addr(const struct portset *p, const struct flow *f)
 		return false;
 	if (f->af == 4)
 		return p->addr.laddr4 == f->addr.laddr4 && p->addr.raddr4 == f->addr.raddr4;
-	return memcmp(&p->addr, &f->addr, 32) == 0;
+	return memcmp(p->addr.laddr6, f->addr.laddr6, 16) == 0 && memcmp(p->addr.raddr6, f->addr.raddr6, 16) == 0;
 }
 
 static void

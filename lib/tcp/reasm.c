@@ -63,13 +63,13 @@ payload_chain(struct tern_worker *w, struct tern_conn *c, struct rte_mbuf *m, ui
 	m->data_len -= off;
 	m->nb_segs = 1;
 	head = m;
-	for (;; m = m->next) {
+	for (; m; m = m->next) {
 		mem_charge(w, c, m);
 		if (m->data_len >= len) {
 			m->data_len = len;
 			rte_pktmbuf_free(m->next);
 			m->next = NULL;
-			return head;
+			break;
 		}
 		len -= m->data_len;
 		while (m->next && m->next->data_len == 0) {
@@ -78,6 +78,7 @@ payload_chain(struct tern_worker *w, struct tern_conn *c, struct rte_mbuf *m, ui
 			rte_pktmbuf_free_seg(next);
 		}
 	}
+	return head;
 }
 
 /* A small segment's bytes into the buffer they follow. @return false: it stays as it is. */
@@ -291,7 +292,7 @@ run_new(struct tern_worker *w, struct tern_conn *c, struct rxrun *prev, uint32_t
 		STAT_INC(w, OFO_RUN_LIMIT);
 		return NULL;
 	}
-	r = pool_get(&w->rxruns);
+	r = pool_must(&w->rxruns);
 	*r = (struct rxrun){.next = prev ? prev->next : r, .left = seq, .right = seq, .lane = !prev};
 	recent_add(w, c, r);
 	if (prev) {

@@ -27,6 +27,7 @@ mem_relieve(struct tern_worker *w)
 {
 	struct tern_conn *c;
 	unsigned int i;
+	bool shut;
 
 	for (i = 0; i < RELIEVE_MAX && !TAILQ_EMPTY(&w->mem.holes) && mem_prune_due(w); i++) {
 		c = prune_whom(w);
@@ -34,8 +35,15 @@ mem_relieve(struct tern_worker *w)
 		mem_refused(c, c->ofo->right);
 		tcp_ofo_free(w, c);
 	}
-	for (i = 0; i < RELIEVE_MAX && (c = TAILQ_FIRST(&w->mem.starved)) && mem_left(w); i++) {
+	for (i = 0; i < RELIEVE_MAX && (c = TAILQ_FIRST(&w->mem.starved)); i++) {
+		shut = mem_shut(w, c);
+		if (!shut && !mem_left(w))
+			break;
 		mem_starved_remove(w, c);
+		if (shut) {
+			mem_starved_add(w, c); /* not in the way of others */
+			continue;
+		}
 		c->flags &= ~C_WANT_WRITE;
 		tcp_mark(c, P_WRITABLE);
 	}

@@ -218,6 +218,14 @@ mark_lost(struct tern_worker *w, struct loss *l, struct txrun *r)
 	tcp_run_due(l, r);
 }
 
+/* What is due is the reordering timer, no loss probe. */
+static void
+reorder_start(struct tern_worker *w, struct tern_conn *c, uint32_t wait)
+{
+	c->rto_at = w->now_us + wait;
+	c->flags = (c->flags & ~C_TLP) | C_REO;
+}
+
 /* 8985 6.2 step 5. @return microseconds until the next run may be taken for lost, 0: none waits. */
 static uint32_t
 detect_loss(struct tern_worker *w, struct tern_conn *c)
@@ -432,10 +440,8 @@ tcp_loss_acked(struct tern_worker *w, struct tern_conn *c, const struct seg *s, 
 	}
 	if (acked || (c->flags & C_TLP && l->sacked))
 		tcp_rto_start(w, c);
-	if (wait && w->now_us + wait < c->rto_at) {
-		c->rto_at = w->now_us + wait;
-		c->flags = (c->flags & ~C_TLP) | C_REO;
-	}
+	if (wait && w->now_us + wait < c->rto_at)
+		reorder_start(w, c, wait);
 	tcp_timer_sync(w, c);
 }
 
@@ -453,10 +459,8 @@ tcp_reorder_fired(struct tern_worker *w, struct tern_conn *c)
 		prr(c, &none, true);
 	tcp_mark(c, P_OUTPUT);
 	tcp_rto_start(w, c);
-	if (wait) {
-		c->rto_at = w->now_us + wait;
-		c->flags |= C_REO;
-	}
+	if (wait)
+		reorder_start(w, c, wait);
 }
 
 /* All in flight is in the list, which decides what goes out from now on. @return NULL: there is no list. */

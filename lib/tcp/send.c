@@ -298,7 +298,7 @@ send_small(struct tern_conn *c, struct rte_mbuf *m)
 	const ssize_t n = tern_send(c, rte_pktmbuf_read(m, 0, m->pkt_len, buf), m->pkt_len, 0);
 
 	if (n < 0)
-		return n;
+		return (int)n;
 	c->w->mem.budget += m->pool == c->w->mbufs.pool ? m->nb_segs : 0;
 	rte_pktmbuf_free(m);
 	return 0;

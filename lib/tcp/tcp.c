@@ -10,6 +10,7 @@
 #include "tcp/call.h"
 #include "tcp/deadline.h"
 #include "tcp/emit.h"
+#include "tcp/listener.h"
 #include "tcp/mem.h"
 #include "tcp/opt.h"
 #include "tcp/recv.h"
@@ -69,7 +70,7 @@ choose_local(struct tern_worker *w, const struct tern_endpoint *local, const str
 	uint32_t i, first;
 	int rc = -EADDRNOTAVAIL;
 
-	if (is_bound(local)) {
+	if (local && is_bound(local)) {
 		memcpy(f->af == 4 ? (void *)&f->addr.laddr4 : f->addr.laddr6, local->addr, addr_len(f->af));
 		f->lport = lport;
 		return portset_take(w, f, portset, hash);
@@ -163,11 +164,11 @@ tern_connect_fastopen(struct tern_worker *tw, const struct tern_endpoint *local,
 	(*out)->flags |= C_TFO;
 	n = tern_send(*out, data, len, 0);
 	if (n >= 0)
-		return n;
+		return (int)n;
 	(*out)->ops = NULL; /* the application never had the handle: how it ends is not told */
 	tern_close(*out);
 	*out = NULL;
-	return n;
+	return (int)n;
 }
 
 /* Queue FIN: RFC 9293 3.10.4. */
@@ -227,8 +228,8 @@ tern_abort(struct tern_conn *c)
 		return;
 	}
 	STAT_INC(w, ABORT_ON_CLOSE);
-	if (c->state != TERN_SYN_SENT) /* RFC 9293 3.10.5: <SEQ=SND.NXT><CTL=RST> in synchronised states */
-		tcp_send_ctl(w, c, TCP_RST | TCP_ACK, c->snd_max);
+	if (c->state != TERN_SYN_SENT)
+		tcp_send_rst(w, c);
 	tcp_drop(w, c, -ECONNABORTED);
 }
 

@@ -14,13 +14,14 @@
 #include "tcp/timer.h"
 
 #define R1 3 /* retransmissions: SHLD-10 */
+#define SHUT_PROBES 3 /* of a window that stays shut: 3 s at least after it was, 15 timeouts */
 
 static void
 give_up(struct tern_worker *w, struct tern_conn *c)
 {
 	STAT_INC(w, ABORT_ON_TIMEOUT);
 	if (c->state != TERN_SYN_SENT)
-		tcp_send_ctl(w, c, TCP_RST | TCP_ACK, c->snd_max);
+		tcp_send_rst(w, c);
 	tcp_drop(w, c, tcp_soft_error(c));
 }
 
@@ -111,7 +112,8 @@ rto_due(struct tern_worker *w, struct tern_conn *c)
 		give_up(w, c);
 		return;
 	}
-	if (unlikely(orphan_too_dear(w, c))) {
+	if (unlikely(orphan_too_dear(w, c) ||
+		     (c->backoff >= SHUT_PROBES && tcp_probing(c) && mem_shut_too_dear(w, c)))) {
 		STAT_INC(w, ABORT_ON_MEMORY);
 		give_up(w, c);
 		return;

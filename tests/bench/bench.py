@@ -82,7 +82,7 @@ def main():
                     b.measure(o.runs)
                     b.write("scripts/bench.sh " + " ".join(sys.argv[1:]))
                     failed += bool(b.skipped) or not b.variants
-            except suites.Skip as e:
+            except harness.Skip as e:
                 harness.say("\n== %s: skipped: %s" % (name, e))
                 failed += name in o.names
             except harness.Failed as e:

@@ -26,6 +26,10 @@ class Failed(Exception):
     """A run that gave no number: its last lines say why."""
 
 
+class Skip(Exception):
+    """This benchmark cannot run here; says why."""
+
+
 def sh(*cmd):
     return subprocess.run(cmd, capture_output=True, text=True, cwd=TOP).stdout.strip()
 

@@ -6,15 +6,13 @@ import signal
 import subprocess
 import time
 
-from harness import (BUILD, CPUS, OUT, TERN, Benchmark, Failed, Variant, eal, finish, free_hugepages, is_root, netns,
+from harness import (BUILD, CPUS, OUT, TERN, Benchmark, Failed, Skip, Variant, eal, finish, free_hugepages, is_root, netns,
                      numbers, output, run, start, tsc_hz, wait_line)
+from suite_run import programs
+from suite_run_parts import parts
 
 N = r"([\d.]+)"
 FORMS = {6: "CSCSCS", 7: "CSCCSCS", 8: "CSCCSCSC"}
-
-
-class Skip(Exception):
-    """This benchmark cannot run here; says why."""
 
 
 def tool(name):
@@ -395,7 +393,8 @@ def start_time(o):
 
 
 SUITES = {"cps": cps, "one": one, "workers": workers, "null": null_only, "memif": memif, "dperf": dperf, "rr": rr, "bulk": bulk,
-          "flood": flood, "scale": scale, "micro": micro, "expire": expire, "start": start_time}
+          "flood": flood, "scale": scale, "micro": micro, "expire": expire, "start": start_time, "run": programs,
+          "run-parts": parts}
 
 
 def measure_tsc():

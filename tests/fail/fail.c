@@ -9,9 +9,9 @@
  * By default each request fails alone over IPv4, and some of them over IPv6 and in a row with those that follow.
  * FAIL_ALL=1: all of them, all ways; FAIL_NTH=n: only that one; TERN_TRACE=1: with its segments.
  */
-#include <sodium.h>
 #include "fail.h"
 #include "talk.h"
+#include "../random.h"
 
 #define OUTAGE 24u /* requests in a row */
 #define OUTAGE_NEIGH 4u /* so few that a SYN-ACK is sent again after it */
@@ -20,36 +20,6 @@ static uint64_t runs, rng;
 static uint64_t table[SITES_MAX][64];
 static unsigned int columns;
 static const char *heads[64];
-
-/* The workers' secrets: the same run again must ask for the same. */
-static void
-seeded_bytes(void *const buf, const size_t size)
-{
-	uint8_t *p = buf;
-
-	for (size_t i = 0; i < size; i++) {
-		rng = rng * 6364136223846793005u + 1442695040888963407u;
-		p[i] = rng >> 56;
-	}
-}
-
-static uint32_t
-seeded_word(void)
-{
-	uint32_t v;
-
-	seeded_bytes(&v, sizeof(v));
-	return v;
-}
-
-static const char *
-seeded_name(void)
-{
-	return "fail";
-}
-
-static struct randombytes_implementation seeded = {
-	.implementation_name = seeded_name, .random = seeded_word, .buf = seeded_bytes};
 
 /* @return requests made. */
 static uint32_t
@@ -165,7 +135,7 @@ main(int argc, char **argv)
 	static CU_TestInfo tests[65];
 	int rc;
 
-	randombytes_set_implementation(&seeded);
+	secrets_from(&rng);
 	for (unsigned int i = 0; i < n_talks; i++)
 		tests[i] = (CU_TestInfo){talks[i].name, test_scenario};
 	rc = harness_main(argc, argv, "fail", tests);

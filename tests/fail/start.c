@@ -238,6 +238,12 @@ go_discard(void)
 	return go_role(role_named("discard"));
 }
 
+static int
+go_proxy(void)
+{
+	return go_role(role_named("proxy"));
+}
+
 static void
 before_role(void)
 {
@@ -263,9 +269,11 @@ static const struct start starts[] = {
 	{"role echo", go_echo, end_role, .keeps = true},
 	{"role serve", go_serve, end_role, .keeps = true},
 	{"role discard", go_discard, end_role, .keeps = true},
+	{"role proxy", go_proxy, end_role, .keeps = true},
 };
 static void (*const before[])(void) = {NULL,        NULL,        before_one,  before_two, NULL,
-				       before_role, before_role, before_role, before_role};
+				       before_role, before_role, before_role, before_role,
+				       before_role};
 
 /* --- runs -------------------------------------------------------------------------------------------------------- */
 

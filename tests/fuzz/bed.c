@@ -2,7 +2,7 @@
 /* The start and the end of an input: two workers with the settings that its first bytes say, and what must be left
  * of them. */
 #include <stdio.h>
-#include <sodium.h>
+#include "../random.h"
 #include "bed.h"
 #include "stack/conf.h"
 
@@ -17,46 +17,11 @@ static struct rte_mempool *pools[2][N_SIZES];
 struct rte_mempool *pads;
 static uint64_t rng;
 
-/* --- random numbers: of the workers' secrets, always the same --------------------------------------------------- */
-
-static uint64_t
-mix(uint64_t z)
-{
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
-	z = (z ^ z >> 27) * 0x94d049bb133111eb;
-	return z ^ z >> 31;
-}
-
 uint64_t
 bed_rand(void)
 {
-	return mix(rng += 0x9e3779b97f4a7c15);
+	return random_next(&rng);
 }
-
-static void
-seeded_bytes(void *const buf, const size_t size)
-{
-	uint8_t *p = buf;
-	size_t i;
-
-	for (i = 0; i < size; i++)
-		p[i] = bed_rand();
-}
-
-static uint32_t
-seeded_word(void)
-{
-	return bed_rand();
-}
-
-static const char *
-seeded_name(void)
-{
-	return "fuzz";
-}
-
-static struct randombytes_implementation seeded = {.implementation_name = seeded_name, .random = seeded_word,
-						   .buf = seeded_bytes};
 
 /* --- start ------------------------------------------------------------------------------------------------------ */
 
@@ -67,8 +32,7 @@ bed_init(void)
 	char name[32];
 
 	fuzz_eal();
-	randombytes_set_implementation(&seeded);
-	if (sodium_init() < 0)
+	if (secrets_from(&rng) < 0)
 		fuzz_fail("no libsodium");
 	for (i = 0; i < PERIOD; i++)
 		content[i] = mix(i);

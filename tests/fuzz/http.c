@@ -9,6 +9,7 @@
 #include <strings.h>
 #include "http.h"
 #include "fuzz.h"
+#include "words.h"
 
 const char fuzz_name[] = "http";
 
@@ -122,50 +123,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 size_t
 fuzz_make(uint8_t *p, size_t max, uint32_t (*r)(uint32_t n))
 {
-	static const char *const words[] = {"GET ",
-					    "HEAD ",
-					    "POST ",
-					    "/",
-					    "/index.html",
-					    "/../",
-					    "%2e%2E",
-					    "%",
-					    "?x=1",
-					    " HTTP/1.1",
-					    " HTTP/1.0",
-					    "\r\n",
-					    "\r\n",
-					    "\n",
-					    "Host: x\r\n",
-					    "Host:",
-					    "Connection: ",
-					    "close",
-					    "keep-alive",
-					    ", ",
-					    "Content-Length: ",
-					    "12",
-					    "0",
-					    "-1",
-					    "99999999999999999999",
-					    "Transfer-Encoding: ",
-					    "chunked",
-					    "gzip",
-					    "HTTP/1.1 200 OK\r\n",
-					    "HTTP/1.0 404\r\n",
-					    "HTTP/1.1 ",
-					    "200",
-					    "\r\n\r\n",
-					    "\n\n",
-					    " ",
-					    "\t",
-					    "a\r\n",
-					    "1\r\nx\r\n",
-					    "0\r\n\r\n",
-					    "ffffffffffffffff\r\n",
-					    "5;ext=1\r\nhello\r\n",
-					    ":",
-					    "http://host",
-					    "\r"};
 	const uint32_t n = r(40);
 	const uint32_t starts[] = {0, 28, 37, 14};
 	size_t len = 0, k;
@@ -175,9 +132,9 @@ fuzz_make(uint8_t *p, size_t max, uint32_t (*r)(uint32_t n))
 		return 0;
 	p[len++] = r(256);
 	for (i = 0; i < n && len + 32 < max; i++) {
-		w = i ? r(sizeof(words) / sizeof(*words)) : starts[p[0] & 3] + r(2);
-		k = strlen(words[w]);
-		memcpy(p + len, words[w], k);
+		w = i ? r(N_HTTP_WORDS) : starts[p[0] & 3] + r(2);
+		k = strlen(http_words[w]);
+		memcpy(p + len, http_words[w], k);
 		len += k;
 		if (r(8) == 0)
 			p[len++] = r(256);

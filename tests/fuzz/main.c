@@ -19,6 +19,7 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+#include "../random.h"
 #include "fuzz.h"
 
 #define LEN_MAX 65536u
@@ -38,20 +39,10 @@ __asan_default_options(void)
 	return "abort_on_error=1:detect_leaks=0:handle_abort=0";
 }
 
-static uint64_t
-rnd(void)
-{
-	uint64_t z = rng += 0x9e3779b97f4a7c15;
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
-	z = (z ^ z >> 27) * 0x94d049bb133111eb;
-	return z ^ z >> 31;
-}
-
 static uint32_t
 below(uint32_t n)
 {
-	return (rnd() >> 32) * n >> 32;
+	return (random_next(&rng) >> 32) * n >> 32;
 }
 
 /* Nothing but what a signal handler may do. */

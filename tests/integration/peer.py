@@ -4,9 +4,11 @@
 
 peer.py linger0 HOST PORT PATH        ask for a file, read some of it, reset the connection
 peer.py timewait HOST PORT SECONDS    see that HOST, which closes first, holds TIME-WAIT for SECONDS (2 MSL)
+peer.py syn-flood HOST PORT SECONDS   SYNs from addresses that do not answer, some 20,000 a second, or until SIGTERM; print how many
 peer.py accept-from ADDR PORT         take one connection to ADDR, answer as much as it asks, print where it came from
 """
 import select
+import signal
 import socket
 import struct
 import sys
@@ -113,11 +115,35 @@ def accept_from(addr, port):
     print(peer[0])
 
 
+def syn_flood(host, port, seconds):
+    """Of 198.51.100.0/24 and each port in turn; no option but MSS."""
+    dst, n, end, told = socket.inet_aton(host), 0, time.monotonic() + seconds, []
+    signal.signal(signal.SIGTERM, lambda *_: told.append(1))
+    with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW) as s:
+        while time.monotonic() < end and not told:
+            for _ in range(40):
+                src = bytes((198, 51, 100, n % 254 + 1))
+                tcp = struct.pack("!HHIIBBHHHI", 1024 + n % 60000, port, n * 2654435761 & 0xffffffff, 0, 6 << 4, SYN, 65535, 0, 0,
+                                  0x020405b4)
+                words = sum(struct.unpack("!18H", src + dst + struct.pack("!HH", 6, len(tcp)) + tcp))
+                words = (words & 0xffff) + (words >> 16)
+                check = ~((words & 0xffff) + (words >> 16)) & 0xffff
+                ip = struct.pack("!BBHHHBBH", 0x45, 0, 44, 0, 0, 64, 6, 0) + src + dst  # the kernel sums it
+                s.sendto(ip + tcp[:16] + struct.pack("!H", check) + tcp[18:], (host, 0))
+                n += 1
+                if n == 1000:
+                    print("flooding", flush=True)
+            time.sleep(0.002)
+    print(n)
+
+
 def main():
     if len(sys.argv) == 5 and sys.argv[1] == "linger0":
         linger0(sys.argv[2], int(sys.argv[3]), sys.argv[4])
     elif len(sys.argv) == 4 and sys.argv[1] == "accept-from":
         accept_from(sys.argv[2], int(sys.argv[3]))
+    elif len(sys.argv) == 5 and sys.argv[1] == "syn-flood":
+        syn_flood(sys.argv[2], int(sys.argv[3]), float(sys.argv[4]))
     elif len(sys.argv) == 5 and sys.argv[1] == "timewait":
         timewait(sys.argv[2], int(sys.argv[3]), float(sys.argv[4]))
     else:

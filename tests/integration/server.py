@@ -10,6 +10,7 @@ short    half a body, then FIN                reset    RST after the request
 idle3    closes after three answers without a word; it reads what comes late: FIN
 kill3    resets the connection after three answers
 say3     Connection: close with the third answer
+echo     no HTTP: everything comes back, then the FIN does
 """
 import socket
 import struct
@@ -85,9 +86,15 @@ def serve(s, mode):
     s.close()
 
 
+def echo(s):
+    while data := s.recv(65536):
+        s.sendall(data)
+    s.close()
+
+
 def run(s, mode):
     try:
-        serve(s, mode)
+        echo(s) if mode == "echo" else serve(s, mode)
     except OSError:
         pass
 

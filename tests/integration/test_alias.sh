@@ -10,17 +10,15 @@ test_alias_served() {
 	local a
 	printf '[tern]\nrole = http\n[http]\nbody = x\n[if0]\naddr = 192.0.2.1/24, 198.51.100.11/24+2 192.0.2.77/32\n' >"$LIB_TMP/a.cfg"
 	printf 'addr6 = 2001:db8::1/64,2001:db8:1::1/64\n' >>"$LIB_TMP/a.cfg"
-	ip netns exec "$NS" "$TERN" "${EAL_TAP[@]}" -l $LCORES --vdev net_tap0,iface=dtap0 -- --config "$LIB_TMP/a.cfg" \
-		>"$LIB_TMP/tern.out" 2>"$LIB_TMP/tern.err" &
-	TERN_PID=$!
-	LIB_PIDS+=($TERN_PID)
+	bg tern ip netns exec "$NS" "$TERN" "${EAL_TAP[@]}" -l $LCORES --vdev net_tap0,iface=dtap0 -- --config "$LIB_TMP/a.cfg"
+	TERN_PID=$BG_PID
 	tap_up "$NS" || fail "the tap device did not appear"
 	kernel_alias
 	wait_for 10 ip netns exec "$NS" ping -c 1 -W 1 -q $HOST || fail "no answer to ping"
 	for a in 192.0.2.1 192.0.2.77 198.51.100.11 198.51.100.12 2001:db8::1 2001:db8:1::1; do
-		in_ns ping -c 1 -W 2 -q $a >"$LIB_TMP/ping.out" || fail "no answer to ping from $a"
+		in_ns ping -c 1 -W 10 -q $a >"$LIB_TMP/ping.out" || fail "no answer to ping from $a"
 		case $a in *:*) a=[$a] ;; esac
-		[ "$(in_ns curl -gsS --max-time 10 "http://$a/")" = x ] || fail "no page from $a"
+		[ "$(in_ns curl -gsS --max-time 60 "http://$a/")" = x ] || fail "no page from $a"
 	done
 	! in_ns ping -c 1 -W 1 -q 198.51.100.9 >"$LIB_TMP/ping.out" || fail "198.51.100.9 answers"
 	tern_end
@@ -31,16 +29,14 @@ listening() { in_ns ss -Hltn sport = 8080 | grep -q LISTEN; }
 # connect ADDR SOURCE: tern opens a connection to the kernel's ADDR; it comes from SOURCE.
 connect() {
 	local from
-	ip netns exec "$NS" python3 "$PEER" accept-from "$1" 8080 >"$LIB_TMP/peer.out" 2>"$LIB_TMP/peer.err" &
-	LIB_PIDS+=($!)
-	local peer=$! to=$1
+	bg peer ip netns exec "$NS" python3 "$PEER" accept-from "$1" 8080
+	local peer=$BG_PID to=$1
 	wait_for 5 listening || fail "the kernel does not listen"
 	case $to in *:*) to=[$to] ;; esac
-	ip netns exec "$NS" "$TERN" "${EAL_TAP[@]}" -l $LCORES --vdev net_tap0,iface=dtap0 -- --role client --total 1 \
+	bg tern ip netns exec "$NS" "$TERN" "${EAL_TAP[@]}" -l $LCORES --vdev net_tap0,iface=dtap0 -- --role client --total 1 \
 		--request-size 4 --response-size 4 --connect "$to:8080" --addr $HOST/24 --addr 198.51.100.1/24 \
-		--addr6 $HOST6/64 --addr6 2001:db8:1::1/64 >"$LIB_TMP/tern.out" 2>"$LIB_TMP/tern.err" &
-	TERN_PID=$!
-	LIB_PIDS+=($TERN_PID)
+		--addr6 $HOST6/64 --addr6 2001:db8:1::1/64
+	TERN_PID=$BG_PID
 	tap_up "$NS" || fail "the tap device did not appear"
 	kernel_alias
 	wait_exit 15 $TERN_PID || fail "the client's status is not 0 for $1"

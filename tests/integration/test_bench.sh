@@ -10,7 +10,7 @@ test_bench_suite() {
 	dead=$!
 	wait $dead
 	for ns in tern-bench-kernel-$dead tern-bench-kernel-$$; do netns_make $ns; done
-	(cd "$TOP" && BUILD=build timeout 100 scripts/bench.sh --quick --runs 1 cps null) >"$LIB_TMP/bench.out" 2>"$LIB_TMP/bench.err" ||
+	(cd "$TOP" && BUILD=build timeout 350 scripts/bench.sh --quick --runs 1 cps null) >"$LIB_TMP/bench.out" 2>"$LIB_TMP/bench.err" ||
 		fail "bench.sh ended with $?"
 	python3 - "$TOP/build/bench" <<'END' || fail "the JSON is not as it should be"
 import json, sys
@@ -29,7 +29,7 @@ for name, want in (("cps", {"tern 8 packets", "tern 7 packets", "tern 6 packets"
 END
 	[ "$(ip netns list | grep -o '^tern-bench-[^ ]*')" = tern-bench-kernel-$$ ] ||
 		fail "namespaces after it: $(ip netns list | tr '\n' ' ')"
-	(cd "$TOP" && BUILD=build timeout 20 scripts/bench.sh no-such-name) >"$LIB_TMP/bench.out" 2>&1 && fail "an unknown name was accepted"
+	(cd "$TOP" && BUILD=build timeout 60 scripts/bench.sh no-such-name) >"$LIB_TMP/bench.out" 2>&1 && fail "an unknown name was accepted"
 	grep -q 'no-such-name' "$LIB_TMP/bench.out" || fail "the line does not name it"
 }
 
@@ -37,7 +37,7 @@ test_pgo() {
 	[ "$(nproc)" -ge 2 ] || { echo "one core: not run"; return; }
 	(cd "$TOP" && timeout 300 scripts/pgo.sh "$LIB_TMP/pgo") >"$LIB_TMP/pgo.out" 2>&1 || fail "pgo.sh ended with $?: $(tail -3 "$LIB_TMP/pgo.out")"
 	find "$LIB_TMP/pgo" -name 'tcp_cookie*.gcda' | grep -q . || fail "no profile was made"
-	timeout 30 "$LIB_TMP/pgo/app/tern" "${EAL_TAP[@]}" -l 0 -- --role bench --one-lcore --total 1000 >"$LIB_TMP/tern.out" 2>&1 ||
+	timeout 60 "$LIB_TMP/pgo/app/tern" "${EAL_TAP[@]}" -l 0 -- --role bench --one-lcore --total 1000 >"$LIB_TMP/tern.out" 2>&1 ||
 		fail "what it built ended with $?"
 	# not the line of connections/s: it counts from its first look at the clock, which some are done before on a busy machine
 	grep -q '^client: 1000 connections opened, 1000 established, 1000 done, 0 cut off at the end, 0 failed' "$LIB_TMP/tern.out" ||
@@ -45,7 +45,7 @@ test_pgo() {
 }
 
 test_tx_wait() { # too few for a burst: a request waits at the client, its response at the server
-	timeout 30 "$TERN" "${EAL_TAP[@]}" -l 0 -- --role bench --one-lcore --total 1 --concurrency 1 --requests-per-conn 20 \
+	timeout 60 "$TERN" "${EAL_TAP[@]}" -l 0 -- --role bench --one-lcore --total 1 --concurrency 1 --requests-per-conn 20 \
 		--tx-wait-us 5000 >"$LIB_TMP/tern.out" 2>&1 || fail "tern ended with $?"
 	half=$(sed -n 's/.*request to response: half within \([0-9]*\) us.*/\1/p' "$LIB_TMP/tern.out")
 	[ "${half:-0}" -ge 9000 ] || fail "half of the responses came within ${half:-?} us"

@@ -10,16 +10,14 @@ BAD=(--wire-a loss=1%,seed=1 --wire-b loss=1%,seed=2) # b is the way from tern
 bad_bg() {
 	local eal=(--no-huge --no-shconf --no-pci --no-telemetry --log-level=lib.eal:error --log-level=pmd.net.tap:critical)
 
-	ip netns exec "$NS" "$TERN" "${eal[@]}" -m 256 --file-prefix wire -l 0 --vdev net_tap0,iface=dtap0 \
-		--vdev net_memif0,role=server,rsize=12 -- --role wire "${BAD[@]}" --wire-idle-us 20 >"$LIB_TMP/wire.out" 2>"$LIB_TMP/wire.err" &
-	WIRE_PID=$!
-	LIB_PIDS+=($WIRE_PID)
+	bg wire ip netns exec "$NS" "$TERN" "${eal[@]}" -m 256 --file-prefix wire -l 0 --vdev net_tap0,iface=dtap0 \
+		--vdev net_memif0,role=server,rsize=12 -- --role wire "${BAD[@]}" --wire-idle-us 20
+	WIRE_PID=$BG_PID
 	wait_for 15 grep -q '^wire: a is' "$LIB_TMP/wire.out" || fail "the wire did not start"
 	tap_up "$NS" || fail "the tap device did not appear"
-	ip netns exec "$NS" "$TERN" "${eal[@]}" -m 256 --file-prefix tern -l 1 --vdev net_memif0,role=client,rsize=12 -- \
-		--addr $HOST/24 "$@" >"$LIB_TMP/tern.out" 2>"$LIB_TMP/tern.err" &
-	TERN_PID=$!
-	LIB_PIDS+=($TERN_PID)
+	bg tern ip netns exec "$NS" "$TERN" "${eal[@]}" -m 256 --file-prefix tern -l 1 --vdev net_memif0,role=client,rsize=12 -- \
+		--addr $HOST/24 "$@"
+	TERN_PID=$BG_PID
 }
 
 # wire_end COUNTER LEAST: what the wire did.
@@ -86,19 +84,15 @@ test_bulk_to_sink() {
 # tern as the client on a clean path: nothing that tshark remarks on in what tern sends, every checksum right. (The kernel
 # repeats its tail when tern's lcore is not scheduled in time.)
 test_bulk_client_is_clean() {
-	local dump bad good
+	local bad good
 	nginx_start "$NS" '8080; listen [::]:8080' "$LIB_TMP/www" || fail "nginx did not start"
 	# the device is not there yet: captured on every interface
-	ip netns exec "$NS" tcpdump -B 65536 -U -i any -w "$LIB_TMP/clean.pcap" tcp 2>"$LIB_TMP/tcpdump.err" &
-	dump=$!
-	LIB_PIDS+=($dump)
-	wait_for 5 grep -q listening "$LIB_TMP/tcpdump.err" || fail "tcpdump did not start"
+	capture clean -i any -w "$LIB_TMP/clean.pcap" tcp
 	tern_bg --role client --connect 192.0.2.2:8080 --http /10m.bin --output "$LIB_TMP/got" --total 1 --concurrency 1
 	wait_exit 40 $TERN_PID || fail "the client ended with $?"
 	same_sha "$LIB_TMP/www/10m.bin" "$LIB_TMP/got"
 	pools_clean
-	sleep 2
-	kill -TERM $dump && wait $dump
+	capture_end "$LIB_TMP/clean.pcap"
 	bad=$(tshark -n -r "$LIB_TMP/clean.pcap" -Y 'ip.src == 192.0.2.1 && (tcp.analysis.retransmission ||
 		tcp.analysis.out_of_order || tcp.analysis.zero_window || tcp.analysis.ack_lost_segment || tcp.flags.reset == 1)' 2>/dev/null)
 	[ -z "$bad" ] || fail "tshark: $(head -5 <<<"$bad")"

@@ -54,9 +54,8 @@ test_client_trace_is_tcpdump() {
 
 # odd_server MODE PORT: server.py listens.
 odd_server() {
-	ip netns exec "$NS" python3 "$HERE/server.py" "$1" "$2" >"$LIB_TMP/server.out" 2>&1 &
-	ODD_PID=$!
-	LIB_PIDS+=($ODD_PID)
+	bg server ip netns exec "$NS" python3 -B "$HERE/server.py" "$1" "$2"
+	ODD_PID=$BG_PID
 	wait_for 10 grep -q listening "$LIB_TMP/server.out" || fail "server.py $1 did not start"
 }
 
@@ -70,7 +69,7 @@ odd_end() {
 tern_ask() {
 	local port=$1
 	shift
-	tern_bg --role client --connect 192.0.2.2:$port --http / --total 4 --concurrency 2 --requests-per-conn 7 --timeout-ms 800 \
+	tern_bg --role client --connect 192.0.2.2:$port --http / --total 4 --concurrency 2 --requests-per-conn 7 --timeout-ms ${ASK_MS:-800} \
 		--drain-ms 2000 "$@"
 	wait_exit 20 $TERN_PID
 	RC=$?
@@ -89,7 +88,7 @@ failed() {
 
 # What servers may do: all of it is answered, and nothing is said on stderr.
 test_client_odd_answers() {
-	local mode
+	local mode ASK_MS=8000
 	for mode in plain chunked interim status; do
 		odd_server $mode 8080
 		tern_ask 8080
@@ -104,7 +103,7 @@ test_client_odd_answers() {
 
 # Kept connections that the server ends after three of seven requests: two more each, and no failure.
 test_client_reopens() {
-	local mode
+	local mode ASK_MS=8000
 	for mode in idle3 kill3 say3; do
 		odd_server $mode 8080
 		tern_ask 8080

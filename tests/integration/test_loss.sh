@@ -9,7 +9,7 @@ FIN='tcp flags & fin == fin'
 lose_at_server() { # in|out MATCH; in is what tern sends
 	tern_serve --role http --root "$LIB_TMP/www"
 	drop_first 1 "$@"
-	in_ns curl -sS --max-time 20 -w 'took %{time_total} s\n' -H 'Connection: close' -o "$LIB_TMP/page" "http://$HOST/" ||
+	in_ns curl -sS --max-time 60 -w 'took %{time_total} s\n' -H 'Connection: close' -o "$LIB_TMP/page" "http://$HOST/" ||
 		fail "curl failed after one loss"
 	same_sha "$LIB_TMP/www/index.html" "$LIB_TMP/page"
 	wait_for 5 no_sockets || fail "the kernel still has a connection open: $(in_ns ss -tan)"

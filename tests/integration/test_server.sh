@@ -5,7 +5,7 @@ test_ping() {
 	tern_serve --role http --root "$LIB_TMP/www"
 	for host in $HOST $HOST6; do
 		for size in 0 56 1400; do
-			in_ns ping -c 3 -i 0.2 -W 2 -q -s $size $host || fail "ping -s $size $host"
+			in_ns ping -c 3 -i 0.2 -W 10 -q -s $size $host || fail "ping -s $size $host"
 		done
 	done
 	tern_end
@@ -15,10 +15,10 @@ test_ping() {
 test_page() {
 	tern_serve --role http --root "$LIB_TMP/www"
 	for url in "http://$HOST/index.html" "http://$HOST/" "http://[$HOST6]/index.html"; do
-		in_ns curl -sS --max-time 10 -o "$LIB_TMP/page" "$url" || fail "curl $url"
+		in_ns curl -sS --max-time 60 -o "$LIB_TMP/page" "$url" || fail "curl $url"
 		same_sha "$LIB_TMP/www/index.html" "$LIB_TMP/page"
 	done
-	[ "$(in_ns curl -s --max-time 10 -o /dev/null -w '%{http_code}' http://$HOST/none)" = 404 ] || fail "no 404 for a page that is not there"
+	[ "$(in_ns curl -s --max-time 60 -o /dev/null -w '%{http_code}' http://$HOST/none)" = 404 ] || fail "no 404 for a page that is not there"
 	tern_end
 	want_counter TcpPassiveOpens -eq 4
 	want_counter TcpOutRsts -eq 0
@@ -29,7 +29,7 @@ test_fastopen() {
 	tern_serve --role http --root "$LIB_TMP/www" --fastopen 16
 	for host in $HOST "[$HOST6]"; do
 		for i in 1 2 3; do
-			in_ns curl -sS --tcp-fastopen --max-time 10 -o "$LIB_TMP/page" "http://$host/index.html" || fail "curl $i"
+			in_ns curl -sS --tcp-fastopen --max-time 60 -o "$LIB_TMP/page" "http://$host/index.html" || fail "curl $i"
 			same_sha "$LIB_TMP/www/index.html" "$LIB_TMP/page"
 		done
 	done
@@ -43,12 +43,10 @@ test_fastopen() {
 test_ecn() {
 	in_ns sysctl -qw net.ipv4.tcp_ecn=1 || fail "sysctl"
 	tern_serve --role http --root "$LIB_TMP/www"
-	ip netns exec "$NS" timeout 20 tcpdump -i dtap0 -n -w "$LIB_TMP/ecn.pcap" 2>/dev/null &
-	LIB_PIDS+=($!)
-	sleep 1
-	in_ns curl -sS --max-time 30 -o "$LIB_TMP/got" "http://$HOST/10m.bin" || fail "curl"
+	capture ecn -i dtap0 -w "$LIB_TMP/ecn.pcap"
+	in_ns curl -sS --max-time 60 -o "$LIB_TMP/got" "http://$HOST/10m.bin" || fail "curl"
 	same_sha "$LIB_TMP/www/10m.bin" "$LIB_TMP/got"
-	sleep 1
+	capture_end "$LIB_TMP/ecn.pcap"
 	tern_end
 	[ "$(tshark -r "$LIB_TMP/ecn.pcap" -Y 'tcp.flags == 0x052' 2>/dev/null | wc -l)" -ge 1 ] || fail "no SYN-ACK with ECE"
 	[ "$(tshark -r "$LIB_TMP/ecn.pcap" -Y "ip.src == $HOST && ip.dsfield.ecn == 2" 2>/dev/null | wc -l)" -ge 1000 ] ||
@@ -58,7 +56,7 @@ test_ecn() {
 test_file_10mb() {
 	tern_serve --role http --root "$LIB_TMP/www"
 	for host in $HOST "[$HOST6]"; do
-		in_ns curl -sS --max-time 30 -o "$LIB_TMP/got" "http://$host/10m.bin" || fail "curl from $host"
+		in_ns curl -sS --max-time 60 -o "$LIB_TMP/got" "http://$host/10m.bin" || fail "curl from $host"
 		same_sha "$LIB_TMP/www/10m.bin" "$LIB_TMP/got"
 	done
 	tern_end
@@ -66,7 +64,7 @@ test_file_10mb() {
 
 test_keepalive() {
 	tern_serve --role http --root "$LIB_TMP/www"
-	in_ns curl -sS --max-time 10 -o "$LIB_TMP/a" "http://$HOST/index.html" -o "$LIB_TMP/b" "http://$HOST/10m.bin" ||
+	in_ns curl -sS --max-time 60 -o "$LIB_TMP/a" "http://$HOST/index.html" -o "$LIB_TMP/b" "http://$HOST/10m.bin" ||
 		fail "curl of two pages"
 	same_sha "$LIB_TMP/www/index.html" "$LIB_TMP/a"
 	same_sha "$LIB_TMP/www/10m.bin" "$LIB_TMP/b"
@@ -102,7 +100,7 @@ test_wrk_keep_alive() {
 test_half_close() {
 	tern_serve --role echo --port 7
 	for host in $HOST $HOST6; do
-		in_ns timeout 20 nc -N $host 7 <"$LIB_TMP/www/10m.bin" >"$LIB_TMP/echoed" || fail "nc -N $host"
+		in_ns timeout 60 nc -N $host 7 <"$LIB_TMP/www/10m.bin" >"$LIB_TMP/echoed" || fail "nc -N $host"
 		same_sha "$LIB_TMP/www/10m.bin" "$LIB_TMP/echoed"
 	done
 	tern_end
@@ -114,14 +112,14 @@ test_reset_mid_transfer() {
 	for _ in {1..20}; do
 		in_ns python3 "$PEER" linger0 $HOST 80 /10m.bin || fail "the resetting client"
 	done
-	in_ns curl -sS --max-time 10 -o "$LIB_TMP/page" "http://$HOST/" || fail "no page after the resets"
+	in_ns curl -sS --max-time 60 -o "$LIB_TMP/page" "http://$HOST/" || fail "no page after the resets"
 	tern_end
 	want_counter TcpEstabResets -eq 20
 }
 
 test_refused_port() {
 	tern_serve --role http --root "$LIB_TMP/www"
-	in_ns curl -s --max-time 5 "http://$HOST:81/"
+	in_ns curl -s --max-time 60 "http://$HOST:81/"
 	[ $? = 7 ] || fail "a closed port must be refused (curl's error 7)"
 	tern_end
 	want_counter TcpOutRsts -eq 1
@@ -145,7 +143,7 @@ test_two_workers() {
 	cat "$LIB_TMP/tern.out" "$LIB_TMP/tern.err" | grep -qi 'hand-over' || fail "the start-up report does not mention the hand-over"
 	for host in $HOST "[$HOST6]"; do
 		for _ in {1..4}; do
-			in_ns curl -sS --max-time 30 -o "$LIB_TMP/got" "http://$host/10m.bin" || fail "curl from $host"
+			in_ns curl -sS --max-time 60 -o "$LIB_TMP/got" "http://$host/10m.bin" || fail "curl from $host"
 			same_sha "$LIB_TMP/www/10m.bin" "$LIB_TMP/got"
 		done
 	done
@@ -158,7 +156,7 @@ test_two_workers() {
 
 test_sigint_drains() {
 	tern_serve --role http --root "$LIB_TMP/www"
-	ip netns exec "$NS" curl -sS --max-time 30 --limit-rate 5M -o "$LIB_TMP/got" "http://$HOST/10m.bin" 2>"$LIB_TMP/curl.err" &
+	ip netns exec "$NS" curl -sS --max-time 60 --limit-rate 5M -o "$LIB_TMP/got" "http://$HOST/10m.bin" 2>"$LIB_TMP/curl.err" &
 	local curl=$!
 	LIB_PIDS+=($curl)
 	sleep 0.5
@@ -172,16 +170,12 @@ test_sigint_drains() {
 test_wireshark_is_content() {
 	local bad good
 	tern_serve --role http --root "$LIB_TMP/www"
-	ip netns exec "$NS" tcpdump -B 65536 -s 200 -U -i dtap0 -w "$LIB_TMP/clean.pcap" tcp 2>"$LIB_TMP/tcpdump.err" &
-	local dump=$!
-	LIB_PIDS+=($dump)
-	wait_for 5 grep -q listening "$LIB_TMP/tcpdump.err" || fail "tcpdump did not start"
+	capture clean -s 200 -i dtap0 -w "$LIB_TMP/clean.pcap" tcp
 	for host in $HOST "[$HOST6]"; do
-		in_ns curl -sS --max-time 30 -o "$LIB_TMP/got" "http://$host/10m.bin" || fail "curl from $host"
-		in_ns curl -sS --max-time 30 -H 'Connection: close' -o "$LIB_TMP/got" "http://$host/" || fail "curl from $host"
+		in_ns curl -sS --max-time 60 -o "$LIB_TMP/got" "http://$host/10m.bin" || fail "curl from $host"
+		in_ns curl -sS --max-time 60 -H 'Connection: close' -o "$LIB_TMP/got" "http://$host/" || fail "curl from $host"
 	done
-	sleep 2 # the kernel hands tcpdump its last block of packets within a second
-	kill -TERM $dump && wait $dump
+	capture_end "$LIB_TMP/clean.pcap"
 	bad=$(tshark -n -r "$LIB_TMP/clean.pcap" -Y 'tcp.analysis.retransmission || tcp.analysis.out_of_order ||
 		tcp.analysis.zero_window || tcp.analysis.duplicate_ack || tcp.analysis.ack_lost_segment || tcp.flags.reset == 1' 2>/dev/null)
 	[ -z "$bad" ] || fail "tshark: $(head -5 <<<"$bad")"
@@ -193,16 +187,13 @@ test_wireshark_is_content() {
 # Whole frames this time: every checksum that tern sent is right.
 test_checksums() {
 	tern_serve --role http --root "$LIB_TMP/www"
-	ip netns exec "$NS" tcpdump -B 65536 -U -i dtap0 -w "$LIB_TMP/sum.pcap" "src host $HOST or src host $HOST6" 2>"$LIB_TMP/tcpdump.err" &
-	local dump=$! bad good
-	LIB_PIDS+=($dump)
-	wait_for 5 grep -q listening "$LIB_TMP/tcpdump.err" || fail "tcpdump did not start"
+	local bad good
+	capture sum -i dtap0 -w "$LIB_TMP/sum.pcap" "src host $HOST or src host $HOST6"
 	for host in $HOST "[$HOST6]"; do
-		in_ns curl -sS --max-time 30 -o /dev/null "http://$host/10m.bin" || fail "curl from $host"
+		in_ns curl -sS --max-time 60 -o /dev/null "http://$host/10m.bin" || fail "curl from $host"
 	done
 	in_ns ping -c 1 -q $HOST || fail ping
-	sleep 0.5
-	kill -TERM $dump && wait $dump
+	capture_end "$LIB_TMP/sum.pcap"
 	set -- -n -o tcp.check_checksum:TRUE -o ip.check_checksum:TRUE -r "$LIB_TMP/sum.pcap"
 	bad=$(tshark "$@" -Y 'tcp.checksum.status == "Bad" || ip.checksum.status == "Bad" || icmp.checksum.status == "Bad"' 2>/dev/null)
 	good=$(tshark "$@" -Y 'tcp.checksum.status == "Good"' 2>/dev/null | wc -l)
@@ -214,19 +205,16 @@ test_checksums() {
 # The trace of a connection is, line by line, what the real tcpdump prints.
 test_trace_is_tcpdump() {
 	tern_serve --role http --root "$LIB_TMP/www" --trace
-	ip netns exec "$NS" tcpdump -n -t -S -l -i dtap0 tcp >"$LIB_TMP/tcpdump.txt" 2>"$LIB_TMP/tcpdump.err" &
-	local dump=$! n port=40000
-	LIB_PIDS+=($dump)
-	wait_for 5 grep -q listening "$LIB_TMP/tcpdump.err" || fail "tcpdump did not start"
+	local n port=40000
+	capture tcpdump -t -S -l -i dtap0 tcp
 	for url in "http://$HOST/" "http://[$HOST6]/" "http://$HOST:81/"; do
 		port=$((port + 1))
-		in_ns curl -s --max-time 5 --local-port $port -H 'Connection: close' -o /dev/null "$url"
+		in_ns curl -s --max-time 60 --local-port $port -H 'Connection: close' -o /dev/null "$url"
 	done
-	sleep 0.5
-	kill -TERM $dump && wait $dump
+	capture_end "$LIB_TMP/tcpdump.out"
 	tern_end
 	for port in 40001 40002 40003; do
-		tcp_lines "$LIB_TMP/tcpdump.txt" $port | sort >"$LIB_TMP/a"
+		tcp_lines "$LIB_TMP/tcpdump.out" $port | sort >"$LIB_TMP/a"
 		tcp_lines "$LIB_TMP/tern.out" $port | sort >"$LIB_TMP/b"
 		n=$(wc -l <"$LIB_TMP/a")
 		[ "$n" -ge 2 ] || fail "tcpdump saw only $n packets of port $port"

@@ -4,10 +4,8 @@
 # Twice as many packets as the tap's queue holds come while there is nothing to receive into; then there is again.
 test_tap_refill() {
 	[ -x "$BUILD/tests/starve/hold" ] || fail "$BUILD/tests/starve/hold is missing: build with -Dtests=enabled"
-	ip netns exec "$NS" "$BUILD/tests/starve/hold" "${EAL_TAP[@]}" -l 0 --vdev net_tap0,iface=dtap0 \
-		>"$LIB_TMP/tern.out" 2>"$LIB_TMP/tern.err" &
-	TERN_PID=$!
-	LIB_PIDS+=($TERN_PID)
+	bg tern ip netns exec "$NS" "$BUILD/tests/starve/hold" "${EAL_TAP[@]}" -l $LCORES --vdev net_tap0,iface=dtap0
+	TERN_PID=$BG_PID
 	tap_up "$NS" || fail "the tap device did not appear"
 	wait_for 10 ip netns exec "$NS" ping -c 1 -W 1 -q $HOST || fail "no answer to ping"
 	for round in 1 2; do

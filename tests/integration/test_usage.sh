@@ -4,7 +4,7 @@
 refused() { # REGEX ARGS...: of tern's own options, on a tap
 	local re=$1 rc lines
 	shift
-	timeout 20 ip netns exec "$NS" "$TERN" "${EAL_TAP[@]}" -l $LCORES --vdev net_tap0,iface=dtap0 -- "$@" \
+	timeout 60 ip netns exec "$NS" "$TERN" "${EAL_TAP[@]}" -l $LCORES --vdev net_tap0,iface=dtap0 -- "$@" \
 		>"$LIB_TMP/tern.out" 2>"$LIB_TMP/tern.err"
 	rc=$?
 	[ $rc != 0 ] || fail "accepted: $*"
@@ -33,6 +33,9 @@ test_bad_options() {
 	refused 'role' --role cook --addr $HOST/24
 	refused 'connect' --role client --addr $HOST/24
 	refused 'connect' --role client --addr $HOST/24 --connect 192.0.2.2
+	refused 'proxy needs --to' --role proxy --addr $HOST/24
+	refused "to: 'localhost:80': write ADDR:PORT" --role proxy --addr $HOST/24 --to localhost:80
+	refused "to: 'unix:': there is no path" --role proxy --addr $HOST/24 --to unix:
 	refused 'memory|mbuf|-m' "${ok[@]}" --addr $HOST/24 --mbufs 4000000
 	refused 'port' "${ok[@]}" --addr $HOST/24 --port-id 7
 }
@@ -46,8 +49,13 @@ test_bad_combinations() {
 	refused '--wire-a is for --role wire' "${ok[@]}" --wire-a loss=1
 	refused '--body is for --role http; this is --role echo' "${ok[@]}" --role echo
 	refused '--root is for --role http' "${cl[@]}" --root /tmp
+	refused '--to is for --role proxy; this is --role http' "${ok[@]}" --to 127.0.0.1:8080
 	refused '--port is for .*; this is --role client' "${cl[@]}" --port 80
 	refused '--packets 6: then the server closes first' "${cl[@]}" --packets 6 --close client
+	refused '--arrivals is of a rate: give --cps' "${cl[@]}" --arrivals poisson
+	refused '--ramp-down-ms: the end is not known: give --duration' "${cl[@]}" --cps 9 --ramp-down-ms 100
+	refused '--ramp-up-ms 900 and --ramp-down-ms 200 are more than --duration 1' "${cl[@]}" --cps 9 --duration 1 --ramp-up-ms 900 \
+		--ramp-down-ms 200
 	refused '--http: .*blank or a control character: write it as %20' "${cl[@]}" --http '/a b'
 	refused '--rto-min-ms 2000 is above --rto-max-ms 1000' "${ok[@]}" --rto-min-ms 2000 --rto-max-ms 1000
 	refused '--rto-init-ms 1000 is above --rto-max-ms 500' "${ok[@]}" --rto-max-ms 500
@@ -64,7 +72,7 @@ test_bad_combinations() {
 test_file_of_two_roles() {
 	printf '[tern]\nrole = client\n[http]\nbody = x\n[client]\nconnect = 192.0.2.2:80\n' >"$LIB_TMP/two.cfg"
 	tern_serve --config "$LIB_TMP/two.cfg" --role http
-	[ "$(in_ns curl -sS --max-time 10 "http://$HOST/")" = x ] || fail "no page"
+	[ "$(in_ns curl -sS --max-time 60 "http://$HOST/")" = x ] || fail "no page"
 	tern_end
 }
 
@@ -91,13 +99,13 @@ test_bad_addresses() {
 # What EAL will not have: the last line has its reason and what to do.
 test_bad_eal() {
 	local rc
-	timeout 20 ip netns exec "$NS" "$TERN" "${EAL_TAP[@]}" -l 77 -- --role http --body x --addr $HOST/24 \
+	timeout 60 ip netns exec "$NS" "$TERN" "${EAL_TAP[@]}" -l 77 -- --role http --body x --addr $HOST/24 \
 		>"$LIB_TMP/tern.out" 2>"$LIB_TMP/tern.err"
 	rc=$?
 	[ $rc = 1 ] || fail "status $rc with an lcore that is not there"
 	tail -n 1 "$LIB_TMP/tern.err" | grep -qiE 'EAL did not start: .*(lcore|core list).*-l' || fail "the last line does not say which lcore"
 	! grep -q 'Success' "$LIB_TMP/tern.err" || fail "it says Success"
-	timeout 20 ip netns exec "$NS" "$TERN" "${EAL_TAP[@]}" -l 0 stray -- --role http --body x --addr $HOST/24 \
+	timeout 60 ip netns exec "$NS" "$TERN" "${EAL_TAP[@]}" -l $LCORES stray -- --role http --body x --addr $HOST/24 \
 		>"$LIB_TMP/tern.out" 2>"$LIB_TMP/tern.err"
 	rc=$?
 	[ $rc = 1 ] && grep -q "'stray' is not an EAL option" "$LIB_TMP/tern.err" || fail "status $rc with a stray word, or no line about it"
@@ -106,13 +114,13 @@ test_bad_eal() {
 # The same tap twice: the second one ends, the first goes on.
 test_tap_shared() {
 	tern_serve --role http --root "$LIB_TMP/www"
-	timeout 20 ip netns exec "$NS" "$TERN" "${EAL_TAP[@]}" -l 0 --vdev net_tap0,iface=dtap0 -- --role http \
+	timeout 60 ip netns exec "$NS" "$TERN" "${EAL_TAP[@]}" -l $LCORES --vdev net_tap0,iface=dtap0 -- --role http \
 		--root "$LIB_TMP/www" --addr $HOST/24 >"$LIB_TMP/second.out" 2>"$LIB_TMP/second.err"
 	local rc=$?
 	[ $rc = 1 ] || fail "status $rc of a second one on the same tap"
 	[ "$(wc -l <"$LIB_TMP/second.err")" = 1 ] && grep -q 'dtap0 is there already' "$LIB_TMP/second.err" ||
 		fail "not one line that says the tap is taken"
-	in_ns curl -sS --max-time 10 -o "$LIB_TMP/page" "http://$HOST/" || fail "the first one is disturbed"
+	in_ns curl -sS --max-time 60 -o "$LIB_TMP/page" "http://$HOST/" || fail "the first one is disturbed"
 	tern_end
 }
 
@@ -130,7 +138,7 @@ test_bad_config() {
 test_backlog_limits() {
 	for backlog in 0 99999999999; do
 		tern_serve --role http --root "$LIB_TMP/www" --backlog $backlog
-		in_ns curl -sS --max-time 10 -o "$LIB_TMP/page" "http://$HOST/" || fail "curl with backlog $backlog"
+		in_ns curl -sS --max-time 60 -o "$LIB_TMP/page" "http://$HOST/" || fail "curl with backlog $backlog"
 		cat "$LIB_TMP/tern.out" "$LIB_TMP/tern.err" | grep -qi backlog || fail "backlog $backlog was adjusted silently"
 		tern_end
 	done
@@ -138,7 +146,7 @@ test_backlog_limits() {
 
 test_not_root() {
 	chmod 755 "$LIB_TMP/www"
-	timeout 20 setpriv --reuid 65534 --regid 65534 --clear-groups "$TERN" "${EAL_TAP[@]}" -l 0 \
+	timeout 60 setpriv --reuid 65534 --regid 65534 --clear-groups "$TERN" "${EAL_TAP[@]}" -l $LCORES \
 		--vdev net_tap0,iface=dtap0 -- --role http --root "$LIB_TMP/www" --addr $HOST/24 \
 		>"$LIB_TMP/tern.out" 2>"$LIB_TMP/tern.err"
 	local rc=$?
@@ -150,15 +158,25 @@ test_not_root() {
 test_name_taken() {
 	ip -n "$NS" link add dtap0 type veth peer name other 2>/dev/null || ip -n "$NS" tuntap add dev dtap0 mode tun ||
 		fail "cannot make the other device"
-	timeout 20 ip netns exec "$NS" "$TERN" "${EAL_TAP[@]}" -l 0 --vdev net_tap0,iface=dtap0 -- \
+	timeout 60 ip netns exec "$NS" "$TERN" "${EAL_TAP[@]}" -l $LCORES --vdev net_tap0,iface=dtap0 -- \
 		--role http --root "$LIB_TMP/www" --addr $HOST/24 >"$LIB_TMP/tern.out" 2>"$LIB_TMP/tern.err"
 	local rc=$?
 	[ $rc != 0 ] && [ $rc -lt 124 ] || fail "status $rc with the name taken"
 	[ -s "$LIB_TMP/tern.err" ] || fail "nothing on stderr"
 }
 
+# groff has nothing to say against tern-run(1), and every option of `tern run --help` is in it.
+test_man() {
+	local o page=$TOP/docs/tern-run.1
+	groff -mdoc -ww -z -Tutf8 "$page" 2>"$LIB_TMP/groff.err" || fail "groff"
+	[ ! -s "$LIB_TMP/groff.err" ] || fail "groff warns of $page"
+	"$TERN" run --help | grep -oE -- '^  --[a-z-]+' | sed 's/ *--//' >"$LIB_TMP/options" || fail "tern run --help"
+	[ "$(wc -l <"$LIB_TMP/options")" -ge 5 ] || fail "tern run --help has few options"
+	while read -r o; do grep -q "^\.It Fl -$o\b" "$page" || fail "--$o is not in $page"; done <"$LIB_TMP/options"
+}
+
 test_help() {
-	timeout 10 "$TERN" --help >"$LIB_TMP/tern.out" 2>"$LIB_TMP/tern.err" || fail "--help ends with $?"
+	timeout 60 "$TERN" --help >"$LIB_TMP/tern.out" 2>"$LIB_TMP/tern.err" || fail "--help ends with $?"
 	for o in --role --addr --port --backlog --trace --connect --config; do
 		grep -q -- "$o" "$LIB_TMP/tern.out" || fail "--help does not mention $o"
 	done

@@ -5,10 +5,9 @@
 wire_bg() {
 	FAR=${NS}f
 	netns_make "$FAR"
-	ip netns exec "$NS" "$TERN" "${EAL_TAP[@]}" -l $LCORES --vdev net_tap0,iface=dtap0 --vdev net_tap1,iface=dtap1 -- \
-		--role wire --wire-idle-us 20 "$@" >"$LIB_TMP/tern.out" 2>"$LIB_TMP/tern.err" &
-	TERN_PID=$!
-	LIB_PIDS+=($TERN_PID)
+	bg tern ip netns exec "$NS" "$TERN" "${EAL_TAP[@]}" -l $LCORES --vdev net_tap0,iface=dtap0 --vdev net_tap1,iface=dtap1 -- \
+		--role wire --wire-idle-us 20 "$@"
+	TERN_PID=$BG_PID
 	wait_for 15 grep -q '^wire: a is' "$LIB_TMP/tern.out" || fail "the wire did not start"
 	ip -n "$NS" link set dtap1 netns "$FAR" || fail "dtap1 stays where it was made"
 	wire_end_up "$NS" dtap0 2
@@ -46,8 +45,8 @@ under_way() {
 
 test_wire_perfect() {
 	wire_bg
-	in_ns ping -c 3 -i 0.2 -W 2 -q 192.0.2.3 >/dev/null || fail "ping over IPv4"
-	in_ns ping -c 3 -i 0.2 -W 2 -q 2001:db8::3 >/dev/null || fail "ping over IPv6"
+	in_ns ping -c 3 -i 0.2 -W 10 -q 192.0.2.3 >/dev/null || fail "ping over IPv4"
+	in_ns ping -c 3 -i 0.2 -W 10 -q 2001:db8::3 >/dev/null || fail "ping over IPv6"
 	wire_send 5
 	[ "$(in_ns nstat -asz TcpRetransSegs | awk '/^Tcp/ { print $2 }')" = 0 ] || fail "the kernel retransmitted on a perfect wire"
 	tern_end
@@ -60,7 +59,7 @@ test_wire_perfect() {
 
 test_wire_faults() {
 	wire_bg --wire-a loss=2%,delay=2ms,reorder=1%/1ms,dup=1%,corrupt=1%,seed=7 --wire-b every=50,delay=3ms,drop=synack:1
-	ping_ms=$(in_ns ping -c 5 -i 0.2 -W 2 -q 192.0.2.3 | sed -nE 's|^rtt [^=]*= ([0-9]+).*|\1|p')
+	ping_ms=$(in_ns ping -c 5 -i 0.2 -W 10 -q 192.0.2.3 | sed -nE 's|^rtt [^=]*= ([0-9]+).*|\1|p')
 	[ "${ping_ms:-0}" -ge 5 ] && [ "$ping_ms" -lt 50 ] || fail "round trip of $ping_ms ms, expected 5 and little more"
 	wire_send 5
 	tern_end
@@ -87,7 +86,7 @@ test_wire_rate() {
 wire_refused() { # TEXT ARGS...
 	local text=$1
 	shift
-	timeout 20 "$TERN" --no-huge -- --role wire "$@" >"$LIB_TMP/out" 2>"$LIB_TMP/refused" && fail "$*: was taken"
+	timeout 60 "$TERN" --no-huge -- --role wire "$@" >"$LIB_TMP/out" 2>"$LIB_TMP/refused" && fail "$*: was taken"
 	[ "$(wc -l <"$LIB_TMP/refused")" = 1 ] && grep -qF -- "$text" "$LIB_TMP/refused" || fail "$*: $(cat "$LIB_TMP/refused")"
 }
 

@@ -20,10 +20,10 @@
 #include <getopt.h>
 #include <stdarg.h>
 #include <time.h>
-#include <sodium.h>
 #include <rte_eal.h>
 #include "stack/check.h"
 #include "model.h"
+#include "../random.h"
 
 #define DEPTH_MAX 600u
 
@@ -186,36 +186,6 @@ explore(void)
 
 static uint64_t rng;
 
-/* The workers' secrets: the same in each search. */
-static void
-seeded_bytes(void *const buf, const size_t size)
-{
-	uint8_t *p = buf;
-
-	for (size_t i = 0; i < size; i++) {
-		rng = rng * 6364136223846793005u + 1442695040888963407u;
-		p[i] = rng >> 56;
-	}
-}
-
-static uint32_t
-seeded_word(void)
-{
-	uint32_t v;
-
-	seeded_bytes(&v, sizeof(v));
-	return v;
-}
-
-static const char *
-seeded_name(void)
-{
-	return "model";
-}
-
-static struct randombytes_implementation seeded = {
-	.implementation_name = seeded_name, .random = seeded_word, .buf = seeded_bytes};
-
 static double
 clock_s(void)
 {
@@ -307,7 +277,7 @@ start(void)
 	char *eal[] = {"model",          "--no-huge", "--no-pci", "--no-shconf",       "-m", "64",
 		       "--no-telemetry", "-l",        "0",        "--log-level=error", NULL};
 
-	randombytes_set_implementation(&seeded);
+	secrets_from(&rng);
 	if (rte_eal_init(RTE_DIM(eal) - 1, eal) < 0 || world_init())
 		return -1;
 	setvbuf(stdout, NULL, _IOLBF, 0);

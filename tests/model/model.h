@@ -53,6 +53,7 @@ struct model {
 	struct flying fly[2][FLY_MAX]; /* [i]: out of worker i, the oldest first */
 	uint8_t n_fly[2];
 	struct budget left;
+	uint32_t avail; /* connections not in use, of both */
 };
 extern struct model m;
 

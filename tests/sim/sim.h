@@ -10,6 +10,7 @@
 #include <string.h>
 #include <arpa/inet.h>
 #include <rte_mempool.h>
+#include "../random.h"
 #include "impair.h"
 #include "tcp/conn.h"
 #include "stack/worker.h"
@@ -72,7 +73,6 @@ extern struct rte_mempool *wire_mp;
 extern bool tracing;
 
 /* sim_rand.c */
-uint64_t mix(uint64_t z);
 uint64_t rnd(void);
 uint32_t below(uint32_t n);
 bool one_in(uint32_t n);

@@ -47,20 +47,20 @@ int
 main(int argc, char **argv)
 {
 	struct sigaction sa = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
-	const unsigned int lcores[] = {0};
 	struct tern *t;
 	struct tern_conf conf;
 	struct tern_port_stats s;
-	unsigned int i;
+	unsigned int i, lcore;
 
 	tern_conf_init(&conf, sizeof(conf));
-	conf.lcores = lcores;
+	conf.lcores = &lcore;
 	conf.n_workers = 1;
 	conf.n_ifs = 1;
 	conf.ifs[0] = (struct tern_if_conf){.addr4 = {192, 0, 2, 1}, .prefix4 = 24};
 	conf.app = (struct tern_app){.poll = poll, .arg = &t};
 	if (rte_eal_init(argc, argv) < 0)
 		errx(1, "EAL");
+	lcore = rte_get_main_lcore();
 	pool = rte_pktmbuf_pool_create("hold", MBUFS, 256, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
 	conf.mbuf_pool = pool;
 	if (!pool || tern_create(&conf, &t))

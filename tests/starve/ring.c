@@ -7,22 +7,18 @@
  * whatever they cost.
  */
 #include <err.h>
-#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include <arpa/inet.h>
 #include <rte_eal.h>
 #include <rte_ethdev.h>
-#include <rte_malloc.h>
 #include <rte_mbuf.h>
+#include "cable.h"
 #include "raw.h"
 #include "requests.h"
-#include "stack/conf.h"
-#include "stack/worker.h"
 
 #define TURN_US 20u
-#define SLOTS 1024u /* of the cable: --ring-size's default */
 #define SECOND_US UINT64_C(1000000)
 #define GATHER_US (60 * SECOND_US)
 #define STAY_US (2 * SECOND_US)
@@ -106,15 +102,7 @@ join(void)
 static bool
 put(const uint8_t *f, unsigned int n)
 {
-	struct rte_mbuf *m = rte_pktmbuf_alloc(crowd->mbufs.pool);
-
-	if (!m)
-		return false;
-	memcpy(rte_pktmbuf_append(m, n), f, n);
-	if (rte_eth_tx_burst(cable[1], 0, &m, 1) == 1)
-		return true;
-	rte_pktmbuf_free(m);
-	return false;
+	return cable_put(crowd, cable[1], f, n);
 }
 
 /* @return true: all are there. */
@@ -256,16 +244,6 @@ ping_turn(void)
 
 /* --- the cable --------------------------------------------------------------------------------------------------- */
 
-static void
-transmit(struct tern_worker *w, uint16_t port)
-{
-	struct iface *ifc = &w->ifs[0];
-	const unsigned int n = rte_eth_tx_burst(port, 0, ifc->tx, ifc->n_tx);
-
-	ifc->n_tx -= n;
-	memmove(ifc->tx, ifc->tx + n, ifc->n_tx * sizeof(ifc->tx[0]));
-}
-
 /* A frame of the server's, to whom it is for; what is for all, to the lively one as a copy. */
 static void
 hand_out(struct rte_mbuf *m)
@@ -293,15 +271,9 @@ hand_out(struct rte_mbuf *m)
 static void
 server_turn(void)
 {
-	struct rte_mbuf *m[BURST];
-	const unsigned int n = rte_eth_rx_burst(cable[0], 0, m, BURST);
-
-	worker_set_time(server, now_us);
-	if (n)
-		worker_input(server, 0, m, n);
-	worker_run(server);
+	cable_receive(server, cable[0], now_us);
 	stack.role->poll(&stack, server, now_us);
-	transmit(server, cable[0]);
+	cable_transmit(server, cable[0]);
 	if (now_us % LOOK_US == 0)
 		mbufs_least = RTE_MIN(mbufs_least, rte_mempool_avail_count(server->mbufs.pool));
 }
@@ -322,10 +294,10 @@ turn(void)
 	ping_turn();
 	lively_turn();
 	worker_run(lively);
-	transmit(lively, cable[1]);
+	cable_transmit(lively, cable[1]);
 	crowd_turn();
 	worker_run(crowd);
-	transmit(crowd, cable[1]);
+	cable_transmit(crowd, cable[1]);
 }
 
 static void
@@ -364,15 +336,6 @@ work(const char *when, unsigned int n)
 	free(l.us);
 }
 
-static size_t
-heap(void)
-{
-	struct rte_malloc_socket_stats s = {0};
-
-	rte_malloc_get_socket_stats(0, &s);
-	return mallinfo2().uordblks + s.heap_allocsz_bytes;
-}
-
 static void
 cell(unsigned int requests)
 {
@@ -384,7 +347,7 @@ cell(unsigned int requests)
 	work("quiet", requests);
 	pass(SECOND_US);
 	before = mbufs_least = rte_mempool_avail_count(server->mbufs.pool);
-	heap_before = heap();
+	heap_before = cable_heap();
 	ping_us = now_us;
 	if (is_raw) {
 		raw_ask(&raw);
@@ -404,38 +367,17 @@ cell(unsigned int requests)
 	printf("pings sent %u answered %u mbufs before %u least %u after %u crowd-lacks %u charged %u heap-grew %zd\n",
 	       pings, pongs, before, mbufs_least, rte_mempool_avail_count(server->mbufs.pool),
 	       crowd_free - rte_mempool_avail_count(crowd->mbufs.pool), server->mem.own + server->mem.foreign,
-	       heap() - heap_before);
+	       cable_heap() - heap_before);
 }
 
 /* --- setting up ------------------------------------------------------------------------------------------------- */
 
-static void
-device(uint16_t port)
-{
-	struct rte_eth_conf conf = {0};
-	struct rte_mempool *mp = server->mbufs.pool; /* net_ring asks for one, and takes nothing from it */
-
-	if (rte_eth_dev_configure(port, 1, 1, &conf) || rte_eth_rx_queue_setup(port, 0, SLOTS, 0, NULL, mp) ||
-	    rte_eth_tx_queue_setup(port, 0, SLOTS, 0, NULL) || rte_eth_dev_start(port))
-		errx(1, "no cable");
-}
-
 static struct tern_worker *
 end_make(const char *name, unsigned int host, unsigned int addrs, struct tern_conf conf, unsigned int mbufs)
 {
-	const struct rte_ether_addr mac = {{2, 0, 0, 0, 0, host}};
 	const struct tern_if_conf ifc = {.addr4 = {192, 0, 2, host}, .prefix4 = 24, .addr4_count = addrs};
-	struct rte_mempool *mp = rte_pktmbuf_pool_create(name, mbufs, 256, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
-	struct tern_worker *w;
 
-	conf.name = name;
-	if (!mp || conf_settle(&conf) || worker_create(&w, &conf, 0, -1, mp, now_us) ||
-	    link_iface_init(&w->ifs[0], 0, &ifc, &mac, 1500))
-		errx(1, "no EAL memory for a worker");
-	w->n_ifs = 1;
-	w->ifs[0].tx_multi_seg = true;
-	mbufs_bind(&w->mbufs);
-	return w;
+	return cable_end(name, &ifc, host, conf, mbufs, now_us);
 }
 
 /* A page of 10 MB and a short one; they stay mapped. */
@@ -498,8 +440,8 @@ main(int argc, char **argv)
 		errx(1, "EAL");
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	server_make(argv[1]);
-	device(cable[0]);
-	device(cable[1]);
+	cable_device(cable[0], server->mbufs.pool);
+	cable_device(cable[1], server->mbufs.pool);
 	lively = end_make("lively", LIVELY, 1, client, 4095);
 	crowd = end_make("crowd", CROWD, 4, many, MBUFS);
 	is_raw = strcmp(argv[2], "holes") == 0;

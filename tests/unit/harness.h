@@ -111,6 +111,7 @@ struct bed {
 	bool tx_multi_seg;
 	bool tx_tso;	 /* and checksums: the device's part is the harness's; on from the start if TERN_TSO is set */
 	uint64_t tso_frames; /* that came to be cut */
+	bool tx_stuck[2]; /* the device of node i takes nothing */
 	bool corked;	 /* what tx() sends makes a burst; uncork() delivers it and runs */
 	bool arp_mute;	 /* the scripted peer answers no ARP/NS */
 	uint64_t drain_us; /* teardown waits this long */

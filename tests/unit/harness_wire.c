@@ -168,8 +168,10 @@ pump(unsigned int i)
 {
 	static uint8_t buf[1 << 16];
 	struct iface *ifc = &bed.n[i].w->ifs[0];
-	const unsigned int n_tx = ifc->n_tx;
+	const unsigned int n_tx = bed.tx_stuck[i] ? 0 : ifc->n_tx;
 
+	if (n_tx == 0)
+		return false;
 	ifc->n_tx = 0;
 	for (unsigned int k = 0; k < n_tx; k++) {
 		struct rte_mbuf *m = ifc->tx[k];
@@ -186,7 +188,7 @@ pump(unsigned int i)
 			on_wire(i, buf, n);
 		rte_pktmbuf_free(m);
 	}
-	return n_tx > 0;
+	return true;
 }
 
 /* Deliver the frames that are due, in order of arrival and in bursts. */

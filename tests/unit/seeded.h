@@ -7,18 +7,14 @@
 #include <stdlib.h>
 #include <unistd.h>
 #include "suite.h"
+#include "../random.h"
 
 static uint64_t seed;
 
-/* splitmix64 */
 static inline uint64_t
 rnd(void)
 {
-	uint64_t z = seed += 0x9e3779b97f4a7c15ull;
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
-	z = (z ^ z >> 27) * 0x94d049bb133111ebull;
-	return z ^ z >> 31;
+	return random_next(&seed);
 }
 
 static inline void

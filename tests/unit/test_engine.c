@@ -1,193 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * What workers of one stack tell each other: the queue that brings a neighbour's answer is not that of the worker who
- * asked. One thread plays all workers in turn, the rings of the port are in the test's hands, and time stands still, so
- * nothing is asked for twice.
+ * asked. And what the engine does by itself: its clock, a device that takes or gives nothing, draining.
  */
-#include <rte_bus_vdev.h>
-#include <rte_ethdev.h>
-#include <rte_eth_ring.h>
-#include <rte_lcore.h>
-#include "tcp/opt.h"
-#include "stack/engine.h"
-#include "stack/worker.h"
-#include "frames.h"
-
-#define N_MBUFS 1023
-#define N_WORKERS 3u
-#define SLOTS 64
-
-static struct tern *t;
-static struct rte_mempool *pool; /* the stack's; NULL: frames_pool */
-static struct rte_ring *rx[N_WORKERS], *tx[N_WORKERS]; /* as the workers see them */
-static struct tern_conn *conns[N_WORKERS];
-static unsigned int failed;
-
-static struct tern_worker *
-worker(unsigned int i)
-{
-	return t->engines[i]->w;
-}
-
-/* Enough for a frame to come in and for what it causes to go out. */
-static void
-turn(unsigned int i)
-{
-	RTE_PER_LCORE(_lcore_id) = i;
-	CU_ASSERT_EQUAL(tern_worker_step(t, i, 2), 1);
-}
-
-static void
-turn_all(void)
-{
-	unsigned int i;
-
-	for (i = 0; i < 2 * N_WORKERS; i++) /* twice: what one gives to an earlier one arrives, too */
-		turn(i % N_WORKERS);
-}
-
-static struct rte_ring *
-make_ring(const char *kind, unsigned int i)
-{
-	char name[RTE_RING_NAMESIZE];
-
-	snprintf(name, sizeof(name), "test_%s%u", kind, i);
-	return rte_ring_create(name, SLOTS, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ);
-}
-
-static void
-up(void)
-{
-	static const unsigned int lcores[N_WORKERS] = {0, 1, 2};
-	struct tern_conf conf;
-	unsigned int i;
-	int port;
-
-	tern_conf_init(&conf, sizeof(conf));
-	conf.name = "engine";
-	conf.lcores = lcores;
-	conf.n_workers = N_WORKERS;
-	conf.n_ifs = 1;
-	conf.ifs[0] = (struct tern_if_conf){.prefix4 = 24, .prefix6 = 64};
-	conf.max_conns = 16;
-	conf.max_requests = 16;
-	conf.max_timewait = 16;
-	conf.max_portsets = 16;
-	conf.max_neighbours = 4;
-	conf.n_mbufs = N_MBUFS;
-	conf.mbuf_pool = pool ? pool : frames_pool;
-	for (i = 0; i < N_WORKERS; i++) {
-		rx[i] = make_ring("rx", i);
-		tx[i] = make_ring("tx", i);
-		CU_ASSERT_FATAL(rx[i] && tx[i]);
-	}
-	port = rte_eth_from_rings("test", rx, N_WORKERS, tx, N_WORKERS, rte_socket_id());
-	CU_ASSERT_FATAL(port >= 0);
-	conf.ifs[0].port_id = port;
-	memcpy(conf.ifs[0].addr4, our4, 4);
-	memcpy(conf.ifs[0].addr6, our6, 16);
-	CU_ASSERT_EQUAL_FATAL(tern_create(&conf, &t), 0);
-	t->us_per_tsc = 0;
-	turn_all();
-}
-
-static void
-client_closed(struct tern_conn *c, void *user, int err)
-{
-	failed++;
-}
-
-/* Worker i has something for the peer. */
-static void
-connect_peer(unsigned int i, uint8_t af)
-{
-	static const struct tern_ops ops = {.closed = client_closed};
-	struct tern_endpoint to = {.af = af, .port = RTE_BE16(80)};
-
-	memcpy(to.addr, af == 4 ? peer4 : peer6, af == 4 ? 4 : 16);
-	RTE_PER_LCORE(_lcore_id) = i;
-	CU_ASSERT_EQUAL(tern_connect(worker(i), NULL, &to, &ops, NULL, &conns[i]), 0);
-}
-
-/* All that was sent was looked at, connections end without a word, and nothing is left of them. */
-static void
-down(void)
-{
-	unsigned int i;
-
-	for (i = 0; i < N_WORKERS; i++) {
-		RTE_PER_LCORE(_lcore_id) = i;
-		if (conns[i])
-			tern_abort(conns[i]);
-		conns[i] = NULL;
-	}
-	turn_all();
-	for (i = 0; i < N_WORKERS; i++) {
-		CU_ASSERT_TRUE(worker_idle(worker(i), true));
-		CU_ASSERT_EQUAL(worker(i)->ports.pool.avail, worker(i)->ports.pool.total);
-		CU_ASSERT_EQUAL(worker(i)->neighs.queued, 0);
-		CU_ASSERT_TRUE(rte_mempool_full(worker(i)->mbufs.small));
-		CU_ASSERT_EQUAL(rte_ring_count(rx[i]), 0);
-		CU_ASSERT_EQUAL(rte_ring_count(tx[i]), 0);
-	}
-	CU_ASSERT_EQUAL(failed, 0);
-	RTE_PER_LCORE(_lcore_id) = 0;
-	tern_destroy(t);
-	CU_ASSERT_EQUAL(rte_vdev_uninit("net_ring_test"), 0);
-	for (i = 0; i < N_WORKERS; i++) {
-		rte_ring_free(rx[i]);
-		rte_ring_free(tx[i]);
-	}
-	ASSERT_POOL_FULL();
-}
-
-/* --- frames -------------------------------------------------------------------------------------------------- */
-
-/* The frame arrives at worker i. */
-static void
-receive(unsigned int i, uint8_t *f, uint32_t len)
-{
-	if (!(f[0] & 1))
-		memcpy(f, &worker(i)->ifs[0].mac, 6);
-	CU_ASSERT_EQUAL_FATAL(rte_ring_enqueue(rx[i], to_mbuf(f, len)), 0);
-}
-
-/* The only frame that worker i sent; zeros, and a failure, if it sent none or more. */
-static const uint8_t *
-sent(unsigned int i)
-{
-	static uint8_t f[FRAME_MAX];
-	struct rte_mbuf *m;
-
-	memset(f, 0, sizeof(f));
-	CU_ASSERT_EQUAL(rte_ring_count(tx[i]), 1);
-	while (rte_ring_dequeue(tx[i], (void **)&m) == 0) {
-		memcpy(f, rte_pktmbuf_mtod(m, void *), RTE_MIN(m->data_len, sizeof(f)));
-		rte_pktmbuf_free(m);
-	}
-	return f;
-}
-
-/* Does f ask everybody for the peer? */
-static bool
-is_question(const uint8_t *f, uint8_t af)
-{
-	if (af == 4)
-		return memcmp(f, broadcast, 6) == 0 && get16(f + 12) == 0x0806 && get16(f + L3 + 6) == 1 &&
-		       memcmp(f + L3 + 24, peer4, 4) == 0;
-	return f[0] == 0x33 && get16(f + 12) == 0x86dd && f[L3 + 6] == IPPROTO_ICMPV6 && f[L4_V6] == 135 &&
-	       memcmp(f + L4_V6 + 8, peer6, 16) == 0;
-}
-
-/* Is it a SYN to the peer at peer_mac? */
-static bool
-is_syn(const uint8_t *f, uint8_t af)
-{
-	const uint16_t l4 = af == 4 ? L4_V4 : L4_V6;
-
-	return memcmp(f, peer_mac, 6) == 0 && get16(f + 12) == (af == 4 ? 0x0800 : 0x86dd) &&
-	       f[L3 + (af == 4 ? 9 : 6)] == IPPROTO_TCP && get16(f + l4 + 2) == 80 && f[l4 + 13] == TCP_SYN;
-}
+#include "enginebed.h"
 
 /* --- the tests ------------------------------------------------------------------------------------------------ */
 
@@ -352,6 +168,7 @@ test_tx_waits(void)
 		turn(0);
 		CU_ASSERT_EQUAL(worker(0)->ifs[0].n_tx, i);
 		CU_ASSERT(worker(0)->stats[STAT_TX_FULL] >= i);
+		CU_ASSERT_EQUAL(tern_next_us(worker(0)), tern_now_us(worker(0))); /* no time to sleep */
 	}
 	while (rte_ring_dequeue(tx[0], (void **)&m) == 0)
 		rte_pktmbuf_free(m);
@@ -455,6 +272,175 @@ test_watch(void)
 	down();
 }
 
+/*
+ * The deadline of a drain: each connection is reset, also by a worker that has no tx queue and leaves after the one
+ * that sends for it has had its turn.
+ */
+static void
+test_deadline(void)
+{
+	static const struct tern_listener_ops ops;
+	const struct tern_endpoint at = {.af = TERN_AF_INET, .port = RTE_BE16(80)};
+	struct tern_listener *l;
+	uint8_t f[FRAME_MAX];
+	unsigned int by, i;
+	uint32_t iss;
+	uint16_t port;
+
+	for (by = 0; by < N_WORKERS; by++) {
+		n_tx = 1;
+		up();
+		for (i = 0; i < N_WORKERS; i++)
+			CU_ASSERT_EQUAL_FATAL(tern_listen(worker(i), &at, 1, &ops, NULL, &l), 0);
+		port = port_of(by);
+		receive(0, f, put_segment(f, port, TCP_SYN, 100, 0));
+		turn_all();
+		iss = get32(sent(0) + L4_V4 + 4);
+		receive(0, f, put_segment(f, port, TCP_ACK, 101, iss + 1));
+		turn_all();
+		CU_ASSERT_EQUAL(rte_ring_count(tx[0]), 0);
+		tern_drain(t, 0);
+		for (i = 0; i < 2 * N_WORKERS; i++) {
+			RTE_PER_LCORE(_lcore_id) = i % N_WORKERS;
+			CU_ASSERT(tern_worker_step(t, i % N_WORKERS, 2) >= 0);
+		}
+		for (i = 0; i < N_WORKERS; i++)
+			CU_ASSERT_EQUAL(t->engines[i]->state, ENGINE_LEFT);
+		memcpy(f, last_sent(0), sizeof(f)); /* behind a question whether the neighbour is still there */
+		CU_ASSERT(f[L4_V4 + 13] & TCP_RST);
+		CU_ASSERT_EQUAL(get32(f + L4_V4 + 4), iss + 1);
+		destroy();
+		n_tx = N_WORKERS;
+	}
+}
+
+/* tx_wait_us: what is to be sent waits for company so long, and no longer; a burst does not wait. */
+static void
+test_tx_wait(void)
+{
+	uint8_t f[FRAME_MAX];
+	const uint16_t len = put_arp(f, 1, peer_mac, peer4, our4);
+	unsigned int i;
+
+	up();
+	worker(0)->conf.tx_wait_us = 100;
+	receive(0, f, len);
+	turn(0);
+	CU_ASSERT_EQUAL(worker(0)->ifs[0].n_tx, 1);
+	worker_set_time(worker(0), worker(0)->now_us + 99);
+	turn(0);
+	CU_ASSERT_EQUAL(rte_ring_count(tx[0]), 0);
+	worker_set_time(worker(0), worker(0)->now_us + 1);
+	turn(0);
+	CU_ASSERT_EQUAL(memcmp(sent(0), peer_mac, 6), 0);
+	for (i = 0; i < BURST; i++)
+		receive(0, f, len);
+	turn(0);
+	CU_ASSERT_EQUAL(rte_ring_count(tx[0]), BURST);
+	last_sent(0);
+	worker(0)->conf.tx_wait_us = 0;
+	down();
+}
+
+/* A worker runs on its lcore and on no other. */
+static void
+test_caller(void)
+{
+	up();
+	RTE_PER_LCORE(_lcore_id) = 1;
+	CU_ASSERT_EQUAL(tern_worker_step(t, 0, 1), -EINVAL);
+	CU_ASSERT_EQUAL(tern_worker_step(t, N_WORKERS, 1), -EINVAL);
+	CU_ASSERT_EQUAL(tern_worker_loop(t, 2), -EINVAL);
+	CU_ASSERT_EQUAL(tern_worker_loop(t, N_WORKERS), -EINVAL);
+	CU_ASSERT_EQUAL(t->engines[0]->state, ENGINE_RUNNING);
+	turn_all();
+	down();
+}
+
+/* The port is stopped and started again: what came waits in it, what is to be sent waits here and is counted. */
+static void
+test_port_stops(void)
+{
+	const uint16_t port = (up(), worker(0)->ifs[0].port_id);
+	uint8_t f[FRAME_MAX];
+
+	CU_ASSERT_EQUAL(rte_eth_dev_stop(port), 0);
+	receive(0, f, put_arp(f, 1, peer_mac, peer4, our4));
+	connect_peer(1, 4);
+	turn_all();
+	CU_ASSERT_EQUAL(rte_ring_count(rx[0]), 1);
+	CU_ASSERT_EQUAL(rte_ring_count(tx[0]) + rte_ring_count(tx[1]), 0);
+	CU_ASSERT_EQUAL(worker(1)->ifs[0].n_tx, 1);
+	CU_ASSERT(worker(1)->stats[STAT_TX_FULL] >= 1);
+	CU_ASSERT_EQUAL(rte_eth_dev_start(port), 0);
+	turn_all();
+	CU_ASSERT_EQUAL(memcmp(sent(0), peer_mac, 6), 0);
+	CU_ASSERT_TRUE(is_question(sent(1), 4));
+	receive(1, f, put_arp(f, 2, peer_mac, peer4, our4));
+	turn_all();
+	CU_ASSERT_TRUE(is_syn(sent(1), 4));
+	down();
+}
+
+/* us of time pass, or, backwards, the TSC is so much less than it was, between two polls of worker 1. */
+static void
+shift_tsc(double us)
+{
+	const uint64_t by = (int64_t)(us * rte_get_tsc_hz() / 1e6);
+
+	t->engines[1]->tsc -= by;
+	t->engines[1]->tsc0 -= by;
+}
+
+static uint64_t
+clock_after(unsigned int polls)
+{
+	RTE_PER_LCORE(_lcore_id) = 1;
+	CU_ASSERT_EQUAL(tern_worker_step(t, 1, polls), 1);
+	return tern_now_us(worker(1));
+}
+
+#define DAY_US 86400e6
+#define A_WHILE 5e6 /* that the test may take between two lines */
+
+/* A clock that jumps: never back, never far, and it goes on. */
+static void
+test_clock(void)
+{
+	uint64_t then, now;
+
+	up();
+	t->us_per_tsc = (uint64_t)(((unsigned __int128)1000000 << 64) / rte_get_tsc_hz());
+	then = clock_after(1);
+	shift_tsc(3600e6);
+	now = clock_after(1);
+	CU_ASSERT(now - then >= 3600e6 && now - then < 3600e6 + A_WHILE);
+	shift_tsc(50 * DAY_US); /* a day a poll */
+	CU_ASSERT(clock_after(1) - now < DAY_US + A_WHILE);
+	CU_ASSERT(clock_after(10) - now < 11 * DAY_US + A_WHILE);
+	then = clock_after(60);
+	CU_ASSERT(then - now >= 50 * DAY_US && then - now < 50 * DAY_US + A_WHILE);
+	shift_tsc(-30 * DAY_US); /* less than at the start, even */
+	shift_tsc(-30 * DAY_US);
+	now = clock_after(1);
+	CU_ASSERT(now >= then && now - then < A_WHILE);
+	rte_delay_us_block(2000);
+	CU_ASSERT(clock_after(1) >= now + 1000);
+	CU_ASSERT(worker(1)->load.total_cycles < 3600 * rte_get_tsc_hz());
+	now = clock_after(1);
+	shift_tsc(-9e5); /* as another core's: it waits */
+	CU_ASSERT_EQUAL(clock_after(1), now);
+	rte_delay_us_block(950000);
+	CU_ASSERT(clock_after(1) > now);
+	t->engines[1]->state = ENGINE_NEW; /* before the first poll */
+	shift_tsc(-30 * DAY_US);
+	then = clock_after(1);
+	CU_ASSERT(then - now < A_WHILE);
+	CU_ASSERT(clock_after(10) - now < A_WHILE);
+	t->us_per_tsc = 0;
+	destroy();
+}
+
 int
 main(void)
 {
@@ -467,6 +453,11 @@ main(void)
 		{"test_tx_waits", test_tx_waits},
 		{"test_rx_held", test_rx_held},
 		{"test_small_buffers", test_small_buffers},
+		{"test_deadline", test_deadline},
+		{"test_tx_wait", test_tx_wait},
+		{"test_caller", test_caller},
+		{"test_port_stops", test_port_stops},
+		{"test_clock", test_clock},
 		CU_TEST_INFO_NULL,
 	};
 

@@ -405,6 +405,34 @@ test_fragment_room(void)
 	down();
 }
 
+/* One of more mbufs than all may hold is dropped alone, and nothing is waited for. */
+static void
+test_fragment_too_many(void)
+{
+	uint8_t f[FRAME_MAX], g[FRAME_MAX];
+	struct rte_mbuf *m;
+	struct seg s;
+	uint32_t cut[N_MBUFS / 32];
+	unsigned int i;
+
+	up(4);
+	put_syn(f, 4, 1000);
+	for (i = 0; i < RTE_DIM(cut); i++)
+		cut[i] = 100 + 10 * i;
+	frag_id++;
+	m = to_chain(g, put_frag(g, f, 4, 0, 512, true), cut, RTE_DIM(cut));
+	CU_ASSERT_EQUAL_FATAL(pkt_parse(ifc, m, &s), 0);
+	CU_ASSERT_PTR_NULL(other_in(&s));
+	CU_ASSERT_EQUAL(w->stats[STAT_DROP_FRAG_SHARE], 1);
+	CU_ASSERT_EQUAL(drops(), 1);
+	CU_ASSERT_EQUAL(frag_held(&w->link), 0);
+	ASSERT_POOL_FULL();
+	sleep_us(31 * SEC);
+	CU_ASSERT_EQUAL(w->wheel.armed, 0);
+	CU_ASSERT_EQUAL(drops(), 1);
+	down();
+}
+
 /* Each waits for its own half a minute. */
 static void
 test_fragment_expiry(void)
@@ -508,6 +536,81 @@ test_echo_fragments(void)
 	}
 }
 
+/* Put an echo request whose answer needs fragments in, as two. */
+static void
+ask_long(uint8_t af)
+{
+	uint8_t f[FRAME_MAX * 2], g[FRAME_MAX];
+	const uint16_t l4 = af == 4 ? L4_V4 : L4_V6;
+	const uint32_t n = put_echo(f, af, 2000) - l4;
+	unsigned int i;
+
+	frag_id++;
+	for (i = 0; i < 2; i++) {
+		const uint32_t len = put_frag(g, f, af, i * 1448, i ? n : 1448, !i);
+
+		if (af == 6)
+			g[l4] = IPPROTO_ICMPV6;
+		input(g, len);
+	}
+}
+
+/* All fragments of an answer or none: neither a full ring nor an empty pool lets one out alone. */
+static void
+test_echo_no_room(void)
+{
+	static struct rte_mbuf *taken[N_MBUFS];
+	unsigned int af, n, spare;
+
+	up(8);
+	for (af = 4; af <= 6; af += 2) {
+		ifc->n_tx = TX_RING - 1; /* as good as full */
+		ask_long(af);
+		CU_ASSERT_EQUAL(ifc->n_tx, TX_RING - 1);
+		CU_ASSERT_EQUAL(w->stats[STAT_DROP_TX_FULL], af / 2 - 1);
+		ifc->n_tx = 0;
+	}
+	for (spare = 2; spare <= 4; spare++) { /* two for the request; its answer has two more */
+		for (n = 0; rte_mempool_avail_count(frames_pool) > spare; n++)
+			taken[n] = rte_pktmbuf_alloc(frames_pool);
+		ask_long(6);
+		CU_ASSERT_EQUAL(ifc->n_tx, spare == 4 ? 2 : 0);
+		CU_ASSERT_EQUAL(w->stats[STAT_DROP_TX_FULL], 2 + RTE_MIN(spare, 3u) - 1);
+		CU_ASSERT_EQUAL(w->stats[STAT_MBUF_EMPTY], RTE_MIN(spare, 3u) - 1);
+		rte_pktmbuf_free_bulk(taken, n);
+	}
+	CU_ASSERT_EQUAL(w->stats[STAT_FRAG_OUT], 2);
+	down();
+}
+
+/* A request in two pieces, for a device that takes one, and no room behind the first. */
+static void
+test_echo_pieces(void)
+{
+	uint8_t f[FRAME_MAX];
+	const uint32_t len = put_echo(f, 4, 200);
+	struct rte_mbuf *m;
+	struct seg s;
+	unsigned int room;
+
+	for (room = 0; room < 2; room++) {
+		up(8);
+		m = to_mbuf(f, 100);
+		if (!room) {
+			m->data_off = m->buf_len - 100;
+			memcpy(rte_pktmbuf_mtod(m, void *), f, 100);
+		}
+		CU_ASSERT_EQUAL_FATAL(rte_pktmbuf_chain(m, to_mbuf(f + 100, len - 100)), 0);
+		CU_ASSERT_EQUAL_FATAL(pkt_parse(ifc, m, &s), 0);
+		CU_ASSERT_PTR_NULL(other_in(&s));
+		CU_ASSERT_EQUAL(ifc->n_tx, room);
+		CU_ASSERT_EQUAL(w->stats[STAT_DROP_TX_FULL], !room);
+		if (room)
+			CU_ASSERT_EQUAL(memcmp(sent(0) + L4_V4 + 4, f + L4_V4 + 4, 204), 0);
+		down();
+	}
+}
+
 static uint32_t
 put_udp(uint8_t *f, uint8_t af, uint32_t payload)
 {
@@ -593,8 +696,11 @@ main(void)
 		{"test_fragments_bad", test_fragments_bad},
 		{"test_fragment_flood", test_fragment_flood},
 		{"test_fragment_room", test_fragment_room},
+		{"test_fragment_too_many", test_fragment_too_many},
 		{"test_fragment_expiry", test_fragment_expiry},
 		{"test_echo_fragments", test_echo_fragments},
+		{"test_echo_no_room", test_echo_no_room},
+		{"test_echo_pieces", test_echo_pieces},
 		{"test_udp", test_udp},
 		CU_TEST_INFO_NULL,
 	};

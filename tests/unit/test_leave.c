@@ -123,6 +123,47 @@ test_traced_once(void)
 	W->trace_pkt = NULL;
 }
 
+static char lines[2048];
+
+static void
+take_trace(struct tern_worker *w, const char *line, void *arg)
+{
+	CHECK(w == W && arg == lines);
+	if (strstr(line, "->")) /* a state, not a packet */
+		snprintf(lines + strlen(lines), sizeof(lines) - strlen(lines), "%s\n", strstr(line, ": ") + 2);
+	else
+		traced[0]++;
+}
+
+/* conf.app.trace: each segment, and each state from the first to the last, whatever ends it. */
+static void
+test_traced_states(void)
+{
+	static const char *const ends[] = {
+		"LISTEN -> SYN_RCVD\nSYN_RCVD -> ESTABLISHED\nESTABLISHED -> FIN_WAIT_1\nFIN_WAIT_1 -> FIN_WAIT_2\n"
+		"FIN_WAIT_2 -> TIME_WAIT\nTIME_WAIT -> CLOSED\n",
+		"LISTEN -> SYN_RCVD\nSYN_RCVD -> CLOSED\n",
+	};
+
+	for (unsigned int i = 0; i < 2; i++) {
+		bed_down();
+		bed_reset(bed.af);
+		bed.conf.app = (struct tern_app){.trace = take_trace, .arg = lines};
+		lines[0] = 0;
+		traced[0] = 0;
+		if (i == 0) {
+			fx_time_wait();
+			CHECK(traced[0] >= 7);
+			advance_us(61 * SEC);
+		} else {
+			fx_half_open();
+			tx(RST, 1, 0, 0);
+		}
+		check_at(strcmp(lines, ends[i]) == 0, __FILE__, __LINE__, "%s", lines);
+		CHECK_EQ(W->table.count, 0);
+	}
+}
+
 int
 main(int argc, char **argv)
 {
@@ -130,6 +171,7 @@ main(int argc, char **argv)
 		{"peers are reset at the end", test_reset_peers},
 		{"a device without room", test_reset_no_room},
 		{"a frame handed over is traced once", test_traced_once},
+		{"states are traced", test_traced_states},
 		CU_TEST_INFO_NULL,
 	};
 

@@ -144,6 +144,30 @@ test_chain_output(void)
 	}
 }
 
+/* What has no room in front for an Ethernet header, and no neighbour at all: dropped, and each counted once. */
+static void
+test_no_header(void)
+{
+	struct rte_mbuf *m;
+	uint8_t f[FRAME_MAX];
+	uint32_t len;
+	uint16_t n;
+
+	up(4);
+	n = get_peer(4, NULL);
+	len = put_syn(f, 4, 3);
+	m = to_mbuf(f + L3, len - L3);
+	memmove(m->buf_addr, rte_pktmbuf_mtod(m, void *), len - L3);
+	m->data_off = 0;
+	link_output(&w->link, 0, n, m);
+	CU_ASSERT_EQUAL(w->stats[STAT_DROP_TX_FULL], 1);
+	link_output(&w->link, 0, NEIGH_NONE, to_mbuf(f + L3, len - L3));
+	CU_ASSERT_EQUAL(w->stats[STAT_DROP_NEIGH_FULL], 1);
+	CU_ASSERT_EQUAL(drops(), 2);
+	CU_ASSERT_EQUAL(ifc->n_tx, 0);
+	down();
+}
+
 /* An answer in the received frame: MACs swapped, nothing else. */
 static void
 test_reply(void)
@@ -249,6 +273,7 @@ main(void)
 		{"test_offload", test_offload},
 		{"test_zero_checksum", test_zero_checksum},
 		{"test_chain_output", test_chain_output},
+		{"test_no_header", test_no_header},
 		{"test_reply", test_reply},
 		{"test_no_mbuf", test_no_mbuf},
 		{"test_neigh_update", test_neigh_update},

@@ -356,6 +356,68 @@ test_bad_source(void)
 	}
 }
 
+static struct {
+	unsigned int offered, neighbours;
+	struct rte_mbuf *taken;
+	bool take;
+} other;
+
+static bool
+on_unbound(struct tern_worker *w, struct rte_mbuf *m, unsigned int ifidx, void *arg)
+{
+	CHECK(arg == &other && ifidx == 0 && rte_pktmbuf_mtod_offset(m, uint8_t *, 12)[0] == (bed.af == 4 ? 8 : 0x86));
+	other.offered++;
+	if (other.take)
+		other.taken = m;
+	return other.take;
+}
+
+static void
+on_neighbour(struct tern_worker *w, const struct rte_mbuf *m, unsigned int ifidx, void *arg)
+{
+	other.neighbours++;
+}
+
+/* One process of several behind one address: what nobody here is for may be for another one. */
+static void
+test_unbound(void)
+{
+	memset(&other, 0, sizeof(other));
+	other.take = true;
+	bed.conf.app = (struct tern_app){.unbound = on_unbound, .neighbour = on_neighbour, .arg = &other};
+	fx_established();
+	tx(ACK, 1, 1, 10);
+	CHECK_EQ(other.offered, 0); /* a SYN that is listened for, and what is a connection's */
+	expect_after(ACK, 1, 11, 0, 40 * MS);
+	peer_new(2000);
+	tx(ACK, 1, 1, 10);
+	expect_silence();
+	CHECK_EQ(other.offered, 1);
+	other.take = false; /* it comes back: nobody has it */
+	tern_worker_input(W, 0, &other.taken, 1);
+	run();
+	CHECK_EQ(other.offered, 2);
+	CHECK_EQ(STAT(HANDOVER_IN), 1);
+	expect(RST, 1, 0, 0);
+	peer_new(2001);
+	peer.tern_port++;
+	other.take = true;
+	tx(SYN, 0, 0, 0);
+	expect_silence();
+	CHECK_EQ(other.offered, 3);
+	rte_pktmbuf_free(other.taken);
+}
+
+/* An answer to who asked for a MAC, and may not be who got it. */
+static void
+test_neighbour(void)
+{
+	memset(&other, 0, sizeof(other));
+	bed.conf.app = (struct tern_app){.neighbour = on_neighbour, .arg = &other};
+	fx_connected();
+	CHECK_EQ(other.neighbours, 1);
+}
+
 static void
 test_listen_errors(void)
 {
@@ -460,6 +522,8 @@ main(int argc, char **argv)
 		{"SYN with data", test_syn_with_data},
 		{"SYN and FIN", test_syn_fin_ignored_fin},
 		{"initial sequence numbers", test_isn},
+		{"one process of several", test_unbound},
+		{"one process of several, neighbours", test_neighbour},
 		{"impossible source addresses", test_bad_source},
 		{"errors of listen", test_listen_errors},
 		{"listener close", test_listener_close},

@@ -3,49 +3,13 @@
  * The roles of app/ on worker 1, asked by a socket of worker 0: requests in pieces and in pipelines, and that no visit
  * to a connection is longer than its bound. Here the role's poll() is called by the test alone.
  */
-#include "harness.h"
-#include "option.h"
-#include "requests.h"
+#include "rolebed.h"
 
-#define SERVER (&bed.n[1])
 #define GET "GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 #define VISIT 16u /* requests */
 #define N_ANSWERED 1 /* http's and serve's second number: requests answered */
 
 extern const struct role role_http, role_echo, role_discard;
-
-static struct stack stack;
-static struct sock *s;
-
-static void
-role_up(const struct role *r)
-{
-	bed.conf.max_conns = 128;
-	CU_ASSERT_FATAL(options_init() == 0);
-	options.listen.af = bed.af;
-	options.backlog = 16;
-	options.conf.max_conns = 128;
-	requests.request_size = requests.response_size = 1;
-	requests.per_conn = UINT32_MAX;
-	memset(&stack, 0, sizeof(stack));
-	stack.o = &options;
-	stack.role = r;
-	stack.n_workers = 2; /* the first has none */
-	bed_start_pair();
-	CU_ASSERT_FATAL(!r->init || r->init(&stack) == 0);
-	CU_ASSERT_FATAL(r->start(&stack, TW_(SERVER)) == 0);
-	CU_ASSERT_FATAL(node_connect(80, 0, &s) == 0);
-	run();
-	CU_ASSERT_FATAL(s->connected == 1);
-	tern_setopt(s->c, TERN_OPT_NODELAY, 1);
-}
-
-static void
-role_poll(void)
-{
-	stack.role->poll(&stack, TW_(SERVER), bed.now_us);
-	run();
-}
 
 static void
 role_down(void)
@@ -56,13 +20,6 @@ role_down(void)
 	run();
 	bed_down();
 	role_free(&stack);
-}
-
-static void
-say(const char *p, size_t n)
-{
-	CHECK_EQ(tern_send(s->c, p, n, 0), n);
-	run();
 }
 
 /* Answers with this status that have come; all is read. */

@@ -12,7 +12,7 @@ static struct stack stack;
 static struct sock *srv; /* the server's end of the connection */
 
 static void
-client_up(unsigned int n)
+client_plan(unsigned int n)
 {
 	bed.conf.max_conns = 128;
 	memset(&plan, 0, sizeof(plan)); /* what an option set stays */
@@ -26,9 +26,21 @@ client_up(unsigned int n)
 	stack.o = &options;
 	stack.role = &role_client;
 	stack.n_workers = 1;
+}
+
+static void
+client_start(void)
+{
 	bed_start_pair();
 	CU_ASSERT_FATAL(role_client.init(&stack) == 0);
 	CU_ASSERT_FATAL(role_client.start(&stack, TW_(&bed.n[0])) == 0);
+}
+
+static void
+client_up(unsigned int n)
+{
+	client_plan(n);
+	client_start();
 }
 
 static void
@@ -272,6 +284,54 @@ test_refused(void)
 	CHECK(client_down() > 0);
 }
 
+/* --- an open loop ---------------------------------------------------------------------------------------------- */
+
+/* One of every connection that is there: its request is read, it is answered and closed. */
+static void
+answer_all(void)
+{
+	static const char answer[] = OK "Content-Length: 5\r\n\r\nhello";
+	char buf[1024];
+	struct sock *s;
+
+	while ((s = sock_accept(SERVER)) != NULL) {
+		CHECK(tern_recv(s->c, buf, sizeof(buf)) > 50);
+		CHECK_EQ(tern_send(s->c, answer, sizeof(answer) - 1, 0), sizeof(answer) - 1);
+		sock_close(s);
+	}
+}
+
+#define NEAR(got, want, by) CHECK((got) >= (want) - (by) && (got) <= (want) + (by))
+
+/* A server stalls for one second in ten. Five wait for it, sent; of the hundred that were due meanwhile the rest was
+ * opened late: what they waited shows in their time, and would not if it began with their SYN. */
+static void
+test_stall(void)
+{
+	unsigned int ms;
+
+	client_plan(1);
+	plan.latency = true;
+	plan.cps = 100;
+	plan.concurrency = 5;
+	client_start();
+	serve();
+	for (ms = 0; ms < 10000; ms++) {
+		advance_us(MS);
+		turn();
+		if (ms < 4000 || ms >= 5000)
+			answer_all();
+		run();
+	}
+	NEAR(count(N_OPENED), 1000, 1);
+	NEAR(count(N_DONE), 1000, 1);
+	NEAR(count(N_LATE), 95, 12);
+	NEAR(client_quantile(&stack, HIST_WHOLE, 0.99), 900 * MS, 60 * MS);
+	CHECK(client_quantile(&stack, HIST_WHOLE_SENT, 0.99) < 20 * MS);
+	CHECK(client_quantile(&stack, HIST_WHOLE, 0.5) < 20 * MS);
+	CHECK_EQ(client_down(), 0);
+}
+
 /* --- kept connections ---------------------------------------------------------------------------------------- */
 
 /* Ended after one answer of three: with a word, with FIN, with RST; before the next request arrived or after. */
@@ -311,6 +371,7 @@ main(int argc, char **argv)
 		{"connect timeout", test_connect_timeout},
 		{"request timeout", test_request_timeout},
 		{"slow is not silent", test_slow},
+		{"a server stalls", test_stall},
 		{"nothing answered", test_nothing},
 		{"refused", test_refused},
 		{"kept connections opened again", test_reopen},

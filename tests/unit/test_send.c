@@ -449,6 +449,44 @@ test_many_pieces(void)
 	}
 }
 
+/* Buffers that hold no segment, as of jumbo frames, and a device that sums nothing: what is attached is summed here,
+ * odd pieces too; more pieces than the device takes are copied into a chain as long as it must be. */
+static void
+test_narrow_buffers(void)
+{
+	unsigned int segs, before, i, n;
+	struct sock *s;
+
+	for (segs = 3; segs <= 8; segs += 5) {
+		bed_down();
+		bed_reset(bed.af);
+		bed.tx_tso = false;
+		s = fx_established();
+		before = rte_mempool_avail_count(bed.n[0].mp);
+		W->ifs[0].tx_segs = segs;
+		W->mbufs.init += 1401; /* data_off: 647 bytes are left */
+		CHECK_EQ(sock_send(s, 4000), 4000);
+		worker_run(W);
+		n = 0;
+		for (i = 0; i < W->ifs[0].n_tx; i++) {
+			const struct rte_mbuf *m = W->ifs[0].tx[i];
+
+			if (segs == 3)
+				CHECK_EQ(m->nb_segs, (m->pkt_len - 14 + 646) / 647);
+			else if (m->pkt_len > 1000) /* no question for the neighbour */
+				CHECK(m->nb_segs >= 3 && m->nb_segs <= 5 && m->data_len < 100);
+		}
+		run();
+		for (const struct frame *f; (f = rx());) /* text and checksum are looked at */
+			n += f->len;
+		CHECK_EQ(n, 4000);
+		tx(ACK, 1, 4001, 0);
+		CHECK_EQ(tern_send_queued(s->c), 0);
+		W->mbufs.init -= 1401;
+		CHECK_EQ(rte_mempool_avail_count(bed.n[0].mp), before);
+	}
+}
+
 static void
 counted(void *addr, void *arg)
 {
@@ -688,6 +726,7 @@ main(int argc, char **argv)
 		{"zero copy", test_zero_copy},
 		{"an mbuf on two connections", test_shared_mbuf},
 		{"many pieces", test_many_pieces},
+		{"buffers that hold no segment", test_narrow_buffers},
 		{"memory of the application's", test_external},
 		{"an mbuf that very many hold", test_crowded_mbuf},
 		{"packets of an mbuf that very many hold", test_crowded_packets},

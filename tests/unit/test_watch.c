@@ -462,6 +462,9 @@ test_stats_text(void)
 	for (unsigned int i = 0; i < tern_stats_count(); i++)
 		set += tern_stats_get(&t, -1, i) != 0;
 	CHECK(lines == set && set > 5);
+	CHECK_EQ(tern_stats_get(&t, -1, tern_stats_count()), 0);
+	CHECK_EQ(strcmp(tern_stats_name(tern_stats_count()), "?"), 0);
+	CHECK_EQ(tern_stats_by_name(&t, "NoSuchCounter"), 0);
 	CHECK_EQ(tern_stats_text(&t, 0, again, sizeof(again)), n);
 	CHECK_EQ(tern_stats_text(&t, 1, again, sizeof(again)), 0);
 	CHECK_EQ(again[0], 0);

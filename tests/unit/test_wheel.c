@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
+#include <rte_common.h>
 #include "base/wheel.h"
 #include "seeded.h"
 
@@ -92,7 +93,8 @@ both_arm(unsigned int i)
 	const uint64_t past = rnd() % 16 == 0 ? rnd() % 1000 : 0;
 	uint64_t at = w.now + some_distance();
 
-	at = past ? w.now - past : at;
+	if (past)
+		at = w.now - RTE_MIN(past, w.now); /* there is no tick before the first */
 	if (wheel_armed(&nodes[i]))
 		heap_drop(i);
 	wheel_arm(&w, &nodes[i], at);

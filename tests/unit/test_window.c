@@ -261,6 +261,29 @@ test_persist_dead(void)
 	CHECK_EQ(s->err, -ETIMEDOUT);
 }
 
+/* A probe's byte stands right of the shut window. A RST is taken at its edge only (RFC 9293 3.10.7.4, first). */
+static void
+test_reset_shut(void)
+{
+	struct sock *s;
+
+	peer.wnd = 1000;
+	peer.mss = 1000;
+	s = fx_established();
+	CHECK_EQ(sock_send(s, 2000), 2000);
+	run();
+	expect(ACK, 1, 1, 1000);
+	peer.wnd = 0;
+	tx(ACK, 1, 1001, 0);
+	CHECK(advance_to_frame(10 * SEC));
+	expect(ACK, 1001, 1, 1);
+	tx(ACK, 1, 1001, 0);
+	sock_abort(s);
+	run();
+	expect_rst(1001, 1);
+	expect_silence();
+}
+
 /* We answer probes of a closed window of ours, data or not. */
 static void
 test_probe_answered(void)
@@ -368,6 +391,7 @@ main(int argc, char **argv)
 		{"window update lost", test_persist_lost_update},
 		{"zero window over lost data", test_zero_window_in_flight},
 		{"probes never answered", test_persist_dead},
+		{"reset over a shut window", test_reset_shut},
 		{"answers to probes", test_probe_answered},
 		{"silly windows, sender", test_sender_sws},
 		{"shut before a retransmission", test_shut_before_retransmission},
