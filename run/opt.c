@@ -12,6 +12,8 @@
 #include <sys/ioctl.h>
 #include "open.h"
 
+#define KERNEL_ANSWERS "the kernel's socket behind it answers, which carries nothing"
+
 int
 run_name(int fd, struct sockaddr *sa, socklen_t *len, bool peer)
 {
@@ -234,7 +236,7 @@ run_setsockopt(int fd, int level, int name, const void *val, socklen_t len)
 	if (rc == 0)
 		rc = k >= 0 ? set_known(s, k, v) : set_special(s, level, name, val, len);
 	if (rc > 0) {
-		passed_note("setsockopt", level, name);
+		passed_note("setsockopt", level, name, "taken, and without effect");
 		rc = 0;
 	}
 	run_leave();
@@ -382,7 +384,7 @@ run_getsockopt(int fd, int level, int name, void *val, socklen_t *len)
 	if (rc > 0 && k >= 0 && (s->c || s->opts_set & 1u << known[k].opt))
 		rc = put_int(get_known(s, k), val, len);
 	if (rc > 0 && k < 0)
-		passed_note("getsockopt", level, name);
+		passed_note("getsockopt", level, name, KERNEL_ANSWERS);
 	if (rc > 0)
 		rc = getsockopt(fd, level, name, val, len) ? -errno : 0;
 	run_leave();
@@ -423,7 +425,7 @@ run_fcntl(int fd, int cmd, long arg)
 		/* fall through */
 	default:
 		if (cmd != F_SETFD)
-			passed_note("fcntl", cmd, arg);
+			passed_note("fcntl", cmd, 0, KERNEL_ANSWERS);
 		rc = fcntl(fd, cmd, arg);
 		rc = rc < 0 ? -errno : rc;
 		s->dirty = true;
@@ -454,7 +456,7 @@ run_ioctl(int fd, unsigned long what, void *arg)
 	else if (what == SIOCATMARK && s->kind == SOCK_CONN)
 		*(int *)arg = 0;
 	else {
-		passed_note("ioctl", (long)what, 0);
+		passed_note("ioctl", (long)what, 0, KERNEL_ANSWERS);
 		rc = ioctl(fd, what, arg) < 0 ? -errno : 0;
 	}
 	run_leave();

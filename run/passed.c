@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* --stats: what was not tern's. Calls of libc's that have a hook count by themselves, hook_own.h. */
+/* What was not tern's: each call of a socket of tern's that tern has no word for is named once, and --stats counts them. Calls of libc's
+ * that have a hook count by themselves, hook_own.h. */
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -15,19 +16,19 @@ static struct note {
 } notes[NOTES]; /* behind the lock */
 
 void
-passed_note(const char *call, long what, long which)
+passed_note(const char *call, long what, long which, const char *answer)
 {
 	struct note *n;
 
-	if (!run_options.stats)
-		return;
 	for (n = notes; n < notes + NOTES - 1 && n->n; n++)
-		if (n->call == call && n->what == what && n->which == which)
+		if (strcmp(n->call, call) == 0 && n->what == what && n->which == which)
 			break;
-	if (n == notes + NOTES - 1) /* all others, whatever they are */
+	if (n == notes + NOTES - 1) { /* all others, whatever they are */
 		*n = (struct note){"others", 0, 0, n->n};
-	else
+	} else if (!n->n) {
 		n->call = call, n->what = what, n->which = which;
+		run_say("%s(%ld,%ld) of a socket that is tern's: %s", call, what, which, answer);
+	}
 	n->n++;
 }
 
@@ -35,7 +36,7 @@ int
 passed_give_away(void)
 {
 	run_enter();
-	passed_note("sendmsg", SOL_SOCKET, SCM_RIGHTS);
+	passed_note("sendmsg", SOL_SOCKET, SCM_RIGHTS, "it can't be sent to another process");
 	run_leave();
 	return -EOPNOTSUPP;
 }
@@ -54,7 +55,7 @@ passed_print(void)
 			fprintf(stderr, "%-32s %lu\n", h->names[i], h->passed[i]);
 	if (notes[0].n)
 		fprintf(stderr, "# asked of tern's sockets, answered by the kernel's behind them, or refused: "
-				"(level,option) or (number,value)\n");
+				"(level,option), or the number\n");
 	for (n = notes; n < notes + NOTES && n->n; n++) {
 		snprintf(name, sizeof(name), "%s(%ld,%ld)", n->call, n->what, n->which);
 		fprintf(stderr, "%-32s %lu\n", name, n->n);

@@ -166,8 +166,8 @@ void wait_woken(void); /* who sleeps hears of run.woken */
 void wait_kick(void);
 
 /* --- passed.c */
-/** Something was asked of a tern socket that tern has no word for: the kernel's socket behind it answers. */
-void passed_note(const char *call, long what, long which);
+/** Something was asked of a tern socket that tern has no word for: a line says so once, and what the answer is. */
+void passed_note(const char *call, long what, long which, const char *answer);
 /** A descriptor of tern's is nothing in another process. @return -EOPNOTSUPP. */
 int passed_give_away(void);
 /** On stderr: these, and the calls of the program that were the kernel's. */

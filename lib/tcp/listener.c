@@ -21,19 +21,31 @@ port_hash(uint16_t port)
 	return (port ^ port >> 8) & 255;
 }
 
+/* Would it take what is sent to this address and port? */
+static bool
+takes(const struct tern_listener *l, unsigned int af, uint16_t port, const void *addr)
+{
+	return l->local.port == port && l->local.af == af && (l->wildcard || memcmp(l->local.addr, addr, addr_len(af)) == 0);
+}
+
+static const void *
+local_addr(const struct seg *s)
+{
+	return s->flow.af == 4 ? (const void *)&s->flow.addr.laddr4 : s->flow.addr.laddr6;
+}
+
 struct tern_listener *
 tcp_listener_find(struct tern_worker *w, const struct seg *s)
 {
-	const void *addr = s->flow.af == 4 ? (const void *)&s->flow.addr.laddr4 : s->flow.addr.laddr6;
+	const void *addr = local_addr(s);
 	struct tern_listener *l, *wild = NULL;
 
 	for (l = w->listeners.hash[port_hash(s->flow.lport)]; l; l = l->hnext) {
-		if (l->local.port != s->flow.lport || l->local.af != s->flow.af)
+		if (!takes(l, s->flow.af, s->flow.lport, addr))
 			continue;
-		if (l->wildcard)
-			wild = l;
-		else if (memcmp(l->local.addr, addr, addr_len(s->flow.af)) == 0)
+		if (!l->wildcard)
 			return l;
+		wild = l;
 	}
 	return wild;
 }
@@ -41,12 +53,11 @@ tcp_listener_find(struct tern_worker *w, const struct seg *s)
 struct tern_listener *
 tcp_listener_left(struct tern_worker *w, const struct seg *s)
 {
-	const void *addr = s->flow.af == 4 ? (const void *)&s->flow.addr.laddr4 : s->flow.addr.laddr6;
+	const void *addr = local_addr(s);
 	struct tern_listener *l;
 
 	for (l = w->listeners.first; l; l = l->next)
-		if (l->left && l->local.port == s->flow.lport && l->local.af == s->flow.af &&
-		    (l->wildcard || memcmp(l->local.addr, addr, addr_len(s->flow.af)) == 0))
+		if (l->left && takes(l, s->flow.af, s->flow.lport, addr))
 			return l;
 	return NULL;
 }
@@ -55,7 +66,6 @@ static int
 check_local(const struct tern_worker *w, const struct tern_endpoint *local, bool wildcard)
 {
 	const struct tern_listener *l;
-	const unsigned int n = addr_len(local->af);
 	bool ours = wildcard;
 	unsigned int i;
 
@@ -64,8 +74,7 @@ check_local(const struct tern_worker *w, const struct tern_endpoint *local, bool
 	if (!ours)
 		return -EADDRNOTAVAIL;
 	for (l = w->listeners.hash[port_hash(local->port)]; l; l = l->hnext)
-		if (l->local.port == local->port && l->local.af == local->af && l->wildcard == wildcard &&
-		    (wildcard || memcmp(l->local.addr, local->addr, n) == 0))
+		if (l->wildcard == wildcard && takes(l, local->af, local->port, local->addr))
 			return -EADDRINUSE;
 	return 0;
 }

@@ -61,6 +61,8 @@ accepted(const char *port)
 	check(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)), "setsockopt");
 	check(bind(fd, (struct sockaddr *)&a, sizeof(a)), "bind");
 	check(listen(fd, 16), "listen");
+	puts("listening");
+	fflush(stdout);
 	return check(accept(fd, NULL, NULL), "accept");
 }
 

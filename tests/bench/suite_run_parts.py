@@ -8,8 +8,8 @@ import subprocess
 import time
 
 from harness import CPUS, OUT, TERN, TOP, Benchmark, Variant, eal, finish, netns, numbers, run, say, start, wait_line
-from suite_run import (CALLS, CLIENT, HOST, KEEP, SERVER, TAP, VETH, answers, by_client, by_tern, can, cpu_s, load_tern, load_wrk,
-                       nginx_conf, served, veth)
+from suite_run import (CALLS, CLIENT, HOST, KEEP, TAP, VETH, answers, by_client, can, cpu_s, load_tern, load_wrk, nginx_conf, served,
+                       tern_or_kernel, veth)
 
 
 def calls(o):
@@ -17,12 +17,8 @@ def calls(o):
     ns = netns("run")
 
     def measured(device):
-        cmd = [CALLS, "serve", "7000"]
-        p = start(ns + SERVER + (by_tern(cmd, device) if device else cmd))
-        if device:
-            wait_line(p, "tern: listening on", 60)
-        else:
-            time.sleep(0.5)
+        p = tern_or_kernel(ns, [CALLS, "serve", "7000"], device)
+        wait_line(p, "listening", 10)
         host = {"memif": HOST, "tap": TAP}.get(device, "127.0.0.1")
         peer = start(ns + by_client(device == "memif") + [CALLS, "fill", host, "7000"])
         text = finish(p, 60)
@@ -40,12 +36,9 @@ def wake_up(o):
     ns = netns("run")
 
     def measured(idle):
-        cmd, host = [CALLS, "echo", "7000"], TAP if idle else VETH
-        p = start((ns if idle else veth()) + SERVER + (by_tern(cmd, "tap", idle) if idle else cmd))
-        if idle:
-            wait_line(p, "tern: listening on", 60)
-        else:
-            time.sleep(0.5)
+        host = TAP if idle else VETH
+        p = tern_or_kernel(ns if idle else veth(), [CALLS, "echo", "7000"], "tap" if idle else None, idle)
+        wait_line(p, "listening", 10)
         subprocess.run(ns + ["ping", "-c", "1", "-W", "2", host], capture_output=True)
         before, since = cpu_s(p.pid), time.monotonic()
         text = run(ns + CLIENT + [CALLS, "ping", host, "7000", str(o.seconds * 100), "5000"], o.seconds + 60)

@@ -32,9 +32,11 @@ fail() {
 in_ns() { ip netns exec "$NS" "$@"; }
 
 # tern_bg ARGS...: tern on a tap of the test's namespace, both its addresses; the kernel's end is up on return.
-tern_bg() {
-	bg tern ip netns exec "$NS" "$TERN" "${EAL_TAP[@]}" -l $LCORES --vdev net_tap0,iface=dtap0 -- \
-		--addr $HOST/24 --addr6 $HOST6/64 "$@"
+tern_bg() { tern_tap --addr $HOST/24 --addr6 $HOST6/64 "$@"; }
+
+# tern_tap ARGS...: as above, without an address.
+tern_tap() {
+	bg tern ip netns exec "$NS" "$TERN" "${EAL_TAP[@]}" -l $LCORES --vdev net_tap0,iface=dtap0 -- "$@"
 	TERN_PID=$BG_PID
 	tap_up "$NS" || fail "the tap device did not appear"
 }

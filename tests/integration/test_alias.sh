@@ -10,9 +10,7 @@ test_alias_served() {
 	local a
 	printf '[tern]\nrole = http\n[http]\nbody = x\n[if0]\naddr = 192.0.2.1/24, 198.51.100.11/24+2 192.0.2.77/32\n' >"$LIB_TMP/a.cfg"
 	printf 'addr6 = 2001:db8::1/64,2001:db8:1::1/64\n' >>"$LIB_TMP/a.cfg"
-	bg tern ip netns exec "$NS" "$TERN" "${EAL_TAP[@]}" -l $LCORES --vdev net_tap0,iface=dtap0 -- --config "$LIB_TMP/a.cfg"
-	TERN_PID=$BG_PID
-	tap_up "$NS" || fail "the tap device did not appear"
+	tern_tap --config "$LIB_TMP/a.cfg"
 	kernel_alias
 	wait_for 10 ip netns exec "$NS" ping -c 1 -W 1 -q $HOST || fail "no answer to ping"
 	for a in 192.0.2.1 192.0.2.77 198.51.100.11 198.51.100.12 2001:db8::1 2001:db8:1::1; do
@@ -33,11 +31,8 @@ connect() {
 	local peer=$BG_PID to=$1
 	wait_for 5 listening || fail "the kernel does not listen"
 	case $to in *:*) to=[$to] ;; esac
-	bg tern ip netns exec "$NS" "$TERN" "${EAL_TAP[@]}" -l $LCORES --vdev net_tap0,iface=dtap0 -- --role client --total 1 \
-		--request-size 4 --response-size 4 --connect "$to:8080" --addr $HOST/24 --addr 198.51.100.1/24 \
-		--addr6 $HOST6/64 --addr6 2001:db8:1::1/64
-	TERN_PID=$BG_PID
-	tap_up "$NS" || fail "the tap device did not appear"
+	tern_bg --role client --total 1 --request-size 4 --response-size 4 --connect "$to:8080" --addr 198.51.100.1/24 \
+		--addr6 2001:db8:1::1/64
 	kernel_alias
 	wait_exit 15 $TERN_PID || fail "the client's status is not 0 for $1"
 	wait_exit 5 $peer || fail "the kernel's end of $1 saw no connection"

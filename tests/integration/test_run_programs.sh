@@ -263,7 +263,8 @@ test_run_stats() {
 		    except OSError as e:
 		        print(e, file=sys.stderr)
 		    s.connect(("192.0.2.2", 8081))
-		    s.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, 1)
+		    for _ in range(3):
+		        s.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, 1)
 		    s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 		    os.writev(s.fileno(), [b"GET / HTTP/1.0\r\n\r\n"])
 		    while os.readv(s.fileno(), [bytearray(1000)]):
@@ -274,12 +275,14 @@ test_run_stats() {
 	want_tern TcpActiveOpens 1
 	[ "$(passed readv)" = 5 ] || fail "$(passed readv) calls of readv were the kernel's, not 5"
 	[ "$(passed writev)" = 0 ] || fail "writev of a tern socket was passed to the kernel"
-	[ "$(passed 'setsockopt(6,9)')" = 1 ] && [ "$(passed 'setsockopt(6,1)')" = 0 ] || fail "TCP_DEFER_ACCEPT is not named, or TCP_NODELAY is"
+	[ "$(passed 'setsockopt(6,9)')" = 3 ] && [ "$(passed 'setsockopt(6,1)')" = 0 ] || fail "TCP_DEFER_ACCEPT is not named, or TCP_NODELAY is"
 	[ "$(passed 'sendmsg(1,1)')" = 1 ] || fail "a socket that is given away is not counted"
 	in_ns "$TERN" run --stats -- /usr/bin/python3 "$LIB_TMP/stats.py" 2>"$LIB_TMP/run.err" || fail "python"
 	[ "$(passed readv)" = 5 ] || fail "$(passed readv) calls of readv without a stack, not 5"
-	in_ns "$TERN" run -- /usr/bin/python3 "$LIB_TMP/stats.py" 2>"$LIB_TMP/run.err" || fail "python"
+	in_ns "$TERN" run -- /usr/bin/python3 "$LIB_TMP/stats.py" connect 2>"$LIB_TMP/run.err" || fail "python"
 	! grep -q 'passed to the kernel' "$LIB_TMP/run.err" || fail "numbers that nobody asked for"
+	[ "$(grep -c '^tern: setsockopt(6,9) .*without effect' "$LIB_TMP/run.err")" = 1 ] || fail "TCP_DEFER_ACCEPT without effect is not named once"
+	[ "$(grep -c '^tern: sendmsg(1,1) ' "$LIB_TMP/run.err")" = 1 ] || fail "a socket that is given away is not named"
 }
 
 # Killed at any time: the next start works at once.
