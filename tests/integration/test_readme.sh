@@ -37,9 +37,7 @@ config_bg() { # CONFIG ARGS...
 }
 
 tern0_up() {
-	wait_for 15 ip -n "$NS" link show tern0 || fail "tern0 did not appear"
-	ip -n "$NS" link set tern0 address 02:00:00:00:00:02 up
-	ip -n "$NS" addr add 192.0.2.2/24 dev tern0
+	tap_up "$NS" $TERN_PID tern0 || fail "tern0 did not appear"
 }
 
 test_config_http_tap() {
