@@ -459,7 +459,7 @@ static void
 test_b41(void)
 {
 	uint32_t isn[1000], same[3];
-	unsigned int up = 0;
+	unsigned int up = 0, near = 0;
 
 	fx_listen();
 	for (unsigned int i = 0; i < 1000; i++) {
@@ -472,9 +472,10 @@ test_b41(void)
 		const uint32_t d = isn[i] - isn[i - 1];
 
 		up += d < 0x80000000;
-		CHECK(d > 1000 && d < -1000u);
+		near += d <= 1000 || d >= -1000u;
 	}
 	CHECK(up > 350 && up < 650);
+	CHECK(near < 3); /* by chance one is in one run of 2,000 */
 	for (unsigned int i = 0; i < 3; i++) { /* the same tuple: the 4 us clock */
 		peer_new(500);
 		tx(SYN, 0, 0, 0);
@@ -487,9 +488,13 @@ test_b41(void)
 	bed_down(); /* a restart: another secret */
 	bed_reset(bed.af);
 	fx_listen();
-	peer_new(500);
-	tx(SYN, 0, 0, 0);
-	CHECK(rx()->seq - same[0] > 1000000);
+	near = 0;
+	for (unsigned int i = 0; i < 3; i++) {
+		peer_new(10000 + i);
+		tx(SYN, 0, 0, 0);
+		near += rx()->seq - isn[i] <= 1000000;
+	}
+	CHECK(near < 2);
 	fresh();
 }
 
