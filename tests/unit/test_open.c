@@ -335,7 +335,7 @@ test_isn(void)
 		same += b - prev < 1 << 20 || prev - b < 1 << 20;
 		prev = b;
 	}
-	CHECK(same <= 1); /* 64 x 2^-11 expected of random offsets */
+	CHECK(same <= 3); /* 64 x 2^-11 are by chance: four in one run of 10^7 */
 }
 
 /* The last byte of the source address makes it one that nobody can have (MUST-63, SHOULD silently discard). */
