@@ -20,7 +20,7 @@
 #define CHILD_ASKS 400u /* until an inherited one's parent has made another child */
 #define OTHER_ASKS 40u  /* until the others have answered */
 #define COMING_ASKS 6000u
-#define LATE_ASKS 200u  /* until what others gave to who listened is here */
+#define LATE_ASKS 200u      /* until what others gave to who listened is here */
 #define HALF_OPEN_ASKS 800u /* a SYN-ACK is sent again after one and three seconds */
 #define GIVE_MAX 32u
 

@@ -96,6 +96,7 @@ run_load(void)
 	if (run_calls)
 		return run_calls;
 	run_inside = true;
+	hook_exec_keep();
 	so = dlopen(other_half(path, sizeof(path)), RTLD_NOW | RTLD_LOCAL);
 	open = so ? (run_open_fn)dlsym(so, "tern_run_open") : NULL;
 	if (!open)

@@ -39,6 +39,7 @@ struct run_calls {
 	int (*socket)(int domain, int type, int protocol);
 	int (*bind)(int fd, const struct sockaddr *sa, socklen_t len);
 	int (*listen)(int fd, int backlog);
+	int (*inherit)(int fd, bool blocking); /* a listener that another program made and left open */
 	int (*accept)(int fd, struct sockaddr *sa, socklen_t *len, int flags);
 	int (*connect)(int fd, const struct sockaddr *sa, socklen_t len);
 	int (*shutdown)(int fd, int how);

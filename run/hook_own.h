@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/select.h>
@@ -63,6 +64,14 @@
 	X(int, vdprintf, (int, const char *, va_list))                                                                 \
 	X(int, usleep, (useconds_t))                                                                                   \
 	X(unsigned int, sleep, (unsigned int))                                                                         \
+	X(int, execve, (const char *, char *const[], char *const[]))                                                   \
+	X(int, execvpe, (const char *, char *const[], char *const[]))                                                  \
+	X(int, posix_spawn,                                                                                            \
+	  (pid_t *, const char *, const posix_spawn_file_actions_t *, const posix_spawnattr_t *, char *const[],        \
+	   char *const[]))                                                                                             \
+	X(int, posix_spawnp,                                                                                           \
+	  (pid_t *, const char *, const posix_spawn_file_actions_t *, const posix_spawnattr_t *, char *const[],        \
+	   char *const[]))                                                                                             \
 	X(int, sigaction, (int, const struct sigaction *, struct sigaction *))                                         \
 	X(int, pthread_create, (pthread_t *, const pthread_attr_t *, void *(*)(void *), void *))
 
@@ -91,6 +100,8 @@ int run_signals(void);
 bool run_signalled(void);
 void run_guard(void);
 void hook_out(void);
+/** What `tern run` put into the environment is kept for exec. */
+void hook_exec_keep(void);
 
 /** Is fd something else than the kernel's, for who is not inside? */
 static inline bool

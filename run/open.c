@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
+#include <netinet/tcp.h>
 #include "heirs.h"
 #include "open.h"
 #include "peers.h"
@@ -112,6 +113,38 @@ run_listen(int fd, int backlog)
 		sock_realise(s);
 	run_leave();
 	return rc;
+}
+
+int
+run_inherit(int fd, bool blocking)
+{
+	struct sockaddr_in6 sa = {0};
+	struct tern_endpoint e;
+	struct tcp_info info;
+	struct sock *s;
+	socklen_t n = sizeof(sa), size = sizeof(info);
+	int v6only = 0;
+
+	if (getsockname(fd, (void *)&sa, &n) || name_in(sa.sin6_family, (void *)&sa, n, &e) || !run_allows(&e) ||
+	    !(name_any(&e) || run_has(&e)))
+		return 0;
+	s = sock_new(sa.sin6_family);
+	if (!s)
+		return -ENOMEM;
+	run_enter();
+	s->kind = SOCK_INTENT;
+	s->local = e;
+	s->in_kernel = name_any(&e);
+	s->bound = s->dirty = true;
+	s->nonblock = !blocking;
+	s->backlog = getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size)
+			     ? SOMAXCONN
+			     : (int)info.tcpi_sacked; /* so it is of listeners */
+	n = sizeof(v6only);
+	s->v6only = e.af == TERN_AF_INET6 && getsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6only, &n) == 0 && v6only;
+	sock_attach(s, fd);
+	run_leave();
+	return 0;
 }
 
 static int

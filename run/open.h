@@ -8,6 +8,7 @@
 int run_socket(int domain, int type, int protocol);
 int run_bind(int fd, const struct sockaddr *sa, socklen_t len);
 int run_listen(int fd, int backlog);
+int run_inherit(int fd, bool blocking);
 int run_accept(int fd, struct sockaddr *sa, socklen_t *len, int flags);
 int run_connect(int fd, const struct sockaddr *sa, socklen_t len);
 int run_shutdown(int fd, int how);

@@ -203,6 +203,24 @@ set_special(struct sock *s, int level, int name, const void *val, socklen_t len)
 	return 0;
 }
 
+/* bind() asks the kernel's socket, and what that is this is, too. */
+static bool
+is_kernels(int level, int name)
+{
+	switch (name) {
+	case SO_REUSEADDR:
+	case SO_REUSEPORT:
+	case SO_TYPE:
+	case SO_DOMAIN:
+	case SO_PROTOCOL:
+		return level == SOL_SOCKET;
+	case IPV6_V6ONLY:
+		return level == IPPROTO_IPV6;
+	default:
+		return false;
+	}
+}
+
 /* Of IP's options the first byte is enough. */
 static int
 int_of(int level, const void *val, socklen_t len, int *out)
@@ -235,10 +253,10 @@ run_setsockopt(int fd, int level, int name, const void *val, socklen_t len)
 		rc = val ? int_of(level, val, len, &v) : -EFAULT;
 	if (rc == 0)
 		rc = k >= 0 ? set_known(s, k, v) : set_special(s, level, name, val, len);
-	if (rc > 0) {
+	if (rc > 0 && !is_kernels(level, name))
 		passed_note("setsockopt", level, name, "taken, and without effect");
+	if (rc > 0)
 		rc = 0;
-	}
 	run_leave();
 	return rc;
 }
@@ -383,7 +401,7 @@ run_getsockopt(int fd, int level, int name, void *val, socklen_t *len)
 		rc = get_tcp(s, name, val, len);
 	if (rc > 0 && k >= 0 && (s->c || s->opts_set & 1u << known[k].opt))
 		rc = put_int(get_known(s, k), val, len);
-	if (rc > 0 && k < 0)
+	if (rc > 0 && k < 0 && !is_kernels(level, name))
 		passed_note("getsockopt", level, name, KERNEL_ANSWERS);
 	if (rc > 0)
 		rc = getsockopt(fd, level, name, val, len) ? -errno : 0;
@@ -447,9 +465,10 @@ run_ioctl(int fd, unsigned long what, void *arg)
 		return rc;
 	if (what == FIONBIO)
 		s->nonblock = *(int *)arg;
-	else if ((what == FIOCLEX || what == FIONCLEX) && !s->copied)
+	else if (what == FIOCLEX || what == FIONCLEX) {
 		s->cloexec = what == FIOCLEX;
-	else if (what == FIONREAD && s->kind == SOCK_CONN)
+		rc = (s->kind != SOCK_CONN || s->copied) && ioctl(fd, what) ? -errno : 0;
+	} else if (what == FIONREAD && s->kind == SOCK_CONN)
 		*(int *)arg = (int)(s->rest_len - s->rest_at + (s->c ? tern_recv_queued(s->c) : 0));
 	else if (what == SIOCOUTQ && s->kind == SOCK_CONN)
 		*(int *)arg = s->c ? (int)tern_send_queued(s->c) : 0;

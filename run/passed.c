@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What was not tern's: each call of a socket of tern's that tern has no word for is named once, and --stats counts them. Calls of libc's
- * that have a hook count by themselves, hook_own.h. */
+/* What was not tern's: each call of a socket of tern's that it has no word for is named once, and --stats counts them.
+ * Calls of libc's that have a hook count by themselves, hook_own.h. */
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>

@@ -49,8 +49,8 @@ static uint32_t leaving;
 static bool self_ready;
 static uint32_t owed[PEERS_LEFT + 1]; /* by kind: places to be told */
 static bool any_owed;
-static uint32_t unheard;              /* that did not answer PEERS_LEAVING */
-static int going = -1; /* whose frame is being looked at, or -1: our own */
+static uint32_t unheard; /* that did not answer PEERS_LEAVING */
+static int going = -1;   /* whose frame is being looked at, or -1: our own */
 static uint64_t looked_us;
 static uint8_t buf[FRAME_MAX];
 
@@ -179,7 +179,7 @@ on_unbound(struct tern_worker *w, struct rte_mbuf *m, unsigned int ifidx, void *
 		const unsigned int to = next();
 
 		if (from != place && !(ready & 1u << from))
-			return false; /* who would answer is gone */
+			return false;                                  /* who would answer is gone */
 		if (give(to, h, frame, m->pkt_len) != -ECONNREFUSED) { /* its queue is full: lost, as on a wire */
 			rte_pktmbuf_free(m);
 			return true;

@@ -61,7 +61,7 @@ struct sock {
 	bool shut_rd, shut_wr, peer_closed;
 	int err; /* SO_ERROR */
 	int backlog;
-	pid_t listener; /* who called listen() */
+	pid_t listener;            /* who called listen() */
 	uint32_t linger_ms;        /* TERN_LINGER_OFF: none */
 	int linger_s;              /* as it was set, on or off */
 	uint64_t recv_us, send_us; /* SO_RCVTIMEO, SO_SNDTIMEO; 0: for ever */
@@ -142,7 +142,7 @@ void set_unlistens(struct sock *s);
 
 /* --- wait.c */
 struct waiting {
-	uint64_t end_us; /* CLOCK_MONOTONIC; UINT64_MAX: for ever */
+	uint64_t end_us;  /* CLOCK_MONOTONIC; UINT64_MAX: for ever */
 	uint64_t idle_us; /* since when nothing moved */
 	bool restart;     /* SA_RESTART counts */
 	bool masked;

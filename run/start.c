@@ -33,6 +33,7 @@ const struct run_calls sock_calls = {
 	.socket = run_socket,
 	.bind = run_bind,
 	.listen = run_listen,
+	.inherit = run_inherit,
 	.accept = run_accept,
 	.connect = run_connect,
 	.shutdown = run_shutdown,

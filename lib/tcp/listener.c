@@ -25,7 +25,8 @@ port_hash(uint16_t port)
 static bool
 takes(const struct tern_listener *l, unsigned int af, uint16_t port, const void *addr)
 {
-	return l->local.port == port && l->local.af == af && (l->wildcard || memcmp(l->local.addr, addr, addr_len(af)) == 0);
+	return l->local.port == port && l->local.af == af &&
+	       (l->wildcard || memcmp(l->local.addr, addr, addr_len(af)) == 0);
 }
 
 static const void *

@@ -110,25 +110,34 @@ test_run_processes() {
 
 generation() { [ "$(grep -c "tern: listening" "$LIB_TMP/nginx.err")" -ge "$1" ]; }
 
-# reload_loaded TIMES ARGS...: ab runs until it is told to end; each generation comes while the one before it is loaded. None fails.
-reload_loaded() {
-	local times=$1 n=2 i ab
-	shift
+# load_begin ARGS...: ab runs until load_end; then none failed.
+load_begin() {
 	ip netns exec "$NS" ab -q -r -t 100 -n 10000000 "$@" http://$HOST/index.html >"$LIB_TMP/ab.out" 2>&1 &
-	ab=$!
-	LIB_PIDS+=($ab)
+	AB_PID=$!
+	LIB_PIDS+=($AB_PID)
+	sleep 0.2 # of load
+}
+load_end() {
+	kill -0 $AB_PID || fail "ab ended by itself"
+	kill -INT $AB_PID # it prints what it has
+	wait_exit 15 $AB_PID
+	[ "$(awk '/^Complete requests:/ { print $3 }' "$LIB_TMP/ab.out")" -ge 100 ] || fail "ab: fewer than 100 requests"
+	grep -q "^Failed requests: *0$" "$LIB_TMP/ab.out" || fail "ab: $(grep -A 1 '^Failed' "$LIB_TMP/ab.out" | tr '\n' ' ')"
+}
+
+# reload_loaded TIMES ARGS...: each generation comes while the one before it is loaded.
+reload_loaded() {
+	local times=$1 n=2 i
+	shift
+	load_begin "$@"
 	for ((i = 0; i < times; i++)); do
-		sleep 0.2 # of load
 		pgrep -P "$(cat "$LIB_TMP/nginx.pid")" >"$LIB_TMP/old"
 		kill -HUP "$(cat "$LIB_TMP/nginx.pid")"
 		wait_for 60 generation $((n += 2)) || fail "reload $i: the new workers do not listen"
 		wait_for 60 new_workers || fail "reload $i: old workers did not leave"
+		sleep 0.2 # of load
 	done
-	kill -0 $ab || fail "ab ended before the reloads did"
-	kill -INT $ab # it prints what it has
-	wait_exit 15 $ab
-	[ "$(awk '/^Complete requests:/ { print $3 }' "$LIB_TMP/ab.out")" -ge 100 ] || fail "ab $*: fewer than 100 requests"
-	grep -q "^Failed requests: *0$" "$LIB_TMP/ab.out" || fail "ab $*: $(grep -A 1 '^Failed' "$LIB_TMP/ab.out" | tr '\n' ' ')"
+	load_end
 }
 
 # What waits in the old workers' queues is served by the new ones: reloads under load lose no connection.
@@ -140,6 +149,33 @@ test_run_reload() {
 	reload_loaded ${RELOADS:-1} -c ${RELOAD_CLIENTS:-50}
 	run_end QUIT
 	want_tern TcpExtTernImported 1
+}
+
+gone() { ! kill -0 "$1" 2>/dev/null; }
+
+# A new program takes the old one's listeners by their descriptors, in an environment that it cleaned; both answer until the old one leaves.
+test_run_upgrade() {
+	local old new
+	nginx_conf 80 | sed 's/daemon off;//' >"$LIB_TMP/nginx.conf"
+	RUN_LOG=$LIB_TMP/nginx.err
+	run_serve 80 "$(command -v nginx)" -e "$LIB_TMP/nginx.err" -c "$LIB_TMP/nginx.conf"
+	old=$(cat "$LIB_TMP/nginx.pid")
+	LIB_PIDS+=("$old")
+	load_begin -c 20
+	kill -USR2 "$old"
+	wait_for 60 generation 2 || fail "the new program's worker does not listen"
+	new=$(cat "$LIB_TMP/nginx.pid") # the old one's is nginx.pid.oldbin
+	LIB_PIDS+=("$new")
+	[ "$new" != "$old" ] || fail "there is no new master"
+	kill -QUIT "$old"
+	wait_for 30 gone "$old" || fail "the old master did not leave"
+	sleep 0.2 # of load
+	load_end
+	[ "$(in_ns curl -sS --max-time 60 "http://$HOST/index.html" | sha256sum)" = "$(sha256sum <"$LIB_TMP/www/index.html")" ] || fail "another page"
+	kill -QUIT "$new"
+	wait_for 15 gone "$new" || fail "the new master did not leave"
+	wait_for 15 tern0_gone || fail "tern0 is still there"
+	want_tern TcpPassiveOpens 100
 }
 
 # TLS looks into what came before it reads (MSG_PEEK); HTTP/2 has many streams of one connection.

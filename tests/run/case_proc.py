@@ -9,6 +9,7 @@ import signal
 import socket as so
 import struct
 import subprocess
+import sys
 import threading
 
 from bed import *
@@ -171,6 +172,33 @@ def exec_with_a_connection_open():
     say("status", subprocess.run(["/bin/sh", "-c", "exit 3"], close_fds=False).returncode)
     peer.ask("send", id="p", data="still")
     say("parent", recv(fd), send(fd, b"here"), peer.ask("recv", id="p", n=4))
+
+
+TAKER = """
+import socket, sys
+l = socket.socket(fileno=int(sys.argv[1]))
+c, _ = l.accept()
+print(l.getsockname(), c.recv(100))
+c.sendall(b"got it")
+"""
+
+
+@case
+def listener_goes_over_exec():
+    """To a program that waits in accept(), with nothing in its environment; who comes before it does is refused by the stack."""
+    fd, port = listener()
+    os.set_inheritable(fd, False)
+    say("closed", subprocess.run([sys.executable, "-c", TAKER, str(fd)], close_fds=False, env={}, capture_output=True).returncode)
+    os.set_inheritable(fd, True)
+    child = subprocess.Popen([sys.executable, "-c", TAKER, str(fd)], close_fds=False, env={}, stdout=subprocess.PIPE)
+    close(fd)
+    for _ in range(100):
+        if peer.ask("connect", id="p", host=ME, port=port) == "ok":
+            break
+        settle(100)
+    peer.ask("send", id="p", data="hello")
+    say("child", child.communicate(timeout=10)[0].decode().strip().replace(str(port), "PORT"), child.returncode)
+    say("peer", peer.ask("recv", id="p", n=6))
 
 
 @case
