@@ -321,6 +321,46 @@ test_run_stats() {
 	[ "$(grep -c '^tern: sendmsg(1,1) ' "$LIB_TMP/run.err")" = 1 ] || fail "a socket that is given away is not named"
 }
 
+# What is used up is said as the kernel would: connections ENOBUFS, descriptors EMFILE; afterwards all goes on.
+test_run_exhausted() {
+	cat >"$LIB_TMP/many.py" <<-'EOF'
+		import errno, resource, socket, time
+		def many(make):
+		    got = []
+		    try:
+		        while len(got) < 100:
+		            got.append(make())
+		    except OSError as e:
+		        print(len(got), errno.errorcode[e.errno])
+		    return got
+		def connected():
+		    s = socket.socket()
+		    s.connect(("192.0.2.2", 8081))
+		    return s
+		conns = many(connected)
+		for s in conns: # ends in order: TIME-WAIT is another object
+		    s.close()
+		time.sleep(0.2)
+		conns = many(connected)
+		for s in conns:
+		    s.sendall(b"GET /index.html HTTP/1.0\r\n\r\n")
+		    while s.recv(1000):
+		        pass
+		    s.close()
+		server = socket.create_server(("192.0.2.1", 7000))
+		server.settimeout(10)
+		resource.setrlimit(resource.RLIMIT_NOFILE, (30, 30))
+		for s in many(socket.socket):
+		    s.close()
+		s = connected()
+		print("after", s.getpeername())
+	EOF
+	nginx_start "$NS" 8081 "$LIB_TMP/www" || fail "nginx"
+	in_ns "$TERN" run --max-conns 5 -- /usr/bin/python3 "$LIB_TMP/many.py" >"$LIB_TMP/many.out" 2>"$LIB_TMP/run.err" || fail "python"
+	sed -i -E 's/^[0-9]+ EMFILE/N EMFILE/' "$LIB_TMP/many.out"
+	printf '%s\n' '5 ENOBUFS' '5 ENOBUFS' 'N EMFILE' "after ('192.0.2.2', 8081)" | diff - "$LIB_TMP/many.out" || fail "another answer"
+}
+
 # Killed at any time: the next start works at once.
 test_run_killed() {
 	local i
