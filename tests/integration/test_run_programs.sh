@@ -34,11 +34,11 @@ want_tern() { # NAME AT-LEAST
 	[ "$(run_counter "$1")" -ge "$2" ] || fail "$1 is $(run_counter "$1"), expected $2 at least"
 }
 
-# ab_all N ARGS...: N requests, none of which fails.
+# ab_all N ARGS...: N requests, none of which fails, in AB_S seconds.
 ab_all() {
 	local n=$1
 	shift
-	in_ns timeout 60 ab -q -n "$n" "$@" >"$LIB_TMP/ab.out" 2>&1 || fail "ab $*"
+	in_ns timeout "${AB_S:-60}" ab -q -n "$n" "$@" >"$LIB_TMP/ab.out" 2>&1 || fail "ab $*"
 	grep -q "Complete requests: *$n$" "$LIB_TMP/ab.out" && grep -q "Failed requests: *0$" "$LIB_TMP/ab.out" ||
 		fail "ab $*: not all of $n, or some failed"
 }

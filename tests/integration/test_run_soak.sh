@@ -53,7 +53,7 @@ soak_nginx() {
 }
 
 test_run_soak() {
-	GROWS=10
+	GROWS=10 AB_S=1000
 	ports_again
 	soak_nginx
 	not_growing "nginx, $SOAK_CONNS connections" many_nginx
