@@ -12,7 +12,7 @@ cd "$(dirname "$0")/.."
 . scripts/lib.sh
 lib_init
 
-TARGETS=(stateful frame opt conf http roles)
+TARGETS=(stateful frame opt conf http roles engine)
 SECONDS_EACH=${FUZZ_SECONDS:-60}
 ENGINE=${FUZZ_ENGINE:-libfuzzer}
 CORPUS=tests/fuzz/corpus
@@ -20,7 +20,7 @@ CORPUS_MAX=80000 CORPUS_FILES=200 # bytes and files of one target in the reposit
 export ASAN_OPTIONS=detect_leaks=0:abort_on_error=1:symbolize=1 # DPDK keeps its memory; leaks of ours the targets count
 export UBSAN_OPTIONS=halt_on_error=1:abort_on_error=1:print_stacktrace=1
 
-max_len() { case "$1" in stateful | roles) echo 2048 ;; frame) echo 1024 ;; opt) echo 41 ;; *) echo 4096 ;; esac; }
+max_len() { case "$1" in stateful | roles | engine) echo 2048 ;; frame) echo 1024 ;; opt) echo 41 ;; *) echo 4096 ;; esac; }
 
 build() { # DIR COMPILER OPTIONS...: its targets
 	local dir=$1 cc=$2 t
@@ -96,7 +96,7 @@ replay)
 all) shift $(($# > 0)) ;;
 esac
 [ $# = 0 ] || TARGETS=("$@")
-for t in "${TARGETS[@]}"; do [ -f "tests/fuzz/$t.c" ] || die "$t: no such target; there are stateful, frame, opt, conf, http, roles"; done
+for t in "${TARGETS[@]}"; do [ -f "tests/fuzz/$t.c" ] || die "$t: no such target; there are stateful, frame, opt, conf, http, roles, engine"; done
 
 bad=0
 if [ "$ENGINE" = afl ] && [ $mode = run ]; then

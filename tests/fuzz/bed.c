@@ -31,7 +31,7 @@ bed_init(void)
 	unsigned int i, k;
 	char name[32];
 
-	fuzz_eal();
+	fuzz_eal(1);
 	if (secrets_from(&rng) < 0)
 		fuzz_fail("no libsodium");
 	for (i = 0; i < PERIOD; i++)

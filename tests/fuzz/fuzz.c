@@ -12,13 +12,13 @@ bool fuzz_trace;
 uint64_t fuzz_steps;
 
 void
-fuzz_eal(void)
+fuzz_eal(unsigned int n)
 {
-	char lcores[32]; /* one, on whatever CPU is free */
+	char lcores[32];
 	char *eal[] = {"fuzz", "--no-huge", "--no-pci", "--no-shconf", "-m", "96", "--no-telemetry", "--lcores", lcores,
 		       "--log-level=critical", NULL};
 
-	snprintf(lcores, sizeof(lcores), "0@(0-%ld)", sysconf(_SC_NPROCESSORS_ONLN) - 1);
+	snprintf(lcores, sizeof(lcores), "(0-%u)@(0-%ld)", n - 1, sysconf(_SC_NPROCESSORS_ONLN) - 1);
 	fuzz_trace |= getenv("FUZZ_TRACE") != NULL;
 	if (rte_eal_init(RTE_DIM(eal) - 1, eal) < 0)
 		fuzz_fail("EAL did not start");

@@ -21,8 +21,8 @@ extern uint64_t fuzz_steps;
 /** Print what is done: FUZZ_TRACE is set, or -v. */
 extern bool fuzz_trace;
 
-/** EAL without devices, on whatever lcore; reads FUZZ_TRACE. */
-void fuzz_eal(void);
+/** EAL without devices, n lcores on whatever CPU; reads FUZZ_TRACE. */
+void fuzz_eal(unsigned int n);
 /** The end of the process, after one line. */
 void __attribute__((noreturn, format(printf, 1, 2))) fuzz_fail(const char *fmt, ...);
 #define FUZZ_MUST(cond)                                                                                                \
