@@ -14,6 +14,7 @@
 #include "bench.h"
 #include "client.h"
 #include "option.h"
+#include "record.h"
 #include "report.h"
 #include "run.h"
 
@@ -51,6 +52,7 @@ check(struct options *o)
 	if (!option_set("max-timewait"))
 		o->conf.max_timewait = 1 << 20; /* 5 s at 200000 a second; a larger table is first touched while the
 						 * clock runs */
+	plan.latency |= record_wanted(o);
 	return client_check_pace(o) ? -EINVAL : requests_check();
 }
 

@@ -4,12 +4,12 @@
 #ifndef CLIENT_H
 #define CLIENT_H
 #include "head.h"
+#include "hist.h"
 #include "pace.h"
 #include "requests.h"
 #include "role.h"
+#include "tally.h"
 
-#define HIST_BITS 5 /* 32 buckets per power of two: a quantile is right to 3 % */
-#define HIST_SIZE (40u << HIST_BITS)
 #define STATUS_MAX 600
 #define WRONGS 8 /* reasons counted apart; those beyond are one with the last */
 
@@ -54,15 +54,11 @@ enum {
 /*
  * Times of a connection: the response's is always kept, the others with --latency. With --cps a connection's time
  * begins when it was to start, whenever its SYN was sent: a server that stalls makes those late that wait for it
- * unsent, too. _SENT: from the SYN on.
+ * unsent, too. _SENT: from the SYN on. FIRST and RESPONSE: from the request to the first byte and to the last.
  */
-enum { HIST_CONNECT, HIST_WHOLE, HIST_RESPONSE, HIST_CONNECT_SENT, HIST_WHOLE_SENT, N_HIST };
+enum { HIST_CONNECT, HIST_WHOLE, HIST_FIRST, HIST_RESPONSE, HIST_CONNECT_SENT, HIST_WHOLE_SENT, N_HIST };
 #define LATE_US 1000u
-
-struct hist {
-	uint32_t n[HIST_SIZE];
-	uint64_t max_us;
-};
+#define N_FAILURES (N_OTHER - N_REFUSED + 1)
 
 struct wrong {
 	const char *what; /* compared by address */
@@ -84,6 +80,7 @@ struct client_conn {
 	struct http_chunks chunks;
 	bool connected;
 	bool sending; /* the request in progress is not all sent */
+	bool first;   /* byte of the response is in, or nothing was asked; with --latency */
 	bool begun;   /* some of the response was read */
 	bool body;    /* the response's head is in */
 	bool chunked;
@@ -113,6 +110,8 @@ struct client {
 	struct hist hist[N_HIST];
 	uint64_t status[STATUS_MAX]; /* of responses that were no success */
 	struct wrong wrong[WRONGS];
+	struct lost lost[N_FAILURES][TALLY_LAST]; /* the latest, round and round */
+	uint32_t n_lost[N_FAILURES];
 };
 
 /* role_client.c */
@@ -134,10 +133,12 @@ void client_gone(struct client_conn *cc, unsigned int what);
 void client_cut(struct client_conn *cc);
 
 /* client_report.c */
-void client_latency(struct client *cl, unsigned int which, uint64_t us);
+/** cc, which still has its handle or never had one, fails as `what`. */
+void client_lost(struct client_conn *cc, unsigned int what);
 void client_wrong(struct client *cl, const char *what);
 /** us within which the share q of them all was; 3 % more at most. */
 uint64_t client_quantile(const struct stack *s, unsigned int which, double q);
+void client_tally(const struct stack *s, struct tally *t);
 /** @return what failed. */
 uint64_t client_report(const struct stack *s);
 #endif

@@ -29,8 +29,8 @@ latency(struct client_conn *cc, unsigned int since_due, unsigned int since_sent)
 	struct client *cl = cc->i.owner;
 	const uint64_t now_us = tern_now_us(cl->w);
 
-	client_latency(cl, since_due, now_us - cc->due_us);
-	client_latency(cl, since_sent, now_us - cc->opened_us);
+	hist_add(&cl->hist[since_due], now_us - cc->due_us);
+	hist_add(&cl->hist[since_sent], now_us - cc->opened_us);
 }
 
 void
@@ -53,6 +53,7 @@ client_gone(struct client_conn *cc, unsigned int what)
 static void
 fail(struct client_conn *cc, unsigned int what)
 {
+	client_lost(cc, what);
 	if (cc->i.c)
 		tern_abort(cc->i.c);
 	client_gone(cc, what);
@@ -72,6 +73,8 @@ client_cut(struct client_conn *cc)
 
 	if (cc->i.c) {
 		tern_conn_info(cc->i.c, &info, sizeof(info));
+		if (!cc->connected && info.soft_err)
+			client_lost(cc, N_UNREACHABLE);
 		tern_close(cc->i.c);
 	}
 	client_gone(cc, cc->connected ? N_CUT : info.soft_err ? N_UNREACHABLE : N_CUT_CONNECTING);
@@ -160,7 +163,7 @@ next_request(struct client_conn *cc)
 	cc->sending = true;
 	cc->sent = 0;
 	cc->got = 0;
-	cc->begun = cc->chunked = false;
+	cc->begun = cc->chunked = cc->first = false;
 	cc->body = !plan.http_path;
 	cc->want = cc->body ? (int64_t)requests.response_size : -1;
 	cc->asked_us = tern_now_us(cl->w);
@@ -176,7 +179,7 @@ answered(struct client_conn *cc)
 {
 	struct client *cl = cc->i.owner;
 
-	client_latency(cl, HIST_RESPONSE, tern_now_us(cl->w) - cc->asked_us);
+	hist_add(&cl->hist[HIST_RESPONSE], tern_now_us(cl->w) - cc->asked_us);
 	cl->n[N_REQUESTS]++;
 	cc->answered++;
 	if (cc->answered == requests.per_conn || (cl->stopping && requests.close_mode != CLOSE_SERVER)) {
@@ -321,6 +324,16 @@ at_eof(struct client_conn *cc)
 	}
 }
 
+/* Has it come by now? */
+static void
+first_byte(struct client *cl, struct client_conn *cc)
+{
+	if (cc->first || (!cc->part && !tern_recv_queued(cc->i.c)))
+		return;
+	cc->first = true;
+	hist_add(&cl->hist[HIST_FIRST], tern_now_us(cl->w) - cc->asked_us);
+}
+
 static void
 read_response(struct client_conn *cc)
 {
@@ -328,6 +341,8 @@ read_response(struct client_conn *cc)
 	unsigned int heads = HEADS_A_VISIT, mbufs = VISIT_MBUFS;
 	int rc;
 
+	if (plan.latency)
+		first_byte(cl, cc);
 	for (;;) {
 		if (!heads || !mbufs) {
 			slab_again(&cl->slab, &cc->i);
@@ -400,34 +415,37 @@ on_writable(struct tern_conn *c, void *user)
 		read_response(cc); /* it may have been answered before it was out */
 }
 
+static unsigned int
+class(const struct client_conn *cc, int err)
+{
+	switch (err) {
+	case 0:
+		return N_SHORT;
+	case -ECONNREFUSED:
+		return N_REFUSED;
+	case -ECONNRESET:
+		return N_RESET;
+	case -ETIMEDOUT:
+		return cc->connected ? N_TIMEOUT : N_CONNECT_TIMEOUT;
+	case -EHOSTUNREACH:
+	case -ENETUNREACH:
+		return N_UNREACHABLE;
+	default:
+		return N_OTHER;
+	}
+}
+
 static void
 on_closed(struct tern_conn *c, void *user, int err)
 {
 	struct client_conn *cc = user;
 
-	switch (err) {
-	case 0:
-		client_gone(cc, N_SHORT);
-		break;
-	case -ECONNREFUSED:
-		client_gone(cc, N_REFUSED);
-		break;
-	case -ECONNRESET:
-		if (may_reopen(cc))
-			reopen(cc);
-		else
-			client_gone(cc, N_RESET);
-		break;
-	case -ETIMEDOUT:
-		client_gone(cc, cc->connected ? N_TIMEOUT : N_CONNECT_TIMEOUT);
-		break;
-	case -EHOSTUNREACH:
-	case -ENETUNREACH:
-		client_gone(cc, N_UNREACHABLE);
-		break;
-	default:
-		client_gone(cc, N_OTHER);
+	if (err == -ECONNRESET && may_reopen(cc)) {
+		reopen(cc);
+		return;
 	}
+	client_lost(cc, class(cc, err));
+	client_gone(cc, class(cc, err));
 }
 
 static const struct tern_ops conn_ops = {
@@ -452,7 +470,7 @@ client_connect(struct client_conn *cc)
 	cc->opened_us = tern_now_us(cl->w);
 	cc->sent = 0;
 	cc->begun = cc->body = cc->chunked = cc->sending = cc->connected = false;
-	cc->keep = true;
+	cc->keep = cc->first = true;
 	rc = tern_connect(cl->w, NULL, &to, &conn_ops, cc, &cc->i.c);
 	if (rc)
 		cc->i.c = NULL;
@@ -478,6 +496,7 @@ client_go_on(struct item *it)
 			cl->n[N_WAITED]++;
 			slab_again(&cl->slab, it);
 		} else {
+			client_lost(cc, N_OTHER);
 			client_gone(cc, N_OTHER);
 		}
 		return;

@@ -10,6 +10,7 @@
 #include <rte_version.h>
 #include "eal.h"
 #include "launch.h"
+#include "record.h"
 #include "run.h"
 
 /* Take "--config FILE" or "--config=FILE" out of argv. @return -EINVAL after a line. */
@@ -67,7 +68,7 @@ main(int argc, char **argv)
 		return 1;
 	if (split < argc && options_argv(argc - split, argv + split))
 		return 1;
-	if (options_check() || eal_start(options.eal_args, split, argv))
+	if (options_check() || record_open(&options) || eal_start(options.eal_args, split, argv))
 		return 1;
 	role = roles[options.role];
 	ok = (role->run ? role->run(&options) : run_role(role)) == 0;

@@ -16,6 +16,7 @@
 #include <rte_common.h>
 #include "client.h"
 #include "option.h"
+#include "record.h"
 
 #define BURST_MAX 32u
 #define PROBE_MAX 8u   /* open before the first answer: the server's MAC is still being asked for */
@@ -119,6 +120,7 @@ check(struct options *o)
 		return complain("the client has no server: give --connect ADDR:PORT");
 	if (client_check_pace(o))
 		return -EINVAL;
+	plan.latency |= record_wanted(o);
 	if (plan.http_path && *plan.http_path != '/')
 		return complain("--http: '%s' does not start with '/'", plan.http_path);
 	if (plan.http_path && strlen(plan.http_path) >= HTTP_PATH_MAX)
@@ -197,6 +199,7 @@ open_one(struct client *cl, uint64_t now_us)
 		pace_next(&cl->pace);
 	cl->n[N_LATE] += now_us > cc->due_us + LATE_US;
 	if (rc) { /* the next one would not fare better */
+		client_lost(cc, rc == -ENETUNREACH ? N_UNREACHABLE : N_OTHER);
 		client_gone(cc, rc == -ENETUNREACH ? N_UNREACHABLE : N_OTHER);
 		give_up(cl);
 	}
@@ -428,6 +431,7 @@ const struct role role_client = {
 	.poll = poll,
 	.drain = drain,
 	.report = client_report,
+	.tally = client_tally,
 	.finite = true,
 	.readies = true,
 };

@@ -13,6 +13,7 @@
 #include <rte_cycles.h>
 #include <rte_launch.h>
 #include <rte_lcore.h>
+#include "record.h"
 #include "report.h"
 #include "run.h"
 
@@ -211,6 +212,7 @@ tick(void)
 		for (i = 0; i < run->n; i++)
 			report_line(&run->stacks[i], &last[i], now_s);
 	}
+	record_tick(now_s);
 	usleep(TICK_MS * 1000);
 }
 
@@ -255,6 +257,7 @@ await_ready(void)
 	start_tsc = rte_get_tsc_cycles();
 	if (run->mark)
 		run->mark(run->stacks, false);
+	record_begin(run->stacks, run->n);
 	printf("ready: %.3f s after the start, %lu MiB resident\n",
 	       (double)(start_tsc - run_began) / rte_get_tsc_hz(), report_resident_mib());
 }
@@ -290,6 +293,7 @@ control(void *arg)
 	stopped_s = seconds();
 	if (run->mark)
 		run->mark(run->stacks, true);
+	record_stop(stopped_s);
 	if (!run_signals && !any_failed())
 		settle(last, run_signals);
 	for (i = run->n; i-- > 0;) { /* the client first: its FINs want an answer */
@@ -388,7 +392,8 @@ final_report(void)
 				 options.drain_ms);
 		failed += g.conns;
 	}
-	return failed + (run->report ? run->report(run->stacks, stopped_s) : 0);
+	failed += run->report ? run->report(run->stacks, stopped_s) : 0;
+	return failed + record_end(seconds(), failed);
 }
 
 void
