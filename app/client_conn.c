@@ -21,6 +21,12 @@
 
 static const struct tern_ops conn_ops;
 
+static uint32_t
+per_conn(const struct client_conn *cc)
+{
+	return cc->held ? plan.hold_requests : requests.per_conn;
+}
+
 /* --- the end of a connection --------------------------------------------------------------------------------- */
 
 static void
@@ -29,8 +35,31 @@ latency(struct client_conn *cc, unsigned int since_due, unsigned int since_sent)
 	struct client *cl = cc->i.owner;
 	const uint64_t now_us = tern_now_us(cl->w);
 
-	hist_add(&cl->hist[since_due], now_us - cc->due_us);
+	hist_add(&cl->hist[since_due], now_us - (cc->held ? cc->opened_us : cc->due_us));
 	hist_add(&cl->hist[since_sent], now_us - cc->opened_us);
+}
+
+/* Until a time: while it thinks it is not among those that nothing happens on. first: before those that wait. */
+static void
+rest(struct client *cl, struct client_conn *cc, uint64_t until_us, bool first)
+{
+	cc->asked_us = until_us;
+	cc->thinks = true;
+	cl->n_thinking++;
+	TAILQ_REMOVE(&cl->slab.active, &cc->i, next);
+	if (first)
+		TAILQ_INSERT_HEAD(&cl->thinking, &cc->i, next);
+	else
+		TAILQ_INSERT_TAIL(&cl->thinking, &cc->i, next);
+}
+
+static void
+end_rest(struct client *cl, struct client_conn *cc)
+{
+	cc->thinks = false;
+	cl->n_thinking--;
+	TAILQ_REMOVE(&cl->thinking, &cc->i, next);
+	TAILQ_INSERT_TAIL(&cl->slab.active, &cc->i, next);
 }
 
 void
@@ -47,6 +76,9 @@ client_gone(struct client_conn *cc, unsigned int what)
 		TAILQ_INSERT_TAIL(&cl->slab.active, &cc->i, next);
 		cl->parked--;
 	}
+	if (cc->thinks)
+		end_rest(cl, cc);
+	cl->held -= cc->held;
 	slab_put(&cl->slab, &cc->i);
 }
 
@@ -93,6 +125,15 @@ complete(struct client_conn *cc)
 	client_gone(cc, N_DONE);
 }
 
+void
+client_leave(struct client_conn *cc)
+{
+	if (cc->answered && requests.close_mode != CLOSE_SERVER)
+		complete(cc);
+	else
+		client_cut(cc);
+}
+
 /* The server ended a kept connection, our handle is gone: the rest goes over another one. */
 static void
 reopen(struct client_conn *cc)
@@ -117,7 +158,7 @@ touch(struct client *cl, struct client_conn *cc)
 {
 	const uint64_t now_us = tern_now_us(cl->w);
 
-	if (now_us - cc->i.seen_us > cl->slack_us && !cc->parked)
+	if (now_us - cc->i.seen_us > cl->slack_us && !cc->parked && !cc->thinks)
 		slab_touch(&cl->slab, &cc->i, now_us);
 }
 
@@ -138,7 +179,7 @@ static void
 send_request(struct client_conn *cc)
 {
 	struct client *cl = cc->i.owner;
-	const bool last = cc->asked + 1 == requests.per_conn;
+	const bool last = cc->asked + 1 == per_conn(cc);
 	const uint32_t len = plan.http_path ? cl->request_len[last] : requests.request_size;
 	ssize_t n;
 
@@ -171,7 +212,29 @@ next_request(struct client_conn *cc)
 	send_request(cc);
 }
 
+void
+client_ask(struct client_conn *cc, uint64_t due_us)
+{
+	struct client *cl = cc->i.owner;
+
+	end_rest(cl, cc);
+	cc->i.seen_us = tern_now_us(cl->w);
+	cc->due_us = due_us;
+	next_request(cc);
+}
+
 /* --- responses ----------------------------------------------------------------------------------------------- */
+
+/* Now it is: from when it was to be asked for, and from when it was. */
+static void
+response_time(struct client *cl, const struct client_conn *cc, unsigned int since_due, unsigned int since_sent)
+{
+	const uint64_t now_us = tern_now_us(cl->w);
+
+	hist_add(&cl->hist[since_due], now_us - (cc->held ? cc->due_us : cc->asked_us));
+	if (cc->held)
+		hist_add(&cl->hist[since_sent], now_us - cc->asked_us);
+}
 
 /* The response in progress is whole. @return false when the connection is gone or waits for the server's FIN. */
 static bool
@@ -179,19 +242,23 @@ answered(struct client_conn *cc)
 {
 	struct client *cl = cc->i.owner;
 
-	hist_add(&cl->hist[HIST_RESPONSE], tern_now_us(cl->w) - cc->asked_us);
+	response_time(cl, cc, HIST_RESPONSE, HIST_RESPONSE_SENT);
 	cl->n[N_REQUESTS]++;
 	cc->answered++;
-	if (cc->answered == requests.per_conn || (cl->stopping && requests.close_mode != CLOSE_SERVER)) {
+	if (cc->answered == per_conn(cc) || (cl->stopping && requests.close_mode != CLOSE_SERVER)) {
 		complete(cc);
 		return false;
 	}
 	if (!cc->keep) {
+		cc->asked_us = tern_now_us(cl->w) + cl->think_us;
 		tern_close(cc->i.c);
 		reopen(cc);
 		return false;
 	}
-	next_request(cc);
+	if (cc->held)
+		rest(cl, cc, tern_now_us(cl->w) + cl->think_us, false);
+	else
+		next_request(cc);
 	return true;
 }
 
@@ -304,7 +371,7 @@ whole(const struct client_conn *cc)
 static bool
 may_reopen(const struct client_conn *cc)
 {
-	return plan.http_path && cc->answered > cc->before && cc->answered < requests.per_conn && !cc->begun &&
+	return plan.http_path && cc->answered > cc->before && cc->answered < per_conn(cc) && !cc->begun &&
 	       !cc->body && !cc->part;
 }
 
@@ -331,7 +398,7 @@ first_byte(struct client *cl, struct client_conn *cc)
 	if (cc->first || (!cc->part && !tern_recv_queued(cc->i.c)))
 		return;
 	cc->first = true;
-	hist_add(&cl->hist[HIST_FIRST], tern_now_us(cl->w) - cc->asked_us);
+	response_time(cl, cc, HIST_FIRST, HIST_FIRST_SENT);
 }
 
 static void
@@ -386,14 +453,21 @@ on_connected(struct tern_conn *c, void *user)
 	cc->connected = true;
 	if (plan.latency)
 		latency(cc, HIST_CONNECT, HIST_CONNECT_SENT);
+	if (cc->held) {
+		const uint64_t now_us = tern_now_us(cl->w);
+
+		/* one that the server ended goes on when its time has come; a new one asks at once, before others */
+		rest(cl, cc, cl->parking ? 0 : RTE_MAX(cc->asked_us, now_us), !cl->parking && cc->asked_us <= now_us);
+		client_ready(cl);
+		return;
+	}
 	if (cl->parking) {
 		cc->parked = true;
 		TAILQ_REMOVE(&cl->slab.active, &cc->i, next);
 		TAILQ_INSERT_TAIL(&cl->idle, &cc->i, next);
 		cl->parked++;
 		cl->n[N_PARKED] = RTE_MAX(cl->n[N_PARKED], cl->parked);
-		if (cl->parked == cl->park)
-			client_begin(cl);
+		client_ready(cl);
 		return;
 	}
 	if (requests.packets == 8) /* after the output pass, so the handshake's ACK goes alone */

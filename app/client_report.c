@@ -27,6 +27,8 @@ static const struct {
 	{"response", "response"},
 	{"connect (as sent)", "connect_sent"},
 	{"whole (as sent)", "whole_sent"},
+	{"first byte (as sent)", "first_byte_sent"},
+	{"response (as sent)", "response_sent"},
 };
 
 /* --- latency ------------------------------------------------------------------------------------------------- */
@@ -55,6 +57,8 @@ client_quantile(const struct stack *s, unsigned int which, double q)
 static bool
 is_told(unsigned int which)
 {
+	if (which >= HIST_FIRST_SENT)
+		return plan.hold;
 	return plan.cps || which < HIST_CONNECT_SENT;
 }
 
@@ -140,6 +144,7 @@ client_tally(const struct stack *s, struct tally *t)
 		{N_REQUESTS, "requests"}, {N_BYTES, "bytes"},         {N_CUT, "cut_off"},
 		{N_CUT_CONNECTING, "cut_off_connecting"},             {N_REOPENED, "reopened"},
 		{N_WAITED, "waited"},     {N_LATE, "late"},
+		{N_REPLACED, "replaced"}, {N_LATE_REQUESTS, "late_requests"},
 	};
 	unsigned int i;
 
@@ -155,7 +160,8 @@ client_tally(const struct stack *s, struct tally *t)
 		t->time_names[t->n_times] = hist_names[i].name;
 		merge(s, i, &t->times[t->n_times++]);
 	}
-	t->late = role_sum(s, N_LATE) * 1000 > role_sum(s, N_OPENED);
+	t->late = role_sum(s, N_LATE) * 1000 > role_sum(s, N_OPENED) ||
+		  role_sum(s, N_LATE_REQUESTS) * 1000 > role_sum(s, N_REQUESTS);
 	t->waited = role_sum(s, N_WAITED);
 }
 
@@ -269,6 +275,9 @@ verdict(const struct stack *s, uint64_t failed, const char *classes)
 	if (hopeless && plan.park && role_sum(s, N_PARKED) < plan.park)
 		complain("client: only %lu of %u connections could be parked%s%s", role_sum(s, N_PARKED), plan.park,
 			 *classes ? ": " : ": ports or objects were used up", classes);
+	else if (hopeless && plan.hold && role_sum(s, N_HELD) < plan.hold)
+		complain("client: %u connections could not be opened to be held%s%s", plan.hold,
+			 *classes ? ": " : ": ports or objects were used up", classes);
 	else if (hopeless)
 		complain("client: no interface or gateway leads to the server of --connect, or it is no server's "
 			 "address");
@@ -317,6 +326,14 @@ client_report(const struct stack *s)
 	n = role_sum(s, N_REOPENED);
 	if (n)
 		printf("client: the server ended %lu kept connections between two requests: opened again\n", n);
+	if (plan.hold)
+		printf("client: %lu connections were held, %lu ended and were replaced\n", role_sum(s, N_HELD),
+		       role_sum(s, N_REPLACED));
+	n = role_sum(s, N_LATE_REQUESTS);
+	if (n)
+		printf("client: %lu requests were sent more than %u us late: --hold, answers or this worker did not "
+		       "keep up\n",
+		       n, LATE_US);
 	n = role_sum(s, N_LATE);
 	if (n)
 		printf("client: %lu connections were opened more than %u us late: --concurrency, ports or this worker "
