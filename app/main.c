@@ -10,6 +10,7 @@
 #include <rte_version.h>
 #include "eal.h"
 #include "launch.h"
+#include "page.h"
 #include "record.h"
 #include "run.h"
 
@@ -45,6 +46,8 @@ main(int argc, char **argv)
 
 	if (argc > 1 && strcmp(argv[1], "run") == 0)
 		return launch(argc, argv);
+	if (argc > 1 && strcmp(argv[1], "report") == 0)
+		return page(argc, argv);
 	run_began = rte_rdtsc();
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	for (i = 1; i < argc; i++) {

@@ -353,6 +353,7 @@ options_help(void)
 	printf("tern: a TCP endpoint on DPDK\n\n"
 	       "  tern <EAL options> -- <options>\n"
 	       "  tern --config FILE [-- <options>]    a file's [eal] args = ... are EAL options\n"
+	       "  tern run --help | report --help      unmodified programs; runs as a page\n"
 	       "  tern --help | --version\n\nRoles:\n");
 	for (i = 0; i < n_roles; i++)
 		printf("  %-10s %s\n", roles[i]->name, roles[i]->help);

@@ -64,3 +64,31 @@ test_report_not_written() {
 	"$TERN" run --json x -- /bin/true >"$LIB_TMP/tern.out" 2>&1 && fail "tern run takes --json"
 	grep -q -- '--json: tern run has no report for programs' "$LIB_TMP/tern.out" || fail "tern run does not say why"
 }
+
+# The page has each interval and each bucket at its place, and asks nobody for anything.
+test_report_page() {
+	local f=$LIB_TMP
+	report_bench --total 1200 --cps 1000 --stats-interval 1 --json $f/a.json >"$f/tern.out" 2>&1 || fail "tern ended with $?"
+	report_bench --hold 50 --rps 500 --duration 1 --json "$f/b&<.json" >"$f/tern.out" 2>&1 || fail "tern ended with $?"
+	"$TERN" report $f/a.json "$f/b&<.json" -o $f/page.html || fail "tern report ended with $?"
+	python3 "$HERE/report_page.py" $f/page.html $f/a.json "$f/b&<.json" || fail "the page"
+	"$TERN" report $f/a.json -o - >$f/stdout.html && grep -q '</html>' $f/stdout.html || fail "not to stdout"
+	printf '{"format": "tern report",\n' >$f/half.json
+	echo '{"format": "x"}' >$f/other.json
+	echo '{"format": "tern report", "format_version": 2}' >$f/later.json
+	no_page "half.json:2: .*is the run over" $f/half.json -o $f/x
+	no_page "other.json is no report of --json" $f/other.json -o $f/x
+	no_page "later.json is of format_version 2, this tern reads 1" $f/later.json -o $f/x
+	no_page "/nowhere: No such file or directory" /nowhere -o $f/x
+	no_page "-o /dev/full: No space left on device" $f/a.json -o /dev/full
+	no_page "no run" -o $f/x
+	no_page "no -o FILE" $f/a.json
+	no_page "--frob is not an option" --frob
+}
+
+no_page() { # REGEX ARGS...
+	local re=$1
+	shift
+	"$TERN" report "$@" >"$LIB_TMP/tern.out" 2>"$LIB_TMP/tern.err" && fail "accepted: $*"
+	[ "$(wc -l <"$LIB_TMP/tern.err")" = 1 ] && grep -qE -- "$re" "$LIB_TMP/tern.err" || fail "not one line that says '$re': $*"
+}
