@@ -92,3 +92,31 @@ no_page() { # REGEX ARGS...
 	"$TERN" report "$@" >"$LIB_TMP/tern.out" 2>"$LIB_TMP/tern.err" && fail "accepted: $*"
 	[ "$(wc -l <"$LIB_TMP/tern.err")" = 1 ] && grep -qE -- "$re" "$LIB_TMP/tern.err" || fail "not one line that says '$re': $*"
 }
+
+# On a terminal: drawn over and over, progress and both sides; elsewhere lines, and not one escape.
+test_report_screen() {
+	python3 - "$TERN" "${EAL_TAP[@]}" -l $LCORES -- --role bench --one-lcore --duration 2 --cps 500 >"$LIB_TMP/tern.out" 2>&1 <<'END' || fail "the screen"
+import os, pty, re, sys
+pid, fd = pty.fork()
+if pid == 0:
+    os.environ["TERM"] = "xterm"
+    os.execvp(sys.argv[1], sys.argv[1:])
+text = b""
+try:
+    while chunk := os.read(fd, 4096):
+        text += chunk
+except OSError: # the other end is closed
+    pass
+text = text.decode()
+print(text)
+assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+drawn = text.split("\x1b[3A")
+assert len(drawn) >= 3, len(drawn)
+for d in drawn[1:]:
+    assert re.match(r"\r\x1b\[K[0-9]+ s of 2 \[#*\.*\] [0-9]+ %\r\n\r\x1b\[Kserver [0-9]+ conns/s .*\r\n\r\x1b\[Kclient [0-9]+ conns/s ", d), d[:400]
+assert "client: 1000 connections opened" in drawn[-1] and "/s established" not in text
+assert re.search(r"client [0-9]+ conns/s [0-9]+ requests/s open [0-9]+ busy [0-9]+ % failed 0", text)
+END
+	report_bench --total 10 >"$LIB_TMP/plain.out" 2>&1 || fail "tern ended with $?"
+	! grep -q $'\033' "$LIB_TMP/plain.out" || fail "escapes without a terminal"
+}
