@@ -317,9 +317,9 @@ put_page(const char *out)
 	if (!f)
 		return complain("report: -o %s: %s", out, strerror(errno));
 	write_page(f);
-	ok = !ferror(f) & !fflush(f);
-	if (!is_stdout)
-		ok &= !fclose(f);
+	ok = fflush(f) == 0 && !ferror(f);
+	if (!is_stdout && fclose(f))
+		ok = false;
 	return ok ? 0 : complain("report: -o %s: %s", out, strerror(errno));
 }
 

@@ -151,6 +151,13 @@ step(const struct axis *a)
 	return ten * (m <= 1 ? 1 : m <= 2 ? 2 : m <= 5 ? 5 : 10);
 }
 
+/* Of the grid, without the first. */
+static unsigned int
+lines(const struct axis *a)
+{
+	return (unsigned int)((a->hi - a->lo) / step(a) + 1e-9);
+}
+
 static void
 name_value(char *buf, size_t size, const struct axis *a, double at, bool us)
 {
@@ -171,15 +178,18 @@ static void
 grid(FILE *f, const struct axis *x, const struct axis *y, bool us)
 {
 	char buf[40];
+	unsigned int i;
 	double at, p;
 
-	for (at = y->lo; at <= y->hi + 1e-9; at += step(y)) {
+	for (i = 0; i <= lines(y); i++) {
+		at = y->lo + i * step(y);
 		p = pixel(y, at);
 		name_value(buf, sizeof(buf), y, at, us);
 		fprintf(f, "<path class=\"grid\" d=\"M%g %.1fH%g\"/>", LEFT, p, WIDTH - RIGHT);
 		fprintf(f, "<text x=\"%g\" y=\"%.1f\" class=\"y\">%s</text>\n", LEFT - 6, p + 4, buf);
 	}
-	for (at = x->lo; at <= x->hi + 1e-9; at += step(x)) {
+	for (i = 0; i <= lines(x); i++) {
+		at = x->lo + i * step(x);
 		p = pixel(x, at);
 		name_value(buf, sizeof(buf), x, at, false);
 		fprintf(f, "<path class=\"grid\" d=\"M%.1f %gV%g\"/>", p, TOP, HEIGHT - BOTTOM);

@@ -37,14 +37,18 @@ put_real(json_t *o, const char *name, double x, double unit)
 static json_t *
 text(const char *s)
 {
-	json_t *v = s ? json_string(s) : json_null();
+	json_t *v;
 	char *p, *plain;
 
+	if (!s)
+		return json_null();
+	v = json_string(s);
 	if (v)
 		return v;
 	plain = strdup(s);
 	for (p = plain; p && *p; p++)
-		*p = (unsigned char)*p < 128 ? *p : '?';
+		if ((unsigned char)*p > 127)
+			*p = '?';
 	v = plain ? json_string(plain) : NULL;
 	free(plain);
 	return v;

@@ -46,7 +46,7 @@ put_progress(double at_s)
 	const struct options *o = screen.st->o;
 	char bar[BAR + 1], line[WIDTH_MAX];
 	const double part = o->duration_s ? at_s / o->duration_s : 0;
-	const unsigned int done = part >= 1 ? BAR : part * BAR;
+	const unsigned int done = part >= 1 ? BAR : (unsigned int)(part * BAR);
 
 	if (!o->duration_s) {
 		snprintf(line, sizeof(line), "%.0f s", at_s);
