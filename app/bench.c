@@ -14,6 +14,7 @@
 #include "bench.h"
 #include "client.h"
 #include "option.h"
+#include "record.h"
 #include "report.h"
 #include "run.h"
 
@@ -51,6 +52,7 @@ check(struct options *o)
 	if (!option_set("max-timewait"))
 		o->conf.max_timewait = 1 << 20; /* 5 s at 200000 a second; a larger table is first touched while the
 						 * clock runs */
+	plan.latency |= record_wanted(o);
 	return client_check_pace(o) ? -EINVAL : requests_check();
 }
 
@@ -264,14 +266,17 @@ report(const struct stack st[2], double seconds)
 	static const char *const closer[] = {"client closes first", "server closes first", "client resets"};
 	const struct mark s = load(0), c = load(1);
 	struct tern_gauges g[2];
+	char many[16];
 	unsigned int i;
 
 	for (i = 0; i < 2; i++)
 		tern_gauges_get(st[i].tern, -1, &g[i], sizeof(g[i]));
-	printf("bench: %.0f connections/s (%lu in %.2f s), IPv%d, %u requests of %u bytes and responses of %u each, "
+	snprintf(many, sizeof(many), "%u", requests.per_conn);
+	printf("bench: %.0f connections/s (%lu in %.2f s), IPv%d, %s requests of %u bytes and responses of %u each, "
 	       "%s\n",
-	       c.established / seconds, c.established, seconds, bench.ipv6 ? 6 : 4, requests.per_conn,
-	       requests.request_size, requests.response_size, closer[requests.close_mode]);
+	       c.established / seconds, c.established, seconds, bench.ipv6 ? 6 : 4,
+	       requests.per_conn == UINT32_MAX ? "any number of" : many, requests.request_size,
+	       requests.response_size, closer[requests.close_mode]);
 	report_per("connection", c.established, &s, &c);
 	if (requests.per_conn > 1) {
 		printf("bench: %.0f requests/s (%lu), goodput %.3f Gbit/s\n", s.answered / seconds, s.answered,
@@ -305,8 +310,8 @@ const struct role role_bench = {
 	.help = "serve and client in one process over an in-memory cable",
 	.opts = opts,
 	.n_opts = RTE_DIM(opts),
-	.takes = "port backlog fastopen cps arrivals ramp-up-ms ramp-down-ms total concurrency park timeout-ms "
-		 "latency " REQUEST_OPTIONS,
+	.takes = "port backlog fastopen cps arrivals ramp-up-ms ramp-down-ms total concurrency park hold think-ms rps "
+		 "timeout-ms latency " REQUEST_OPTIONS,
 	.check = check,
 	.run = run,
 };

@@ -4,12 +4,12 @@
 #ifndef CLIENT_H
 #define CLIENT_H
 #include "head.h"
+#include "hist.h"
 #include "pace.h"
 #include "requests.h"
 #include "role.h"
+#include "tally.h"
 
-#define HIST_BITS 5 /* 32 buckets per power of two: a quantile is right to 3 % */
-#define HIST_SIZE (40u << HIST_BITS)
 #define STATUS_MAX 600
 #define WRONGS 8 /* reasons counted apart; those beyond are one with the last */
 
@@ -18,6 +18,8 @@ struct plan {
 	struct tern_endpoint connect;
 	uint16_t connect_ports;
 	uint32_t cps, concurrency, park;
+	uint32_t hold, think_ms, rps;
+	uint32_t hold_requests; /* of a held connection, then it is closed and replaced */
 	uint32_t ramp_up_ms, ramp_down_ms;
 	enum { ARRIVALS_CONSTANT, ARRIVALS_POISSON } arrivals;
 	uint64_t total;
@@ -48,21 +50,31 @@ enum {
 	N_WAITED,
 	N_LATE, /* opened more than LATE_US after their time */
 	N_PARKED, /* at most at a time */
+	N_HELD, /* when the load began */
+	N_REPLACED, /* held ones */
+	N_LATE_REQUESTS, /* sent more than LATE_US after their time */
 	N_COUNT
 };
 
 /*
- * Times of a connection: the response's is always kept, the others with --latency. With --cps a connection's time
+ * Times of a connection: the response's are always kept, the others with --latency. With --cps a connection's time
  * begins when it was to start, whenever its SYN was sent: a server that stalls makes those late that wait for it
- * unsent, too. _SENT: from the SYN on.
+ * unsent, too. _SENT: from the SYN on. FIRST and RESPONSE: from the request to the first byte and to the last; of held
+ * connections likewise, from when it was to be sent.
  */
-enum { HIST_CONNECT, HIST_WHOLE, HIST_RESPONSE, HIST_CONNECT_SENT, HIST_WHOLE_SENT, N_HIST };
-#define LATE_US 1000u
-
-struct hist {
-	uint32_t n[HIST_SIZE];
-	uint64_t max_us;
+enum {
+	HIST_CONNECT,
+	HIST_WHOLE,
+	HIST_FIRST,
+	HIST_RESPONSE,
+	HIST_CONNECT_SENT,
+	HIST_WHOLE_SENT,
+	HIST_FIRST_SENT,
+	HIST_RESPONSE_SENT,
+	N_HIST
 };
+#define LATE_US 1000u
+#define N_FAILURES (N_OTHER - N_REFUSED + 1)
 
 struct wrong {
 	const char *what; /* compared by address */
@@ -73,9 +85,9 @@ struct wrong {
 struct client_conn {
 	struct item i;      /* c is NULL while the rest of the requests waits for a new connection */
 	struct head *part;  /* of a response */
-	uint64_t due_us;    /* its time */
+	uint64_t due_us;    /* its time; a held one's request's */
 	uint64_t opened_us; /* the SYN */
-	uint64_t asked_us;  /* the request in progress */
+	uint64_t asked_us;  /* the request in progress; while it thinks: when the next may be sent, 0: in its turn */
 	uint32_t asked, answered; /* requests */
 	uint32_t before;    /* of them over earlier connections */
 	uint32_t sent;      /* bytes of the request in progress */
@@ -84,11 +96,14 @@ struct client_conn {
 	struct http_chunks chunks;
 	bool connected;
 	bool sending; /* the request in progress is not all sent */
+	bool first;   /* byte of the response is in, or nothing was asked; with --latency */
 	bool begun;   /* some of the response was read */
 	bool body;    /* the response's head is in */
 	bool chunked;
 	bool keep;   /* the server will take another request */
 	bool parked; /* stays idle */
+	bool held;   /* one of --hold */
+	bool thinks; /* between two requests */
 };
 
 struct client {
@@ -97,14 +112,22 @@ struct client {
 	struct tern_worker *w;
 	struct slab slab;
 	struct items idle; /* the parked ones */
+	struct items thinking; /* the longest idle first */
 	struct heads heads;
 	uint64_t total, cps; /* this worker's share */
 	struct pace pace;    /* of cps, from start_us */
+	uint64_t opened;     /* of total */
 	uint32_t concurrency, park, parked;
+	uint32_t window;     /* connecting at a time before the load begins */
+	uint32_t hold, held, n_thinking;
+	uint64_t rps, think_us;
+	struct pace asks;    /* of rps, from start_us */
+	uint32_t n_first;    /* held ones that had their turn */
+	double stagger_us;   /* between the first requests of two */
 	uint64_t start_us, pause_us;
+	uint64_t end_us;     /* no request of a held connection begins then */
 	uint64_t slack_us; /* an eighth of the timeout; without one no touch is worth it */
 	uint16_t next_port;
-	uint64_t n_parking; /* opened until the idle ones were there */
 	bool parking, finished, stopping;
 	bool hopeless; /* what is to be parked can't be, or there is no way to the server: open no more */
 	char request[2][HTTP_PATH_MAX + 256]; /* [1]: the last of a connection */
@@ -113,11 +136,13 @@ struct client {
 	struct hist hist[N_HIST];
 	uint64_t status[STATUS_MAX]; /* of responses that were no success */
 	struct wrong wrong[WRONGS];
+	struct lost lost[N_FAILURES][TALLY_LAST]; /* the latest, round and round */
+	uint32_t n_lost[N_FAILURES];
 };
 
 /* role_client.c */
-/** What was parked is there, the load begins. */
-void client_begin(struct client *cl);
+/** The load begins, if what is to be parked and held is there. */
+void client_ready(struct client *cl);
 /** --cps and what belongs to it. @return 0 or -EINVAL after a line. */
 int client_check_pace(const struct options *o);
 
@@ -126,6 +151,10 @@ int client_check_pace(const struct options *o);
 int client_connect(struct client_conn *cc);
 /** What a send without mbuf, a bounded visit or a lack of ports left for later. */
 void client_go_on(struct item *it);
+/** A held connection that thinks sends its next request. due_us: it was to. */
+void client_ask(struct client_conn *cc, uint64_t due_us);
+/** The run is over: a held connection that thinks closes, as done if it was answered. */
+void client_leave(struct client_conn *cc);
 /** Nothing happened for --timeout-ms. */
 void client_late(struct item *it);
 /** The connection ended, or was given up, as `what` of the counters. */
@@ -134,10 +163,12 @@ void client_gone(struct client_conn *cc, unsigned int what);
 void client_cut(struct client_conn *cc);
 
 /* client_report.c */
-void client_latency(struct client *cl, unsigned int which, uint64_t us);
+/** cc, which still has its handle or never had one, fails as `what`. */
+void client_lost(struct client_conn *cc, unsigned int what);
 void client_wrong(struct client *cl, const char *what);
 /** us within which the share q of them all was; 3 % more at most. */
 uint64_t client_quantile(const struct stack *s, unsigned int which, double q);
+void client_tally(const struct stack *s, struct tally *t);
 /** @return what failed. */
 uint64_t client_report(const struct stack *s);
 #endif

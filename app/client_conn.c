@@ -21,6 +21,12 @@
 
 static const struct tern_ops conn_ops;
 
+static uint32_t
+per_conn(const struct client_conn *cc)
+{
+	return cc->held ? plan.hold_requests : requests.per_conn;
+}
+
 /* --- the end of a connection --------------------------------------------------------------------------------- */
 
 static void
@@ -29,8 +35,31 @@ latency(struct client_conn *cc, unsigned int since_due, unsigned int since_sent)
 	struct client *cl = cc->i.owner;
 	const uint64_t now_us = tern_now_us(cl->w);
 
-	client_latency(cl, since_due, now_us - cc->due_us);
-	client_latency(cl, since_sent, now_us - cc->opened_us);
+	hist_add(&cl->hist[since_due], now_us - (cc->held ? cc->opened_us : cc->due_us));
+	hist_add(&cl->hist[since_sent], now_us - cc->opened_us);
+}
+
+/* Until a time: while it thinks it is not among those that nothing happens on. first: before those that wait. */
+static void
+rest(struct client *cl, struct client_conn *cc, uint64_t until_us, bool first)
+{
+	cc->asked_us = until_us;
+	cc->thinks = true;
+	cl->n_thinking++;
+	TAILQ_REMOVE(&cl->slab.active, &cc->i, next);
+	if (first)
+		TAILQ_INSERT_HEAD(&cl->thinking, &cc->i, next);
+	else
+		TAILQ_INSERT_TAIL(&cl->thinking, &cc->i, next);
+}
+
+static void
+end_rest(struct client *cl, struct client_conn *cc)
+{
+	cc->thinks = false;
+	cl->n_thinking--;
+	TAILQ_REMOVE(&cl->thinking, &cc->i, next);
+	TAILQ_INSERT_TAIL(&cl->slab.active, &cc->i, next);
 }
 
 void
@@ -47,12 +76,16 @@ client_gone(struct client_conn *cc, unsigned int what)
 		TAILQ_INSERT_TAIL(&cl->slab.active, &cc->i, next);
 		cl->parked--;
 	}
+	if (cc->thinks)
+		end_rest(cl, cc);
+	cl->held -= cc->held;
 	slab_put(&cl->slab, &cc->i);
 }
 
 static void
 fail(struct client_conn *cc, unsigned int what)
 {
+	client_lost(cc, what);
 	if (cc->i.c)
 		tern_abort(cc->i.c);
 	client_gone(cc, what);
@@ -72,6 +105,8 @@ client_cut(struct client_conn *cc)
 
 	if (cc->i.c) {
 		tern_conn_info(cc->i.c, &info, sizeof(info));
+		if (!cc->connected && info.soft_err)
+			client_lost(cc, N_UNREACHABLE);
 		tern_close(cc->i.c);
 	}
 	client_gone(cc, cc->connected ? N_CUT : info.soft_err ? N_UNREACHABLE : N_CUT_CONNECTING);
@@ -88,6 +123,15 @@ complete(struct client_conn *cc)
 	else
 		return; /* the server's FIN follows */
 	client_gone(cc, N_DONE);
+}
+
+void
+client_leave(struct client_conn *cc)
+{
+	if (cc->answered && requests.close_mode != CLOSE_SERVER)
+		complete(cc);
+	else
+		client_cut(cc);
 }
 
 /* The server ended a kept connection, our handle is gone: the rest goes over another one. */
@@ -114,7 +158,7 @@ touch(struct client *cl, struct client_conn *cc)
 {
 	const uint64_t now_us = tern_now_us(cl->w);
 
-	if (now_us - cc->i.seen_us > cl->slack_us && !cc->parked)
+	if (now_us - cc->i.seen_us > cl->slack_us && !cc->parked && !cc->thinks)
 		slab_touch(&cl->slab, &cc->i, now_us);
 }
 
@@ -135,7 +179,7 @@ static void
 send_request(struct client_conn *cc)
 {
 	struct client *cl = cc->i.owner;
-	const bool last = cc->asked + 1 == requests.per_conn;
+	const bool last = cc->asked + 1 == per_conn(cc);
 	const uint32_t len = plan.http_path ? cl->request_len[last] : requests.request_size;
 	ssize_t n;
 
@@ -160,7 +204,7 @@ next_request(struct client_conn *cc)
 	cc->sending = true;
 	cc->sent = 0;
 	cc->got = 0;
-	cc->begun = cc->chunked = false;
+	cc->begun = cc->chunked = cc->first = false;
 	cc->body = !plan.http_path;
 	cc->want = cc->body ? (int64_t)requests.response_size : -1;
 	cc->asked_us = tern_now_us(cl->w);
@@ -168,7 +212,29 @@ next_request(struct client_conn *cc)
 	send_request(cc);
 }
 
+void
+client_ask(struct client_conn *cc, uint64_t due_us)
+{
+	struct client *cl = cc->i.owner;
+
+	end_rest(cl, cc);
+	cc->i.seen_us = tern_now_us(cl->w);
+	cc->due_us = due_us;
+	next_request(cc);
+}
+
 /* --- responses ----------------------------------------------------------------------------------------------- */
+
+/* Now it is: from when it was to be asked for, and from when it was. */
+static void
+response_time(struct client *cl, const struct client_conn *cc, unsigned int since_due, unsigned int since_sent)
+{
+	const uint64_t now_us = tern_now_us(cl->w);
+
+	hist_add(&cl->hist[since_due], now_us - (cc->held ? cc->due_us : cc->asked_us));
+	if (cc->held)
+		hist_add(&cl->hist[since_sent], now_us - cc->asked_us);
+}
 
 /* The response in progress is whole. @return false when the connection is gone or waits for the server's FIN. */
 static bool
@@ -176,19 +242,23 @@ answered(struct client_conn *cc)
 {
 	struct client *cl = cc->i.owner;
 
-	client_latency(cl, HIST_RESPONSE, tern_now_us(cl->w) - cc->asked_us);
+	response_time(cl, cc, HIST_RESPONSE, HIST_RESPONSE_SENT);
 	cl->n[N_REQUESTS]++;
 	cc->answered++;
-	if (cc->answered == requests.per_conn || (cl->stopping && requests.close_mode != CLOSE_SERVER)) {
+	if (cc->answered == per_conn(cc) || (cl->stopping && requests.close_mode != CLOSE_SERVER)) {
 		complete(cc);
 		return false;
 	}
 	if (!cc->keep) {
+		cc->asked_us = tern_now_us(cl->w) + cl->think_us;
 		tern_close(cc->i.c);
 		reopen(cc);
 		return false;
 	}
-	next_request(cc);
+	if (cc->held)
+		rest(cl, cc, tern_now_us(cl->w) + cl->think_us, false);
+	else
+		next_request(cc);
 	return true;
 }
 
@@ -301,7 +371,7 @@ whole(const struct client_conn *cc)
 static bool
 may_reopen(const struct client_conn *cc)
 {
-	return plan.http_path && cc->answered > cc->before && cc->answered < requests.per_conn && !cc->begun &&
+	return plan.http_path && cc->answered > cc->before && cc->answered < per_conn(cc) && !cc->begun &&
 	       !cc->body && !cc->part;
 }
 
@@ -321,6 +391,16 @@ at_eof(struct client_conn *cc)
 	}
 }
 
+/* Has it come by now? */
+static void
+first_byte(struct client *cl, struct client_conn *cc)
+{
+	if (cc->first || (!cc->part && !tern_recv_queued(cc->i.c)))
+		return;
+	cc->first = true;
+	response_time(cl, cc, HIST_FIRST, HIST_FIRST_SENT);
+}
+
 static void
 read_response(struct client_conn *cc)
 {
@@ -328,6 +408,8 @@ read_response(struct client_conn *cc)
 	unsigned int heads = HEADS_A_VISIT, mbufs = VISIT_MBUFS;
 	int rc;
 
+	if (plan.latency)
+		first_byte(cl, cc);
 	for (;;) {
 		if (!heads || !mbufs) {
 			slab_again(&cl->slab, &cc->i);
@@ -371,14 +453,21 @@ on_connected(struct tern_conn *c, void *user)
 	cc->connected = true;
 	if (plan.latency)
 		latency(cc, HIST_CONNECT, HIST_CONNECT_SENT);
+	if (cc->held) {
+		const uint64_t now_us = tern_now_us(cl->w);
+
+		/* one that the server ended goes on when its time has come; a new one asks at once, before others */
+		rest(cl, cc, cl->parking ? 0 : RTE_MAX(cc->asked_us, now_us), !cl->parking && cc->asked_us <= now_us);
+		client_ready(cl);
+		return;
+	}
 	if (cl->parking) {
 		cc->parked = true;
 		TAILQ_REMOVE(&cl->slab.active, &cc->i, next);
 		TAILQ_INSERT_TAIL(&cl->idle, &cc->i, next);
 		cl->parked++;
 		cl->n[N_PARKED] = RTE_MAX(cl->n[N_PARKED], cl->parked);
-		if (cl->parked == cl->park)
-			client_begin(cl);
+		client_ready(cl);
 		return;
 	}
 	if (requests.packets == 8) /* after the output pass, so the handshake's ACK goes alone */
@@ -400,34 +489,37 @@ on_writable(struct tern_conn *c, void *user)
 		read_response(cc); /* it may have been answered before it was out */
 }
 
+static unsigned int
+class(const struct client_conn *cc, int err)
+{
+	switch (err) {
+	case 0:
+		return N_SHORT;
+	case -ECONNREFUSED:
+		return N_REFUSED;
+	case -ECONNRESET:
+		return N_RESET;
+	case -ETIMEDOUT:
+		return cc->connected ? N_TIMEOUT : N_CONNECT_TIMEOUT;
+	case -EHOSTUNREACH:
+	case -ENETUNREACH:
+		return N_UNREACHABLE;
+	default:
+		return N_OTHER;
+	}
+}
+
 static void
 on_closed(struct tern_conn *c, void *user, int err)
 {
 	struct client_conn *cc = user;
 
-	switch (err) {
-	case 0:
-		client_gone(cc, N_SHORT);
-		break;
-	case -ECONNREFUSED:
-		client_gone(cc, N_REFUSED);
-		break;
-	case -ECONNRESET:
-		if (may_reopen(cc))
-			reopen(cc);
-		else
-			client_gone(cc, N_RESET);
-		break;
-	case -ETIMEDOUT:
-		client_gone(cc, cc->connected ? N_TIMEOUT : N_CONNECT_TIMEOUT);
-		break;
-	case -EHOSTUNREACH:
-	case -ENETUNREACH:
-		client_gone(cc, N_UNREACHABLE);
-		break;
-	default:
-		client_gone(cc, N_OTHER);
+	if (err == -ECONNRESET && may_reopen(cc)) {
+		reopen(cc);
+		return;
 	}
+	client_lost(cc, class(cc, err));
+	client_gone(cc, class(cc, err));
 }
 
 static const struct tern_ops conn_ops = {
@@ -452,7 +544,7 @@ client_connect(struct client_conn *cc)
 	cc->opened_us = tern_now_us(cl->w);
 	cc->sent = 0;
 	cc->begun = cc->body = cc->chunked = cc->sending = cc->connected = false;
-	cc->keep = true;
+	cc->keep = cc->first = true;
 	rc = tern_connect(cl->w, NULL, &to, &conn_ops, cc, &cc->i.c);
 	if (rc)
 		cc->i.c = NULL;
@@ -478,6 +570,7 @@ client_go_on(struct item *it)
 			cl->n[N_WAITED]++;
 			slab_again(&cl->slab, it);
 		} else {
+			client_lost(cc, N_OTHER);
 			client_gone(cc, N_OTHER);
 		}
 		return;

@@ -8,72 +8,186 @@
 
 #define SUMMARY_MAX 512
 
-static const char *const failure_names[] = {
-	"refused",       "unreachable (no answer to ARP or NDP, or ICMP)",
-	"connect timeout", "reset",
-	"request timeout", "bad response",
-	"cut short",     "other",
+/* For people, and for programs: those do not change. */
+static const struct {
+	const char *text, *name;
+} failure_names[N_FAILURES] = {
+	{"refused", "refused"},
+	{"unreachable (no answer to ARP or NDP, or ICMP)", "unreachable"},
+	{"connect timeout", "connect_timeout"},
+	{"reset", "reset"},
+	{"request timeout", "request_timeout"},
+	{"bad response", "bad_response"},
+	{"cut short", "cut_short"},
+	{"other", "other"},
+}, hist_names[N_HIST] = {
+	{"connect", "connect"},
+	{"whole", "whole"},
+	{"first byte", "first_byte"},
+	{"response", "response"},
+	{"connect (as sent)", "connect_sent"},
+	{"whole (as sent)", "whole_sent"},
+	{"first byte (as sent)", "first_byte_sent"},
+	{"response (as sent)", "response_sent"},
 };
-static const char *const hist_names[] = {"connect", "whole", "response", "connect (as sent)", "whole (as sent)"};
 
 /* --- latency ------------------------------------------------------------------------------------------------- */
 
-void
-client_latency(struct client *cl, unsigned int which, uint64_t us)
+static void
+merge(const struct stack *s, unsigned int which, struct hist *h)
 {
-	struct hist *h = &cl->hist[which];
-	/* shift 0 covers two rows: 0 .. 2^(HIST_BITS + 1) are exact */
-	const unsigned int shift = (us >> (HIST_BITS + 1)) ? 63 - HIST_BITS - __builtin_clzll(us) : 0;
+	unsigned int i;
 
-	h->max_us = RTE_MAX(h->max_us, us);
-	h->n[RTE_MIN((shift << HIST_BITS) + (us >> shift), HIST_SIZE - 1)]++;
+	memset(h, 0, sizeof(*h));
+	for (i = 0; i < s->n_workers; i++)
+		if (s->state[i])
+			hist_merge(h, &((const struct client *)s->state[i])->hist[which]);
 }
 
 uint64_t
 client_quantile(const struct stack *s, unsigned int which, double q)
 {
-	uint64_t all = 0, seen = 0;
-	unsigned int i, k;
+	struct hist h;
 
-	for (k = 0; k < s->n_workers; k++)
-		for (i = 0; s->state[k] && i < HIST_SIZE; i++)
-			all += ((struct client *)s->state[k])->hist[which].n[i];
-	for (i = 0; i < HIST_SIZE; i++) {
-		for (k = 0; k < s->n_workers; k++)
-			seen += s->state[k] ? ((struct client *)s->state[k])->hist[which].n[i] : 0;
-		if (seen && seen >= all * q)
-			break;
-	}
-	if (i < 2u << HIST_BITS)
-		return i;
-	k = (i >> HIST_BITS) - 1;
-	return (uint64_t)(i - (k << HIST_BITS)) << k;
+	merge(s, which, &h);
+	return hist_quantile(&h, q);
 }
 
-static uint64_t
-longest(const struct stack *s, unsigned int which)
+/* As they were sent: with a rate only, else it is the same. */
+static bool
+is_told(unsigned int which)
 {
-	uint64_t max = 0;
-	unsigned int i;
-
-	for (i = 0; i < s->n_workers; i++)
-		max = RTE_MAX(max, s->state[i] ? ((struct client *)s->state[i])->hist[which].max_us : 0);
-	return max;
+	if (which >= HIST_FIRST_SENT)
+		return plan.hold;
+	return plan.cps || which < HIST_CONNECT_SENT;
 }
 
-/* One line each; the response's is also part of the report that is always there. As they were sent: with a rate only,
- * else it is the same. */
+/* One line each; the response's is also part of the report that is always there. */
 static void
 report_latency(const struct stack *s)
 {
-	const unsigned int n = plan.cps ? N_HIST : HIST_CONNECT_SENT;
+	struct hist h;
 	unsigned int i;
 
-	for (i = 0; i < n; i++)
+	for (i = 0; i < N_HIST; i++) {
+		if (!is_told(i))
+			continue;
+		merge(s, i, &h);
 		printf("client: %s latency: half within %lu us, 99 %% within %lu us, 99.9 %% within %lu us, all within "
 		       "%lu us\n",
-		       hist_names[i], client_quantile(s, i, 0.5), client_quantile(s, i, 0.99),
-		       client_quantile(s, i, 0.999), longest(s, i));
+		       hist_names[i].text, hist_quantile(&h, 0.5), hist_quantile(&h, 0.99),
+		       hist_quantile(&h, 0.999), h.max_us);
+	}
+}
+
+/* --- who failed ---------------------------------------------------------------------------------------------- */
+
+void
+client_lost(struct client_conn *cc, unsigned int what)
+{
+	struct client *cl = cc->i.owner;
+	const unsigned int k = what - N_REFUSED;
+	struct lost *l = &cl->lost[k][cl->n_lost[k]++ % TALLY_LAST];
+	struct tern_info info = {.remote = plan.connect};
+
+	if (cc->i.c)
+		tern_conn_info(cc->i.c, &info, sizeof(info));
+	*l = (struct lost){info.local, info.remote, cl->parking ? 0 : tern_now_us(cl->w) - cl->start_us};
+}
+
+/* The latest of a worker: among those of the workers before it. */
+static void
+add_lost(const struct client *cl, unsigned int k, struct tally *t)
+{
+	const unsigned int n = RTE_MIN(cl->n_lost[k], TALLY_LAST);
+	unsigned int i, at, end;
+
+	for (i = 0; i < n; i++) {
+		const struct lost *l = &cl->lost[k][(cl->n_lost[k] - 1 - i) % TALLY_LAST]; /* back in time */
+
+		for (at = 0; at < t->n_last[k] && t->last[k][at].at_us >= l->at_us; at++)
+			;
+		if (at == TALLY_LAST)
+			continue;
+		t->n_last[k] = RTE_MIN(t->n_last[k] + 1, TALLY_LAST);
+		for (end = t->n_last[k] - 1; end > at; end--)
+			t->last[k][end] = t->last[k][end - 1];
+		t->last[k][at] = *l;
+	}
+}
+
+/* Failures only: their classes with the latest of each. */
+static void
+tally_failures(const struct stack *s, struct tally *t)
+{
+	unsigned int i, k;
+
+	t->n_failures = N_FAILURES;
+	for (k = 0; k < N_FAILURES; k++) {
+		t->failure_names[k] = failure_names[k].name;
+		t->failure_texts[k] = failure_names[k].text;
+		t->failures[k] = role_sum(s, N_REFUSED + k);
+		for (i = 0; i < s->n_workers; i++)
+			if (s->state[i])
+				add_lost(s->state[i], k, t);
+	}
+}
+
+void
+client_tally(const struct stack *s, struct tally *t)
+{
+	static const struct {
+		unsigned int n;
+		const char *name;
+	} counts[] = {
+		{N_OPENED, "opened"},     {N_CONNECTED, "connected"}, {N_DONE, "done"},
+		{N_REQUESTS, "requests"}, {N_BYTES, "bytes"},         {N_CUT, "cut_off"},
+		{N_CUT_CONNECTING, "cut_off_connecting"},             {N_REOPENED, "reopened"},
+		{N_WAITED, "waited"},     {N_LATE, "late"},
+		{N_REPLACED, "replaced"}, {N_LATE_REQUESTS, "late_requests"},
+	};
+	unsigned int i;
+
+	t->n_counts = RTE_DIM(counts);
+	for (i = 0; i < RTE_DIM(counts); i++) {
+		t->count_names[i] = counts[i].name;
+		t->counts[i] = role_sum(s, counts[i].n);
+	}
+	tally_failures(s, t);
+	for (i = 0; i < N_HIST; i++) {
+		if (!is_told(i))
+			continue;
+		t->time_names[t->n_times] = hist_names[i].name;
+		merge(s, i, &t->times[t->n_times++]);
+	}
+	t->late = role_sum(s, N_LATE) * 1000 > role_sum(s, N_OPENED) ||
+		  role_sum(s, N_LATE_REQUESTS) * 1000 > role_sum(s, N_REQUESTS);
+	t->waited = role_sum(s, N_WAITED);
+}
+
+/* A line for each kind: who the latest were. */
+static void
+report_lost(const struct stack *s)
+{
+	static struct tally t;
+	char local[TERN_ENDPOINT_LEN], remote[TERN_ENDPOINT_LEN];
+	unsigned int i, k;
+
+	memset(&t, 0, sizeof(t));
+	tally_failures(s, &t);
+	for (k = 0; k < N_FAILURES; k++) {
+		if (!t.n_last[k])
+			continue;
+		printf("client: %s, the last:", failure_names[k].text);
+		for (i = 0; i < t.n_last[k]; i++) {
+			const struct lost *l = &t.last[k][i];
+
+			printf("%s %s > %s at %.6f s", i ? "," : "",
+			       l->local.af ? tern_endpoint_format(&l->local, local) : "-",
+			       tern_endpoint_format(&l->remote, remote), l->at_us / 1e6);
+		}
+		putchar('\n');
+	}
 }
 
 /* --- what was wrong ------------------------------------------------------------------------------------------ */
@@ -161,6 +275,9 @@ verdict(const struct stack *s, uint64_t failed, const char *classes)
 	if (hopeless && plan.park && role_sum(s, N_PARKED) < plan.park)
 		complain("client: only %lu of %u connections could be parked%s%s", role_sum(s, N_PARKED), plan.park,
 			 *classes ? ": " : ": ports or objects were used up", classes);
+	else if (hopeless && plan.hold && role_sum(s, N_HELD) < plan.hold)
+		complain("client: %u connections could not be opened to be held%s%s", plan.hold,
+			 *classes ? ": " : ": ports or objects were used up", classes);
 	else if (hopeless)
 		complain("client: no interface or gateway leads to the server of --connect, or it is no server's "
 			 "address");
@@ -185,28 +302,38 @@ client_report(const struct stack *s)
 {
 	char classes[SUMMARY_MAX] = "";
 	uint64_t failed = 0, n;
+	struct hist h;
 	unsigned int i;
 
 	for (i = N_REFUSED; i <= N_OTHER; i++) {
 		failed += role_sum(s, i);
-		add_to(classes, role_sum(s, i), failure_names[i - N_REFUSED]);
+		add_to(classes, role_sum(s, i), failure_names[i - N_REFUSED].text);
 	}
 	printf("client: %lu connections opened, %lu established, %lu done, %lu cut off at the end, %lu failed%s%s\n",
 	       role_sum(s, N_OPENED), role_sum(s, N_CONNECTED), role_sum(s, N_DONE),
 	       role_sum(s, N_CUT) + role_sum(s, N_CUT_CONNECTING), failed, failed ? ": " : "", classes);
 	n = role_sum(s, N_REQUESTS);
 	printf("client: %lu responses, %lu bytes checked", n, role_sum(s, N_BYTES));
+	merge(s, HIST_RESPONSE, &h);
 	if (n)
 		printf("; request to response: half within %lu us, 99 %% within %lu us, all within %lu us",
-		       client_quantile(s, HIST_RESPONSE, 0.5), client_quantile(s, HIST_RESPONSE, 0.99),
-		       longest(s, HIST_RESPONSE));
+		       hist_quantile(&h, 0.5), hist_quantile(&h, 0.99), h.max_us);
 	putchar('\n');
 	if (plan.latency)
 		report_latency(s);
 	report_wrong(s);
+	report_lost(s);
 	n = role_sum(s, N_REOPENED);
 	if (n)
 		printf("client: the server ended %lu kept connections between two requests: opened again\n", n);
+	if (plan.hold)
+		printf("client: %lu connections were held, %lu ended and were replaced\n", role_sum(s, N_HELD),
+		       role_sum(s, N_REPLACED));
+	n = role_sum(s, N_LATE_REQUESTS);
+	if (n)
+		printf("client: %lu requests were sent more than %u us late: --hold, answers or this worker did not "
+		       "keep up\n",
+		       n, LATE_US);
 	n = role_sum(s, N_LATE);
 	if (n)
 		printf("client: %lu connections were opened more than %u us late: --concurrency, ports or this worker "

@@ -10,6 +10,8 @@
 #include <rte_version.h>
 #include "eal.h"
 #include "launch.h"
+#include "page.h"
+#include "record.h"
 #include "run.h"
 
 /* Take "--config FILE" or "--config=FILE" out of argv. @return -EINVAL after a line. */
@@ -44,6 +46,8 @@ main(int argc, char **argv)
 
 	if (argc > 1 && strcmp(argv[1], "run") == 0)
 		return launch(argc, argv);
+	if (argc > 1 && strcmp(argv[1], "report") == 0)
+		return page(argc, argv);
 	run_began = rte_rdtsc();
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	for (i = 1; i < argc; i++) {
@@ -67,7 +71,7 @@ main(int argc, char **argv)
 		return 1;
 	if (split < argc && options_argv(argc - split, argv + split))
 		return 1;
-	if (options_check() || eal_start(options.eal_args, split, argv))
+	if (options_check() || record_open(&options) || eal_start(options.eal_args, split, argv))
 		return 1;
 	role = roles[options.role];
 	ok = (role->run ? role->run(&options) : run_role(role)) == 0;

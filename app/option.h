@@ -21,6 +21,7 @@ struct opt {
 	const char *const *names; /* T_ENUM */
 	int (*fn)(const char *val);
 	const char *help;
+	char *text;      /* T_FN: values as they were given; NULL: def */
 	bool given, set; /* on the command line; there, or in the config file */
 };
 

@@ -43,6 +43,9 @@ static struct opt opts[] = {
 	FLAG("tern", "prefault", options.prefault,
 	     "touch all memory before the start: a slower start, no page faults later"),
 	NUM("tern", "stats-interval", options.stats_s, 0, 86400, "1", "seconds between lines of numbers; 0: none"),
+	TEXT("tern", "json", "FILE", options.json, "a report of the run for programs: docs/report.md; -: stdout"),
+	TEXT("tern", "json-stream", "FILE", options.json_stream, "a line of JSON for each interval, as it ends"),
+	TEXT("tern", "csv", "FILE", options.csv, "a line of numbers for each interval"),
 	NUM("tern", "duration", options.duration_s, 0, UINT32_MAX / 1000, NULL,
 	    "stop after N seconds; 0: run on (bench: 5)"),
 	NUM("tern", "drain-ms", options.drain_ms, 1, 600000, "5000",
@@ -139,13 +142,12 @@ put_enum(uint8_t *out, const char *const *names, const char *val)
 	return bad("'%s' is none of: %s", val, list);
 }
 
-int
-option_put(struct opt *t, const char *val)
+static int
+parse(struct opt *t, const char *val)
 {
 	int64_t n = 0;
 	int rc;
 
-	t->set = true;
 	switch (t->type) {
 	case T_BOOL:
 	case T_OFF:
@@ -175,6 +177,34 @@ option_put(struct opt *t, const char *val)
 	else
 		*(uint64_t *)t->at = n;
 	return 0;
+}
+
+/* Those of an interface with its number in front; a value that may be there several times: behind the others. */
+static int
+put_text(struct opt *t, const char *val)
+{
+	const bool of_if = strcmp(t->section, "if") == 0, more = of_if && t->text;
+	const size_t room = strlen(val) + (more ? strlen(t->text) : 0) + sizeof("if4294967295: , ");
+	char *text = malloc(room);
+
+	if (!text)
+		return bad("no memory");
+	snprintf(text, room, "%s%s", more ? t->text : "", more ? ", " : "");
+	if (of_if && options.cur_if)
+		snprintf(text + strlen(text), room - strlen(text), "if%u: ", options.cur_if);
+	snprintf(text + strlen(text), room - strlen(text), "%s", val);
+	free(t->text);
+	t->text = text;
+	return 0;
+}
+
+int
+option_put(struct opt *t, const char *val)
+{
+	const int rc = parse(t, val);
+
+	t->set = true;
+	return rc || t->type != T_FN ? rc : put_text(t, val);
 }
 
 bool
@@ -259,7 +289,9 @@ options_init(void)
 		role_names[i] = roles[i]->name;
 	for (i = 0; (t = option_at(i)) != NULL; i++) {
 		origin.name = t->name;
-		rc = t->def ? option_put(t, t->def) : 0;
+		free(t->text);
+		t->text = NULL;
+		rc = t->def ? parse(t, t->def) : 0;
 		if (rc)
 			return rc;
 		t->given = t->set = false;
@@ -321,6 +353,7 @@ options_help(void)
 	printf("tern: a TCP endpoint on DPDK\n\n"
 	       "  tern <EAL options> -- <options>\n"
 	       "  tern --config FILE [-- <options>]    a file's [eal] args = ... are EAL options\n"
+	       "  tern run --help | report --help      unmodified programs; runs as a page\n"
 	       "  tern --help | --version\n\nRoles:\n");
 	for (i = 0; i < n_roles; i++)
 		printf("  %-10s %s\n", roles[i]->name, roles[i]->help);

@@ -17,6 +17,7 @@ struct options {
 	uint32_t keepalive_s;
 	bool trace, prefault;
 	uint32_t stats_s, duration_s, drain_ms;
+	const char *json, *json_stream, *csv; /* record.h */
 
 	unsigned int cur_if;    /* which interface --addr and its like mean */
 	unsigned int addr4_of_file, addr6_of_file; /* bit per interface: the command line may say another */

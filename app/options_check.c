@@ -126,6 +126,12 @@ options_check(void)
 	rc = rc ? rc : check_takers(role);
 	if (!role->run) /* else it has interfaces of its own kind */
 		rc = rc ? rc : check_ifs(o);
+	if (!rc && role->unrecorded && (o->json || o->json_stream || o->csv))
+		rc = complain("--%s: %s has no report for programs: leave it out",
+			      o->json		? "json"
+			      : o->json_stream ? "json-stream"
+					       : "csv",
+			      strcmp(role->name, "run") ? role->name : "tern run");
 	if (role->check)
 		rc = rc ? rc : role->check(&options);
 	if (rc)

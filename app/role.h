@@ -16,6 +16,7 @@
 
 struct opt;
 struct server_ops;
+struct tally;
 
 /** One stack of the process: bench has two, everything else one. */
 struct stack {
@@ -55,6 +56,10 @@ struct role {
 	void (*drain)(struct stack *s, struct tern_worker *w);
 	/** Main thread, no worker runs. @return what failed. */
 	uint64_t (*report)(const struct stack *s);
+	/** Control thread, workers run: what it counted until now, into zeroes. NULL: as every server. */
+	void (*tally)(const struct stack *s, struct tally *t);
+	const char *done; /* what SERVER_DONE is */
+	bool unrecorded;  /* has nothing for record.h */
 	bool finite;  /* says by `finished` when it is done */
 	bool readies; /* says by `ready` when its load begins, else that is after start() */
 };

@@ -16,6 +16,7 @@
 #include <rte_common.h>
 #include "client.h"
 #include "option.h"
+#include "record.h"
 
 #define BURST_MAX 32u
 #define PROBE_MAX 8u   /* open before the first answer: the server's MAC is still being asked for */
@@ -55,19 +56,26 @@ static struct opt opts[] = {
 	NUM("client", "total", plan.total, 0, INT64_MAX, NULL, "connections in all; 0: until --duration"),
 	NUM("client", "concurrency", plan.concurrency, 1, 1 << 27, "256", "connections open at the same time"),
 	NUM("client", "park", plan.park, 0, 1 << 27, NULL, "open N connections first and leave them idle"),
+	NUM("client", "hold", plan.hold, 0, 1 << 27, NULL,
+	    "open N connections first, ask on them again and again, replace those that end"),
+	NUM("client", "think-ms", plan.think_ms, 0, UINT32_MAX, NULL,
+	    "between an answer and the next request of a held connection"),
+	NUM("client", "rps", plan.rps, 0, UINT32_MAX, NULL,
+	    "requests per second over all held connections; 0: each asks when it has thought"),
 	NUM("client", "timeout-ms", plan.timeout_ms, 0, UINT32_MAX, "10000",
 	    "give up a connection on which nothing happened for N ms; 0: only when TCP does"),
 	NUM("client", "request-size", requests.request_size, 1, 1 << 30, "64", "bytes (client, serve, bench)"),
 	NUM("client", "response-size", requests.response_size, 1, 1 << 30, "64", "bytes (client, serve, bench)"),
-	NUM("client", "requests-per-conn", requests.per_conn, 1, UINT32_MAX, "1", "requests per connection"),
+	NUM("client", "requests-per-conn", requests.per_conn, 1, UINT32_MAX, "1",
+	    "requests per connection; with --hold and without --cps: no limit"),
 	ENUM("client", "close", "MODE", requests.close_mode, "client", close_names,
 	     "who closes first, and so holds TIME-WAIT (serve, too)"),
 	NUM("client", "packets", requests.packets, 0, 8, NULL,
 	    "of a short connection: 6, server closes; 7, client closes; 8, and a bare ACK first; 0: as --close"),
 	ENUM("client", "arrivals", "HOW", plan.arrivals, "constant", arrivals_names,
-	     "of --cps: constant, each as long after the one before it, or poisson, as independent users come"),
+	     "of --cps and --rps: constant, each as long after the one before it, or poisson, as users come"),
 	NUM("client", "ramp-up-ms", plan.ramp_up_ms, 0, 1 << 30, NULL,
-	    "the rate of --cps is reached evenly in so many ms"),
+	    "the rate of --cps or --rps is reached evenly in so many ms"),
 	NUM("client", "ramp-down-ms", plan.ramp_down_ms, 0, 1 << 30, NULL,
 	    "and falls to none in the last N ms of --duration"),
 	FLAG("client", "latency", plan.latency, "percentiles of connecting and of a whole connection, too"),
@@ -91,17 +99,48 @@ requests_check(void)
 	return 0;
 }
 
+/* Sets what a held connection asks. */
+static int
+check_hold(const struct options *o)
+{
+	const bool limited = !plan.cps && option_set("requests-per-conn");
+
+	plan.hold_requests = limited ? requests.per_conn : UINT32_MAX;
+	if (!plan.hold) {
+		if (plan.rps || plan.think_ms)
+			return complain("--%s is of connections that are held: give --hold",
+					plan.rps ? "rps" : "think-ms");
+		return 0;
+	}
+	if (plan.cps && requests.close_mode == CLOSE_SERVER)
+		return complain("--hold beside --cps: the server would close both: leave --close server out");
+	if (plan.cps)
+		return 0;
+	if (option_given("concurrency"))
+		return complain("--concurrency is of --cps: --hold %u says how many are open", plan.hold);
+	if (plan.total && plan.total < plan.hold)
+		return complain("--total %lu is less than --hold %u", plan.total, plan.hold);
+	if (plan.total && !limited && !o->duration_s)
+		return complain("--total %lu: held connections do not end by themselves: give --requests-per-conn or "
+				"--duration",
+				plan.total);
+	requests.per_conn = plan.hold_requests;
+	return 0;
+}
+
 int
 client_check_pace(const struct options *o)
 {
-	if (plan.cps) {
+	if (check_hold(o))
+		return -EINVAL;
+	if (plan.cps || plan.rps) {
 		if (plan.ramp_down_ms && !o->duration_s)
 			return complain("--ramp-down-ms: the end is not known: give --duration");
 		if (o->duration_s && (uint64_t)plan.ramp_up_ms + plan.ramp_down_ms > o->duration_s * UINT64_C(1000))
 			return complain("--ramp-up-ms %u and --ramp-down-ms %u are more than --duration %u",
 					plan.ramp_up_ms, plan.ramp_down_ms, o->duration_s);
 	} else if (plan.ramp_up_ms || plan.ramp_down_ms || plan.arrivals) {
-		return complain("--%s is of a rate: give --cps", plan.ramp_up_ms     ? "ramp-up-ms" :
+		return complain("--%s is of a rate: give --cps or --rps", plan.ramp_up_ms     ? "ramp-up-ms" :
 								 plan.ramp_down_ms ? "ramp-down-ms" :
 										     "arrivals");
 	}
@@ -119,6 +158,7 @@ check(struct options *o)
 		return complain("the client has no server: give --connect ADDR:PORT");
 	if (client_check_pace(o))
 		return -EINVAL;
+	plan.latency |= record_wanted(o);
 	if (plan.http_path && *plan.http_path != '/')
 		return complain("--http: '%s' does not start with '/'", plan.http_path);
 	if (plan.http_path && strlen(plan.http_path) >= HTTP_PATH_MAX)
@@ -145,15 +185,29 @@ report_ready(struct client *cl)
 	__atomic_fetch_add(&cl->s->ready, 1, __ATOMIC_RELEASE);
 }
 
-void
-client_begin(struct client *cl)
+static void
+begin(struct client *cl)
 {
+	const uint32_t duration_s = cl->s->o->duration_s;
+	const bool poisson = plan.arrivals == ARRIVALS_POISSON;
+
 	cl->start_us = tern_now_us(cl->w);
-	cl->n_parking = cl->n[N_OPENED];
+	cl->end_us = duration_s ? cl->start_us + duration_s * UINT64_C(1000000) : UINT64_MAX;
+	cl->n[N_HELD] = cl->n_thinking;
 	if (cl->cps)
-		pace_init(&cl->pace, cl->cps, plan.ramp_up_ms, plan.ramp_down_ms, cl->s->o->duration_s,
-			  plan.arrivals == ARRIVALS_POISSON);
+		pace_init(&cl->pace, cl->cps, plan.ramp_up_ms, plan.ramp_down_ms, duration_s, poisson);
+	if (cl->rps)
+		pace_init(&cl->asks, cl->rps, plan.ramp_up_ms, plan.ramp_down_ms, duration_s, poisson);
+	else if (cl->hold)
+		cl->stagger_us = (double)cl->think_us / cl->hold;
 	report_ready(cl);
+}
+
+void
+client_ready(struct client *cl)
+{
+	if (cl->parking && cl->parked == cl->park && cl->n_thinking == cl->hold)
+		begin(cl);
 }
 
 static void
@@ -172,52 +226,61 @@ paced(const struct client *cl)
 
 /* @return false when no more can be opened for now. */
 static bool
-open_one(struct client *cl, uint64_t now_us)
+open_one(struct client *cl, uint64_t now_us, bool held)
 {
+	const bool in_time = paced(cl) && !held;
 	struct client_conn *cc = (struct client_conn *)slab_get(&cl->slab, NULL, now_us);
 	int rc;
 
 	if (!cc)
 		return false;
-	cc->parked = false;
+	cc->parked = cc->thinks = false;
+	cc->held = held;
+	cl->held += held;
 	cc->part = NULL;
+	cc->asked_us = 0;
 	cc->asked = cc->answered = cc->before = 0;
-	cc->due_us = paced(cl) ? cl->start_us + (uint64_t)cl->pace.due_us : now_us;
+	cc->due_us = in_time ? cl->start_us + (uint64_t)cl->pace.due_us : now_us;
 	rc = client_connect(cc);
 	if (rc == -EADDRNOTAVAIL || rc == -ENOMEM) {
 		slab_put(&cl->slab, &cc->i);
+		cl->held -= held;
 		cl->n[N_WAITED]++;
 		cl->pause_us = now_us + PAUSE_US;
-		if (cl->parking && cl->slab.n_active == cl->parked) /* nothing is under way whose end would help */
+		/* nothing is under way whose end would help */
+		if (cl->parking && cl->slab.n_active == cl->parked + cl->n_thinking)
 			give_up(cl);
 		return false;
 	}
 	cl->n[N_OPENED]++;
-	if (paced(cl))
+	cl->n[N_REPLACED] += held && !cl->parking;
+	cl->opened += held ? !cl->cps : !cl->parking;
+	if (in_time)
 		pace_next(&cl->pace);
 	cl->n[N_LATE] += now_us > cc->due_us + LATE_US;
 	if (rc) { /* the next one would not fare better */
+		client_lost(cc, rc == -ENETUNREACH ? N_UNREACHABLE : N_OTHER);
 		client_gone(cc, rc == -ENETUNREACH ? N_UNREACHABLE : N_OTHER);
 		give_up(cl);
 	}
 	return !rc;
 }
 
-/* How many may be opened in this poll. */
+/* How many may be opened in this poll: to be parked or held, then of the load beside those. */
 static uint64_t
 may_open(struct client *cl, uint64_t now_us)
 {
-	const uint64_t opened = cl->n[N_OPENED] - cl->n_parking;
-	uint32_t limit = cl->concurrency + cl->parked;
+	uint32_t limit = cl->concurrency + cl->parked + cl->held;
 	uint64_t may = BURST_MAX;
 
 	if (cl->stopping || cl->hopeless || now_us < cl->pause_us)
 		return 0;
 	if (cl->parking) {
-		may = RTE_MIN(may, cl->park - cl->slab.n_active);
+		may = RTE_MIN(may, cl->park + cl->hold - cl->slab.n_active);
+		limit = cl->window + cl->parked + cl->n_thinking;
 	} else {
-		if (cl->total && cl->total - opened < may)
-			may = cl->total - opened;
+		if (cl->total && cl->total - cl->opened < may)
+			may = cl->total - cl->opened;
 	}
 	if (!cl->n[N_CONNECTED] && cl->n[N_OPENED] == cl->slab.n_active)
 		limit = RTE_MIN(limit, PROBE_MAX);
@@ -229,6 +292,51 @@ is_due(const struct client *cl, uint64_t now_us)
 {
 	return !paced(cl) || cl->pace.due_us <= now_us - cl->start_us;
 }
+
+/* --- held connections ---------------------------------------------------------------------------------------- */
+
+static bool
+may_replace(const struct client *cl, uint64_t now_us)
+{
+	return cl->held < cl->hold && !cl->stopping && !cl->hopeless && now_us >= cl->pause_us && now_us < cl->end_us &&
+	       (cl->cps || !cl->total || cl->opened < cl->total);
+}
+
+/* The next request of all: it is due, and who thinks longest may ask. Their first ones are spread over a think time. */
+static bool
+ask_one(struct client *cl, uint64_t now_us)
+{
+	struct client_conn *cc = (struct client_conn *)TAILQ_FIRST(&cl->thinking);
+	uint64_t may_us, due_us;
+
+	if (!cc || (plan.rps && (!cl->rps || cl->asks.due_us > now_us - cl->start_us)))
+		return false;
+	may_us = cc->asked_us ? cc->asked_us : cl->start_us + (uint64_t)(cl->n_first * cl->stagger_us);
+	if (may_us > now_us || may_us >= cl->end_us)
+		return false;
+	cl->n_first += !cc->asked_us;
+	due_us = cl->rps ? cl->start_us + (uint64_t)cl->asks.due_us : may_us;
+	if (cl->rps)
+		pace_next(&cl->asks);
+	cl->n[N_LATE_REQUESTS] += now_us > due_us + LATE_US;
+	client_ask(cc, due_us);
+	return true;
+}
+
+static void
+poll_held(struct client *cl, uint64_t now_us)
+{
+	unsigned int may;
+
+	for (may = BURST_MAX; may && may_replace(cl, now_us) && open_one(cl, now_us, true); may--)
+		;
+	for (may = BURST_MAX; may && !cl->stopping && ask_one(cl, now_us); may--)
+		;
+	for (may = BURST_MAX; may && cl->stopping && !TAILQ_EMPTY(&cl->thinking); may--)
+		client_leave((struct client_conn *)TAILQ_FIRST(&cl->thinking));
+}
+
+/* --- a poll -------------------------------------------------------------------------------------------------- */
 
 static void
 finish(struct client *cl)
@@ -245,13 +353,16 @@ poll(struct stack *s, struct tern_worker *w, uint64_t now_us)
 
 	cl->stopping = __atomic_load_n(&s->stopping, __ATOMIC_RELAXED);
 	slab_retry(&cl->slab, client_go_on);
-	if (cl->parking && cl->n[N_OPENED] >= 2 * (uint64_t)cl->park + PARK_TRIES)
+	if (cl->parking && cl->n[N_OPENED] >= 2 * ((uint64_t)cl->park + cl->hold) + PARK_TRIES)
 		give_up(cl);
-	for (may = may_open(cl, now_us); may && is_due(cl, now_us) && open_one(cl, now_us); may--)
-		;
+	for (may = may_open(cl, now_us); may && is_due(cl, now_us); may--)
+		if (!open_one(cl, now_us, cl->parking && cl->slab.n_active - cl->held >= cl->park))
+			break;
+	if (cl->hold && !cl->parking)
+		poll_held(cl, now_us);
 	if (!cl->finished && cl->slab.n_active == cl->parked &&
 	    (cl->stopping || cl->hopeless ||
-	     (cl->total && !cl->parking && cl->n[N_OPENED] - cl->n_parking == cl->total)))
+	     (cl->total && !cl->parking && cl->opened == cl->total)))
 		finish(cl);
 }
 
@@ -333,19 +444,23 @@ static int
 check_limits(const struct stack *s)
 {
 	const struct options *o = s->o;
-	const uint64_t park = share(plan.park, s->n_workers, 0), open = share(plan.concurrency, s->n_workers, 0);
-	const uint32_t max = o->conf.max_conns;
+	const uint64_t keep = share(plan.park, s->n_workers, 0) + share(plan.hold, s->n_workers, 0),
+		       open = plan.hold && !plan.cps ? 0 : share(plan.concurrency, s->n_workers, 0);
+	const uint32_t max = o->conf.max_conns, all = plan.park + plan.hold;
+	const char *what = plan.hold ? plan.park ? "--park and --hold" : "--hold" : "--park";
 
-	if (park >= max)
-		return complain("--park %u: %lu connections a worker and one more need --max-conns %lu, it is %u",
-				plan.park, park, park + 1, max);
-	if (plan.park && plan.park >= ports(o))
-		return complain(
-			"--park %u: the local addresses and ports make %lu connections to the server: give more "
-			"addresses (--addr A/LEN+COUNT), --local-ports or ports of the server",
-			plan.park, ports(o));
-	if (park + open > max)
-		notice("--concurrency %u is cut to %lu a worker by --max-conns %u", plan.concurrency, max - park, max);
+	if (plan.hold && (plan.hold < s->n_workers || (plan.rps && plan.rps < s->n_workers)))
+		return complain("--%s: less than one for each of %u workers: lower --workers",
+				plan.hold < s->n_workers ? "hold" : "rps", s->n_workers);
+	if (keep >= max)
+		return complain("%s %u: %lu connections a worker and one more need --max-conns %lu, it is %u", what,
+				all, keep, keep + 1, max);
+	if (all && all >= ports(o))
+		return complain("%s %u: the local addresses and ports make %lu connections to the server: give more "
+				"addresses (--addr A/LEN+COUNT), --local-ports or ports of the server",
+				what, all, ports(o));
+	if (keep + open > max)
+		notice("--concurrency %u is cut to %lu a worker by --max-conns %u", plan.concurrency, max - keep, max);
 	return 0;
 }
 
@@ -379,23 +494,30 @@ start(struct stack *s, struct tern_worker *w)
 	cl->s = s;
 	cl->w = w;
 	TAILQ_INIT(&cl->idle);
+	TAILQ_INIT(&cl->thinking);
 	cl->out = i == 0 ? s->shared : NULL;
 	cl->total = share(plan.total, s->n_workers, i);
 	cl->cps = share(plan.cps, s->n_workers, i);
 	cl->park = share(plan.park, s->n_workers, i);
-	cl->concurrency = RTE_MIN(share(plan.concurrency, s->n_workers, i), o->conf.max_conns - cl->park);
+	cl->hold = share(plan.hold, s->n_workers, i);
+	cl->rps = share(plan.rps, s->n_workers, i);
+	cl->think_us = plan.think_ms * UINT64_C(1000);
+	cl->window = RTE_MAX(share(plan.concurrency, s->n_workers, i), 1u);
+	cl->concurrency = RTE_MIN(share(plan.concurrency, s->n_workers, i), o->conf.max_conns - cl->park - cl->hold);
+	if (plan.hold && !plan.cps)
+		cl->concurrency = 0;
 	cl->next_port = i % plan.connect_ports;
 	cl->slack_us = plan.timeout_ms ? plan.timeout_ms * UINT64_C(125) : UINT64_MAX;
 	if ((plan.total && !cl->total) || (plan.cps && !cl->cps))
 		cl->concurrency = 0; /* more workers than connections */
 	if (plan.http_path)
 		make_requests(cl);
-	cl->parking = cl->park;
+	cl->parking = cl->park || cl->hold;
 	if (!cl->parking)
-		client_begin(cl);
-	if (!cl->concurrency)
+		begin(cl);
+	if (!cl->concurrency && !cl->hold)
 		finish(cl);
-	n = cl->park + RTE_MAX(cl->concurrency, 1u);
+	n = cl->park + cl->hold + RTE_MAX(cl->concurrency, 1u);
 	if (plan.http_path && heads_init(&cl->heads, s, w, n))
 		return -ENOMEM;
 	if (slab_init(&cl->slab, s, w, n, sizeof(struct client_conn), cl))
@@ -413,7 +535,8 @@ drain(struct stack *s, struct tern_worker *w)
 
 	cl->concurrency = 0;
 	slab_no_timeout(&cl->slab);
-	while ((it = TAILQ_FIRST(&cl->slab.active)) != NULL || (it = TAILQ_FIRST(&cl->idle)) != NULL)
+	while ((it = TAILQ_FIRST(&cl->slab.active)) != NULL || (it = TAILQ_FIRST(&cl->idle)) != NULL ||
+	       (it = TAILQ_FIRST(&cl->thinking)) != NULL)
 		client_cut((struct client_conn *)it);
 }
 
@@ -428,6 +551,7 @@ const struct role role_client = {
 	.poll = poll,
 	.drain = drain,
 	.report = client_report,
+	.tally = client_tally,
 	.finite = true,
 	.readies = true,
 };

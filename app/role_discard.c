@@ -37,6 +37,7 @@ const struct role role_discard = {
 	.name = "discard",
 	.help = "read everything, answer nothing (RFC 863)",
 	.takes = LISTEN_OPTIONS,
+	.done = "bytes",
 	.server = &ops,
 	.start = server_start,
 	.poll = server_poll,

@@ -87,6 +87,7 @@ const struct role role_echo = {
 	.name = "echo",
 	.help = "send everything back (RFC 862), half-close included",
 	.takes = LISTEN_OPTIONS,
+	.done = "bytes",
 	.server = &ops,
 	.start = server_start,
 	.poll = server_poll,

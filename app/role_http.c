@@ -448,6 +448,7 @@ const struct role role_http = {
 	.takes = LISTEN_OPTIONS,
 	.check = check,
 	.init = init,
+	.done = "requests",
 	.server = &ops,
 	.start = start,
 	.poll = server_poll,

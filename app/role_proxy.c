@@ -616,6 +616,7 @@ const struct role role_proxy = {
 	.takes = LISTEN_OPTIONS,
 	.check = check,
 	.init = init,
+	.done = "bytes",
 	.server = &ops,
 	.start = start,
 	.poll = poll,

@@ -126,6 +126,7 @@ const struct role role_serve = {
 	.takes = LISTEN_OPTIONS " " REQUEST_OPTIONS,
 	.check = check,
 	.init = init,
+	.done = "requests",
 	.server = &ops,
 	.start = start,
 	.poll = server_poll,

@@ -234,4 +234,5 @@ const struct role role_wire = {
 	.n_opts = RTE_DIM(opts),
 	.check = check,
 	.run = run,
+	.unrecorded = true,
 };

@@ -13,8 +13,10 @@
 #include <rte_cycles.h>
 #include <rte_launch.h>
 #include <rte_lcore.h>
+#include "record.h"
 #include "report.h"
 #include "run.h"
+#include "screen.h"
 
 #define TICK_MS 20u
 #define READY_MS 1u /* the start is measured in milliseconds */
@@ -30,6 +32,7 @@ static struct job jobs[STACKS_MAX * TERN_WORKER_MAX];
 static unsigned int n_jobs;
 static const struct run *run;
 static uint64_t start_tsc; /* when the load began */
+static bool live;          /* there is a screen */
 static double stopped_s;   /* when the run was over and closing began */
 volatile sig_atomic_t run_signals;
 uint64_t run_began;
@@ -206,11 +209,13 @@ tick(void)
 	const double now_s = seconds();
 	unsigned int i;
 
-	if (options.stats_s && now_s - printed_s >= options.stats_s) {
+	screen_tick(now_s);
+	if (!live && options.stats_s && now_s - printed_s >= options.stats_s) {
 		printed_s = now_s;
 		for (i = 0; i < run->n; i++)
 			report_line(&run->stacks[i], &last[i], now_s);
 	}
+	record_tick(now_s);
 	usleep(TICK_MS * 1000);
 }
 
@@ -255,8 +260,10 @@ await_ready(void)
 	start_tsc = rte_get_tsc_cycles();
 	if (run->mark)
 		run->mark(run->stacks, false);
+	record_begin(run->stacks, run->n);
 	printf("ready: %.3f s after the start, %lu MiB resident\n",
 	       (double)(start_tsc - run_began) / rte_get_tsc_hz(), report_resident_mib());
+	live = screen_begin(run->stacks, run->n);
 }
 
 static bool
@@ -288,8 +295,10 @@ control(void *arg)
 	while (busy(last) && (!options.duration_s || seconds() < options.duration_s))
 		tick();
 	stopped_s = seconds();
+	screen_end(stopped_s);
 	if (run->mark)
 		run->mark(run->stacks, true);
+	record_stop(stopped_s);
 	if (!run_signals && !any_failed())
 		settle(last, run_signals);
 	for (i = run->n; i-- > 0;) { /* the client first: its FINs want an answer */
@@ -388,7 +397,8 @@ final_report(void)
 				 options.drain_ms);
 		failed += g.conns;
 	}
-	return failed + (run->report ? run->report(run->stacks, stopped_s) : 0);
+	failed += run->report ? run->report(run->stacks, stopped_s) : 0;
+	return failed + record_end(seconds(), failed);
 }
 
 void

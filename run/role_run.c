@@ -31,4 +31,5 @@ const struct role role_run = {
 	.opts = opts,
 	.n_opts = RTE_DIM(opts),
 	.run = no_run, /* its interfaces need not be given */
+	.unrecorded = true,
 };

@@ -56,6 +56,13 @@ test_bad_combinations() {
 	refused '--ramp-down-ms: the end is not known: give --duration' "${cl[@]}" --cps 9 --ramp-down-ms 100
 	refused '--ramp-up-ms 900 and --ramp-down-ms 200 are more than --duration 1' "${cl[@]}" --cps 9 --duration 1 --ramp-up-ms 900 \
 		--ramp-down-ms 200
+	refused '--rps is of connections that are held: give --hold' "${cl[@]}" --rps 9
+	refused '--think-ms is of connections that are held: give --hold' "${cl[@]}" --think-ms 9
+	refused '--concurrency is of --cps: --hold 5 says how many' "${cl[@]}" --hold 5 --concurrency 9
+	refused '--total 4 is less than --hold 5' "${cl[@]}" --hold 5 --total 4
+	refused '--total 6: held connections do not end by themselves' "${cl[@]}" --hold 5 --total 6
+	refused '--hold beside --cps: .*leave --close server out' "${cl[@]}" --hold 5 --cps 6 --close server
+	refused '--hold 20000: 20000 connections a worker and one more need --max-conns 20001' "${cl[@]}" --hold 20000 --workers 1
 	refused '--http: .*blank or a control character: write it as %20' "${cl[@]}" --http '/a b'
 	refused '--rto-min-ms 2000 is above --rto-max-ms 1000' "${ok[@]}" --rto-min-ms 2000 --rto-max-ms 1000
 	refused '--rto-init-ms 1000 is above --rto-max-ms 500' "${ok[@]}" --rto-max-ms 500

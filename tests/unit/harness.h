@@ -113,6 +113,7 @@ struct bed {
 	uint64_t tso_frames; /* that came to be cut */
 	bool tx_stuck[2]; /* the device of node i takes nothing */
 	bool corked;	 /* what tx() sends makes a burst; uncork() delivers it and runs */
+	bool rarely;	 /* invariants are checked once in a thousand times: with a crowd each check takes a while */
 	bool arp_mute;	 /* the scripted peer answers no ARP/NS */
 	uint64_t drain_us; /* teardown waits this long */
 	struct node n[2];

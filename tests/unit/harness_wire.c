@@ -80,7 +80,8 @@ received(const struct node *n, const void *p, uint16_t len)
 static void
 check_invariants(const struct tern_worker *w)
 {
-	const char *why = worker_check(w);
+	static unsigned int turn;
+	const char *why = bed.rarely && ++turn % 1000 ? NULL : worker_check(w);
 
 	if (unlikely(why != NULL))
 		check_at(false, __FILE__, __LINE__, "%s", why);

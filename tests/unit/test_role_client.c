@@ -265,6 +265,60 @@ test_slow(void)
 	CHECK_EQ(client_down(), 0);
 }
 
+/* The first byte comes a second after the request, the last one a second later. A head in pieces is an answer begun. */
+static void
+test_first_byte(void)
+{
+	static const char text[] = OK "Content-Length: 5\r\n\r\nhello";
+
+	client_plan(1);
+	plan.latency = true;
+	client_start();
+	await_request();
+	advance_us(SEC);
+	turn();
+	say(text, 10);
+	CHECK(client_quantile(&stack, HIST_FIRST, 1) >= SEC && client_quantile(&stack, HIST_FIRST, 1) < SEC + 10 * MS);
+	CHECK_EQ(client_quantile(&stack, HIST_RESPONSE, 1), 0);
+	advance_us(SEC);
+	turn();
+	say(text + 10, sizeof(text) - 11);
+	end();
+	CHECK(client_quantile(&stack, HIST_RESPONSE, 1) >= 2 * SEC);
+	CHECK(client_quantile(&stack, HIST_FIRST, 1) < SEC + 10 * MS);
+	CHECK_EQ(count(N_DONE), 1);
+	CHECK_EQ(client_down(), 0);
+}
+
+/* Of six that fail the last four are known, the latest first, with both ends and when it was. */
+static void
+test_lost(void)
+{
+	static struct tally t;
+	const struct lost *l = t.last[N_REFUSED - N_REFUSED];
+	unsigned int i;
+
+	client_plan(1);
+	plan.total = 6;
+	client_start();
+	for (i = 0; i < 6; i++) {
+		turn();
+		advance_us(SEC);
+	}
+	CHECK_EQ(count(N_REFUSED), 6);
+	memset(&t, 0, sizeof(t));
+	client_tally(&stack, &t);
+	CHECK_EQ(t.failures[0], 6);
+	CHECK_EQ(t.n_last[0], TALLY_LAST);
+	for (i = 0; i < TALLY_LAST; i++) {
+		CHECK(l[i].local.af == bed.af && l[i].local.port && l[i].remote.port == plan.connect.port);
+		CHECK(i == 0 || l[i - 1].at_us - l[i].at_us == SEC);
+		CHECK(i == 0 || l[i - 1].local.port != l[i].local.port);
+	}
+	CHECK(l[0].at_us >= 5 * SEC - MS && l[0].at_us <= 5 * SEC + MS);
+	CHECK(client_down() > 0);
+}
+
 /* Cut off at the end before any answer: that is no success. */
 static void
 test_nothing(void)
@@ -372,6 +426,8 @@ main(int argc, char **argv)
 		{"request timeout", test_request_timeout},
 		{"slow is not silent", test_slow},
 		{"a server stalls", test_stall},
+		{"first byte", test_first_byte},
+		{"who failed", test_lost},
 		{"nothing answered", test_nothing},
 		{"refused", test_refused},
 		{"kept connections opened again", test_reopen},

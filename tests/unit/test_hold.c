@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Connections that the client holds, against the serve role, in virtual time: how many are open, how many requests are
+ * sent and when, to the millisecond in which the client is polled; what ends is replaced; the end.
+ */
+#include "harness.h"
+#include "client.h"
+#include "option.h"
+
+#define SERVER (&bed.n[1])
+#define PORTS (UINT16_MAX + 1u)
+
+static struct stack client, server;
+static struct options server_options;
+
+/* What was seen of a connection's requests, by its local port. */
+static struct {
+	uint64_t asked_us; /* the latest */
+	uint64_t first_us;
+	uint32_t n;
+} seen[PORTS];
+static uint64_t n_asked, shortest_us, longest_us; /* between two of a connection */
+
+static bool
+see_request(const struct frame *f, uint64_t nth, void *arg)
+{
+	if (!f->len)
+		return false;
+	n_asked++;
+	if (seen[f->sport].n++) {
+		shortest_us = RTE_MIN(shortest_us, f->at_us - seen[f->sport].asked_us);
+		longest_us = RTE_MAX(longest_us, f->at_us - seen[f->sport].asked_us);
+	} else {
+		seen[f->sport].first_us = f->at_us;
+	}
+	seen[f->sport].asked_us = f->at_us;
+	return false;
+}
+
+static void
+hold_plan(unsigned int hold)
+{
+	bed.rarely = true;
+	bed.conf.max_conns = 8192;
+	bed.conf.max_timewait = 32768;
+	bed.conf.max_requests = 1024;
+	memset(&plan, 0, sizeof(plan)); /* what an option set stays */
+	CU_ASSERT_FATAL(options_init() == 0);
+	peer_addr(&plan.connect, 80);
+	options.conf.max_conns = 8192;
+	options.conf.n_ifs = 1;
+	options.port = 80;
+	options.backlog = 256;
+	plan.connect_ports = 1;
+	plan.concurrency = 256;
+	plan.hold = hold;
+	requests.close_mode = CLOSE_CLIENT;
+	requests.request_size = requests.response_size = 64;
+	memset(seen, 0, sizeof(seen));
+	n_asked = longest_us = 0;
+	shortest_us = UINT64_MAX;
+}
+
+static void
+hold_start(void)
+{
+	CU_ASSERT_FATAL(client_check_pace(&options) == 0);
+	server_options = options;
+	server_options.listen = plan.connect;
+	client = (struct stack){.o = &options, .role = &role_client, .n_workers = 1};
+	server = (struct stack){.o = &server_options, .role = &role_serve, .n_workers = 2}; /* the first has none */
+	bed.dir[0].drop = see_request;
+	bed_start_pair();
+	CU_ASSERT_FATAL(role_serve.init(&server) == 0 && role_serve.start(&server, TW_(SERVER)) == 0);
+	CU_ASSERT_FATAL(role_client.init(&client) == 0 && role_client.start(&client, TW_(&bed.n[0])) == 0);
+}
+
+static void
+turn(void)
+{
+	advance_us(MS);
+	role_client.poll(&client, TW_(&bed.n[0]), bed.now_us);
+	role_serve.poll(&server, TW_(SERVER), bed.now_us);
+	run();
+}
+
+static void
+turns(unsigned int ms)
+{
+	while (ms--)
+		turn();
+}
+
+static uint64_t
+count(unsigned int k)
+{
+	return role_sum(&client, k);
+}
+
+/* The clock starts when all are open. */
+static void
+hold_ready(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < 10000 && !client.ready; i++)
+		turn();
+	CHECK_EQ(client.ready, 1);
+	CHECK_EQ(count(N_HELD), plan.hold);
+	CHECK(n_asked <= 1); /* it starts within a turn */
+}
+
+/* The run is over: all close, and none was cut off. */
+static void
+hold_down(void)
+{
+	unsigned int i;
+
+	client.stopping = true;
+	for (i = 0; i < 10000 && !client.finished; i++)
+		turn();
+	CHECK_EQ(client.finished, 1);
+	CHECK_EQ(count(N_DONE), count(N_OPENED));
+	role_client.drain(&client, TW_(&bed.n[0]));
+	role_serve.drain(&server, TW_(SERVER));
+	run();
+	CHECK_EQ(role_client.report(&client), 0);
+	bed_down();
+	role_free(&client);
+	role_free(&server);
+}
+
+/* 2000 think for a second: each asks ten times in ten seconds, a second apart, and all of them evenly. */
+static void
+test_think(void)
+{
+	uint64_t before;
+	unsigned int i;
+
+	hold_plan(2000);
+	plan.think_ms = 1000;
+	hold_start();
+	hold_ready();
+	for (i = 0; i < 10000; i++) {
+		before = n_asked;
+		turn();
+		CHECK(n_asked - before <= 3); /* two a millisecond */
+	}
+	CHECK_EQ(n_asked, 20000);
+	CHECK_EQ(count(N_REQUESTS), 20000);
+	CHECK_EQ(shortest_us, SEC);
+	CHECK_EQ(longest_us, SEC);
+	CHECK_EQ(count(N_LATE_REQUESTS), 0);
+	CHECK_EQ(count(N_OPENED), 2000);
+	CHECK_EQ(role_sum(&server, SERVER_CONNS), 2000);
+	hold_down();
+}
+
+/* An open loop of 1000 requests a second over 500 connections: 60,000 in 60 s, none after, each connection the same. */
+static void
+test_rps(void)
+{
+	unsigned int i;
+
+	hold_plan(500);
+	plan.rps = 1000;
+	plan.latency = true;
+	options.duration_s = 60;
+	hold_start();
+	hold_ready();
+	turns(30000);
+	CHECK(count(N_REQUESTS) >= 29999 && count(N_REQUESTS) <= 30001);
+	turns(31000);
+	CHECK_EQ(count(N_REQUESTS), 60000);
+	CHECK_EQ(count(N_LATE_REQUESTS), 0);
+	for (i = 0; i < PORTS; i++)
+		CHECK(seen[i].n == 0 || seen[i].n == 120);
+	CHECK(client_quantile(&client, HIST_RESPONSE, 1) <= MS);
+	CHECK_EQ(client_quantile(&client, HIST_FIRST, 0.99), client_quantile(&client, HIST_RESPONSE, 0.99));
+	hold_down();
+}
+
+/* Answers take a second, ten connections: 10 of the 100 a second that are due can be sent. What the others wait for a
+ * connection is in their time, and would not be if it began when they were sent. */
+static void
+test_corrected(void)
+{
+	hold_plan(10);
+	plan.rps = 100;
+	bed.dir[0].delay_us = bed.dir[1].delay_us = 500 * MS;
+	options.conf.tcp.rto_init_ms = 3000;
+	bed.conf.tcp.rto_init_ms = bed.conf.tcp.rto_min_ms = 3000;
+	hold_start();
+	hold_ready();
+	turns(10000);
+	CHECK(count(N_REQUESTS) >= 90 && count(N_REQUESTS) <= 100);
+	CHECK(count(N_LATE_REQUESTS) >= 80);
+	CHECK(client_quantile(&client, HIST_RESPONSE, 0.99) > 8 * SEC);
+	CHECK(client_quantile(&client, HIST_RESPONSE_SENT, 0.99) < 1100 * MS);
+	client.stopping = true;
+	turns(3000);
+	hold_down();
+}
+
+/* Three requests a connection: it is replaced at once, and the new one asks at once. */
+static void
+test_replaced(void)
+{
+	hold_plan(100);
+	plan.think_ms = 100;
+	requests.per_conn = 3;
+	option_find("requests-per-conn", 17)->set = true;
+	hold_start();
+	hold_ready();
+	turns(3000);
+	CHECK(count(N_REPLACED) >= 1350 && count(N_REPLACED) <= 1500); /* 200 ms and a few each */
+	CHECK_EQ(count(N_OPENED), 100 + count(N_REPLACED));
+	CHECK(count(N_REQUESTS) >= 3 * (count(N_OPENED) - 100) && count(N_REQUESTS) <= 3 * count(N_OPENED));
+	CHECK_EQ(shortest_us, 100 * MS);
+	CHECK_EQ(longest_us, 100 * MS);
+	hold_down();
+}
+
+/* And no more than --total, then it is over by itself. */
+static void
+test_total(void)
+{
+	unsigned int i;
+
+	hold_plan(100);
+	plan.total = 250;
+	requests.per_conn = 3;
+	option_find("requests-per-conn", 17)->set = true;
+	hold_start();
+	hold_ready();
+	for (i = 0; i < 10000 && !client.finished; i++)
+		turn();
+	CHECK_EQ(client.finished, 1);
+	CHECK_EQ(count(N_OPENED), 250);
+	CHECK_EQ(count(N_REQUESTS), 750);
+	CHECK_EQ(n_asked, 750);
+	hold_down();
+}
+
+/* Beside 100 new connections a second, of one request each, and 50 that are parked. */
+static void
+test_beside(void)
+{
+	hold_plan(200);
+	plan.think_ms = 500;
+	plan.cps = 100;
+	plan.park = 50;
+	hold_start();
+	hold_ready();
+	CHECK_EQ(count(N_PARKED), 50);
+	turns(10000);
+	CHECK(count(N_OPENED) >= 250 + 1000 && count(N_OPENED) <= 250 + 1001);
+	CHECK(count(N_REQUESTS) >= 4000 + 999 && count(N_REQUESTS) <= 4000 + 1001);
+	CHECK_EQ(count(N_REPLACED), 0);
+	client.stopping = true;
+	turns(200);
+	CHECK_EQ(count(N_DONE), count(N_OPENED) - 50); /* the parked ones are cut off, as they never asked */
+	role_client.drain(&client, TW_(&bed.n[0]));
+	role_serve.drain(&server, TW_(SERVER));
+	run();
+	CHECK_EQ(role_client.report(&client), 0);
+	bed_down();
+	role_free(&client);
+	role_free(&server);
+}
+
+/* Thinking longer than --timeout-ms is not silence; a server that ends one between two requests makes it done. */
+static void
+test_idle(void)
+{
+	hold_plan(10);
+	plan.think_ms = 15000;
+	plan.timeout_ms = 1000;
+	hold_start();
+	hold_ready();
+	turns(16000);
+	CHECK_EQ(count(N_REQUESTS), 10 + 1); /* the second of the first one */
+	CHECK_EQ(count(N_OPENED), 10);
+	role_serve.drain(&server, TW_(SERVER)); /* FIN on each */
+	run();
+	CHECK_EQ(count(N_DONE), 10);
+	client.stopping = true;
+	hold_down();
+}
+
+int
+main(int argc, char **argv)
+{
+	static CU_TestInfo tests[] = {
+		{"think time", test_think},
+		{"requests a second", test_rps},
+		{"timed from when it was due", test_corrected},
+		{"replaced", test_replaced},
+		{"total", test_total},
+		{"beside new ones", test_beside},
+		{"idle is not silent", test_idle},
+		CU_TEST_INFO_NULL,
+	};
+
+	return harness_main(argc, argv, "hold", tests);
+}
