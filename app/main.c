@@ -8,6 +8,7 @@
 #include <rte_cycles.h>
 #include <rte_eal.h>
 #include <rte_version.h>
+#include "ctl.h"
 #include "eal.h"
 #include "launch.h"
 #include "run.h"
@@ -44,6 +45,8 @@ main(int argc, char **argv)
 
 	if (argc > 1 && strcmp(argv[1], "run") == 0)
 		return launch(argc, argv);
+	if (argc > 1 && strcmp(argv[1], "ctl") == 0)
+		return ctl_call(argc, argv);
 	run_began = rte_rdtsc();
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	for (i = 1; i < argc; i++) {

@@ -42,6 +42,9 @@ static struct opt opts[] = {
 	FLAG("tern", "trace", options.trace, "print every packet and state change"),
 	FLAG("tern", "prefault", options.prefault,
 	     "touch all memory before the start: a slower start, no page faults later"),
+	TEXT("tern", "ctl", "PATH", options.ctl,
+	     "take commands at this Unix socket, of tern ctl; auto: one that is found in /run/tern"),
+	FLAG("tern", "interactive", options.interactive, "or -i: a prompt for commands (docs/ctl.md)"),
 	NUM("tern", "stats-interval", options.stats_s, 0, 86400, "1", "seconds between lines of numbers; 0: none"),
 	NUM("tern", "duration", options.duration_s, 0, UINT32_MAX / 1000, NULL,
 	    "stop after N seconds; 0: run on (bench: 5)"),
@@ -279,9 +282,10 @@ options_argv(int argc, char **argv)
 	options.cur_if = 0;
 	for (i = 1; i < argc; i++) {
 		origin.name = NULL;
-		if (strncmp(argv[i], "--", 2) || !argv[i][2])
+		name = strcmp(argv[i], "-i") ? argv[i] : "--interactive";
+		if (strncmp(name, "--", 2) || !name[2])
 			return complain("'%s' is not an option: see tern --help", argv[i]);
-		name = argv[i] + 2;
+		name += 2;
 		val = strchr(name, '=');
 		len = val ? (size_t)(val - name) : strlen(name);
 		t = option_find(name, len);
@@ -321,6 +325,7 @@ options_help(void)
 	printf("tern: a TCP endpoint on DPDK\n\n"
 	       "  tern <EAL options> -- <options>\n"
 	       "  tern --config FILE [-- <options>]    a file's [eal] args = ... are EAL options\n"
+	       "  tern run ... -- PROGRAM | tern ctl COMMAND    tern run --help, tern ctl --help\n"
 	       "  tern --help | --version\n\nRoles:\n");
 	for (i = 0; i < n_roles; i++)
 		printf("  %-10s %s\n", roles[i]->name, roles[i]->help);
