@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The shows as endpoints of DPDK's telemetry: /tern/conns[,FILTER] and others, for dpdk-telemetry.py. An answer is an
- * array of rows; its buffer holds some 16 kB, so what does not fit is counted in a last row, left_off.
+ * The shows as endpoints of DPDK's telemetry: /tern/conns[,FILTER] and others, for dpdk-telemetry.py. An answer is a
+ * dictionary of rows, "0" the first, as its arrays hold no dictionaries; there is room for 255 and some 14 kB, so what
+ * does not fit is counted as left_off.
  */
 #include <errno.h>
 #include <string.h>
@@ -56,17 +57,23 @@ row(void *arg, json_t *r)
 	const size_t size = json_dumpb(r, NULL, 0, JSON_COMPACT) + 8;
 	struct rte_tel_data *d;
 	const char *key;
+	char name[16];
 	json_t *v;
 
-	if (a->used + size > ROOM || a->n + 1 == RTE_TEL_MAX_ARRAY_ENTRIES) {
+	if (a->used + size > ROOM || a->n + 1 == RTE_TEL_MAX_DICT_ENTRIES) {
 		a->left_off++;
 		return;
 	}
 	d = rte_tel_data_alloc();
-	if (!d || rte_tel_data_start_dict(d))
+	if (!d)
 		return;
+	rte_tel_data_start_dict(d);
 	json_object_foreach(r, key, v) put(d, key, v);
-	rte_tel_data_add_array_container(a->d, d, 0);
+	snprintf(name, sizeof(name), "%u", a->n);
+	if (rte_tel_data_add_dict_container(a->d, name, d, 0)) {
+		rte_tel_data_free(d);
+		return;
+	}
 	a->used += size;
 	a->n++;
 }
@@ -75,7 +82,6 @@ static int
 ask_for(const char *endpoint, const char *params, struct rte_tel_data *d)
 {
 	struct answer a = {.d = d};
-	struct rte_tel_data *last;
 	char line[CTL_LINE_MAX], why[256];
 	struct out o;
 	unsigned int i;
@@ -84,17 +90,14 @@ ask_for(const char *endpoint, const char *params, struct rte_tel_data *d)
 		if (strcmp(endpoints[i].endpoint, endpoint) == 0)
 			break;
 	snprintf(line, sizeof(line), "%s %s", endpoints[i].command, params ? params : "");
-	rte_tel_data_start_array(d, RTE_TEL_CONTAINER);
+	rte_tel_data_start_dict(d);
 	out_init(&o, NULL, OUT_ROWS);
 	o.row = row;
 	o.arg = &a;
 	if (ctl_do(line, &o, why, sizeof(why)))
 		return -EINVAL;
-	last = a.left_off ? rte_tel_data_alloc() : NULL;
-	if (last && rte_tel_data_start_dict(last) == 0) {
-		rte_tel_data_add_dict_u64(last, "left_off", a.left_off);
-		rte_tel_data_add_array_container(d, last, 0);
-	}
+	if (a.left_off)
+		rte_tel_data_add_dict_u64(d, "left_off", a.left_off);
 	return 0;
 }
 

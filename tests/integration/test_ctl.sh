@@ -141,6 +141,39 @@ test_ctl_client() {
 	wait_exit 12 $TERN_PID || fail "status $? after quit"
 }
 
+# The same by DPDK's telemetry, over its socket.
+test_ctl_telemetry() {
+	local prefix=ctl$$
+	bg tern ip netns exec "$NS" "$TERN" "${EAL_TAP[@]/--no-telemetry/--file-prefix=$prefix}" -l $LCORES \
+		--vdev net_tap0,iface=dtap0 -- --addr $HOST/24 --role http --root "$LIB_TMP/www"
+	TERN_PID=$BG_PID
+	tap_up "$NS" || fail "the tap device did not appear"
+	bg hold ip netns exec "$NS" curl -sS --retry 3 --limit-rate 1000 -o /dev/null "http://$HOST/10m.bin"
+	wait_for 10 kernel_has 1 || fail "no connection"
+	python3 - /var/run/dpdk/$prefix/dpdk_telemetry.v2 <<'END' || fail "telemetry"
+import json, socket, sys
+s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+s.connect(sys.argv[1])
+room = json.loads(s.recv(1024))["max_output_len"]
+def ask(cmd):
+    s.send(cmd.encode())
+    return json.loads(s.recv(room))[cmd.split(",")[0]]
+assert {"/tern/conns", "/tern/drops", "/tern/listeners", "/tern/workers"} <= set(ask("/"))
+assert ask("/tern/listeners")["0"]["local"] == "0.0.0.0:80", ask("/tern/listeners")
+assert ask("/tern/conns,state established dport 1") == {}
+conns = ask("/tern/conns,state established sport = :80")
+assert len(conns) == 1 and conns["0"]["state"] == "ESTAB" and conns["0"]["cwnd"] > 0, conns
+assert ask("/tern/workers")["0"]["worker"] == 0
+drops = ask("/tern/drops,all")
+assert len(drops) > 30 and drops["0"]["name"] == "DropRunt", drops
+assert len(ask("/tern/stats,*")) + ask("/tern/stats,*").get("left_off", 0) > 150
+assert ask("/tern/conns,state up") is None
+END
+	kill $BG_PID
+	tern_end
+	rm -rf /var/run/dpdk/$prefix
+}
+
 # Commands of a pipe, and at a terminal: completed by a tab, remembered, the terminal left as it was.
 test_ctl_prompt() {
 	local pid rc
