@@ -5,7 +5,6 @@
  * compare-and-swap: then who comes to it late frees it.
  */
 #include <errno.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
@@ -18,60 +17,52 @@
 
 enum { FREE, WAITS, RUNS, DONE, FORGOTTEN };
 
-struct call {
-	struct tern *t;
-	unsigned int worker;
-	uint32_t state, pieces; /* of both threads */
-	bool again;             /* DONE, but only because it could not be posted */
-	ask_fn fn;
-	max_align_t arg[];
-};
-
-static struct call *
-call_of(void *arg)
-{
-	return (struct call *)(void *)((char *)arg - offsetof(struct call, arg));
-}
-
-void *
+struct ask *
 ask_new(size_t size)
 {
-	struct call *c = calloc(1, sizeof(*c) + size);
+	struct ask *a = calloc(1, sizeof(*a));
 
-	return c ? c->arg : NULL;
+	if (a)
+		a->arg = calloc(1, size);
+	if (a && !a->arg) {
+		free(a);
+		a = NULL;
+	}
+	return a;
 }
 
 void
-ask_free(void *arg)
+ask_free(struct ask *a)
 {
-	if (arg)
-		free(call_of(arg));
+	if (a)
+		free(a->arg);
+	free(a);
 }
 
 static bool
-turn(struct call *c, uint32_t from, uint32_t to)
+turn(struct ask *a, uint32_t from, uint32_t to)
 {
-	return __atomic_compare_exchange_n(&c->state, &from, to, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+	return __atomic_compare_exchange_n(&a->state, &from, to, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
 }
 
 static void
 on_worker(struct tern_worker *w, void *arg)
 {
-	struct call *c = arg;
+	struct ask *a = arg;
 
-	if (!turn(c, WAITS, RUNS)) { /* nobody waits any more: once in the life of a process, if ever */
-		free(c);
+	if (!turn(a, WAITS, RUNS)) { /* nobody waits any more: once in the life of a process, if ever */
+		ask_free(a);
 		return;
 	}
-	c->again = c->fn(w, c->arg);
-	__atomic_fetch_add(&c->pieces, 1, __ATOMIC_RELAXED);
-	if (!c->again) {
-		__atomic_store_n(&c->state, DONE, __ATOMIC_RELEASE);
+	a->again = a->fn(w, a->arg);
+	__atomic_fetch_add(&a->pieces, 1, __ATOMIC_RELAXED);
+	if (!a->again) {
+		__atomic_store_n(&a->state, DONE, __ATOMIC_RELEASE);
 		return;
 	}
-	__atomic_store_n(&c->state, WAITS, __ATOMIC_RELEASE);
-	if (tern_post(c->t, c->worker, on_worker, c) && !turn(c, WAITS, DONE))
-		free(c);
+	__atomic_store_n(&a->state, WAITS, __ATOMIC_RELEASE);
+	if (tern_post(a->t, a->worker, on_worker, a) && !turn(a, WAITS, DONE))
+		ask_free(a);
 }
 
 static int64_t
@@ -85,22 +76,22 @@ now_ns(void)
 
 /* Until the worker is done with what was posted. */
 static int
-await(struct call *c, struct stack *s)
+await(struct ask *a, struct stack *s)
 {
 	int64_t since_ns = now_ns();
 	unsigned int nap_us = NAP_MIN_US;
 	uint32_t seen = 0, pieces;
 
-	while (__atomic_load_n(&c->state, __ATOMIC_ACQUIRE) != DONE) {
+	while (__atomic_load_n(&a->state, __ATOMIC_ACQUIRE) != DONE) {
 		usleep(nap_us);
 		nap_us = RTE_MIN(2 * nap_us, NAP_MAX_US);
-		pieces = __atomic_load_n(&c->pieces, __ATOMIC_RELAXED);
+		pieces = __atomic_load_n(&a->pieces, __ATOMIC_RELAXED);
 		if (pieces != seen) {
 			seen = pieces;
 			since_ns = now_ns();
 		} else if (!__atomic_load_n(&s->running, __ATOMIC_ACQUIRE)) {
 			return -ESHUTDOWN; /* nobody is there who might come to it */
-		} else if (now_ns() - since_ns > PATIENCE_NS && turn(c, WAITS, FORGOTTEN)) {
+		} else if (now_ns() - since_ns > PATIENCE_NS && turn(a, WAITS, FORGOTTEN)) {
 			return -ETIMEDOUT;
 		}
 	}
@@ -108,20 +99,19 @@ await(struct call *c, struct stack *s)
 }
 
 int
-ask(struct stack *s, unsigned int i, ask_fn fn, void *arg)
+ask(struct stack *s, unsigned int i, ask_fn fn, struct ask *a)
 {
-	struct call *c = call_of(arg);
-	int rc;
+	int rc = 0;
 
-	c->t = s->tern;
-	c->worker = i;
-	c->fn = fn;
+	a->t = s->tern;
+	a->worker = i;
+	a->fn = fn;
 	do {
-		c->again = false;
-		c->state = WAITS;
-		rc = tern_post(s->tern, i, on_worker, c);
-		rc = rc ? rc : await(c, s);
-	} while (!rc && c->again);
+		a->again = false;
+		a->state = WAITS;
+		rc = tern_post(s->tern, i, on_worker, a);
+		rc = rc ? rc : await(a, s);
+	} while (!rc && a->again);
 	return rc;
 }
 

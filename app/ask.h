@@ -7,15 +7,26 @@
 /** On the worker, with what ask_new() gave: a little. @return true: once more, in the next poll. */
 typedef bool (*ask_fn)(struct tern_worker *w, void *arg);
 
-/** Zeroed memory that worker and asker share, or NULL. Given back by ask_free(). */
-void *ask_new(size_t size);
-void ask_free(void *arg);
+/** A question. What worker and asker share is zeroed at first. */
+struct ask {
+	void *arg;
+	/* ask.c's */
+	struct tern *t;
+	unsigned int worker;
+	uint32_t state, pieces; /* of both threads */
+	bool again;             /* done, but only because it could not be posted once more */
+	ask_fn fn;
+};
+
+/** With so many bytes at arg. @return NULL: no memory. */
+struct ask *ask_new(size_t size);
+void ask_free(struct ask *a);
 /**
  * fn(w, arg) on worker i of s until it says false; the caller sleeps meanwhile. @return 0; -ESHUTDOWN: the worker has
- * left; -EAGAIN: its queue of calls is full; -ETIMEDOUT: it did not come to it in time, and arg belongs to it now: the
+ * left; -EAGAIN: its queue of calls is full; -ETIMEDOUT: it did not come to it in time, and a belongs to it now: the
  * caller must forget it.
  */
-int ask(struct stack *s, unsigned int i, ask_fn fn, void *arg);
+int ask(struct stack *s, unsigned int i, ask_fn fn, struct ask *a);
 /** What the three errors mean. */
 const char *ask_error(int rc);
 #endif

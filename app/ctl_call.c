@@ -95,39 +95,50 @@ make_line(char *line, size_t size, bool json, int argc, char **argv, int from)
 		if (n + 2 > size)
 			return complain("ctl: a command of more than %zu bytes", size - 2);
 	}
-	strcat(line, "\n");
+	line[n] = '\n';
+	line[n + 1] = 0;
 	return 0;
 }
 
-/* What is said goes out as it comes, but for what follows CTL_END. */
+/* What stands behind CTL_END. */
+struct verdict {
+	char text[300];
+	size_t len;
+	bool begun;
+};
+
+/* What is said goes out as it comes. @return 0 or -EINVAL after a line. */
+static int
+take(struct verdict *v, const char *buf, size_t n)
+{
+	const char *end = v->begun ? NULL : memchr(buf, CTL_END, n);
+	const size_t said = v->begun ? 0 : end ? (size_t)(end - buf) : n;
+	const size_t from = said + (end != NULL), rest = RTE_MIN(n - from, sizeof(v->text) - 1 - v->len);
+
+	if (said && fwrite(buf, 1, said, stdout) != said)
+		return complain("ctl: %s", strerror(errno));
+	v->begun |= end != NULL;
+	memcpy(v->text + v->len, buf + from, rest);
+	v->len += rest;
+	return 0;
+}
+
 static int
 listen_to(int fd)
 {
-	char buf[65536], verdict[300] = "";
-	size_t len = 0;
-	bool ended = false;
+	struct verdict v = {.len = 0};
+	char buf[65536];
 	ssize_t n;
 
-	while ((n = recv(fd, buf, sizeof(buf), 0)) > 0) {
-		const char *end = ended ? buf : memchr(buf, CTL_END, n);
-		size_t said = end ? end - buf : n, rest = n - said;
-
-		if (said && fwrite(buf, 1, said, stdout) != said)
-			return complain("ctl: %s", strerror(errno));
-		end += end && !ended;
-		rest -= rest && !ended;
-		ended |= end != NULL;
-		rest = RTE_MIN(rest, sizeof(verdict) - 1 - len);
-		if (rest)
-			memcpy(verdict + len, end, rest);
-		len += rest;
-	}
+	while ((n = recv(fd, buf, sizeof(buf), 0)) > 0)
+		if (take(&v, buf, n))
+			return -EINVAL;
 	if (fflush(stdout))
 		return complain("ctl: %s", strerror(errno));
-	verdict[strcspn(verdict, "\n")] = 0;
-	if (!ended || !*verdict)
-		return complain("ctl: the answer broke off: the process ended, or it waited too long for its reader");
-	return *verdict == '0' ? 0 : complain("ctl: %s", verdict + 2);
+	v.text[strcspn(v.text, "\n")] = 0;
+	if (v.len < 2)
+		return complain("ctl: the answer broke off: the process ended, or waited too long for its reader");
+	return *v.text == '0' ? 0 : complain("ctl: %s", v.text + 2);
 }
 
 int

@@ -38,7 +38,7 @@ ctl_addr(const char *path, struct sockaddr_un *a)
 	if (!*path || strlen(path) >= sizeof(a->sun_path))
 		return complain("'%.32s...' is no path of a socket: it has %zu bytes, 1 to %zu are allowed", path,
 				strlen(path), sizeof(a->sun_path) - 1);
-	strcpy(a->sun_path, path);
+	memcpy(a->sun_path, path, strlen(path) + 1);
 	return 0;
 }
 

@@ -24,7 +24,15 @@ struct parsed {
 	cmdline_multi_string_t rest;
 };
 
+/* cmdline's of a command, and what it refers to. */
+struct instance {
+	cmdline_parse_inst_t *inst;
+	cmdline_parse_token_string_t token[WORDS_MAX + 1];
+	char words[40];
+};
+
 static struct cmdline *terminal;
+static struct instance made[INSTANCES_MAX];
 static cmdline_parse_inst_t *instances[INSTANCES_MAX + 1];
 static unsigned int n_instances;
 static char line[CTL_LINE_MAX]; /* of a pipe: what has come of it */
@@ -71,41 +79,39 @@ with(void *res, struct cmdline *cl, void *data)
 	on_words(cl, data, ((struct parsed *)res)->rest);
 }
 
-static cmdline_parse_token_hdr_t *
-token(unsigned int at, const char *text)
+/* Token n of an instance. */
+static void
+token(struct instance *m, unsigned int n, size_t at, const char *text)
 {
-	cmdline_parse_token_string_t *t = calloc(1, sizeof(*t));
-
-	if (!t)
-		return NULL;
-	t->hdr.ops = &cmdline_token_string_ops;
-	t->hdr.offset = at;
-	t->string_data.str = text;
-	return &t->hdr;
+	m->token[n].hdr.ops = &cmdline_token_string_ops;
+	m->token[n].hdr.offset = at;
+	m->token[n].string_data.str = text;
+	m->inst->tokens[n] = &m->token[n].hdr;
 }
 
 /* An instance of k; rest: with what follows its words. They live as long as the process. */
 static int
 add(const struct command *k, bool rest)
 {
-	cmdline_parse_inst_t *t = calloc(1, sizeof(*t) + (WORDS_MAX + 2) * sizeof(t->tokens[0]));
-	char *words = strdup(k->words), *word, *save = NULL;
+	struct instance *m = &made[n_instances];
+	char *word, *save = NULL;
 	unsigned int n = 0;
 
-	if (!t || !words || n_instances == INSTANCES_MAX) {
-		free(t);
-		free(words);
+	if (n_instances == INSTANCES_MAX)
+		return -ENOSPC;
+	m->inst = calloc(1, sizeof(*m->inst) + (WORDS_MAX + 2) * sizeof(m->inst->tokens[0]));
+	if (!m->inst)
 		return -ENOMEM;
-	}
-	t->f = rest ? with : without;
-	t->data = (void *)(uintptr_t)k;
-	t->help_str = k->help;
-	for (word = strtok_r(words, " ", &save); word && n < WORDS_MAX; word = strtok_r(NULL, " ", &save), n++)
-		t->tokens[n] = token(offsetof(struct parsed, word) + n * sizeof(cmdline_fixed_string_t), word);
+	m->inst->f = rest ? with : without;
+	m->inst->data = (void *)(uintptr_t)k;
+	m->inst->help_str = k->help;
+	snprintf(m->words, sizeof(m->words), "%s", k->words);
+	for (word = strtok_r(m->words, " ", &save); word && n < WORDS_MAX; word = strtok_r(NULL, " ", &save), n++)
+		token(m, n, offsetof(struct parsed, word) + n * sizeof(cmdline_fixed_string_t), word);
 	if (rest)
-		t->tokens[n++] = token(offsetof(struct parsed, rest), TOKEN_STRING_MULTI);
-	instances[n_instances++] = t;
-	return t->tokens[n - 1] ? 0 : -ENOMEM;
+		token(m, n, offsetof(struct parsed, rest), TOKEN_STRING_MULTI);
+	instances[n_instances++] = m->inst;
+	return 0;
 }
 
 static int
@@ -167,7 +173,7 @@ prompt_turn(void)
 	if (n < 0 && (errno == EINTR || errno == EAGAIN))
 		return true;
 	if (n > 0 && terminal)
-		ended |= cmdline_in(terminal, buf, n) < 0;
+		ended |= cmdline_in(terminal, buf, (int)n) < 0;
 	else if (n > 0)
 		pipe_in(buf, n);
 	if (n <= 0 || (ended && !run_ends())) /* the end of input, or Ctrl-D */

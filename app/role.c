@@ -339,10 +339,8 @@ server_accepting(struct stack *s, struct tern_worker *w, bool on)
 {
 	struct server *v = tern_worker_user(w);
 
-	if (!on)
-		server_unlisten(v);
-	else if (!v->l[0] && !v->l[1] && server_listen(s, w, v))
-		server_unlisten(v); /* all of it, or nothing */
+	if (!on || (!v->l[0] && !v->l[1] && server_listen(s, w, v)))
+		server_unlisten(v); /* on all addresses, or on none */
 }
 
 void

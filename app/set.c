@@ -58,13 +58,13 @@ change_all(struct ctl *c, struct stack *s, const struct knob *knob, uint64_t n)
 	int rc = 0;
 
 	for (w = 0; w < s->n_workers && !rc; w++) {
-		struct change *d = ask_new(sizeof(*d));
+		struct ask *a = ask_new(sizeof(struct change));
 
-		if (d)
-			*d = (struct change){s, knob, n};
-		rc = d ? ask(s, w, change, d) : -ENOMEM;
+		if (a)
+			*(struct change *)a->arg = (struct change){s, knob, n};
+		rc = a ? ask(s, w, change, a) : -ENOMEM;
 		if (rc != -ETIMEDOUT)
-			ask_free(d);
+			ask_free(a);
 		if (rc)
 			ctl_wrong(c, "worker %u: %s", w, ask_error(rc));
 	}
@@ -102,7 +102,7 @@ set_knob(struct ctl *c)
 	const char *val = c->args + len + strspn(c->args + len, " \t");
 	const struct knob *knob = NULL;
 	char names[128], why[160], *end;
-	struct stack *s = NULL;
+	struct stack *s = c->run->stacks;
 	uint64_t n;
 	unsigned int k;
 

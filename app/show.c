@@ -404,15 +404,16 @@ show_listeners(struct ctl *c)
 
 	for (k = 0; k < c->run->n && !rc; k++) {
 		for (w = 0; w < c->run->stacks[k].n_workers && !rc; w++) {
-			struct listeners *t = ask_new(sizeof(*t));
+			struct ask *a = ask_new(sizeof(struct listeners));
+			const struct listeners *t = a ? a->arg : NULL;
 
-			rc = t ? ask(&c->run->stacks[k], w, take_listeners, t) : -ENOMEM;
+			rc = a ? ask(&c->run->stacks[k], w, take_listeners, a) : -ENOMEM;
 			if (!c->out->open && !rc)
 				TABLE(c, "listeners", cols);
 			for (i = 0; !rc && i < t->n; i++)
 				out_row(c->out, listener_row(c, k, w, &t->i[i], t->now_us));
 			if (rc != -ETIMEDOUT)
-				ask_free(t);
+				ask_free(a);
 		}
 	}
 	if (rc) {

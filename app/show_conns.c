@@ -95,7 +95,7 @@ print_timer(FILE *f, const json_t *row)
 static void
 details(const json_t *row, FILE *f)
 {
-	static const char *const options[][2] = {{"ts", "timestamps"}, {"sack", "sack"}, {"ecn", "ecn"}};
+	static const char *const flags[][2] = {{"ts", "timestamps"}, {"sack", "sack"}, {"ecn", "ecn"}};
 	static const char *const counts[][2] = {{"mss", "mss"},
 						{"rcvmss", "rcv_mss"},
 						{"cwnd", "cwnd"},
@@ -123,9 +123,9 @@ details(const json_t *row, FILE *f)
 
 	fputc('\t', f);
 	fputs(cc ? cc : "-", f);
-	for (i = 0; i < RTE_DIM(options); i++)
-		if (yes(row, options[i][1]))
-			fprintf(f, " %s", options[i][0]);
+	for (i = 0; i < RTE_DIM(flags); i++)
+		if (yes(row, flags[i][1]))
+			fprintf(f, " %s", flags[i][0]);
 	if (yes(row, "wscale"))
 		fprintf(f, " wscale:%" JSON_INTEGER_FORMAT ",%" JSON_INTEGER_FORMAT, number(row, "snd_wscale"),
 			number(row, "rcv_wscale"));
@@ -149,7 +149,8 @@ details(const json_t *row, FILE *f)
 static int
 walk(struct ctl *c, unsigned int k, unsigned int w, const struct filter *f)
 {
-	struct walk *at = ask_new(sizeof(*at));
+	struct ask *a = ask_new(sizeof(struct walk));
+	struct walk *at = a ? a->arg : NULL;
 	const char *stack = c->run->stacks[k].name;
 	unsigned int i;
 	int rc = at ? 0 : -ENOMEM;
@@ -158,7 +159,7 @@ walk(struct ctl *c, unsigned int k, unsigned int w, const struct filter *f)
 		at->filter = *f;
 	while (!rc && !at->over && !out_broken(c->out)) {
 		at->n = 0;
-		rc = ask(&c->run->stacks[k], w, walk_piece, at);
+		rc = ask(&c->run->stacks[k], w, walk_piece, a);
 		for (i = 0; !rc && i < at->n; i++) {
 			json_t *row = conn_row(&at->i[i], w);
 
@@ -168,7 +169,7 @@ walk(struct ctl *c, unsigned int k, unsigned int w, const struct filter *f)
 		}
 	}
 	if (rc != -ETIMEDOUT)
-		ask_free(at);
+		ask_free(a);
 	if (rc)
 		ctl_wrong(c, "show conns: worker %u: %s", w, ask_error(rc));
 	return rc;

@@ -56,9 +56,8 @@ row(void *arg, json_t *r)
 	struct answer *a = arg;
 	const size_t size = json_dumpb(r, NULL, 0, JSON_COMPACT) + 8;
 	struct rte_tel_data *d;
-	const char *key;
 	char name[16];
-	json_t *v;
+	void *at;
 
 	if (a->used + size > ROOM || a->n + 1 == RTE_TEL_MAX_DICT_ENTRIES) {
 		a->left_off++;
@@ -68,7 +67,8 @@ row(void *arg, json_t *r)
 	if (!d)
 		return;
 	rte_tel_data_start_dict(d);
-	json_object_foreach(r, key, v) put(d, key, v);
+	for (at = json_object_iter(r); at; at = json_object_iter_next(r, at))
+		put(d, json_object_iter_key(at), json_object_iter_value(at));
 	snprintf(name, sizeof(name), "%u", a->n);
 	if (rte_tel_data_add_dict_container(a->d, name, d, 0)) {
 		rte_tel_data_free(d);
