@@ -27,7 +27,7 @@ oops() {
 
 step "what is needed"
 if [ -n "$(missing gcc meson ninja pkg-config tcpdump curl nginx nft ip nc)" ] ||
-	! pkg-config --exists libdpdk libsodium cunit || [ ! -e /usr/include/numa.h ]; then
+	! pkg-config --exists libdpdk libsodium jansson cunit || [ ! -e /usr/include/numa.h ]; then
 	scripts/setup.sh
 else
 	say "   all installed"

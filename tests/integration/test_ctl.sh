@@ -51,16 +51,24 @@ test_ctl_conns() {
 
 test_ctl_shows() {
 	local c
-	set -f
 	tern_serve --role http --root "$LIB_TMP/www" --ctl "$LIB_TMP/ctl"
 	in_ns curl -sS --max-time 60 -o /dev/null "http://$HOST/index.html" || fail "curl"
 	in_ns curl -sS -o /dev/null "http://$HOST:81/" 2>/dev/null
-	for c in help "show conns" "show listeners" "show drops" "show drops all" "show workers" "show memory" "show stats" \
-		"show stats *" "show port info all" "show port stats 0" "show port xstats 0"; do
-		[ "$(ctl $c | wc -l)" -ge 1 ] || fail "$c says nothing"
-		ctl --json $c | json >/dev/null || fail "$c is no JSON"
-	done
-	set +f
+	python3 - "$LIB_TMP/ctl" <<'END' || fail "a show says nothing, or no JSON"
+import json, socket, sys
+def ask(line):
+    s = socket.socket(socket.AF_UNIX)
+    s.connect(sys.argv[1])
+    s.sendall(line.encode() + b"\n")
+    said, verdict = s.makefile().read().split("\0")
+    assert verdict == "0\n", (line, verdict)
+    return said
+for show in ("help", "show conns", "show conns -i", "show listeners", "show drops", "show drops all", "show workers", "show memory",
+             "show stats", "show stats *", "show port info all", "show port stats 0", "show port xstats 0"):
+    assert ask("text " + show).count("\n") >= 1, show
+    assert json.loads(ask("json " + show)), show
+assert ask("text clear port stats all") == "" and ask("json clear port xstats 0") == "{}\n"
+END
 	[ "$(ctl --json show listeners | json listeners 0 accept_max)" = 1024 ] || fail "listener's queue"
 	[ "$(ctl --json show port info all | json ports 0 driver)" = net_tap ] || fail "port info"
 	grep -qE '^DropNoSocket +1 +no connection and no listener' <<<"$(ctl show drops)" || fail "the drop is not told"
@@ -69,6 +77,13 @@ test_ctl_shows() {
 	! grep -q 'TcpPassiveOpens\|DropNoSocket' <<<"$(ctl show stats)" || fail "clear stats"
 	in_ns curl -sS --max-time 60 -o /dev/null "http://$HOST/index.html" || fail "curl"
 	grep -qE '^TcpPassiveOpens +1 ' <<<"$(ctl show stats)" || fail "the difference is not one"
+	ctl --json help | python3 -c 'import json, re, sys # but for choices: port info|stats
+for c in json.load(sys.stdin)["commands"]: print(re.split(r" [^a-z]| ID| port| WORD", c["command"])[0])' >"$LIB_TMP/commands"
+	[ "$(wc -l <"$LIB_TMP/commands")" -ge 20 ] || fail "few commands"
+	while read -r c; do
+		grep -q "\`$c\>" "$TOP/docs/ctl.md" || fail "docs/ctl.md lacks $c"
+		grep -qE "^\.I[tc] .*\b$c\b" "$TOP/docs/tern-ctl.1" || fail "tern-ctl.1 lacks $c"
+	done < <(sed 's/ LEVEL.*//; s/ NAME.*//' "$LIB_TMP/commands")
 	tern_end
 	want_counter TcpPassiveOpens -eq 2
 }
