@@ -11,7 +11,9 @@
 #include <rte_common.h>
 #include "ask.h"
 
-#define PATIENCE_NS (5 * INT64_C(1000000000)) /* without any progress */
+#ifndef ASK_PATIENCE_MS
+#define ASK_PATIENCE_MS 5000 /* without any progress */
+#endif
 #define NAP_MIN_US 20u
 #define NAP_MAX_US 1000u
 
@@ -91,7 +93,7 @@ await(struct ask *a, struct stack *s)
 			since_ns = now_ns();
 		} else if (!__atomic_load_n(&s->running, __ATOMIC_ACQUIRE)) {
 			return -ESHUTDOWN; /* nobody is there who might come to it */
-		} else if (now_ns() - since_ns > PATIENCE_NS && turn(a, WAITS, FORGOTTEN)) {
+		} else if (now_ns() - since_ns > ASK_PATIENCE_MS * INT64_C(1000000) && turn(a, WAITS, FORGOTTEN)) {
 			return -ETIMEDOUT;
 		}
 	}

@@ -80,7 +80,7 @@ filter_state_name(unsigned int state)
 	unsigned int i;
 
 	for (i = 0; i < RTE_DIM(state_words); i++)
-		if (state_words[i].shown && state_words[i].states == BIT(state))
+		if (state_words[i].shown && state < 32 && state_words[i].states == BIT(state))
 			return state_words[i].shown;
 	return "?";
 }
