@@ -45,6 +45,7 @@ static struct opt opts[] = {
 	TEXT("tern", "ctl", "PATH", options.ctl,
 	     "take commands at this Unix socket, of tern ctl; auto: one that is found in /run/tern"),
 	FLAG("tern", "interactive", options.interactive, "or -i: a prompt for commands (docs/ctl.md)"),
+	FLAG("tern", "auto-start", options.auto_start, "what testpmd needs and tern always does: start at once"),
 	NUM("tern", "stats-interval", options.stats_s, 0, 86400, "1", "seconds between lines of numbers; 0: none"),
 	NUM("tern", "duration", options.duration_s, 0, UINT32_MAX / 1000, NULL,
 	    "stop after N seconds; 0: run on (bench: 5)"),
@@ -200,12 +201,29 @@ option_at(unsigned int i)
 	return NULL;
 }
 
+/* testpmd's names of what is the same here. */
+static const char *
+known_as(const char *name, size_t *len)
+{
+	static const char *const other[][2] = {{"nb-cores", "workers"}, {"stats-period", "stats-interval"}};
+	unsigned int i;
+
+	for (i = 0; i < RTE_DIM(other); i++) {
+		if (strlen(other[i][0]) != *len || memcmp(other[i][0], name, *len))
+			continue;
+		*len = strlen(other[i][1]);
+		return other[i][1];
+	}
+	return name;
+}
+
 struct opt *
 option_find(const char *name, size_t len)
 {
 	struct opt *t;
 	unsigned int i;
 
+	name = known_as(name, &len);
 	for (i = 0; (t = option_at(i)) != NULL; i++)
 		if (strlen(t->name) == len && memcmp(t->name, name, len) == 0)
 			break;

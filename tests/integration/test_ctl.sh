@@ -100,6 +100,7 @@ test_ctl_refused() {
 	: >"$file"
 	refused "--ctl $file: there is a file of that name" --role http --body x --addr $HOST/24 --ctl "$file"
 	refused '--ctl /nowhere/ctl: No such file' --role http --body x --addr $HOST/24 --ctl /nowhere/ctl
+	refused 'workers: 99 is out of range' --role http --body x --addr $HOST/24 --nb-cores 99
 	refused 'wire takes no commands' --role wire --ctl "$file"
 	[ -e "$file" ] || fail "the file is gone"
 	tern_serve --role http --body x --ctl "$LIB_TMP/ctl" # takes the stale one over
@@ -129,6 +130,20 @@ test_ctl_changes() {
 	ctl drain || fail "drain"
 	wait_exit 12 $TERN_PID || fail "it did not end by drain"
 	pools_clean
+}
+
+# --ctl auto is found without a path; the socket of a process that was killed is none.
+test_ctl_auto() {
+	tern_serve --role http --body x --ctl auto
+	kill -KILL $TERN_PID
+	wait_exit 5 $TERN_PID
+	[ -S /run/tern/$TERN_PID.sock ] || fail "no socket in /run/tern"
+	ctl_fails 'no tern answers in /run/tern: start it with --ctl auto' show conns
+	rm /run/tern/$TERN_PID.sock
+	tern_serve --role http --body x --ctl auto
+	grep -q '0.0.0.0:80' <<<"$("$TERN" ctl show listeners)" || fail "it is not found"
+	tern_end
+	[ ! -e /run/tern/$TERN_PID.sock ] || fail "the socket is still there"
 }
 
 # A client's rate, and that it stops.
@@ -199,7 +214,7 @@ test_ctl_prompt() {
 	grep -q "^'show nothing' is no command" "$LIB_TMP/tern.out" || fail "a wrong command is not told"
 	pools_clean
 	timeout 60 ip netns exec "$NS" python3 - "$TERN" "${EAL_TAP[@]}" -l $LCORES --vdev net_tap0,iface=dtap0 -- \
-		--addr $HOST/24 --role http --body x --interactive <<'E' >"$LIB_TMP/pty.out" 2>&1 || fail "the terminal"
+		--addr $HOST/24 --role http --body x --nb-cores 1 --stats-period 0 --auto-start --interactive <<'E' >"$LIB_TMP/pty.out" 2>&1 || fail "the terminal"
 import os, pty, sys, termios, time
 pid, fd = pty.fork()
 if pid == 0:
