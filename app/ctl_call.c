@@ -10,12 +10,14 @@
 #include <string.h>
 #include <unistd.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <rte_common.h>
 #include "ctl.h"
 #include "ctl_path.h"
 #include "options.h"
 
 #define FAILED 2
+#define PATIENCE_S 60 /* others may be answered first */
 
 static const char usage[] = "tern ctl: ask a running tern\n\n"
 			    "  tern ctl [--socket PATH] [--json] COMMAND...\n\n"
@@ -126,13 +128,17 @@ take(struct verdict *v, const char *buf, size_t n)
 static int
 listen_to(int fd)
 {
+	const struct timeval tv = {.tv_sec = PATIENCE_S};
 	struct verdict v = {.len = 0};
 	char buf[65536];
 	ssize_t n;
 
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv));
 	while ((n = recv(fd, buf, sizeof(buf), 0)) > 0)
 		if (take(&v, buf, n))
 			return -EINVAL;
+	if (n < 0)
+		return complain("ctl: %s", errno == EAGAIN ? "no answer for 60 s: is it stopped?" : strerror(errno));
 	if (fflush(stdout))
 		return complain("ctl: %s", strerror(errno));
 	v.text[strcspn(v.text, "\n")] = 0;

@@ -211,6 +211,67 @@ test_bad_filters(void)
 	CHECK(filter_parse(&f, many, why, sizeof(why)) == -EINVAL && strstr(why, "too long"));
 }
 
+/* Words in any order: taken or refused with a line, and what is taken can be asked of any connection. */
+static void
+test_any_filter(void)
+{
+	static const char *const words[] = {"state",
+					    "exclude",
+					    "established",
+					    "all",
+					    "src",
+					    "dst",
+					    "sport",
+					    "dport",
+					    "and",
+					    "or",
+					    "not",
+					    "(",
+					    ")",
+					    "!",
+					    "=",
+					    "!=",
+					    "<",
+					    ">=",
+					    ":80",
+					    "80",
+					    "192.0.2.1",
+					    "192.0.2.0/24:80",
+					    "[2001:db8::1]:80",
+					    "2001:db8::/0",
+					    "*",
+					    ":",
+					    "[",
+					    "]",
+					    "retrans",
+					    "send_rate",
+					    "/",
+					    "-1",
+					    "&&",
+					    "|",
+					    "x"};
+	unsigned int round, taken = 0, n;
+	char line[400], why[200];
+	struct filter f;
+
+	info_set("192.0.2.1:80", "192.0.2.2:50000", TERN_ESTABLISHED);
+	for (round = 0; round < 200000; round++) {
+		*line = 0;
+		for (n = harness_rand() % 10; n; n--) {
+			strcat(line, words[harness_rand() % RTE_DIM(words)]);
+			strcat(line, harness_rand() % 4 ? " " : "");
+		}
+		*why = 0;
+		if (filter_parse(&f, line, why, sizeof(why)) == 0) {
+			taken++;
+			filter_match(&f, &info);
+		} else if (!*why || strchr(why, '\n')) {
+			check_at(false, __FILE__, __LINE__, "'%s': '%s'", line, why);
+		}
+	}
+	CHECK(taken > 1000);
+}
+
 /* --- tables -------------------------------------------------------------------------------------------------- */
 
 static char *text;
@@ -427,6 +488,7 @@ static CU_TestInfo tests[] = {
 	{"filter: what matches", test_match},
 	{"filter: states", test_states},
 	{"filter: refused", test_bad_filters},
+	{"filter: anything", test_any_filter},
 	{"table: text", test_text},
 	{"table: JSON", test_json},
 	{"table: many rows", test_rows},
