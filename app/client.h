@@ -125,7 +125,7 @@ int client_check_pace(const struct options *o);
 /* client_set.c */
 extern const struct knob client_knobs[];
 #define CLIENT_KNOBS 2u
-void client_accepting(struct stack *s, struct tern_worker *w, bool on);
+int client_accepting(struct stack *s, struct tern_worker *w, bool on);
 
 /* client_conn.c */
 /** Open cc. @return 0, -EADDRNOTAVAIL or -ENOMEM: not now; other errors: never. */

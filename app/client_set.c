@@ -67,7 +67,7 @@ const struct knob client_knobs[CLIENT_KNOBS] = {
 	{"concurrency", check_concurrency, set_concurrency},
 };
 
-void
+int
 client_accepting(struct stack *s, struct tern_worker *w, bool on)
 {
 	struct client *cl = tern_worker_user(w);
@@ -75,4 +75,5 @@ client_accepting(struct stack *s, struct tern_worker *w, bool on)
 	if (cl->paused && on)
 		begin_anew(cl);
 	cl->paused = !on;
+	return 0;
 }

@@ -334,13 +334,15 @@ server_unlisten(struct server *v)
 	}
 }
 
-void
+int
 server_accepting(struct stack *s, struct tern_worker *w, bool on)
 {
 	struct server *v = tern_worker_user(w);
+	const int rc = on && !v->l[0] && !v->l[1] ? server_listen(s, w, v) : 0;
 
-	if (!on || (!v->l[0] && !v->l[1] && server_listen(s, w, v)))
+	if (!on || rc)
 		server_unlisten(v); /* on all addresses, or on none */
+	return rc;
 }
 
 void

@@ -62,8 +62,9 @@ struct role {
 	int (*start)(struct stack *s, struct tern_worker *w);
 	void (*poll)(struct stack *s, struct tern_worker *w, uint64_t now_us);
 	void (*drain)(struct stack *s, struct tern_worker *w);
-	/** `stop` and `start`: take, or open, nothing new, and again; on each worker. NULL: it cannot. */
-	void (*accepting)(struct stack *s, struct tern_worker *w, bool on);
+	/** `stop` and `start`: take, or open, nothing new, and again; on each worker. @return 0 or -errno. NULL: it
+	 *  cannot. */
+	int (*accepting)(struct stack *s, struct tern_worker *w, bool on);
 	const struct knob *knobs;
 	unsigned int n_knobs;
 	/** Main thread, no worker runs. @return what failed. */
@@ -161,7 +162,7 @@ struct server {
 int server_start(struct stack *s, struct tern_worker *w);
 void server_poll(struct stack *s, struct tern_worker *w, uint64_t now_us);
 void server_drain(struct stack *s, struct tern_worker *w);
-void server_accepting(struct stack *s, struct tern_worker *w, bool on);
+int server_accepting(struct stack *s, struct tern_worker *w, bool on);
 void server_closed(struct tern_conn *c, void *user, int err);
 /** Close a connection and give its item back. */
 void server_close(struct item *i);

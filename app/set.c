@@ -36,17 +36,18 @@ struct change {
 	struct stack *s;
 	const struct knob *knob; /* NULL: accepting */
 	uint64_t n;
+	int rc; /* of the worker */
 };
 
 static bool
 change(struct tern_worker *w, void *arg)
 {
-	const struct change *d = arg;
+	struct change *d = arg;
 
 	if (d->knob)
 		d->knob->set(d->s, w, d->n);
 	else
-		d->s->role->accepting(d->s, w, d->n);
+		d->rc = d->s->role->accepting(d->s, w, d->n);
 	return false;
 }
 
@@ -55,18 +56,21 @@ static int
 change_all(struct ctl *c, struct stack *s, const struct knob *knob, uint64_t n)
 {
 	unsigned int w;
-	int rc = 0;
+	int rc = 0, done;
 
 	for (w = 0; w < s->n_workers && !rc; w++) {
 		struct ask *a = ask_new(sizeof(struct change));
 
 		if (a)
-			*(struct change *)a->arg = (struct change){s, knob, n};
+			*(struct change *)a->arg = (struct change){s, knob, n, 0};
 		rc = a ? ask(s, w, change, a) : -ENOMEM;
+		done = rc ? 0 : ((const struct change *)a->arg)->rc;
 		if (rc != -ETIMEDOUT)
 			ask_free(a);
 		if (rc)
 			ctl_wrong(c, "worker %u: %s", w, ask_error(rc));
+		else if (done)
+			rc = ctl_wrong(c, "worker %u: %s", w, strerror(-done));
 	}
 	return rc;
 }

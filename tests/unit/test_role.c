@@ -338,16 +338,16 @@ test_accepting(void)
 	role_up(&role_http);
 	v = stack.state[tern_worker_index(TW_(SERVER))];
 	for (k = 0; k < 2; k++) {
-		stack.role->accepting(&stack, TW_(SERVER), false);
-		stack.role->accepting(&stack, TW_(SERVER), false);
+		CHECK_EQ(stack.role->accepting(&stack, TW_(SERVER), false), 0);
+		CHECK_EQ(stack.role->accepting(&stack, TW_(SERVER), false), 0);
 		CHECK(!v->l[0] && !v->l[1]);
 		CU_ASSERT_FATAL(node_connect(80, 0, &second) == 0);
 		run();
 		CHECK(second->closed == 1 && second->err == -ECONNREFUSED);
 		say(GET, strlen(GET));
 		CHECK_EQ(answers("HTTP/1.1 200"), 1);
-		stack.role->accepting(&stack, TW_(SERVER), true);
-		stack.role->accepting(&stack, TW_(SERVER), true);
+		CHECK_EQ(stack.role->accepting(&stack, TW_(SERVER), true), 0);
+		CHECK_EQ(stack.role->accepting(&stack, TW_(SERVER), true), 0);
 		CU_ASSERT_FATAL(v->l[bed.af == 6] != NULL);
 		CHECK_EQ(tern_listen_getopt(v->l[bed.af == 6], TERN_OPT_NODELAY, &nodelay), 0);
 		CHECK_EQ(nodelay, 1);
@@ -357,6 +357,10 @@ test_accepting(void)
 		sock_close(second);
 		run();
 	}
+	stack.role->accepting(&stack, TW_(SERVER), false);
+	options.backlog = -1; /* it cannot */
+	CHECK_EQ(stack.role->accepting(&stack, TW_(SERVER), true), -EINVAL);
+	CHECK(!v->l[0] && !v->l[1]);
 	role_down();
 }
 
