@@ -129,6 +129,7 @@ struct client {
 	uint64_t slack_us; /* an eighth of the timeout; without one no touch is worth it */
 	uint16_t next_port;
 	bool parking, finished, stopping;
+	bool paused; /* `stop`: opens nothing until `start` */
 	bool hopeless; /* what is to be parked can't be, or there is no way to the server: open no more */
 	char request[2][HTTP_PATH_MAX + 256]; /* [1]: the last of a connection */
 	uint32_t request_len[2];
@@ -145,6 +146,11 @@ struct client {
 void client_ready(struct client *cl);
 /** --cps and what belongs to it. @return 0 or -EINVAL after a line. */
 int client_check_pace(const struct options *o);
+
+/* client_set.c */
+extern const struct knob client_knobs[];
+#define CLIENT_KNOBS 2u
+int client_accepting(struct stack *s, struct tern_worker *w, bool on);
 
 /* client_conn.c */
 /** Open cc. @return 0, -EADDRNOTAVAIL or -ENOMEM: not now; other errors: never. */

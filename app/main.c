@@ -8,6 +8,7 @@
 #include <rte_cycles.h>
 #include <rte_eal.h>
 #include <rte_version.h>
+#include "ctl.h"
 #include "eal.h"
 #include "launch.h"
 #include "page.h"
@@ -48,6 +49,8 @@ main(int argc, char **argv)
 		return launch(argc, argv);
 	if (argc > 1 && strcmp(argv[1], "report") == 0)
 		return page(argc, argv);
+	if (argc > 1 && strcmp(argv[1], "ctl") == 0)
+		return ctl_call(argc, argv);
 	run_began = rte_rdtsc();
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	for (i = 1; i < argc; i++) {

@@ -42,6 +42,10 @@ static struct opt opts[] = {
 	FLAG("tern", "trace", options.trace, "print every packet and state change"),
 	FLAG("tern", "prefault", options.prefault,
 	     "touch all memory before the start: a slower start, no page faults later"),
+	TEXT("tern", "ctl", "PATH", options.ctl,
+	     "take commands at this Unix socket, of tern ctl; auto: one that is found in /run/tern"),
+	FLAG("tern", "interactive", options.interactive, "or -i: a prompt for commands (docs/ctl.md)"),
+	FLAG("tern", "auto-start", options.auto_start, "what testpmd needs and tern always does: start at once"),
 	NUM("tern", "stats-interval", options.stats_s, 0, 86400, "1", "seconds between lines of numbers; 0: none"),
 	TEXT("tern", "json", "FILE", options.json, "a report of the run for programs: docs/report.md; -: stdout"),
 	TEXT("tern", "json-stream", "FILE", options.json_stream, "a line of JSON for each interval, as it ends"),
@@ -227,12 +231,29 @@ option_at(unsigned int i)
 	return NULL;
 }
 
+/* testpmd's names of what is the same here. */
+static const char *
+known_as(const char *name, size_t *len)
+{
+	static const char *const other[][2] = {{"nb-cores", "workers"}, {"stats-period", "stats-interval"}};
+	unsigned int i;
+
+	for (i = 0; i < RTE_DIM(other); i++) {
+		if (strlen(other[i][0]) != *len || memcmp(other[i][0], name, *len))
+			continue;
+		*len = strlen(other[i][1]);
+		return other[i][1];
+	}
+	return name;
+}
+
 struct opt *
 option_find(const char *name, size_t len)
 {
 	struct opt *t;
 	unsigned int i;
 
+	name = known_as(name, &len);
 	for (i = 0; (t = option_at(i)) != NULL; i++)
 		if (strlen(t->name) == len && memcmp(t->name, name, len) == 0)
 			break;
@@ -311,9 +332,10 @@ options_argv(int argc, char **argv)
 	options.cur_if = 0;
 	for (i = 1; i < argc; i++) {
 		origin.name = NULL;
-		if (strncmp(argv[i], "--", 2) || !argv[i][2])
+		name = strcmp(argv[i], "-i") ? argv[i] : "--interactive";
+		if (strncmp(name, "--", 2) || !name[2])
 			return complain("'%s' is not an option: see tern --help", argv[i]);
-		name = argv[i] + 2;
+		name += 2;
 		val = strchr(name, '=');
 		len = val ? (size_t)(val - name) : strlen(name);
 		t = option_find(name, len);
@@ -353,7 +375,7 @@ options_help(void)
 	printf("tern: a TCP endpoint on DPDK\n\n"
 	       "  tern <EAL options> -- <options>\n"
 	       "  tern --config FILE [-- <options>]    a file's [eal] args = ... are EAL options\n"
-	       "  tern run --help | report --help      unmodified programs; runs as a page\n"
+	       "  tern run ... -- PROGRAM | tern ctl COMMAND | tern report FILE...    each has --help\n"
 	       "  tern --help | --version\n\nRoles:\n");
 	for (i = 0; i < n_roles; i++)
 		printf("  %-10s %s\n", roles[i]->name, roles[i]->help);

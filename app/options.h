@@ -15,7 +15,8 @@ struct options {
 	int32_t backlog;
 	uint32_t fastopen;
 	uint32_t keepalive_s;
-	bool trace, prefault;
+	bool trace, prefault, interactive, auto_start;
+	const char *ctl; /* the commands' socket, "auto" for one that is found; NULL: none */
 	uint32_t stats_s, duration_s, drain_ms;
 	const char *json, *json_stream, *csv; /* record.h */
 

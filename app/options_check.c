@@ -116,6 +116,14 @@ check_numbers(const struct tern_tcp_conf *t)
 	return 0;
 }
 
+/* A prompt in which a line of numbers appears each second is none. */
+static void
+settle_prompt(void)
+{
+	if (options.interactive && !option_set("stats-interval"))
+		options.stats_s = 0;
+}
+
 int
 options_check(void)
 {
@@ -136,6 +144,7 @@ options_check(void)
 		rc = rc ? rc : role->check(&options);
 	if (rc)
 		return rc;
+	settle_prompt();
 	if ((uint32_t)o->backlog > o->conf.tcp.somaxconn)
 		notice("backlog %d is cut to somaxconn, %u", o->backlog, o->conf.tcp.somaxconn);
 	if (o->conf.tcp.cc == TERN_CC_DCTCP && o->conf.tcp.ecn == TERN_ECN_OFF)

@@ -259,6 +259,8 @@ server_listen(struct stack *s, struct tern_worker *w, struct server *v)
 			return rc;
 		}
 		tern_listen_setopt(v->l[i], TERN_OPT_FASTOPEN, o->fastopen);
+		if (v->ops->nodelay)
+			tern_listen_setopt(v->l[i], TERN_OPT_NODELAY, 1);
 		if (o->keepalive_s) {
 			tern_listen_setopt(v->l[i], TERN_OPT_KEEPIDLE_S, o->keepalive_s);
 			tern_listen_setopt(v->l[i], TERN_OPT_KEEPALIVE, 1);
@@ -330,6 +332,17 @@ server_unlisten(struct server *v)
 			tern_listener_close(v->l[i]);
 		v->l[i] = NULL;
 	}
+}
+
+int
+server_accepting(struct stack *s, struct tern_worker *w, bool on)
+{
+	struct server *v = tern_worker_user(w);
+	const int rc = on && !v->l[0] && !v->l[1] ? server_listen(s, w, v) : 0;
+
+	if (!on || rc)
+		server_unlisten(v); /* on all addresses, or on none */
+	return rc;
 }
 
 void

@@ -38,6 +38,15 @@ struct stack {
 	uint32_t mbufs_at_start;      /* free when nothing was received yet */
 };
 
+/** A number that `set NAME N` may change while the role runs. */
+struct knob {
+	const char *name;
+	/** May the stack's workers have n together? @return 0, or a negative errno and why, a line without newline. */
+	int (*check)(const struct stack *s, uint64_t n, char *why, size_t size);
+	/** On each worker, which takes its share of n. */
+	void (*set)(struct stack *s, struct tern_worker *w, uint64_t n);
+};
+
 struct role {
 	const char *name, *help;
 	const char *notes[2]; /* at the end of --help: a title, a text */
@@ -54,6 +63,11 @@ struct role {
 	int (*start)(struct stack *s, struct tern_worker *w);
 	void (*poll)(struct stack *s, struct tern_worker *w, uint64_t now_us);
 	void (*drain)(struct stack *s, struct tern_worker *w);
+	/** `stop` and `start`: take, or open, nothing new, and again; on each worker. @return 0 or -errno. NULL: it
+	 *  cannot. */
+	int (*accepting)(struct stack *s, struct tern_worker *w, bool on);
+	const struct knob *knobs;
+	unsigned int n_knobs;
 	/** Main thread, no worker runs. @return what failed. */
 	uint64_t (*report)(const struct stack *s);
 	/** Control thread, workers run: what it counted until now, into zeroes. NULL: as every server. */
@@ -138,6 +152,7 @@ struct server_ops {
 	size_t state, item; /* bytes of the worker's state, which begins with a struct server, and of a connection's
 			     * item */
 	size_t clear;       /* so many behind its struct item are zeroed for a new connection */
+	bool nodelay;       /* the last segment of what is sent must not wait for an ACK */
 	void (*gone)(struct item *i); /* it will be another connection's; NULL: nothing to do */
 };
 
@@ -152,6 +167,7 @@ struct server {
 int server_start(struct stack *s, struct tern_worker *w);
 void server_poll(struct stack *s, struct tern_worker *w, uint64_t now_us);
 void server_drain(struct stack *s, struct tern_worker *w);
+int server_accepting(struct stack *s, struct tern_worker *w, bool on);
 void server_closed(struct tern_conn *c, void *user, int err);
 /** Close a connection and give its item back. */
 void server_close(struct item *i);

@@ -273,7 +273,7 @@ may_open(struct client *cl, uint64_t now_us)
 	uint32_t limit = cl->concurrency + cl->parked + cl->held;
 	uint64_t may = BURST_MAX;
 
-	if (cl->stopping || cl->hopeless || now_us < cl->pause_us)
+	if (cl->stopping || cl->hopeless || cl->paused || now_us < cl->pause_us)
 		return 0;
 	if (cl->parking) {
 		may = RTE_MIN(may, cl->park + cl->hold - cl->slab.n_active);
@@ -550,6 +550,9 @@ const struct role role_client = {
 	.start = start,
 	.poll = poll,
 	.drain = drain,
+	.accepting = client_accepting,
+	.knobs = client_knobs,
+	.n_knobs = CLIENT_KNOBS,
 	.report = client_report,
 	.tally = client_tally,
 	.finite = true,

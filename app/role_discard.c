@@ -42,5 +42,6 @@ const struct role role_discard = {
 	.start = server_start,
 	.poll = server_poll,
 	.drain = server_drain,
+	.accepting = server_accepting,
 	.report = report,
 };

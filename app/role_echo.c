@@ -92,5 +92,6 @@ const struct role role_echo = {
 	.start = server_start,
 	.poll = server_poll,
 	.drain = server_drain,
+	.accepting = server_accepting,
 	.report = report,
 };

@@ -385,6 +385,7 @@ static const struct server_ops ops = {
 	.state = sizeof(struct http),
 	.item = sizeof(struct http_conn),
 	.clear = offsetof(struct http_conn, head) - sizeof(struct item),
+	.nodelay = true,
 	.gone = gone,
 };
 
@@ -393,14 +394,10 @@ start(struct stack *s, struct tern_worker *w)
 {
 	int rc = server_start(s, w);
 	struct http *h = tern_worker_user(w);
-	unsigned int i;
 
 	rc = rc ? rc : heads_init(&h->heads, s, w, s->o->conf.max_conns);
 	if (rc)
 		return rc;
-	for (i = 0; i < 2; i++)
-		if (h->s.l[i]) /* an answer's last segment must not wait for an ACK */
-			tern_listen_setopt(h->s.l[i], TERN_OPT_NODELAY, 1);
 	h->w = w;
 	slab_timeout(&h->s.slab, w, content.idle_s * UINT64_C(1000000), too_idle);
 	tern_timer_init(&h->second, on_second, h);
@@ -453,5 +450,6 @@ const struct role role_http = {
 	.start = start,
 	.poll = server_poll,
 	.drain = drain,
+	.accepting = server_accepting,
 	.report = report,
 };

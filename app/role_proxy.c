@@ -529,6 +529,7 @@ static const struct server_ops ops = {
 	.state = sizeof(struct proxy),
 	.item = sizeof(struct pair),
 	.clear = sizeof(struct pair) - sizeof(struct item),
+	.nodelay = true,
 	.gone = gone,
 };
 
@@ -537,7 +538,6 @@ start(struct stack *s, struct tern_worker *w)
 {
 	const int rc = server_start(s, w);
 	struct proxy *v = tern_worker_user(w);
-	unsigned int i;
 
 	if (rc)
 		return rc;
@@ -548,9 +548,6 @@ start(struct stack *s, struct tern_worker *w)
 	v->w = w;
 	TAILQ_INIT(&v->queue);
 	tern_timer_init(&v->retry, on_retry, v);
-	for (i = 0; i < 2; i++)
-		if (v->s.l[i])
-			tern_listen_setopt(v->s.l[i], TERN_OPT_NODELAY, 1);
 	if (idle_s)
 		slab_timeout(&v->s.slab, w, idle_s * UINT64_C(1000000), too_idle);
 	return 0;
@@ -621,5 +618,6 @@ const struct role role_proxy = {
 	.start = start,
 	.poll = poll,
 	.drain = drain,
+	.accepting = server_accepting,
 	.report = report,
 };

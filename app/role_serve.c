@@ -131,5 +131,6 @@ const struct role role_serve = {
 	.start = start,
 	.poll = server_poll,
 	.drain = server_drain,
+	.accepting = server_accepting,
 	.report = report,
 };

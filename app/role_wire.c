@@ -56,6 +56,8 @@ check(struct options *o)
 {
 	unsigned int i;
 
+	if (o->ctl || o->interactive)
+		return complain("wire takes no commands: leave --ctl and --interactive out");
 	for (i = 0; i < o->conf.n_ifs; i++)
 		if (if_has(&o->conf.ifs[i], TERN_AF_INET) || if_has(&o->conf.ifs[i], TERN_AF_INET6))
 			return complain("wire has no addresses: leave --addr and --addr6 out");

@@ -13,6 +13,7 @@
 #include <rte_cycles.h>
 #include <rte_launch.h>
 #include <rte_lcore.h>
+#include "ctl.h"
 #include "record.h"
 #include "report.h"
 #include "run.h"
@@ -34,6 +35,7 @@ static const struct run *run;
 static uint64_t start_tsc; /* when the load began */
 static bool live;          /* there is a screen */
 static double stopped_s;   /* when the run was over and closing began */
+static bool drain_asked, over; /* by a command; the load is over */
 volatile sig_atomic_t run_signals;
 uint64_t run_began;
 
@@ -47,6 +49,22 @@ static double
 seconds(void)
 {
 	return (double)(rte_get_tsc_cycles() - start_tsc) / rte_get_tsc_hz();
+}
+
+void
+run_end(bool drain)
+{
+	if (drain)
+		__atomic_store_n(&drain_asked, true, __ATOMIC_RELAXED);
+	else
+		run_signals++;
+}
+
+bool
+run_ends(void)
+{
+	return run_signals || __atomic_load_n(&drain_asked, __ATOMIC_RELAXED) ||
+	       __atomic_load_n(&over, __ATOMIC_RELAXED);
 }
 
 /* --- workers ------------------------------------------------------------------------------------------------- */
@@ -269,7 +287,8 @@ await_ready(void)
 static bool
 busy(const struct stack *s)
 {
-	return !run_signals && !any_failed() && !finished(s) && running(s);
+	return !run_signals && !__atomic_load_n(&drain_asked, __ATOMIC_RELAXED) && !any_failed() && !finished(s) &&
+	       running(s);
 }
 
 /* To the millisecond, so before the ticks begin. */
@@ -296,6 +315,7 @@ control(void *arg)
 		tick();
 	stopped_s = seconds();
 	screen_end(stopped_s);
+	__atomic_store_n(&over, true, __ATOMIC_RELAXED);
 	if (run->mark)
 		run->mark(run->stacks, true);
 	record_stop(stopped_s);
@@ -416,21 +436,28 @@ run_stacks(const struct run *r)
 	pthread_t thread;
 	uint64_t failed = 1;
 	unsigned int i;
+	bool began;
 	int rc;
 
 	run = r;
 	rc = set_up();
 	if (!rc) {
 		run_catch_signals();
+		rc = ctl_open(r);
+	}
+	if (!rc) {
 		rc = rte_ctrl_thread_create(&thread, "tern-ctl", NULL, control, NULL);
 		if (rc)
 			complain("control thread: %s", strerror(-rc));
 	}
-	if (!rc) {
+	began = !rc;
+	if (began) {
 		rc = run_workers();
 		pthread_join(thread, NULL);
-		failed = final_report() + (rc != 0);
 	}
+	ctl_close();
+	if (began)
+		failed = final_report() + (rc != 0);
 	for (i = 0; i < r->n; i++) {
 		tern_destroy(r->stacks[i].tern);
 		role_free(&r->stacks[i]);

@@ -22,6 +22,11 @@ uint64_t run_stacks(const struct run *r);
 /** One stack with this role, on as many lcores as the options say. @return what failed. */
 uint64_t run_role(const struct role *role);
 
+/** From another thread: leave, as after a signal; drain: finish what is open before, as after --duration. */
+void run_end(bool drain);
+/** Is it the end? Nothing new is opened then. */
+bool run_ends(void);
+
 extern volatile sig_atomic_t run_signals; /* that came */
 void run_catch_signals(void);
 extern uint64_t run_began; /* when the program did, in TSC cycles */

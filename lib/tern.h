@@ -689,6 +689,8 @@ size_t tern_listener_info(const struct tern_listener *l, struct tern_listener_in
 unsigned int tern_stats_count(void);
 /** Name of counter i (Linux's nstat names where one exists). */
 const char *tern_stats_name(unsigned int i);
+/** What counter i counts, in a few words; of those whose name begins with "Drop", why a packet was dropped. */
+const char *tern_stats_help(unsigned int i);
 /** Counter i of worker w, or summed over all workers for w < 0. */
 uint64_t tern_stats_get(const struct tern *t, int w, unsigned int i);
 /** Counter by name, summed over workers; 0 for an unknown name. */

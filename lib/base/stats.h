@@ -175,4 +175,5 @@ enum stat {
 #define STAT_DROP_FIRST STAT_DROP_RUNT
 
 const char *stats_name(unsigned int i); /* base/stats.c */
+const char *stats_help(unsigned int i);
 #endif

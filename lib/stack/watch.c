@@ -69,6 +69,12 @@ tern_stats_name(unsigned int i)
 	return stats_name(i);
 }
 
+const char *
+tern_stats_help(unsigned int i)
+{
+	return stats_help(i);
+}
+
 uint64_t
 tern_stats_get(const struct tern *t, int w, unsigned int i)
 {

@@ -324,6 +324,46 @@ test_tables(void)
 		CHECK(option_find(t->name, strlen(t->name)) == t); /* no name is there twice */
 }
 
+/* --- commands ------------------------------------------------------------------------------------------------- */
+
+/* Who is there goes on, who comes is refused, until it listens again, as it did. */
+static void
+test_accepting(void)
+{
+	struct server *v;
+	struct sock *second;
+	uint32_t nodelay = 0;
+	unsigned int k;
+
+	role_up(&role_http);
+	v = stack.state[tern_worker_index(TW_(SERVER))];
+	for (k = 0; k < 2; k++) {
+		CHECK_EQ(stack.role->accepting(&stack, TW_(SERVER), false), 0);
+		CHECK_EQ(stack.role->accepting(&stack, TW_(SERVER), false), 0);
+		CHECK(!v->l[0] && !v->l[1]);
+		CU_ASSERT_FATAL(node_connect(80, 0, &second) == 0);
+		run();
+		CHECK(second->closed == 1 && second->err == -ECONNREFUSED);
+		say(GET, strlen(GET));
+		CHECK_EQ(answers("HTTP/1.1 200"), 1);
+		CHECK_EQ(stack.role->accepting(&stack, TW_(SERVER), true), 0);
+		CHECK_EQ(stack.role->accepting(&stack, TW_(SERVER), true), 0);
+		CU_ASSERT_FATAL(v->l[bed.af == 6] != NULL);
+		CHECK_EQ(tern_listen_getopt(v->l[bed.af == 6], TERN_OPT_NODELAY, &nodelay), 0);
+		CHECK_EQ(nodelay, 1);
+		CU_ASSERT_FATAL(node_connect(80, 0, &second) == 0);
+		run();
+		CHECK_EQ(second->connected, 1);
+		sock_close(second);
+		run();
+	}
+	stack.role->accepting(&stack, TW_(SERVER), false);
+	options.backlog = -1; /* it cannot */
+	CHECK_EQ(stack.role->accepting(&stack, TW_(SERVER), true), -EINVAL);
+	CHECK(!v->l[0] && !v->l[1]);
+	role_down();
+}
+
 int
 main(int argc, char **argv)
 {
@@ -340,6 +380,7 @@ main(int argc, char **argv)
 		{"echo to the end", test_echo},
 		{"discard to the end", test_discard},
 		{"tables of options", test_tables},
+		{"stop and start", test_accepting},
 		CU_TEST_INFO_NULL,
 	};
 

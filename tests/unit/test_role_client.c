@@ -416,6 +416,62 @@ test_reopen(void)
 	CHECK_EQ(client_down(), 0);
 }
 
+/* --- changes while it runs ------------------------------------------------------------------------------------ */
+
+/* Polled each millisecond; nobody listens, so all that is opened is refused. @return how many were opened. */
+static uint64_t
+opened_in(unsigned int ms)
+{
+	const uint64_t before = count(N_OPENED);
+
+	for (; ms; ms--) {
+		turn();
+		advance_us(1000);
+	}
+	return count(N_OPENED) - before;
+}
+
+static void
+knob(const char *name, uint64_t n, int want)
+{
+	char why[160] = "";
+	unsigned int i;
+
+	for (i = 0; i < CLIENT_KNOBS && strcmp(client_knobs[i].name, name); i++)
+		;
+	CU_ASSERT_FATAL(i < CLIENT_KNOBS);
+	CHECK_EQ(client_knobs[i].check(&stack, n, why, sizeof(why)), want);
+	CHECK_EQ(*why != 0, want != 0);
+	if (!want)
+		client_knobs[i].set(&stack, TW_(&bed.n[0]), n);
+}
+
+static void
+test_changes(void)
+{
+	client_plan(1);
+	plan.cps = 100;
+	plan.concurrency = 64;
+	client_start();
+	opened_in(20); /* ARP, and the first one */
+	CHECK_EQ(opened_in(100), 10);
+	knob("cps", 1000, 0);
+	CHECK(llabs((int64_t)opened_in(100) - 100) <= 2);
+	role_client.accepting(&stack, TW_(&bed.n[0]), false);
+	CHECK_EQ(opened_in(100), 0);
+	role_client.accepting(&stack, TW_(&bed.n[0]), true); /* what was due meanwhile is not made up for */
+	CHECK(llabs((int64_t)opened_in(100) - 100) <= 2);
+	knob("cps", 10, 0);
+	CHECK(opened_in(100) <= 2);
+	knob("cps", UINT64_C(1) << 32, -EINVAL);
+	knob("concurrency", 65, -EINVAL);
+	knob("concurrency", 0, -EINVAL);
+	knob("cps", 0, 0); /* as concurrency allows: each poll so many */
+	knob("concurrency", 3, 0);
+	CHECK_EQ(opened_in(10), 30);
+	client_down();
+}
+
 int
 main(int argc, char **argv)
 {
@@ -431,6 +487,7 @@ main(int argc, char **argv)
 		{"nothing answered", test_nothing},
 		{"refused", test_refused},
 		{"kept connections opened again", test_reopen},
+		{"changes while it runs", test_changes},
 		CU_TEST_INFO_NULL,
 	};
 

@@ -482,6 +482,24 @@ test_stats_text(void)
 	}
 }
 
+/* Each counter says what it counts, and no two the same. */
+static void
+test_stats_help(void)
+{
+	const unsigned int n = tern_stats_count();
+	unsigned int i, k;
+
+	for (i = 0; i < n; i++) {
+		CHECK(strlen(tern_stats_help(i)) > 8);
+		for (k = 0; k < i; k++)
+			if (strcmp(tern_stats_help(i), tern_stats_help(k)) == 0)
+				check_at(false, __FILE__, __LINE__, "%s and %s say the same", tern_stats_name(i),
+					 tern_stats_name(k));
+	}
+	CHECK_EQ(strcmp(tern_stats_help(STAT_DROP_RUNT), "frame too short for its headers"), 0);
+	CHECK_EQ(strcmp(tern_stats_help(n), "?"), 0);
+}
+
 static CU_TestInfo tests[] = {
 	{"info: bytes and queues", test_bytes},
 	{"info: bytes, FIN", test_bytes_fin},
@@ -498,6 +516,7 @@ static CU_TestInfo tests[] = {
 	{"listener: info", test_listener_info},
 	{"listener: walk", test_listener_walk},
 	{"stats: text", test_stats_text},
+	{"stats: help", test_stats_help},
 	CU_TEST_INFO_NULL,
 };
 

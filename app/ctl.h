@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The commands of a running program: one table (ctl.c), asked from the prompt (prompt.c), over a Unix socket (serve.c,
+ * and ctl_call.c at its other end) and by DPDK's telemetry (telemetry.c). They run one at a time on a thread of their
+ * own, never on a worker's; what is a worker's own is asked of it (ask.h).
+ */
+#ifndef CTL_H
+#define CTL_H
+#include <stddef.h>
+#include "filter.h"
+#include "out.h"
+#include "run.h"
+
+#define CTL_LINE_MAX 2048u
+
+/** A command being run. */
+struct ctl {
+	const struct run *run;
+	struct out *out;
+	const char *args; /* what follows the command's words, "" for nothing */
+	char why[256];    /* what is wrong, a line without newline */
+};
+
+struct command {
+	const char *words, *args, *help;
+	bool needs;               /* the arguments */
+	int (*fn)(struct ctl *c); /* @return 0, or a negative errno and c->why */
+};
+extern const struct command commands[];
+extern const unsigned int n_commands;
+
+/** Run a line. @return 0, or a negative errno and why. What it says may have begun then. */
+int ctl_do(const char *line, struct out *o, char *why, size_t size);
+int __attribute__((format(printf, 2, 3))) ctl_wrong(struct ctl *c, const char *fmt, ...);
+
+/** Before the workers start, as the options say: opens what they ask for. @return 0, or -errno after one line. */
+int ctl_open(const struct run *r);
+/** No worker runs any more. */
+void ctl_close(void);
+/** Whoever asks for its end: `quit`, and `drain`, which finishes what is open. */
+void ctl_quit(bool drain);
+
+/* show.c, show_conns.c, show_port.c, set.c */
+int show_conns(struct ctl *c);
+int show_listeners(struct ctl *c);
+int show_drops(struct ctl *c);
+int show_workers(struct ctl *c);
+int show_memory(struct ctl *c);
+int show_stats(struct ctl *c);
+int show_port_info(struct ctl *c);
+int show_port_stats(struct ctl *c);
+int show_port_xstats(struct ctl *c);
+int clear_stats(struct ctl *c);
+int clear_port_stats(struct ctl *c);
+int clear_port_xstats(struct ctl *c);
+int set_log(struct ctl *c);
+int set_knob(struct ctl *c);
+int set_accepting(struct ctl *c);
+int set_not_accepting(struct ctl *c);
+
+/** From here on counters are shown, until `clear stats`. */
+void show_init(const struct run *r);
+void show_fini(void);
+
+/* A piece of show conns: what one poll looks at, and what is kept until the asker takes it. */
+#define WALK_LINES 64u               /* of the worker's table */
+#define WALK_PIECE (WALK_LINES * 7u) /* connections, at most */
+#define WALK_ROOM (2 * WALK_PIECE)
+struct walk {
+	struct filter filter;
+	uint32_t cursor;
+	bool over;
+	unsigned int n;
+	struct tern_info i[WALK_ROOM];
+};
+bool walk_piece(struct tern_worker *w, void *arg);
+json_t *conn_row(const struct tern_info *i, unsigned int worker);
+
+/* serve.c */
+int serve_open(const char *path);
+void serve_close(void);
+/** Descriptors to wait for, then what happened at them. */
+struct pollfd;
+unsigned int serve_fds(struct pollfd *p, unsigned int max);
+void serve_turn(const struct pollfd *p, unsigned int n);
+
+/* prompt.c: stdin */
+int prompt_open(void);
+/** @return false: there will be nothing more. */
+bool prompt_turn(void);
+void prompt_close(void);
+
+/* telemetry.c */
+void telemetry_open(void);
+
+/* ctl_call.c: tern ctl [--socket PATH] [--json] COMMAND... */
+int ctl_call(int argc, char **argv);
+#endif
