@@ -48,7 +48,7 @@ ip netns exec "$NS" "$TERN" "${EAL_TAP[@]}" -l 0 --vdev net_tap0,iface=dtap0 -- 
 	--root "$LIB_TMP/www" --trace >"$LIB_TMP/server.out" 2>"$LIB_TMP/server.log" &
 server=$!
 LIB_PIDS+=($server)
-tap_up "$NS" $server || oops "the tap device did not appear"
+tap_up "$NS" || oops "the tap device did not appear"
 wait_for 10 ip netns exec "$NS" ping -c 1 -W 1 -q 192.0.2.1 || oops "tern does not answer ping"
 ip netns exec "$NS" tcpdump -n -t -S -l -i dtap0 'tcp port 80' >"$LIB_TMP/tcpdump.out" 2>"$LIB_TMP/tcpdump.log" &
 dump=$!
@@ -92,7 +92,7 @@ ip netns exec "$NS" "$TERN" "${EAL_TAP[@]}" -l 0 --vdev net_tap0,iface=dtap0 -- 
 	>"$LIB_TMP/client.out" 2>"$LIB_TMP/client.log" &
 client=$!
 LIB_PIDS+=($client)
-tap_up "$NS" $client || oops "the tap device did not appear"
+tap_up "$NS" || oops "the tap device did not appear"
 wait_exit 60 $client || oops "the client left with status $?"
 same_sha "$LIB_TMP/fetched"
 

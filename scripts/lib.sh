@@ -97,17 +97,14 @@ netns_make() {
 	ip -n "$1" link set lo up
 }
 
-# tap_up NETNS PID [DEVICE]: the kernel's end of the tap that PID makes, once its driver gave it a MAC (3: it was set). Ours must differ
-# from that, which is tern's; tern's end is 192.0.2.1 and 2001:db8::1. PID is halted meanwhile: a client that finds nobody asks again
-# a second later, when its SYN is sent again, too.
+# tap_up NETNS [DEVICE]: the kernel's end of tern's tap, once tern made it; tern's end is 192.0.2.1 and 2001:db8::1. A client may have asked
+# for it before: then it asks again a second later, and its SYN is sent again, too. (The MAC is tern's, too, when its device is
+# started after this.)
 tap_up() {
-	local dev=${3:-dtap0} rc=0
-	wait_for 15 ip netns exec "$1" grep -qx 3 "/sys/class/net/$dev/addr_assign_type" || return 1
-	kill -STOP "$2" || return 1
+	local dev=${2:-dtap0}
+	wait_for 15 ip -n "$1" link show "$dev" || return 1
 	printf '%s\n' "link set $dev address 02:00:00:00:00:02 up" "addr add 192.0.2.2/24 dev $dev" "addr add 2001:db8::2/64 dev $dev nodad" |
-		ip -n "$1" -batch - || rc=1
-	kill -CONT "$2"
-	return $rc
+		ip -n "$1" -batch -
 }
 
 # random_file PATH MEGABYTES

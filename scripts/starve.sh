@@ -51,7 +51,7 @@ server() {
 		$([ "$2" = http ] && echo --root "$LIB_TMP/www") --drain-ms 2000 ${TERN_ARGS:-}
 	TERN_PID=$BG_PID
 	if [ "$1" = tap ]; then
-		tap_up $NS $TERN_PID || die "no tap device: $(tail -3 "$LIB_TMP/tern.err")"
+		tap_up $NS || die "no tap device: $(tail -3 "$LIB_TMP/tern.err")"
 		ip -n $NS link set $DEV txqueuelen 20000 # or the resets of a crowd that leaves are lost before the server sees them
 	else
 		ip -n $NS link set $DEV address 02:00:00:00:00:02 up

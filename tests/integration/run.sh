@@ -38,7 +38,7 @@ tern_bg() { tern_tap --addr $HOST/24 --addr6 $HOST6/64 "$@"; }
 tern_tap() {
 	bg tern ip netns exec "$NS" "$TERN" "${EAL_TAP[@]}" -l $LCORES --vdev net_tap0,iface=dtap0 -- "$@"
 	TERN_PID=$BG_PID
-	tap_up "$NS" $TERN_PID || fail "the tap device did not appear"
+	tap_up "$NS" || fail "the tap device did not appear"
 }
 
 # tern_serve ARGS...: as above, and it answers.

@@ -14,7 +14,7 @@ bad_bg() {
 		--vdev net_memif0,role=server,rsize=12 -- --role wire "${BAD[@]}" --wire-idle-us 20
 	WIRE_PID=$BG_PID
 	wait_for 15 grep -q '^wire: a is' "$LIB_TMP/wire.out" || fail "the wire did not start"
-	tap_up "$NS" $WIRE_PID || fail "the tap device did not appear"
+	tap_up "$NS" || fail "the tap device did not appear"
 	bg tern ip netns exec "$NS" "$TERN" "${eal[@]}" -m 256 --file-prefix tern -l 1 --vdev net_memif0,role=client,rsize=12 -- \
 		--addr $HOST/24 "$@"
 	TERN_PID=$BG_PID

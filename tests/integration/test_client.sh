@@ -47,8 +47,9 @@ test_client_trace_is_tcpdump() {
 	nginx_start "$NS" 8080 "$LIB_TMP/www" || fail "nginx did not start"
 	tern_bg --role client --connect 192.0.2.2:8080 --http /index.html --output "$LIB_TMP/got" --total 1 --trace
 	wait_exit 40 $TERN_PID || fail "the client failed"
-	grep -c '^IP 192.0.2.1.*192.0.2.2.8080: Flags \[S\], seq [0-9]*, win [0-9]*, options \[mss' "$LIB_TMP/tern.out" |
-		grep -qx 1 || fail "the trace does not show one SYN"
+	# the first may have been sent again: tap_up()
+	[ "$(grep -o '^IP 192.0.2.1.*192.0.2.2.8080: Flags \[S\], seq [0-9]*, win [0-9]*, options \[mss' "$LIB_TMP/tern.out" | sort -u | wc -l)" = 1 ] ||
+		fail "the trace does not show one SYN"
 	grep -qE '^192.0.2.1.[0-9]+ > 192.0.2.2.8080: SYN_SENT -> ESTABLISHED' "$LIB_TMP/tern.out" || fail "no state line"
 }
 
@@ -69,7 +70,7 @@ odd_end() {
 tern_ask() {
 	local port=$1
 	shift
-	tern_bg --role client --connect 192.0.2.2:$port --http / --total 4 --concurrency 2 --requests-per-conn 7 --timeout-ms ${ASK_MS:-800} \
+	tern_bg --role client --connect 192.0.2.2:$port --http / --total 4 --concurrency 2 --requests-per-conn 7 --timeout-ms ${ASK_MS:-2500} \
 		--drain-ms 2000 "$@"
 	wait_exit 20 $TERN_PID
 	RC=$?

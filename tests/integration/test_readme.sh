@@ -37,7 +37,7 @@ config_bg() { # CONFIG ARGS...
 }
 
 tern0_up() {
-	tap_up "$NS" $TERN_PID tern0 || fail "tern0 did not appear"
+	tap_up "$NS" tern0 || fail "tern0 did not appear"
 }
 
 test_config_http_tap() {

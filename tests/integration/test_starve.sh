@@ -6,7 +6,7 @@ test_tap_refill() {
 	[ -x "$BUILD/tests/starve/hold" ] || fail "$BUILD/tests/starve/hold is missing: build with -Dtests=enabled"
 	bg tern ip netns exec "$NS" "$BUILD/tests/starve/hold" "${EAL_TAP[@]}" -l $LCORES --vdev net_tap0,iface=dtap0
 	TERN_PID=$BG_PID
-	tap_up "$NS" $TERN_PID || fail "the tap device did not appear"
+	tap_up "$NS" || fail "the tap device did not appear"
 	wait_for 10 ip netns exec "$NS" ping -c 1 -W 1 -q $HOST || fail "no answer to ping"
 	for round in 1 2; do
 		kill -USR1 $TERN_PID
