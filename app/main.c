@@ -11,7 +11,9 @@
 #include "ctl.h"
 #include "eal.h"
 #include "launch.h"
+#include "option.h"
 #include "page.h"
+#include "preflight.h"
 #include "record.h"
 #include "run.h"
 
@@ -43,7 +45,7 @@ main(int argc, char **argv)
 	const struct role *role;
 	const char *file = NULL;
 	int i, split;
-	bool ok;
+	bool ok, check = argc > 1 && strcmp(argv[1], "check") == 0;
 
 	if (argc > 1 && strcmp(argv[1], "run") == 0)
 		return launch(argc, argv);
@@ -51,6 +53,11 @@ main(int argc, char **argv)
 		return page(argc, argv);
 	if (argc > 1 && strcmp(argv[1], "ctl") == 0)
 		return ctl_call(argc, argv);
+	if (check) { /* what follows is as it would start */
+		argv[1] = argv[0];
+		argv++;
+		argc--;
+	}
 	run_began = rte_rdtsc();
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	for (i = 1; i < argc; i++) {
@@ -74,7 +81,11 @@ main(int argc, char **argv)
 		return 1;
 	if (split < argc && options_argv(argc - split, argv + split))
 		return 1;
-	if (options_check() || record_open(&options) || eal_start(options.eal_args, split, argv))
+	if ((check && !options.ifs_given && option_put(option_find("addr", 4), "192.0.2.1/24")) || options_check())
+		return 1;
+	if (check)
+		return preflight(split, argv);
+	if (record_open(&options) || eal_start(options.eal_args, split, argv))
 		return 1;
 	role = roles[options.role];
 	ok = (role->run ? role->run(&options) : run_role(role)) == 0;

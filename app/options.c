@@ -375,6 +375,7 @@ options_help(void)
 	printf("tern: a TCP endpoint on DPDK\n\n"
 	       "  tern <EAL options> -- <options>\n"
 	       "  tern --config FILE [-- <options>]    a file's [eal] args = ... are EAL options\n"
+	       "  tern check ...                       what such a start would find: huge pages, devices, cores\n"
 	       "  tern run ... -- PROGRAM | tern ctl COMMAND | tern report FILE...    each has --help\n"
 	       "  tern --help | --version\n\nRoles:\n");
 	for (i = 0; i < n_roles; i++)

@@ -482,3 +482,18 @@ run_role(const struct role *role)
 	s = (struct stack){.o = &options, .role = role};
 	return pick_lcores(&s) ? 1 : run_stacks(&one);
 }
+
+int
+run_try(const struct role *role, unsigned int *mib)
+{
+	static struct stack s;
+	int rc;
+
+	s = (struct stack){.o = &options, .role = role};
+	rc = pick_lcores(&s) ? -EINVAL : make_stack(&s);
+	*mib = report_resident_mib();
+	if (s.tern)
+		tern_destroy(s.tern);
+	role_free(&s);
+	return rc;
+}

@@ -22,6 +22,10 @@ uint64_t run_stacks(const struct run *r);
 /** One stack with this role, on as many lcores as the options say. @return what failed. */
 uint64_t run_role(const struct role *role);
 
+/** Make the stack of this role and take it away. @param mib what the process had resident then. @return 0, or not
+ *  after a line. */
+int run_try(const struct role *role, unsigned int *mib);
+
 /** From another thread: leave, as after a signal; drain: finish what is open before, as after --duration. */
 void run_end(bool drain);
 /** Is it the end? Nothing new is opened then. */
