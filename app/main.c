@@ -10,6 +10,7 @@
 #include <rte_version.h>
 #include "ctl.h"
 #include "eal.h"
+#include "explain.h"
 #include "launch.h"
 #include "option.h"
 #include "page.h"
@@ -53,6 +54,8 @@ main(int argc, char **argv)
 		return page(argc, argv);
 	if (argc > 1 && strcmp(argv[1], "ctl") == 0)
 		return ctl_call(argc, argv);
+	if (argc > 1 && strcmp(argv[1], "explain") == 0)
+		return explain(argc, argv);
 	if (check) { /* what follows is as it would start */
 		argv[1] = argv[0];
 		argv++;

@@ -51,7 +51,7 @@ static bool __attribute__((format(printf, 3, 4))) first_line(char *text, size_t 
 	vsnprintf(path, sizeof(path), fmt, ap);
 	va_end(ap);
 	f = fopen(path, "r");
-	ok = f && fgets(text, size, f);
+	ok = f && fgets(text, (int)size, f);
 	if (f)
 		fclose(f);
 	if (ok)

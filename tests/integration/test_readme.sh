@@ -19,6 +19,7 @@ test_readme_commands() {
 		"sudo scripts/setup.sh bind "* | "sudo scripts/setup.sh unbind "* | "scripts/setup.sh status") ;; # test_setup_usage
 		"build/app/tern --help") ;;					  # test_help
 		"sudo build/app/tern run -- python3"* | "curl http://192.0.2.1:8000/") ;; # test_run_python
+		"build/app/tern explain handshake") ;; # test_explain
 		"sudo build/app/tern check --config config/http-tap.cfg") ;; # test_check_tap
 		"sudo build/app/tern --config config/"*)			  # test_config_*()
 			[ -e "$TOP/${line##* }" ] || fail "${line##* } does not exist"
