@@ -262,7 +262,7 @@ flags_of(const struct rte_tcp_hdr *tcp, char *out)
 static void
 describe(const struct rte_mbuf *m, bool back, char *line, size_t size)
 {
-	unsigned int text;
+	unsigned int text = 0;
 	const struct rte_tcp_hdr *tcp = tcp_of(m, &text);
 	struct end *from = &ends[back], *to = &ends[!back];
 	char flags[8];
