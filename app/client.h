@@ -141,6 +141,13 @@ struct client {
 	uint32_t n_lost[N_FAILURES];
 };
 
+/** Of `all`, what is worker i's of n. */
+static inline uint64_t
+client_share(uint64_t all, unsigned int n, unsigned int i)
+{
+	return all / n + (i < all % n);
+}
+
 /* role_client.c */
 /** The load begins, if what is to be parked and held is there. */
 void client_ready(struct client *cl);

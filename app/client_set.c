@@ -4,14 +4,6 @@
 #include <rte_common.h>
 #include "client.h"
 
-static uint64_t
-share(const struct stack *s, const struct client *cl, uint64_t all)
-{
-	const unsigned int i = tern_worker_index(cl->w), n = s->n_workers;
-
-	return all / n + (i < all % n);
-}
-
 /* From now on, or from when what is parked is there: what was due before is forgotten. */
 static void
 begin_anew(struct client *cl)
@@ -36,7 +28,7 @@ set_cps(struct stack *s, struct tern_worker *w, uint64_t n)
 {
 	struct client *cl = tern_worker_user(w);
 
-	cl->cps = share(s, cl, n);
+	cl->cps = client_share(n, s->n_workers, tern_worker_index(w));
 	begin_anew(cl);
 }
 
@@ -59,7 +51,7 @@ set_concurrency(struct stack *s, struct tern_worker *w, uint64_t n)
 	struct client *cl = tern_worker_user(w);
 
 	if (!cl->finished) /* else it has none of the load */
-		cl->concurrency = share(s, cl, n);
+		cl->concurrency = client_share(n, s->n_workers, tern_worker_index(w));
 }
 
 const struct knob client_knobs[CLIENT_KNOBS] = {

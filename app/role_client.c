@@ -368,12 +368,6 @@ poll(struct stack *s, struct tern_worker *w, uint64_t now_us)
 
 /* --- the role ------------------------------------------------------------------------------------------------ */
 
-static uint64_t
-share(uint64_t all, unsigned int n, unsigned int i)
-{
-	return all / n + (i < all % n);
-}
-
 static void
 make_requests(struct client *cl)
 {
@@ -444,8 +438,8 @@ static int
 check_limits(const struct stack *s)
 {
 	const struct options *o = s->o;
-	const uint64_t keep = share(plan.park, s->n_workers, 0) + share(plan.hold, s->n_workers, 0),
-		       open = plan.hold && !plan.cps ? 0 : share(plan.concurrency, s->n_workers, 0);
+	const uint64_t keep = client_share(plan.park, s->n_workers, 0) + client_share(plan.hold, s->n_workers, 0),
+		       open = plan.hold && !plan.cps ? 0 : client_share(plan.concurrency, s->n_workers, 0);
 	const uint32_t max = o->conf.max_conns, all = plan.park + plan.hold;
 	const char *what = plan.hold ? plan.park ? "--park and --hold" : "--hold" : "--park";
 
@@ -496,14 +490,15 @@ start(struct stack *s, struct tern_worker *w)
 	TAILQ_INIT(&cl->idle);
 	TAILQ_INIT(&cl->thinking);
 	cl->out = i == 0 ? s->shared : NULL;
-	cl->total = share(plan.total, s->n_workers, i);
-	cl->cps = share(plan.cps, s->n_workers, i);
-	cl->park = share(plan.park, s->n_workers, i);
-	cl->hold = share(plan.hold, s->n_workers, i);
-	cl->rps = share(plan.rps, s->n_workers, i);
+	cl->total = client_share(plan.total, s->n_workers, i);
+	cl->cps = client_share(plan.cps, s->n_workers, i);
+	cl->park = client_share(plan.park, s->n_workers, i);
+	cl->hold = client_share(plan.hold, s->n_workers, i);
+	cl->rps = client_share(plan.rps, s->n_workers, i);
 	cl->think_us = plan.think_ms * UINT64_C(1000);
-	cl->window = RTE_MAX(share(plan.concurrency, s->n_workers, i), 1u);
-	cl->concurrency = RTE_MIN(share(plan.concurrency, s->n_workers, i), o->conf.max_conns - cl->park - cl->hold);
+	cl->window = RTE_MAX(client_share(plan.concurrency, s->n_workers, i), 1u);
+	cl->concurrency = RTE_MIN(client_share(plan.concurrency, s->n_workers, i),
+				  o->conf.max_conns - cl->park - cl->hold);
 	if (plan.hold && !plan.cps)
 		cl->concurrency = 0;
 	cl->next_port = i % plan.connect_ports;

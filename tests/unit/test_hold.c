@@ -110,6 +110,18 @@ hold_ready(void)
 	CHECK(n_asked <= 1); /* it starts within a turn */
 }
 
+static void
+roles_down(void)
+{
+	role_client.drain(&client, TW_(&bed.n[0]));
+	role_serve.drain(&server, TW_(SERVER));
+	run();
+	CHECK_EQ(role_client.report(&client), 0);
+	bed_down();
+	role_free(&client);
+	role_free(&server);
+}
+
 /* The run is over: all close, and none was cut off. */
 static void
 hold_down(void)
@@ -121,13 +133,7 @@ hold_down(void)
 		turn();
 	CHECK_EQ(client.finished, 1);
 	CHECK_EQ(count(N_DONE), count(N_OPENED));
-	role_client.drain(&client, TW_(&bed.n[0]));
-	role_serve.drain(&server, TW_(SERVER));
-	run();
-	CHECK_EQ(role_client.report(&client), 0);
-	bed_down();
-	role_free(&client);
-	role_free(&server);
+	roles_down();
 }
 
 /* 2000 think for a second: each asks ten times in ten seconds, a second apart, and all of them evenly. */
@@ -260,13 +266,7 @@ test_beside(void)
 	client.stopping = true;
 	turns(200);
 	CHECK_EQ(count(N_DONE), count(N_OPENED) - 50); /* the parked ones are cut off, as they never asked */
-	role_client.drain(&client, TW_(&bed.n[0]));
-	role_serve.drain(&server, TW_(SERVER));
-	run();
-	CHECK_EQ(role_client.report(&client), 0);
-	bed_down();
-	role_free(&client);
-	role_free(&server);
+	roles_down();
 }
 
 /* Thinking longer than --timeout-ms is not silence; a server that ends one between two requests makes it done. */
