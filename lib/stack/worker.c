@@ -49,8 +49,10 @@ static bool
 offer_unbound(struct tern_worker *w, const struct seg *s)
 {
 	const struct tern_app *app = &w->conf.app;
+	const struct tern_listener *l =
+		s->kind == PKT_TCP && !(s->flags & TCP_RST) ? tcp_listener_find(w, s) : NULL;
 
-	if (s->kind == PKT_TCP && (s->flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_SYN && tcp_listener_find(w, s))
+	if (l && tcp_listen_expects(w, l, s))
 		return false;
 	return app->unbound(w, s->m, s->ifidx, app->arg);
 }

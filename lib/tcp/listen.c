@@ -353,12 +353,33 @@ cookie_fresh(const struct tern_worker *w, uint64_t us)
 	return us && w->now_us - us <= 2 * COOKIE_PERIOD_US;
 }
 
+/* @return the MSS of the cookie that s acknowledges, or 0: not one of ours. */
+static uint16_t
+cookie_mss(struct tern_worker *w, const struct tern_listener *l, const struct seg *s, uint32_t *ts_off, bool *small)
+{
+	const uint16_t mss = tcp_cookie_check(w, &s->flow, s->seq - 1, false, s->ack - 1, ts_off);
+
+	*small = unlikely(!mss && cookie_fresh(w, l->cookie_small_at));
+	return *small ? tcp_cookie_check(w, &s->flow, s->seq - 1, true, s->ack - 1, ts_off) : mss;
+}
+
+bool
+tcp_listen_expects(struct tern_worker *w, const struct tern_listener *l, const struct seg *s)
+{
+	uint32_t ts_off;
+	bool small;
+
+	if (!(s->flags & TCP_ACK))
+		return s->flags & TCP_SYN;
+	return cookie_fresh(w, l->cookie_at) && cookie_mss(w, l, s, &ts_off, &small);
+}
+
 static int
 cookie_ack(struct tern_worker *w, struct tern_listener *l, struct seg *s)
 {
 	struct tcp_opts o = {0}, rode = {0};
+	bool ecn = false, small;
 	uint8_t feat = 0;
-	bool ecn = false, small = false;
 	uint32_t ts_off;
 	struct tern_conn *c;
 	uint16_t mss;
@@ -366,11 +387,7 @@ cookie_ack(struct tern_worker *w, struct tern_listener *l, struct seg *s)
 
 	if (!cookie_fresh(w, l->cookie_at))
 		return tcp_reset_reply(w, s, STAT_DROP_LISTEN_FLAGS);
-	mss = tcp_cookie_check(w, &s->flow, s->seq - 1, false, s->ack - 1, &ts_off);
-	if (unlikely(!mss && cookie_fresh(w, l->cookie_small_at))) {
-		small = true;
-		mss = tcp_cookie_check(w, &s->flow, s->seq - 1, true, s->ack - 1, &ts_off);
-	}
+	mss = cookie_mss(w, l, s, &ts_off, &small);
 	if (!mss) {
 		STAT_INC(w, COOKIES_FAILED);
 		/* Perhaps the first segment, whose IRS the cookie is made of, was lost or is late: a reset would end a

@@ -69,6 +69,8 @@ struct listeners {
 
 /** A segment for a listener. tw: the TIME-WAIT record that a newer SYN replaces, or NULL. */
 int tcp_listen_input(struct tern_worker *w, struct tern_listener *l, struct seg *s, struct timewait *tw);
+/** Is it certain that s, which has no RST, is for l: a SYN, or what acknowledges one of its cookies? */
+bool tcp_listen_expects(struct tern_worker *w, const struct tern_listener *l, const struct seg *s);
 int tcp_request_input(struct tern_worker *w, struct request *r, struct seg *s);
 void tcp_request_timer(struct tern_worker *w, struct request *r);
 uint16_t tcp_listen_mss(const struct tern_worker *w, const struct tern_listener *l, uint8_t ifidx, uint8_t af);

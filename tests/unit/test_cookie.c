@@ -72,6 +72,35 @@ test_round_trip(void)
 	expect(ACK | PSH, 1, 201, 100);
 }
 
+static unsigned int offered;
+
+static bool
+on_unbound(struct tern_worker *w, struct rte_mbuf *m, unsigned int ifidx, void *arg)
+{
+	offered++;
+	rte_pktmbuf_free(m);
+	return true;
+}
+
+/* One process of several behind one address, and another one's queue got the ACK: who made the cookie is the only one
+ * that knows it, and does not pass it on. */
+static void
+test_unbound(void)
+{
+	bed.conf.app.unbound = on_unbound;
+	offered = 0;
+	listen_mode(TERN_COOKIE_ALWAYS);
+	cookie_syn();
+	tx(ACK, 1, 77, 0); /* perhaps another one's */
+	expect_silence();
+	CHECK_EQ(offered, 1);
+	tx(ACK | PSH, 1, 1, 10); /* the ACK alone was lost */
+	expect_after(ACK, 1, 11, 0, 40 * MS);
+	CHECK_EQ(offered, 1);
+	CHECK_EQ(STAT(COOKIES_RECV), 1);
+	CHECK_EQ(STAT(COOKIES_FAILED), 0);
+}
+
 /* One clock with one offset from the SYN-ACK to TIME-WAIT's last ACK: RFC 7323 5.4. */
 static void
 test_timestamps(void)
@@ -389,6 +418,7 @@ main(int argc, char **argv)
 		{"round trip", test_round_trip},
 		{"MSS", test_mss},
 		{"options by timestamp", test_options},
+		{"one process of several", test_unbound},
 		{"timestamps to the end", test_timestamps},
 		{"forged", test_forged},
 		{"rotation of secrets", test_rotation},
