@@ -525,7 +525,7 @@ void
 run_forked(bool child)
 {
 	if (child) {
-		run.sleepers = 0; /* they are the parent's, as is who ticks */
+		asleep_forget(); /* they are the parent's, as is who ticks */
 		run.ticking = false;
 		run.dead = run.t != NULL;
 	}

@@ -58,6 +58,7 @@ set_wake(struct watch *w)
 		return;
 	w->queued = true;
 	TAILQ_INSERT_TAIL(&w->set->ready, w, ready);
+	run.events++;
 	run.woken = true;
 }
 
@@ -326,6 +327,18 @@ set_ready(int fd)
 	return false;
 }
 
+bool
+set_may_wait(int fd)
+{
+	return fd >= 0 && sets[fd] && LIST_EMPTY(&sets[fd]->nests);
+}
+
+bool
+set_has_ready(int fd)
+{
+	return sets[fd] && !TAILQ_EMPTY(&sets[fd]->ready);
+}
+
 /* Inner sets that have something of tern's, and not of the kernel's, which tells the outer set itself. */
 static int
 collect_nests(struct set *set, struct epoll_event *e, int max)
@@ -396,7 +409,11 @@ run_epoll_wait(int epfd, struct epoll_event *e, int max, const struct timespec *
 		return -EINVAL;
 	run_enter();
 	wait_begin(&wait, limit, mask);
-	wait_turn();
+	wait.set = epfd;
+	if (set_has_ready(epfd))
+		wait_turn_if_due();
+	else
+		wait_turn();
 	while ((n = look(epfd, e, max, at_once || more)) == 0 && !more)
 		more = wait_more(&wait, p, 1);
 	n = wait_end(&wait, n, more);

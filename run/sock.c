@@ -41,7 +41,7 @@ void
 run_leave(void)
 {
 	if (unlikely(run.sleepers))
-		wait_kick();
+		asleep_kick();
 	__atomic_store_n(&run.in, false, __ATOMIC_RELEASE);
 	if (locked) { /* there was no second thread yet when it came in, perhaps */
 		locked = false;
@@ -239,7 +239,7 @@ sock_event(struct sock *s)
 	struct watch *w;
 
 	run.events++;
-	run.woken = true; /* a thread that sleeps in recv(), say */
+	run.woken = true;
 	LIST_FOREACH(w, &s->watches, of_sock)
 	set_wake(w);
 }

@@ -73,13 +73,15 @@ struct run {
 	struct tern *t;
 	struct tern_worker *w;
 	const struct run_host *host;
-	struct sock **socks;        /* FD_MAX, by descriptor */
-	unsigned int sleepers;      /* threads that wait in the kernel */
-	bool dead;                  /* a child of the process that has the stack: it may only close */
-	bool tap;                   /* ours, by default */
-	bool woken;                 /* something is for who sleeps */
-	uint32_t events;            /* that tern told */
-	uint32_t turns, seen_turns; /* of the worker, by anybody; tick.c's */
+	struct sock **socks;          /* FD_MAX, by descriptor */
+	unsigned int sleepers;        /* threads that wait in the kernel */
+	bool dead;                    /* a child of the process that has the stack: it may only close */
+	bool tap;                     /* ours, by default */
+	const void *newest;           /* of struct waiting: it may be gone */
+	bool woken;                   /* something is for who sleeps, perhaps */
+	uint32_t events;              /* that tern told */
+	uint32_t turns, seen_turns;   /* of the worker, by anybody; tick.c's */
+	uint64_t turned, turn_cycles; /* TSC at the last one, and between two where there is something to do already */
 	bool in, ticking; /* a thread of the program is between run_enter() and run_leave(); tick.c gives a turn */
 	bool can_sleep, spin;
 	int rx_fd[TERN_IF_MAX];
@@ -136,15 +138,25 @@ void set_forget(struct watch *w);
 void set_move(struct watch *w); /* the kernel watches from now on */
 void set_closed(int fd);
 void set_dup(int fd, int as);
-bool set_ready(int fd); /* has it something of tern's? */
+bool set_ready(int fd);     /* has it something of tern's? */
+bool set_may_wait(int fd);  /* is it one of which set_has_ready() says all? */
+bool set_has_ready(int fd); /* something of tern's, perhaps */
 void set_listens(struct sock *s);
 void set_unlistens(struct sock *s);
 
 /* --- wait.c */
 struct waiting {
-	uint64_t end_us;  /* CLOCK_MONOTONIC; UINT64_MAX: for ever */
-	uint64_t idle_us; /* since when nothing moved */
-	bool restart;     /* SA_RESTART counts */
+	LIST_ENTRY(waiting) asleep;
+	uint64_t end_us; /* CLOCK_MONOTONIC; UINT64_MAX: for ever */
+	uint64_t begun_us;
+	uint64_t idle_us;     /* since when nothing moved */
+	uint32_t seen_turns;  /* of run.turns, when it last left them to another thread */
+	uint32_t seen_events; /* of run.events, when it last looked */
+	int set;              /* for an epoll set's sockets; -1: for any */
+	int wake_fd;          /* while it sleeps */
+	bool told;            /* by that */
+	bool nothing;         /* of tern's */
+	bool restart;         /* SA_RESTART counts */
 	bool masked;
 	sigset_t old;
 };
@@ -153,6 +165,8 @@ void wait_begin(struct waiting *w, const struct timespec *limit, const sigset_t 
 void wait_begin_us(struct waiting *w, uint64_t us);
 /** A turn of the worker. */
 void wait_turn(void);
+/** The same, unless one was a few us ago: there is something to do without. */
+void wait_turn_if_due(void);
 /**
  * Nothing is there yet: a turn, or sleep until something may be; without the lock meanwhile. p: kernel's descriptors
  * that may say so.
@@ -161,9 +175,16 @@ void wait_turn(void);
 int wait_more(struct waiting *w, struct pollfd *p, nfds_t n);
 /** n: found, or -errno; more: what wait_more() said. @return what the call returns. */
 int wait_end(struct waiting *w, int n, int more);
-void wait_woken(void); /* who sleeps hears of run.woken */
+
+/* --- asleep.c */
+/** Sleep, without the lock. p: kernel's descriptors, and room for WAIT_EXTRA more. */
+void asleep_for(struct waiting *w, struct pollfd *p, nfds_t n, uint64_t us);
+/** Who waits for what has come hears of it. */
+void asleep_wake(void);
 /** Somebody sleeps and would not see what was just done. */
-void wait_kick(void);
+void asleep_kick(void);
+/** In a child: they are the parent's. */
+void asleep_forget(void);
 
 /* --- passed.c */
 /** Something was asked of a tern socket that tern has no word for: a line says so once, and what the answer is. */

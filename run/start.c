@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 #include <sys/syscall.h>
+#include <rte_cycles.h>
 #include <rte_ethdev.h>
 #include <rte_lcore.h>
 #include "eal.h"
@@ -24,6 +25,7 @@
 #include "tap.h"
 
 #define WORDS_MAX 256
+#define TURN_US 10u    /* between two turns of a program that has something to do already */
 #define STAY_MS 30000u /* for who comes after us */
 #define LATE_MS 1000u  /* for what is on its way from those that are there */
 
@@ -346,6 +348,7 @@ start(void)
 		return complain("run: the stack could not be made: %s (see the line above)", strerror(-rc));
 	run.w = tern_worker_get(run.t, 0);
 	run.stat_rx = stat_index("RxPkts");
+	run.turn_cycles = rte_get_tsc_hz() / 1000000 * TURN_US;
 	if (run.tap)
 		tap_find_fds();
 	find_rx_fds();

@@ -27,7 +27,7 @@ turns_while_away(void)
 		for (i = 0; i < 2; i++) /* what the first one staged */
 			wait_turn();
 		run.seen_turns = run.turns;
-		wait_woken();
+		asleep_wake();
 	}
 	__atomic_store_n(&run.ticking, false, __ATOMIC_RELEASE);
 }

@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The thread that waits is the worker: while it finds nothing, it polls; when nothing came for a while it sleeps,
- * until tern's next deadline, a packet (if the device raises interrupts, else for a short nap), one of the kernel's
- * descriptors or another thread that has done something.
+ * The thread that waits is the worker: while it finds nothing, it polls; when nothing came for a while it sleeps, see
+ * asleep.c, until tern's next deadline at most.
  */
 #define _GNU_SOURCE
 #include <limits.h>
 #include <signal.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
-#include <sys/eventfd.h>
+#include <rte_cycles.h>
 #include <rte_ethdev.h>
 #include "open.h"
 #include "peers.h"
@@ -18,8 +16,7 @@
 #define SPIN_US 50u /* after the last packet */
 #define NAP_US 50u
 #define SLEEP_MAX_US 60000000u
-
-static int wake_fd = -1; /* of who sleeps */
+#define LEFT_US 1000ul
 
 static uint64_t
 wait_now_us(void)
@@ -37,14 +34,23 @@ wait_turn(void)
 		peers_turn();
 		tern_worker_step(run.t, 0, 1);
 		run.turns++;
+		run.turned = rte_rdtsc();
 	}
+}
+
+void
+wait_turn_if_due(void)
+{
+	if (rte_rdtsc() - run.turned >= run.turn_cycles)
+		wait_turn();
 }
 
 void
 wait_begin(struct waiting *w, const struct timespec *limit, const sigset_t *mask)
 {
-	*w = (struct waiting){.end_us = UINT64_MAX, .masked = mask != NULL};
-	w->idle_us = wait_now_us();
+	*w = (struct waiting){.end_us = UINT64_MAX, .masked = mask != NULL, .set = -1};
+	w->begun_us = w->idle_us = wait_now_us();
+	run.newest = w;
 	if (limit)
 		w->end_us = w->idle_us + limit->tv_sec * UINT64_C(1000000) + (limit->tv_nsec + 999) / 1000;
 	if (mask)
@@ -72,7 +78,7 @@ wait_end(struct waiting *w, int n, int more)
 	return n ? n : more == -ETIMEDOUT ? 0 : more;
 }
 
-/* --- sleep ---------------------------------------------------------------------------------------------------- */
+/* --- nothing yet ---------------------------------------------------------------------------------------------- */
 
 static bool
 unlocked_signals(void)
@@ -85,21 +91,19 @@ unlocked_signals(void)
 	return rc == -EINTR;
 }
 
-/* What wakes a sleeper beside p. @return how many. */
-static nfds_t
-wakers(struct pollfd *p)
+/* With --idle spin, of threads that wait the last to come polls for all: two on one core would be in each other's way.
+ * Who is there longer looks now and then whether it still does. */
+static bool
+left_to_another(struct waiting *w, uint64_t now_us)
 {
-	nfds_t n = 0;
-	unsigned int i;
+	const uint32_t seen = w->seen_turns;
 
-	if (wake_fd < 0)
-		wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	p[n++] = (struct pollfd){.fd = wake_fd, .events = POLLIN};
-	for (i = 0; run.can_sleep && i < run.n_ports; i++)
-		p[n++] = (struct pollfd){.fd = run.rx_fd[i], .events = POLLIN};
-	if (run.can_sleep)
-		p[n++] = (struct pollfd){.fd = peers_fd(), .events = POLLIN}; /* -1: passed over */
-	return n;
+	if (!run.spin || !*run.host->threaded || run.newest == w || now_us - w->begun_us < SPIN_US)
+		return false;
+	w->seen_turns = run.turns;
+	if (seen == run.turns)
+		run.newest = w;
+	return seen != run.turns;
 }
 
 static uint64_t
@@ -115,56 +119,6 @@ how_long_us(const struct waiting *w, uint64_t now_us)
 	return run.can_sleep ? us : RTE_MIN(us, (uint64_t)NAP_US);
 }
 
-/* p has room for WAIT_EXTRA more. */
-static void
-sleep_on(const struct waiting *w, struct pollfd *p, nfds_t n, uint64_t now_us)
-{
-	const uint64_t us = how_long_us(w, now_us);
-	const struct timespec limit = {us / 1000000, us % 1000000 * 1000};
-	sigset_t all, old;
-	uint64_t seen;
-
-	if (!us)
-		return;
-	if (run.woken) { /* since it has looked, by others' turns */
-		wait_woken();
-		return;
-	}
-	n += wakers(&p[n]);
-	sigfillset(&all); /* one that comes from here on ends ppoll() */
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	if (!run.host->signalled()) {
-		/* From here on, still behind the lock, who does something writes to wake_fd; the last of those that it
-		 * wakes empties it. */
-		__atomic_fetch_add(&run.sleepers, 1, __ATOMIC_SEQ_CST);
-		run_leave();
-		ppoll(p, n, &limit, &old);
-		run_enter();
-		if (__atomic_sub_fetch(&run.sleepers, 1, __ATOMIC_SEQ_CST) == 0)
-			while (read(wake_fd, &seen, sizeof(seen)) > 0)
-				;
-	}
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-}
-
-void
-wait_woken(void)
-{
-	const uint64_t one = 1;
-
-	if (run.woken && run.sleepers && write(wake_fd, &one, sizeof(one)) < 0)
-		return; /* full: it wakes anyway */
-	run.woken = false;
-}
-
-void
-wait_kick(void)
-{
-	if (run.t && !run.dead && tern_next_us(run.w) <= tern_now_us(run.w))
-		wait_turn();
-	wait_woken();
-}
-
 int
 wait_more(struct waiting *w, struct pollfd *p, nfds_t n)
 {
@@ -176,6 +130,11 @@ wait_more(struct waiting *w, struct pollfd *p, nfds_t n)
 	now_us = wait_now_us();
 	if (now_us >= w->end_us)
 		return -ETIMEDOUT;
+	w->seen_events = run.events;
+	if (run.t && !run.dead && left_to_another(w, now_us)) {
+		asleep_for(w, p ? p : none, n, RTE_MIN(w->end_us - now_us, LEFT_US));
+		return 0;
+	}
 	if (run.t && !run.dead) {
 		const uint64_t rx = tern_stats_get(run.t, 0, run.stat_rx);
 		const uint32_t events = run.events;
@@ -190,7 +149,7 @@ wait_more(struct waiting *w, struct pollfd *p, nfds_t n)
 		if (run.spin || now_us - w->idle_us < SPIN_US)
 			return 0;
 	}
-	sleep_on(w, p ? p : none, n, now_us);
+	asleep_for(w, p ? p : none, n, how_long_us(w, now_us));
 	return 0;
 }
 
@@ -250,6 +209,7 @@ poll_valid(struct pollfd *p, nfds_t n, const struct timespec *limit, const sigse
 		return -ENOMEM;
 	run_enter();
 	wait_begin(&wait, limit, mask);
+	wait.nothing = n == 0;
 	wait_turn();
 	for (;;) {
 		found = look(p, k, n);

@@ -228,6 +228,25 @@ test_run_memcached() {
 	want_tern TcpPassiveOpens 81
 }
 
+# --idle spin: of threads that wait one polls for all, whatever the others wait for, and each is heard at once.
+test_run_one_spins() {
+	local most rest i
+	RUN_OPTIONS="--idle spin" run_serve 11211 memcached -u root -t 4 -l 0.0.0.0 -p 11211
+	for i in 1 2; do # CPU time of each thread
+		awk '{print $1, $14 + $15}' /proc/$RUN_PID/task/*/stat >"$LIB_TMP/ticks$i"
+		[ $i = 2 ] || sleep 2
+	done
+	read -r most rest < <(awk 'NR == FNR {was[$1] = $2; next} {n = $2 - was[$1]; all += n; if (n > most) most = n}
+		END {print most, all - most}' "$LIB_TMP/ticks1" "$LIB_TMP/ticks2")
+	[ "$most" -gt 20 ] || fail "nobody spins: $most ticks"
+	[ $((rest * 3)) -lt "$most" ] || fail "$rest ticks beside the $most of who spins"
+	printf 'set a 0 0 3\r\nxyz\r\nquit\r\n' | in_ns nc -w 30 $HOST 11211 | grep -q STORED || fail "set"
+	for i in {1..40}; do # a connection's first thread is another than who serves it, and than who polls
+		printf 'get a\r\nquit\r\n' | in_ns timeout 5 nc -w 5 $HOST 11211 | grep -q xyz || fail "get"
+	done
+	run_end TERM
+}
+
 # A proxy is both ends: from the kernel's client to the kernel's server, with one thread and with two.
 test_run_haproxy() {
 	local threads
