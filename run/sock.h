@@ -147,8 +147,8 @@ void set_unlistens(struct sock *s);
 /* --- wait.c */
 struct waiting {
 	LIST_ENTRY(waiting) asleep;
-	uint64_t end_us; /* CLOCK_MONOTONIC; UINT64_MAX: for ever */
-	uint64_t begun_us;
+	uint64_t end_us;      /* CLOCK_MONOTONIC, until the first wait_more() from then; UINT64_MAX: for ever */
+	uint64_t begun_us;    /* 0: nothing was missing yet */
 	uint64_t idle_us;     /* since when nothing moved */
 	uint32_t seen_turns;  /* of run.turns, when it last left them to another thread */
 	uint32_t seen_events; /* of run.events, when it last looked */

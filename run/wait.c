@@ -49,10 +49,9 @@ void
 wait_begin(struct waiting *w, const struct timespec *limit, const sigset_t *mask)
 {
 	*w = (struct waiting){.end_us = UINT64_MAX, .masked = mask != NULL, .set = -1};
-	w->begun_us = w->idle_us = wait_now_us();
 	run.newest = w;
 	if (limit)
-		w->end_us = w->idle_us + limit->tv_sec * UINT64_C(1000000) + (limit->tv_nsec + 999) / 1000;
+		w->end_us = limit->tv_sec * UINT64_C(1000000) + (limit->tv_nsec + 999) / 1000;
 	if (mask)
 		pthread_sigmask(SIG_SETMASK, mask, &w->old);
 }
@@ -63,7 +62,7 @@ wait_begin_us(struct waiting *w, uint64_t us)
 	wait_begin(w, NULL, NULL);
 	w->restart = !us; /* signal(7) */
 	if (us)
-		w->end_us = w->idle_us + us;
+		w->end_us = us;
 }
 
 /* n: what was found, or an error. */
@@ -128,6 +127,10 @@ wait_more(struct waiting *w, struct pollfd *p, nfds_t n)
 	if (unlikely(run.host->signalled()) && (unlocked_signals() || !w->restart))
 		return -EINTR;
 	now_us = wait_now_us();
+	if (!w->begun_us) { /* who finds something at once does not ask for the time */
+		w->begun_us = w->idle_us = now_us;
+		w->end_us = w->end_us == UINT64_MAX ? UINT64_MAX : w->end_us + now_us;
+	}
 	if (now_us >= w->end_us)
 		return -ETIMEDOUT;
 	w->seen_events = run.events;

@@ -21,7 +21,7 @@ def config(name, cpu, vdev, addr, more=""):
     args = " ".join(eal(400, cpu, extra=["--vdev=net_memif0," + vdev])[:-1])
     path = os.path.join(OUT, name)
     with open(path, "w") as f:
-        f.write("[eal]\nargs = %s\n[tern]\nmax-timewait = 1000000\nmbufs = 32768\nbacklog = 4096\n%s[run]\nidle = spin\n"
+        f.write("[eal]\nargs = %s\n[tern]\nmax-timewait = 131072\nmbufs = 32768\nbacklog = 4096\n%s[run]\nidle = spin\n"
                 "[if0]\naddr = %s\n" % (args, more, addr))
     return path
 
@@ -30,7 +30,7 @@ def nginx_conf():
     path = os.path.join(OUT, "nginx.conf")
     with open(path, "w") as f:
         f.write("user root; worker_processes 1; daemon off; master_process off; pid %s/nginx.pid; error_log stderr;\n"
-                "worker_rlimit_nofile 20000;\nevents { worker_connections 8192; }\nhttp { access_log off; keepalive_requests "
+                "worker_rlimit_nofile 20000;\nevents { worker_connections 8192; multi_accept on; }\nhttp { access_log off; keepalive_requests "
                 "1000000000;\nserver { listen 80 backlog=4096; location / { return 200 \"%s\"; } } }\n" % (OUT, "x" * 64))
     return ["nginx", "-e", "stderr", "-c", path]
 
