@@ -53,7 +53,7 @@ check(struct options *o)
 		o->conf.max_timewait = 1 << 20; /* 5 s at 200000 a second; a larger table is first touched while the
 						 * clock runs */
 	plan.latency |= record_wanted(o);
-	return client_check_pace(o) ? -EINVAL : requests_check();
+	return client_check_pace(o) || requests_check() || tls_check(true) ? -EINVAL : 0;
 }
 
 static void
@@ -311,7 +311,7 @@ const struct role role_bench = {
 	.opts = opts,
 	.n_opts = RTE_DIM(opts),
 	.takes = "port backlog fastopen cps arrivals ramp-up-ms ramp-down-ms total concurrency park hold think-ms rps "
-		 "timeout-ms latency " REQUEST_OPTIONS,
+		 "timeout-ms latency " REQUEST_OPTIONS " tls tls-max tls-resume",
 	.check = check,
 	.run = run,
 };

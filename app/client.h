@@ -71,6 +71,7 @@ enum {
 	HIST_WHOLE_SENT,
 	HIST_FIRST_SENT,
 	HIST_RESPONSE_SENT,
+	HIST_TLS, /* the handshake, from the connection on */
 	N_HIST
 };
 #define LATE_US 1000u
@@ -87,7 +88,8 @@ struct client_conn {
 	struct head *part;  /* of a response */
 	uint64_t due_us;    /* its time; a held one's request's */
 	uint64_t opened_us; /* the SYN */
-	uint64_t asked_us;  /* the request in progress; while it thinks: when the next may be sent, 0: in its turn */
+	uint64_t asked_us;  /* the request in progress; while it thinks: when the next may be sent, 0: in its turn; the
+			     * beginning of a TLS handshake */
 	uint32_t asked, answered; /* requests */
 	uint32_t before;    /* of them over earlier connections */
 	uint32_t sent;      /* bytes of the request in progress */
@@ -95,6 +97,7 @@ struct client_conn {
 	int64_t want;       /* its length; -1: as its chunks say, or until FIN */
 	struct http_chunks chunks;
 	bool connected;
+	bool shakes;  /* TLS */
 	bool sending; /* the request in progress is not all sent */
 	bool first;   /* byte of the response is in, or nothing was asked; with --latency */
 	bool begun;   /* some of the response was read */

@@ -107,7 +107,7 @@ client_cut(struct client_conn *cc)
 		tern_conn_info(cc->i.c, &info, sizeof(info));
 		if (!cc->connected && info.soft_err)
 			client_lost(cc, N_UNREACHABLE);
-		tern_close(cc->i.c);
+		item_close(&cc->i);
 	}
 	client_gone(cc, cc->connected ? N_CUT : info.soft_err ? N_UNREACHABLE : N_CUT_CONNECTING);
 }
@@ -119,7 +119,7 @@ complete(struct client_conn *cc)
 	if (requests.close_mode == CLOSE_RESET)
 		tern_abort(cc->i.c);
 	else if (requests.close_mode == CLOSE_CLIENT || tern_recv_eof(cc->i.c))
-		tern_close(cc->i.c);
+		item_close(&cc->i);
 	else
 		return; /* the server's FIN follows */
 	client_gone(cc, N_DONE);
@@ -141,6 +141,7 @@ reopen(struct client_conn *cc)
 	struct client *cl = cc->i.owner;
 
 	cc->i.c = NULL;
+	tls_free(&cc->i);
 	if (cl->stopping) {
 		client_gone(cc, cc->answered == cc->asked ? N_DONE : N_CUT);
 		return;
@@ -185,9 +186,9 @@ send_request(struct client_conn *cc)
 
 	while (cc->sent < len) {
 		if (plan.http_path)
-			n = tern_send(cc->i.c, cl->request[last] + cc->sent, len - cc->sent, 0);
+			n = item_send(&cc->i, cl->request[last] + cc->sent, len - cc->sent);
 		else
-			n = tern_send(cc->i.c, role_pattern(cc->sent), RTE_MIN(len - cc->sent, PATTERN_CHUNK), 0);
+			n = item_send(&cc->i, role_pattern(cc->sent), RTE_MIN(len - cc->sent, PATTERN_CHUNK));
 		if (n <= 0)
 			return; /* writable() or closed() follows */
 		cc->sent += n;
@@ -251,7 +252,7 @@ answered(struct client_conn *cc)
 	}
 	if (!cc->keep) {
 		cc->asked_us = tern_now_us(cl->w) + cl->think_us;
-		tern_close(cc->i.c);
+		item_close(&cc->i);
 		reopen(cc);
 		return false;
 	}
@@ -270,7 +271,7 @@ read_head(struct client_conn *cc)
 	struct http_response r;
 	const char *wrong;
 	char *p;
-	const ssize_t len = head_get(&cl->heads, &cc->part, cc->i.c, &p);
+	const ssize_t len = head_get(&cl->heads, &cc->part, &cc->i, &p);
 
 	if (len == 0)
 		return 0;
@@ -283,7 +284,7 @@ read_head(struct client_conn *cc)
 		bad(cc, wrong);
 		return -1;
 	}
-	head_done(&cl->heads, &cc->part, cc->i.c, len);
+	head_done(&cl->heads, &cc->part, &cc->i, len);
 	cc->begun = true;
 	cc->body = r.status >= 200;
 	cc->want = r.length;
@@ -346,7 +347,13 @@ read_body(struct client *cl, struct client_conn *cc)
 	if (unlikely(cc->part != NULL)) {
 		n = head_rest(cc->part, &p);
 		wrong = take(cl, cc, p, n);
-		head_done(&cl->heads, &cc->part, cc->i.c, n);
+		head_done(&cl->heads, &cc->part, &cc->i, n);
+	} else if (unlikely(cc->i.tls != NULL)) {
+		const ssize_t got = tls_recv(&cc->i, tls_buf(&cc->i), TLS_BUF);
+
+		if (got <= 0)
+			return 0;
+		wrong = take(cl, cc, tls_buf(&cc->i), got);
 	} else {
 		if (tern_recv_mbufs(cc->i.c, &m, 1) <= 0)
 			return 0;
@@ -384,7 +391,7 @@ at_eof(struct client_conn *cc)
 	} else if (cc->answered > cc->before && cc->answered == cc->asked && !cc->sending) {
 		complete(cc);
 	} else if (may_reopen(cc) && !tern_recv_queued(cc->i.c)) {
-		tern_close(cc->i.c);
+		item_close(&cc->i);
 		reopen(cc);
 	} else {
 		fail(cc, N_SHORT);
@@ -429,7 +436,9 @@ read_response(struct client_conn *cc)
 		if (rc == 0)
 			break;
 	}
-	if (tern_peer_closed(cc->i.c))
+	if (unlikely(cc->i.tls && tls_wrong(&cc->i)))
+		bad(cc, tls_wrong(&cc->i));
+	else if (item_over(&cc->i))
 		at_eof(cc);
 	else
 		touch(cl, cc);
@@ -437,22 +446,12 @@ read_response(struct client_conn *cc)
 
 /* --- events -------------------------------------------------------------------------------------------------- */
 
+/* It may be used. */
 static void
-on_readable(struct tern_conn *c, void *user)
+is_open(struct client_conn *cc)
 {
-	read_response(user);
-}
-
-static void
-on_connected(struct tern_conn *c, void *user)
-{
-	struct client_conn *cc = user;
 	struct client *cl = cc->i.owner;
 
-	cl->n[N_CONNECTED]++;
-	cc->connected = true;
-	if (plan.latency)
-		latency(cc, HIST_CONNECT, HIST_CONNECT_SENT);
 	if (cc->held) {
 		const uint64_t now_us = tern_now_us(cl->w);
 
@@ -476,11 +475,68 @@ on_connected(struct tern_conn *c, void *user)
 		next_request(cc);
 }
 
+/* On with the TLS handshake. */
+static void
+shake(struct client_conn *cc)
+{
+	struct client *cl = cc->i.owner;
+	const int rc = tls_shake(&cc->i);
+
+	if (rc < 0) {
+		bad(cc, tls_wrong(&cc->i));
+		return;
+	}
+	touch(cl, cc);
+	if (!rc)
+		return;
+	cc->shakes = false;
+	hist_add(&cl->hist[HIST_TLS], tern_now_us(cl->w) - cc->asked_us);
+	is_open(cc);
+}
+
+static void
+on_connected(struct tern_conn *c, void *user)
+{
+	struct client_conn *cc = user;
+	struct client *cl = cc->i.owner;
+
+	cl->n[N_CONNECTED]++;
+	cc->connected = true;
+	if (plan.latency)
+		latency(cc, HIST_CONNECT, HIST_CONNECT_SENT);
+	if (likely(!cl->slab.tls)) {
+		is_open(cc);
+		return;
+	}
+	if (tls_start(cl->slab.tls, &cc->i)) {
+		bad(cc, "no memory for TLS");
+		return;
+	}
+	cc->shakes = true;
+	cc->asked_us = tern_now_us(cl->w);
+	shake(cc);
+}
+
+static void
+on_readable(struct tern_conn *c, void *user)
+{
+	struct client_conn *cc = user;
+
+	if (unlikely(cc->shakes))
+		shake(cc);
+	else
+		read_response(cc);
+}
+
 static void
 on_writable(struct tern_conn *c, void *user)
 {
 	struct client_conn *cc = user;
 
+	if (unlikely(cc->shakes)) {
+		shake(cc);
+		return;
+	}
 	touch(cc->i.owner, cc);
 	if (!cc->sending)
 		return;
@@ -543,7 +599,7 @@ client_connect(struct client_conn *cc)
 		cl->next_port = 0;
 	cc->opened_us = tern_now_us(cl->w);
 	cc->sent = 0;
-	cc->begun = cc->body = cc->chunked = cc->sending = cc->connected = false;
+	cc->begun = cc->body = cc->chunked = cc->sending = cc->connected = cc->shakes = false;
 	cc->keep = cc->first = true;
 	rc = tern_connect(cl->w, NULL, &to, &conn_ops, cc, &cc->i.c);
 	if (rc)

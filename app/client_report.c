@@ -29,6 +29,7 @@ static const struct {
 	{"whole (as sent)", "whole_sent"},
 	{"first byte (as sent)", "first_byte_sent"},
 	{"response (as sent)", "response_sent"},
+	{"TLS handshake", "tls"},
 };
 
 /* --- latency ------------------------------------------------------------------------------------------------- */
@@ -57,6 +58,8 @@ client_quantile(const struct stack *s, unsigned int which, double q)
 static bool
 is_told(unsigned int which)
 {
+	if (which == HIST_TLS)
+		return tls_conf.on;
 	if (which >= HIST_FIRST_SENT)
 		return plan.hold;
 	return plan.cps || which < HIST_CONNECT_SENT;
@@ -321,6 +324,7 @@ client_report(const struct stack *s)
 	putchar('\n');
 	if (plan.latency)
 		report_latency(s);
+	tls_report(false);
 	report_wrong(s);
 	report_lost(s);
 	n = role_sum(s, N_REOPENED);

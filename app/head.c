@@ -42,7 +42,7 @@ head_drop(struct heads *hs, struct head **part)
 
 /* More of a head that began in h. */
 static ssize_t
-go_on(struct head *h, struct tern_conn *c, char **p)
+go_on(struct head *h, struct item *i, char **p)
 {
 	size_t len;
 	ssize_t n;
@@ -52,17 +52,38 @@ go_on(struct head *h, struct tern_conn *c, char **p)
 		h->len -= h->off;
 		h->off = 0;
 	}
-	n = tern_recv(c, h->data + h->len, sizeof(h->data) - h->len);
-	if (n > 0)
-		h->len += n;
-	len = http_head_len(h->data, h->len, &h->scanned);
+	do { /* TLS gives a record at a time */
+		n = item_recv(i, h->data + h->len, sizeof(h->data) - h->len);
+		if (n > 0)
+			h->len += n;
+		len = http_head_len(h->data, h->len, &h->scanned);
+	} while (!len && n > 0 && i->tls && h->len < sizeof(h->data));
 	*p = h->data;
 	return len ? (ssize_t)len : h->len == sizeof(h->data) ? -1 : 0;
 }
 
-ssize_t
-head_get(struct heads *hs, struct head **part, struct tern_conn *c, char **p)
+/* What is read by TLS can't stay where it is. */
+static ssize_t
+begin_tls(struct heads *hs, struct head **part, struct item *i, char **p)
 {
+	struct head *h = hs->free;
+	ssize_t len;
+
+	if (!h)
+		return 0;
+	hs->free = h->next;
+	h->off = h->len = h->scanned = 0;
+	*part = h;
+	len = go_on(h, i, p);
+	if (!h->len)
+		head_drop(hs, part);
+	return len;
+}
+
+ssize_t
+head_get(struct heads *hs, struct head **part, struct item *i, char **p)
+{
+	struct tern_conn *c = i->c;
 	struct head *h = *part;
 	size_t scanned = 0, len;
 	ssize_t n;
@@ -71,8 +92,10 @@ head_get(struct heads *hs, struct head **part, struct tern_conn *c, char **p)
 	if (unlikely(h != NULL)) {
 		*p = h->data + h->off;
 		len = http_head_len(*p, h->len - h->off, &h->scanned); /* the next of a pipeline? */
-		return len ? (ssize_t)len : go_on(h, c, p);
+		return len ? (ssize_t)len : go_on(h, i, p);
 	}
+	if (unlikely(i->tls != NULL))
+		return begin_tls(hs, part, i, p);
 	n = tern_peek(c, hs->look, LOOK);
 	len = n > 0 ? http_head_len(hs->look, n, &scanned) : 0;
 	if (len || n <= 0)
@@ -95,12 +118,12 @@ head_get(struct heads *hs, struct head **part, struct tern_conn *c, char **p)
 }
 
 void
-head_done(struct heads *hs, struct head **part, struct tern_conn *c, size_t len)
+head_done(struct heads *hs, struct head **part, struct item *i, size_t len)
 {
 	struct head *h = *part;
 
 	if (likely(!h)) {
-		tern_recv(c, hs->look, len);
+		tern_recv(i->c, hs->look, len);
 		return;
 	}
 	h->off += len;

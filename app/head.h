@@ -25,11 +25,11 @@ struct heads {
 
 /** Room for heads of n connections. @return 0 or -ENOMEM after one line. The memory is the stack's. */
 int heads_init(struct heads *hs, struct stack *st, struct tern_worker *w, uint32_t n);
-/** The next head that c's peer sent, at *p until the next call. *part is the connection's, at first NULL.
+/** The next head that i's peer sent, at *p until the next call. *part is the connection's, at first NULL.
  *  @return its length; 0: not all of it is there; -1: it is longer than HTTP_HEAD_MAX. */
-ssize_t head_get(struct heads *hs, struct head **part, struct tern_conn *c, char **p);
+ssize_t head_get(struct heads *hs, struct head **part, struct item *i, char **p);
 /** len bytes of what head_get() or head_rest() gave are done with. */
-void head_done(struct heads *hs, struct head **part, struct tern_conn *c, size_t len);
+void head_done(struct heads *hs, struct head **part, struct item *i, size_t len);
 /** What came with a head and is not of it: to be taken before what c has. @return how much. */
 size_t head_rest(const struct head *part, const char **p);
 /** The connection is gone. */

@@ -18,6 +18,8 @@
 #include "record.h"
 #include "run.h"
 
+#define BAD_OPTIONS 2 /* the exit status */
+
 /* Take "--config FILE" or "--config=FILE" out of argv. @return -EINVAL after a line. */
 static int
 take_config(int *argc, char **argv, const char **file)
@@ -67,7 +69,7 @@ main(int argc, char **argv)
 		if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
 			ok = options_init() == 0;
 			options_help();
-			return ok ? 0 : 1;
+			return ok ? 0 : BAD_OPTIONS;
 		}
 		if (strcmp(argv[i], "--version") == 0) {
 			printf("tern " TERN_VERSION ", %s\n", rte_version());
@@ -75,17 +77,17 @@ main(int argc, char **argv)
 		}
 	}
 	if (options_init() || take_config(&argc, argv, &file))
-		return 1;
+		return BAD_OPTIONS;
 	for (split = 1; split < argc && strcmp(argv[split], "--"); split++) {
 		if (options_known(argv[split]))
-			return complain("%s is not an EAL option: it goes after '--'", argv[split]) ? 1 : 0;
+			return complain("%s is not an EAL option: it goes after '--'", argv[split]) ? BAD_OPTIONS : 0;
 	}
 	if (file && options_file(file))
-		return 1;
+		return BAD_OPTIONS;
 	if (split < argc && options_argv(argc - split, argv + split))
-		return 1;
+		return BAD_OPTIONS;
 	if ((check && !options.ifs_given && option_put(option_find("addr", 4), "192.0.2.1/24")) || options_check())
-		return 1;
+		return BAD_OPTIONS;
 	if (check)
 		return preflight(split, argv);
 	if (record_open(&options) || eal_start(options.eal_args, split, argv))

@@ -15,11 +15,13 @@
 static const char *const cookie_names[] = {"auto", "always", "never", NULL};
 static const char *const cc_names[] = {"cubic", "newreno", "dctcp", NULL};
 static const char *const ecn_names[] = {"passive", "on", "off", NULL};
+static const char *const tls_max_names[] = {"1.2", "1.3", NULL};
 static const char *role_names[16]; /* from roles[] */
 
 #define BUF_MIN 2048 /* of --snd-buf, --rcv-buf: bytes */
 
 struct options options;
+struct tls_conf tls_conf;
 
 static struct opt opts[] = {
 	ENUM("tern", "role", "ROLE", options.role, NULL, role_names, "what to do with connections; default: the first"),
@@ -63,6 +65,15 @@ static struct opt opts[] = {
 	CALL("if", "addr6", "A/LEN[+COUNT]", set_addr6, NULL, "IPv6 address; likewise"),
 	CALL("if", "gw6", "ADDR", set_gw6, NULL, "IPv6 gateway"),
 	CALL("if", "mtu", "N", set_mtu, NULL, "bytes; default: the device's"),
+
+	FLAG("tls", "tls", tls_conf.on, "connections speak TLS (OpenSSL)"),
+	TEXT("tls", "tls-cert", "FILE", tls_conf.cert,
+	     "the server's certificate and its chain, PEM; default: made at start"),
+	TEXT("tls", "tls-key", "FILE", tls_conf.key, "its key, PEM"),
+	TEXT("tls", "tls-ca", "FILE", tls_conf.ca, "refuse a server that none of these has signed; default: take any"),
+	TEXT("tls", "tls-name", "NAME", tls_conf.name, "ask for this server (SNI), and with --tls-ca for its name"),
+	ENUM("tls", "tls-max", "VERSION", tls_conf.max, "1.3", tls_max_names, "the latest that is offered or taken"),
+	FLAG("tls", "tls-resume", tls_conf.resume, "come back with the last session, not as a stranger"),
 
 	NUM("tcp", "time-wait-ms", options.conf.tcp.time_wait_ms, 0, 600000, "60000", "2 MSL"),
 	ENUM("tcp", "syn-cookies", "MODE", options.conf.tcp.cookie_mode, "auto", cookie_names,

@@ -64,6 +64,7 @@ slab_get(struct slab *s, struct tern_conn *c, uint64_t now_us)
 void
 slab_put(struct slab *s, struct item *i)
 {
+	tls_free(i);
 	if (i->waits)
 		TAILQ_REMOVE(&s->again, i, again);
 	i->waits = false;
@@ -158,6 +159,7 @@ role_free(struct stack *s)
 {
 	unsigned int i;
 
+	tls_end();
 	for (i = 0; i < s->n_workers; i++) {
 		rte_free(s->state[i]);
 		free(s->items[i]);
@@ -224,6 +226,11 @@ on_acceptable(struct tern_listener *l, void *user)
 				continue;
 			}
 			memset(it + 1, 0, v->ops->clear);
+			if (unlikely(v->slab.tls && tls_start(v->slab.tls, it))) {
+				tern_abort(c[i]);
+				slab_put(&v->slab, it);
+				continue;
+			}
 			tern_conn_set_user(c[i], &v->ops->conn, it);
 			v->n[SERVER_CONNS]++;
 			v->ops->conn.readable(c[i], it);
@@ -280,6 +287,10 @@ server_start(struct stack *s, struct tern_worker *w)
 		return -ENOMEM;
 	v->ops = ops;
 	rc = slab_init(&v->slab, s, w, s->o->conf.max_conns, ops->item, v);
+	if (!rc && tls_conf.on) {
+		v->slab.tls = tls_ctx_new(true);
+		rc = v->slab.tls ? 0 : -EINVAL;
+	}
 	return rc ? rc : server_listen(s, w, v);
 }
 
@@ -308,7 +319,8 @@ server_put(struct item *i)
 void
 server_close(struct item *i)
 {
-	tern_close(i->c);
+	((struct server *)i->owner)->n[SERVER_FAILED] += i->tls && tls_wrong(i);
+	item_close(i);
 	server_put(i);
 }
 

@@ -13,10 +13,12 @@
 #include <rte_branch_prediction.h>
 #include "options.h"
 #include "tern.h"
+#include "tls.h"
 
 struct opt;
 struct server_ops;
 struct tally;
+struct tls;
 
 /** One stack of the process: bench has two, everything else one. */
 struct stack {
@@ -90,7 +92,8 @@ extern const unsigned int n_roles;
 struct item {
 	TAILQ_ENTRY(item) next, again;
 	struct tern_conn *c;
-	void *owner; /* the role's state of this worker */
+	struct tls *tls; /* NULL: as it is */
+	void *owner;     /* the role's state of this worker */
 	uint64_t seen_us;
 	bool waits; /* on `again` */
 };
@@ -103,6 +106,7 @@ TAILQ_HEAD(items, item);
 struct slab {
 	struct items idle, active, again;
 	uint32_t n_active;
+	struct tls_ctx *tls; /* its connections speak it; NULL: they do not */
 	/* slab_timeout() */
 	struct tern_worker *w;
 	uint64_t idle_us;
@@ -117,6 +121,37 @@ struct item *slab_get(struct slab *s, struct tern_conn *c, uint64_t now_us);
 void slab_put(struct slab *s, struct item *i);
 void slab_touch(struct slab *s, struct item *i, uint64_t now_us);
 void slab_again(struct slab *s, struct item *i);
+/** tern_send() of the connection, by TLS where it speaks it: then what was not taken must be sent again as it is. */
+static inline ssize_t
+item_send(struct item *i, const void *buf, size_t len)
+{
+	return likely(!i->tls) ? tern_send(i->c, buf, len, 0) : tls_send(i, buf, len);
+}
+/** tern_recv(), likewise. */
+static inline ssize_t
+item_recv(struct item *i, void *buf, size_t len)
+{
+	return likely(!i->tls) ? tern_recv(i->c, buf, len) : tls_recv(i, buf, len);
+}
+/** Will nothing more come? When all was read. */
+static inline bool
+item_over(const struct item *i)
+{
+	return tern_peer_closed(i->c) || unlikely(i->tls && tls_over(i));
+}
+/** Nothing more will be sent. */
+static inline void
+item_bye(struct item *i)
+{
+	if (unlikely(i->tls != NULL))
+		tls_bye(i);
+}
+static inline void
+item_close(struct item *i)
+{
+	item_bye(i);
+	tern_close(i->c);
+}
 /** One more of a visit? @return false when the rest is for the next poll. */
 static inline bool
 slab_spend(struct slab *s, struct item *i, unsigned int *visit)

@@ -152,7 +152,7 @@ check(struct options *o)
 {
 	const char *p;
 
-	if (requests_check())
+	if (requests_check() || tls_check(false))
 		return -EINVAL;
 	if (!plan.connect.af)
 		return complain("the client has no server: give --connect ADDR:PORT");
@@ -517,6 +517,11 @@ start(struct stack *s, struct tern_worker *w)
 		return -ENOMEM;
 	if (slab_init(&cl->slab, s, w, n, sizeof(struct client_conn), cl))
 		return -ENOMEM;
+	if (tls_conf.on) {
+		cl->slab.tls = tls_ctx_new(false);
+		if (!cl->slab.tls)
+			return -EINVAL;
+	}
 	if (plan.timeout_ms)
 		slab_timeout(&cl->slab, w, 9 * cl->slack_us, client_late);
 	return 0;
@@ -540,6 +545,7 @@ const struct role role_client = {
 	.help = "open connections, raw or HTTP, and check the answers",
 	.opts = opts,
 	.n_opts = RTE_DIM(opts),
+	.takes = TLS_CLIENT_OPTIONS,
 	.check = check,
 	.init = init,
 	.start = start,

@@ -125,7 +125,7 @@ check(struct options *o)
 {
 	if ((content.root != NULL) + (content.body != NULL) + (content.body_size != 0) > 1)
 		return complain("--root, --body and --body-size exclude each other");
-	return 0;
+	return tls_check(true);
 }
 
 /* --- files --------------------------------------------------------------------------------------------------- */
@@ -280,9 +280,9 @@ send_answer(struct http *h, struct http_conn *hc, unsigned int *visit)
 		if (!slab_spend(&h->s.slab, &hc->i, visit))
 			return false;
 		if (hc->head_sent < hc->head_len)
-			n = tern_send(hc->i.c, hc->head + hc->head_sent, hc->head_len - hc->head_sent, 0);
+			n = item_send(&hc->i, hc->head + hc->head_sent, hc->head_len - hc->head_sent);
 		else
-			n = tern_send(hc->i.c, hc->body, RTE_MIN(hc->left, SEND_CHUNK), 0);
+			n = item_send(&hc->i, hc->body, RTE_MIN(hc->left, SEND_CHUNK));
 		if (n <= 0)
 			return false; /* writable() or closed() follows */
 		h->s.n[N_BYTES] += n;
@@ -302,7 +302,7 @@ next_request(struct http *h, struct http_conn *hc)
 {
 	struct http_request r;
 	char *p;
-	const ssize_t len = head_get(&h->heads, &hc->part, hc->i.c, &p);
+	const ssize_t len = head_get(&h->heads, &hc->part, &hc->i, &p);
 
 	if (!len)
 		return false;
@@ -310,7 +310,7 @@ next_request(struct http *h, struct http_conn *hc)
 		if (unlikely(hc->part != NULL))
 			slab_touch(&h->s.slab, &hc->i, tern_now_us(h->w));
 		http_parse_request(p, len, &r);
-		head_done(&h->heads, &hc->part, hc->i.c, len);
+		head_done(&h->heads, &hc->part, &hc->i, len);
 	} else {
 		r = (struct http_request){.status = 431};
 	}
@@ -330,12 +330,13 @@ go_on(struct http *h, struct http_conn *hc)
 		if (hc->refused) {
 			hc->shut = true;
 			head_drop(&h->heads, &hc->part);
+			item_bye(&hc->i);
 			tern_shutdown(c, TERN_SHUT_RDWR); /* closed() follows */
 			return;
 		}
 		if (!hc->close && next_request(h, hc))
 			continue;
-		if (hc->close || tern_peer_closed(c)) /* be it with half a request waiting */
+		if (hc->close || item_over(&hc->i)) /* be it with half a request waiting */
 			server_close(&hc->i);
 		return;
 	}
@@ -434,6 +435,7 @@ report(const struct stack *s)
 	       "error\n",
 	       role_sum(s, SERVER_CONNS), role_sum(s, SERVER_DONE), role_sum(s, N_REFUSED), role_sum(s, N_BYTES),
 	       role_sum(s, SERVER_FAILED));
+	tls_report(true);
 	return 0;
 }
 
@@ -442,7 +444,7 @@ const struct role role_http = {
 	.help = "HTTP/1.0 and 1.1 server of a directory or one body",
 	.opts = opts,
 	.n_opts = RTE_DIM(opts),
-	.takes = LISTEN_OPTIONS,
+	.takes = LISTEN_OPTIONS " " TLS_SERVER_OPTIONS,
 	.check = check,
 	.init = init,
 	.done = "requests",

@@ -34,8 +34,8 @@ answer(struct serve *v, struct serve_conn *sc, unsigned int *visit)
 		if (!slab_spend(&v->s.slab, &sc->i, visit))
 			return false;
 		left = requests.response_size - sc->sent;
-		if (left < PATTERN_CHUNK)
-			n = tern_send(sc->i.c, role_pattern(sc->sent), left, 0);
+		if (left < PATTERN_CHUNK || sc->i.tls)
+			n = item_send(&sc->i, role_pattern(sc->sent), RTE_MIN(left, PATTERN_CHUNK));
 		else
 			n = tern_send_ref(sc->i.c, &v->ref, v->pattern + sc->sent % PATTERN_PERIOD, PATTERN_CHUNK, 0);
 		if (n <= 0)
@@ -50,14 +50,30 @@ answer(struct serve *v, struct serve_conn *sc, unsigned int *visit)
 	return true;
 }
 
+/* @return bytes of requests that came, else as tern_recv(). */
+static ssize_t
+take(struct serve_conn *sc)
+{
+	struct rte_mbuf *m;
+	ssize_t n;
+
+	if (unlikely(sc->i.tls != NULL))
+		return tls_recv(&sc->i, tls_buf(&sc->i), TLS_BUF);
+	n = tern_recv_mbufs(sc->i.c, &m, 1);
+	if (n <= 0)
+		return n;
+	n = m->pkt_len;
+	tern_mbuf_free(tern_conn_worker(sc->i.c), m);
+	return n;
+}
+
 static void
 pump(struct tern_conn *c, void *user)
 {
 	struct serve_conn *sc = user;
 	struct serve *v = sc->i.owner;
 	unsigned int visit = VISIT_MBUFS;
-	struct rte_mbuf *m;
-	int got;
+	ssize_t got;
 
 	/* One request at a time: what is not read closes the client's window, so it cannot make us owe without end. */
 	while (answer(v, sc, &visit)) {
@@ -65,13 +81,12 @@ pump(struct tern_conn *c, void *user)
 			break;
 		if (!slab_spend(&v->s.slab, &sc->i, &visit))
 			return;
-		got = tern_recv_mbufs(c, &m, 1);
-		if (got == 0) /* their FIN */
+		got = take(sc);
+		if (got == 0 || got == -EPROTO) /* their FIN; no TLS */
 			break;
 		if (got < 0)
 			return;
-		sc->got += m->pkt_len;
-		tern_mbuf_free(tern_conn_worker(c), m);
+		sc->got += got;
 		for (; sc->got >= requests.request_size; sc->got -= requests.request_size)
 			sc->requests++;
 	}
@@ -83,7 +98,7 @@ pump(struct tern_conn *c, void *user)
 static int
 check(struct options *o)
 {
-	return requests_check();
+	return requests_check() || tls_check(true) ? -EINVAL : 0;
 }
 
 static int
@@ -117,13 +132,14 @@ report(const struct stack *s)
 {
 	printf("serve: %lu connections, %lu requests answered, %lu connections ended by an error\n",
 	       role_sum(s, SERVER_CONNS), role_sum(s, SERVER_DONE), role_sum(s, SERVER_FAILED));
+	tls_report(true);
 	return 0;
 }
 
 const struct role role_serve = {
 	.name = "serve",
 	.help = "answer fixed-size requests with fixed-size responses",
-	.takes = LISTEN_OPTIONS " " REQUEST_OPTIONS,
+	.takes = LISTEN_OPTIONS " " REQUEST_OPTIONS " " TLS_SERVER_OPTIONS,
 	.check = check,
 	.init = init,
 	.done = "requests",

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Threads that sleep in the kernel: until a packet comes (if the device raises interrupts, else for a short nap), one of
- * the kernel's descriptors has something, or another thread's turn of the worker has brought what they wait for. Each
- * has an eventfd for that, as long as it sleeps.
+ * Threads that sleep in the kernel: until a packet comes (if the device raises interrupts, else for a short nap), one
+ * of the kernel's descriptors has something, or another thread's turn of the worker has brought what they wait for.
+ * Each has an eventfd for that, as long as it sleeps.
  */
 #define _GNU_SOURCE
 #include <signal.h>
