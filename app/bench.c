@@ -17,6 +17,7 @@
 #include "record.h"
 #include "report.h"
 #include "run.h"
+#include "search.h"
 
 #define FEW_TIMEWAITS 65536u
 #define MBUF_CACHE 512u
@@ -48,12 +49,13 @@ check(struct options *o)
 		return complain("bench makes its own interfaces: leave --addr and its like out");
 	if (bench.ring_size & (bench.ring_size - 1))
 		return complain("--ring-size: %u is not a power of two", bench.ring_size);
-	o->duration_s = o->duration_s ? o->duration_s : 5;
+	if (!o->duration_s && search.what == SEARCH_NONE)
+		o->duration_s = 5;
 	if (!option_set("max-timewait"))
 		o->conf.max_timewait = 1 << 20; /* 5 s at 200000 a second; a larger table is first touched while the
 						 * clock runs */
 	plan.latency |= record_wanted(o);
-	return client_check_pace(o) || requests_check() || tls_check(true) ? -EINVAL : 0;
+	return search_check() || client_check_pace(o) || requests_check() || tls_check(true) ? -EINVAL : 0;
 }
 
 static void
@@ -311,7 +313,7 @@ const struct role role_bench = {
 	.opts = opts,
 	.n_opts = RTE_DIM(opts),
 	.takes = "port backlog fastopen cps arrivals ramp-up-ms ramp-down-ms total concurrency park hold think-ms rps "
-		 "timeout-ms latency " REQUEST_OPTIONS " tls tls-max tls-resume",
+		 "timeout-ms latency " REQUEST_OPTIONS " tls tls-max tls-resume " SEARCH_OPTIONS,
 	.check = check,
 	.run = run,
 };

@@ -159,7 +159,7 @@ int client_check_pace(const struct options *o);
 
 /* client_set.c */
 extern const struct knob client_knobs[];
-#define CLIENT_KNOBS 2u
+#define CLIENT_KNOBS 3u
 int client_accepting(struct stack *s, struct tern_worker *w, bool on);
 
 /* client_conn.c */

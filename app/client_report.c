@@ -5,6 +5,7 @@
 #include <string.h>
 #include <rte_common.h>
 #include "client.h"
+#include "search.h"
 
 #define SUMMARY_MAX 512
 
@@ -346,7 +347,7 @@ client_report(const struct stack *s)
 	n = role_sum(s, N_WAITED);
 	if (n)
 		printf("client: waited %lu times: local ports or objects were used up\n", n);
-	failed = verdict(s, failed, classes);
+	failed = search.what == SEARCH_NONE ? verdict(s, failed, classes) : search_report();
 	if (s->shared && fclose(s->shared)) {
 		complain("--output %s: %s", plan.output, strerror(errno));
 		failed++;

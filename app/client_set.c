@@ -8,10 +8,15 @@
 static void
 begin_anew(struct client *cl)
 {
-	if (cl->parking || !cl->cps)
+	const bool poisson = plan.arrivals == ARRIVALS_POISSON;
+
+	if (cl->parking)
 		return;
 	cl->start_us = tern_now_us(cl->w);
-	pace_init(&cl->pace, cl->cps, 0, 0, 0, plan.arrivals == ARRIVALS_POISSON);
+	if (cl->cps)
+		pace_init(&cl->pace, cl->cps, 0, 0, 0, poisson);
+	if (cl->rps)
+		pace_init(&cl->asks, cl->rps, 0, 0, 0, poisson);
 }
 
 static int
@@ -29,6 +34,27 @@ set_cps(struct stack *s, struct tern_worker *w, uint64_t n)
 	struct client *cl = tern_worker_user(w);
 
 	cl->cps = client_share(n, s->n_workers, tern_worker_index(w));
+	begin_anew(cl);
+}
+
+static int
+check_rps(const struct stack *s, uint64_t n, char *why, size_t size)
+{
+	if (plan.rps && n <= UINT32_MAX && n >= s->n_workers)
+		return 0;
+	if (plan.rps)
+		snprintf(why, size, "%lu is out of range: %u..%u", n, s->n_workers, UINT32_MAX);
+	else
+		snprintf(why, size, "it began without --rps: each connection asks when it has thought");
+	return -EINVAL;
+}
+
+static void
+set_rps(struct stack *s, struct tern_worker *w, uint64_t n)
+{
+	struct client *cl = tern_worker_user(w);
+
+	cl->rps = client_share(n, s->n_workers, tern_worker_index(w));
 	begin_anew(cl);
 }
 
@@ -56,6 +82,7 @@ set_concurrency(struct stack *s, struct tern_worker *w, uint64_t n)
 
 const struct knob client_knobs[CLIENT_KNOBS] = {
 	{"cps", check_cps, set_cps},
+	{"rps", check_rps, set_rps},
 	{"concurrency", check_concurrency, set_concurrency},
 };
 

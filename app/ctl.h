@@ -55,6 +55,8 @@ int clear_port_stats(struct ctl *c);
 int clear_port_xstats(struct ctl *c);
 int set_log(struct ctl *c);
 int set_knob(struct ctl *c);
+/** A number of a role, which has it, on all workers. @return 0 or a negative errno and why, without newline. */
+int set_number(struct stack *s, const char *name, uint64_t n, char *why, size_t size);
 int set_accepting(struct ctl *c);
 int set_not_accepting(struct ctl *c);
 

@@ -17,6 +17,7 @@
 #include "client.h"
 #include "option.h"
 #include "record.h"
+#include "search.h"
 
 #define BURST_MAX 32u
 #define PROBE_MAX 8u   /* open before the first answer: the server's MAC is still being asked for */
@@ -48,6 +49,7 @@ set_connect(const char *val)
 }
 
 static const char *const arrivals_names[] = {"constant", "poisson", NULL};
+static const char *const search_names[] = {"none", "cps", "rps", "conns", NULL};
 static const char *const close_names[] = {"client", "server", "reset", NULL};
 
 static struct opt opts[] = {
@@ -78,6 +80,17 @@ static struct opt opts[] = {
 	    "the rate of --cps or --rps is reached evenly in so many ms"),
 	NUM("client", "ramp-down-ms", plan.ramp_down_ms, 0, 1 << 30, NULL,
 	    "and falls to none in the last N ms of --duration"),
+	ENUM("client", "search", "WHAT", search.what, "none", search_names,
+	     "find the most new connections/s, requests/s of --hold or open connections that pass"),
+	NUM("client", "search-from", search.from, 0, UINT32_MAX / 2, NULL,
+	    "the first load that is tried; 0: 1000 a second, or 16 open ones"),
+	NUM("client", "search-to", search.to, 0, UINT32_MAX / 2, NULL,
+	    "the largest; 0: no limit, or --concurrency"),
+	NUM("client", "search-step", search.step_s, 1, 3600, "3", "seconds that each is judged by"),
+	NUM("client", "search-p99-us", search.p99_us, 0, UINT32_MAX, NULL,
+	    "a load passes if 99 % of connections, or responses, took no longer; 0: however long"),
+	NUM("client", "search-failed-ppm", search.failed_ppm, 0, 1000000, "0", "and no more of a million failed"),
+	NUM("client", "search-within", search.within, 1, 50, "5", "percent between what passes and what does not"),
 	FLAG("client", "latency", plan.latency, "percentiles of connecting and of a whole connection, too"),
 	TEXT("client", "http", "PATH", plan.http_path, "GET this path, check status and length"),
 	TEXT("client", "output", "FILE", plan.output, "write the body there (one connection)"),
@@ -156,7 +169,7 @@ check(struct options *o)
 		return -EINVAL;
 	if (!plan.connect.af)
 		return complain("the client has no server: give --connect ADDR:PORT");
-	if (client_check_pace(o))
+	if (search_check() || client_check_pace(o))
 		return -EINVAL;
 	plan.latency |= record_wanted(o);
 	if (plan.http_path && *plan.http_path != '/')
@@ -517,6 +530,8 @@ start(struct stack *s, struct tern_worker *w)
 		return -ENOMEM;
 	if (slab_init(&cl->slab, s, w, n, sizeof(struct client_conn), cl))
 		return -ENOMEM;
+	if (search.what == SEARCH_CONNS)
+		cl->concurrency = client_share(search.from, s->n_workers, i);
 	if (tls_conf.on) {
 		cl->slab.tls = tls_ctx_new(false);
 		if (!cl->slab.tls)

@@ -18,6 +18,7 @@
 #include "report.h"
 #include "run.h"
 #include "screen.h"
+#include "search.h"
 
 #define TICK_MS 20u
 #define READY_MS 1u /* the start is measured in milliseconds */
@@ -227,6 +228,7 @@ tick(void)
 	const double now_s = seconds();
 	unsigned int i;
 
+	search_tick(&run->stacks[run->n - 1], now_s);
 	screen_tick(now_s);
 	if (!live && options.stats_s && now_s - printed_s >= options.stats_s) {
 		printed_s = now_s;

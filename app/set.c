@@ -51,9 +51,9 @@ change(struct tern_worker *w, void *arg)
 	return false;
 }
 
-/* Every worker of s. */
+/* Every worker of s. @return 0 or a negative errno and why, a line without newline. */
 static int
-change_all(struct ctl *c, struct stack *s, const struct knob *knob, uint64_t n)
+change_each(struct stack *s, const struct knob *knob, uint64_t n, char *why, size_t size)
 {
 	unsigned int w;
 	int rc = 0, done;
@@ -67,12 +67,19 @@ change_all(struct ctl *c, struct stack *s, const struct knob *knob, uint64_t n)
 		done = rc ? 0 : ((const struct change *)a->arg)->rc;
 		if (rc != -ETIMEDOUT)
 			ask_free(a);
-		if (rc)
-			ctl_wrong(c, "worker %u: %s", w, ask_error(rc));
-		else if (done)
-			rc = ctl_wrong(c, "worker %u: %s", w, strerror(-done));
+		if (rc || done)
+			snprintf(why, size, "worker %u: %s", w, rc ? ask_error(rc) : strerror(-done));
+		rc = rc ? rc : done;
 	}
 	return rc;
+}
+
+static int
+change_all(struct ctl *c, struct stack *s, const struct knob *knob, uint64_t n)
+{
+	char why[160];
+
+	return change_each(s, knob, n, why, sizeof(why)) ? ctl_wrong(c, "%s", why) : 0;
 }
 
 /* --- numbers of a role --------------------------------------------------------------------------------------- */
@@ -86,6 +93,15 @@ find(const struct role *r, const char *name, size_t len)
 		if (strlen(r->knobs[i].name) == len && strncmp(r->knobs[i].name, name, len) == 0)
 			return &r->knobs[i];
 	return NULL;
+}
+
+int
+set_number(struct stack *s, const char *name, uint64_t n, char *why, size_t size)
+{
+	const struct knob *knob = find(s->role, name, strlen(name));
+	const int rc = knob->check(s, n, why, size);
+
+	return rc ? rc : change_each(s, knob, n, why, size);
 }
 
 static void

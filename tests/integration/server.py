@@ -5,6 +5,7 @@
 plain    GET /: 200, 5 bytes                  chunked  the body in chunks of one byte, a packet each, with a trailer
 interim  100 and 103 before each answer       lengths  two Content-Lengths that differ
 status   206, 204 and 201 in turn             404      that
+slow     plain, a tenth of a second later
 mute     reads and never answers              half     half a head, then FIN, and the connection stays
 short    half a body, then FIN                reset    RST after the request
 idle3    closes after three answers without a word; it reads what comes late: FIN
@@ -56,6 +57,9 @@ def serve(s, mode):
     for _ in requests(s):
         n += 1
         if mode == "plain":
+            s.sendall(answer())
+        elif mode == "slow":
+            time.sleep(0.1)
             s.sendall(answer())
         elif mode == "chunked":
             chunks(s)

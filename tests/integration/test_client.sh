@@ -161,3 +161,27 @@ test_client_park_limits() {
 	[ $RC = 0 ] || fail "exit status $RC"
 	said 'notice: --concurrency 2 is cut to 1 a worker'
 }
+
+# searched ARGS...: the client's search against server.py in this mode; its status in RC, the load that passed in BEST.
+searched() {
+	tern_bg --role client --connect 192.0.2.2:8080 --http / --search-step 1 "$@"
+	wait_exit 100 $TERN_PID
+	RC=$?
+	BEST=$(sed -n 's/^search: \([0-9]*\) .* pass (.*/\1/p' "$LIB_TMP/tern.out")
+}
+
+# A server that takes a tenth of a second for each of twenty at a time: 200 a second, whatever is offered.
+test_search() {
+	odd_server slow 8080
+	searched --search cps --search-from 25 --concurrency 20 --search-within 20
+	[ $RC = 0 ] && [ "${BEST:-0}" -ge 25 ] && [ "$BEST" -le 210 ] || fail "status $RC, '$BEST' connections/s pass"
+	grep -qE '^search: [0-9]+ connections/s for 1 s: .*: fails, not reached$' "$LIB_TMP/tern.out" || fail "no load was too much"
+	searched --search rps --hold 20 --search-from 25 --search-within 20
+	[ $RC = 0 ] && [ "${BEST:-0}" -ge 25 ] && [ "$BEST" -le 210 ] || fail "status $RC, '$BEST' requests/s pass"
+	searched --search conns --search-from 4 --search-to 16 --concurrency 64
+	[ $RC = 0 ] && [ "$BEST" = 16 ] && grep -q 'pass (.*), and nothing failed$' "$LIB_TMP/tern.out" || fail "status $RC, '$BEST' connections pass"
+	searched --search conns --search-from 2 --search-p99-us 50000 --concurrency 64
+	[ $RC = 1 ] && grep -q '^tern: search: not even 1 connections pass (.*99 % within 50000 us)$' "$LIB_TMP/tern.err" || fail "status $RC, and no bound held"
+	searched --search cps --search-from 25 --concurrency 20 --duration 1
+	[ $RC = 1 ] && grep -q 'the run ended before the search did' "$LIB_TMP/tern.err" || fail "status $RC of a search that was cut"
+}

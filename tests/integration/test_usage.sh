@@ -33,6 +33,12 @@ test_bad_options() {
 	refused 'role' --role cook --addr $HOST/24
 	refused 'connect' --role client --addr $HOST/24
 	refused 'connect' --role client --addr $HOST/24 --connect 192.0.2.2
+	local search=(--role client --addr $HOST/24 --connect 192.0.2.2:80 --search)
+	refused 'leave --cps' "${search[@]}" cps --cps 5
+	refused 'search rps: give --hold' "${search[@]}" rps
+	refused 'only rps can be searched for' "${search[@]}" cps --hold 5
+	refused 'search-from 300 is more than 256' "${search[@]}" conns --search-from 300
+	refused "'speed' is none of: none, cps, rps, conns" "${search[@]}" speed
 	refused 'proxy needs --to' --role proxy --addr $HOST/24
 	refused "to: 'localhost:80': write ADDR:PORT" --role proxy --addr $HOST/24 --to localhost:80
 	refused "to: 'unix:': there is no path" --role proxy --addr $HOST/24 --to unix:
