@@ -18,6 +18,7 @@
 #include <rte_tcp.h>
 #include "eal.h"
 #include "explain.h"
+#include "ladder.h"
 #include "options.h"
 
 #define SLOTS 4u
@@ -42,8 +43,7 @@ static struct seen {
 	bool back; /* from the server */
 } queue[QUEUE];
 static unsigned int n_queue;
-static struct rte_mbuf *kept[SLOTS];
-static bool kept_back[SLOTS];
+static struct seen kept[SLOTS];
 static struct rte_mempool *pool;
 static uint64_t began;
 static uint16_t client_port;
@@ -210,6 +210,13 @@ print_wrapped(const char *text)
 	fprintf(out, "\n");
 }
 
+static void
+say(const char *text)
+{
+	print_wrapped(text);
+	ladder_text(LADDER_NO_TIME, text);
+}
+
 struct state {
 	char text[40];
 	bool found;
@@ -283,9 +290,11 @@ describe(const struct rte_mbuf *m, bool back, char *line, size_t size)
 
 /* The states are those after it arrived. */
 static void
-print_packet(const char *line, bool back, enum fate fate)
+print_packet(const char *line, bool back, enum fate fate, bool released)
 {
 	const struct state s[2] = {state_of(&ends[0]), state_of(&ends[1])};
+
+	ladder_packet(now_s(), line, back, fate, released, s[0].text, s[1].text);
 
 	fprintf(out, "%8.3f  %-30s %s %-38s %s %s\n", now_s(), s[0].text,
 		back ? (fate == LOSE   ? " x-"
@@ -341,22 +350,22 @@ see(const struct step *st)
 		return otherwise(st->packet, " has another number", "");
 	}
 	if (st->how == COPY)
-		kept[st->n] = rte_pktmbuf_copy(m, pool, 0, UINT32_MAX);
+		kept[st->n].m = rte_pktmbuf_copy(m, pool, 0, UINT32_MAX);
 	if (st->how == COPY || st->how == HOLD)
-		kept_back[st->n] = back;
+		kept[st->n].back = back;
 	describe(m, back, line, sizeof(line));
 	if (st->how == PASS || st->how == COPY) {
 		arrive(m, back);
-		print_packet(line, back, st->how);
+		print_packet(line, back, st->how, false);
 	} else {
-		print_packet(line, back, st->how);
+		print_packet(line, back, st->how, false);
 		if (st->how == HOLD)
-			kept[st->n] = m;
+			kept[st->n].m = m;
 		else
 			rte_pktmbuf_free(m);
 	}
 	if (st->text)
-		print_wrapped(st->text);
+		say(st->text);
 	return 0;
 }
 
@@ -376,6 +385,7 @@ are(const struct step *st)
 			return otherwise(i ? "the server is " : "the client is ", s[i].text, "");
 	}
 	fprintf(out, "%8.3f  %-30s %-46s %s\n", now_s(), s[0].text, "", s[1].text);
+	ladder_states(now_s(), s[0].text, s[1].text);
 	return n_queue ? otherwise("a packet was sent", " that nobody spoke of", "") : 0;
 }
 
@@ -384,7 +394,7 @@ wait_ms(const struct step *st)
 {
 	const double until = now_s() + st->n / 1e3;
 
-	print_wrapped(st->text);
+	say(st->text);
 	while (now_s() < until) {
 		turn();
 		if (n_queue)
@@ -400,7 +410,7 @@ flood(unsigned int n)
 	unsigned int i, text;
 
 	for (i = 0; i < n; i++) {
-		struct rte_mbuf *m = rte_pktmbuf_copy(kept[0], pool, 0, UINT32_MAX);
+		struct rte_mbuf *m = rte_pktmbuf_copy(kept[0].m, pool, 0, UINT32_MAX);
 		struct rte_tcp_hdr *tcp;
 		uint32_t sum;
 		uint16_t port = htons(50000 + i);
@@ -423,14 +433,17 @@ static void
 print_queues(void)
 {
 	struct tern_listener_info info;
+	char line[160];
 
 	tern_listener_info(ends[1].l, &info, sizeof(info));
-	fprintf(out,
-		"          server: half-open queue %u of %u, accept queue %u of %u, SYN cookies sent %lu, SYNs and "
-		"ACKs dropped for want of room %lu\n",
-		info.half_open, info.half_open_max, info.accept_queued, info.accept_max,
-		tern_stats_by_name(ends[1].t, "TcpExtSyncookiesSent"),
-		tern_stats_by_name(ends[1].t, "TcpExtListenDrops"));
+	snprintf(line, sizeof(line),
+		 "server: half-open queue %u of %u, accept queue %u of %u, SYN cookies sent %lu, SYNs and ACKs dropped "
+		 "for want of room %lu",
+		 info.half_open, info.half_open_max, info.accept_queued, info.accept_max,
+		 tern_stats_by_name(ends[1].t, "TcpExtSyncookiesSent"),
+		 tern_stats_by_name(ends[1].t, "TcpExtListenDrops"));
+	fprintf(out, "          %s\n", line);
+	ladder_note(line);
 }
 
 static void
@@ -457,8 +470,10 @@ act(const struct step *st)
 	char line[96];
 	int rc = 0;
 
-	if (st->text)
+	if (st->text) {
 		fprintf(out, "%8.3f  %s\n", now_s(), st->text);
+		ladder_text(now_s(), st->text);
+	}
 	switch (st->how) {
 	case LISTEN:
 		endpoint(&to, 1, 80);
@@ -498,10 +513,10 @@ act(const struct step *st)
 		swallow(s);
 		break;
 	case RELEASE:
-		describe(kept[st->n], kept_back[st->n], line, sizeof(line));
-		arrive(kept[st->n], kept_back[st->n]);
-		print_packet(line, kept_back[st->n], PASS);
-		kept[st->n] = NULL;
+		describe(kept[st->n].m, kept[st->n].back, line, sizeof(line));
+		arrive(kept[st->n].m, kept[st->n].back);
+		print_packet(line, kept[st->n].back, PASS, true);
+		kept[st->n].m = NULL;
 		break;
 	case FLOOD:
 		flood(st->n);
@@ -523,6 +538,7 @@ play(const struct scene *s)
 		"client, 192.0.2.1", "", "server, 192.0.2.2");
 	n_queue = 0;
 	client_port = 0;
+	ladder_begin();
 	for (i = 0; i < 2 && !rc; i++)
 		rc = end_up(i, s);
 	began = rte_rdtsc();
@@ -530,7 +546,7 @@ play(const struct scene *s)
 		turn();
 	for (st = s->steps; !rc && st->what != END; st++) {
 		if (st->what == NOTE)
-			print_wrapped(st->text);
+			say(st->text);
 		else
 			rc = st->what == DO    ? act(st)
 			     : st->what == SEE ? see(st)
@@ -540,8 +556,8 @@ play(const struct scene *s)
 	while (n_queue)
 		rte_pktmbuf_free(queue[--n_queue].m);
 	for (i = 0; i < SLOTS; i++) {
-		rte_pktmbuf_free(kept[i]);
-		kept[i] = NULL;
+		rte_pktmbuf_free(kept[i].m);
+		kept[i].m = NULL;
 	}
 	for (i = 0; i < 2; i++)
 		end_down(i);
@@ -579,9 +595,10 @@ list(void)
 {
 	unsigned int i;
 
-	printf("tern explain [SCENE ...]: connections of two stacks of this library, packet by packet, and why; "
+	printf("tern explain [SCENE ...] [--svg FILE]: connections of two stacks of this library, packet by packet, "
+	       "and why; "
 	       "without a name all of\n"
-	       "them. What is printed is what happened just now. The scenes:\n\n");
+	       "them. What is printed is what happened just now; --svg draws one of them. The scenes:\n\n");
 	for (i = 0; i < n_scenes; i++)
 		printf("  %-18s %s\n", scenes[i].name, scenes[i].title);
 }
@@ -602,6 +619,7 @@ explain(int argc, char **argv)
 {
 	static char *eal[] = {"tern", "--no-huge", "--no-shconf", "--no-pci", "--no-telemetry",
 			      "-m",   "128",       "-l",          "0",        "--log-level=error"};
+	const char *svg = NULL;
 	int i, rc = 0;
 
 	for (i = 2; i < argc; i++) {
@@ -609,10 +627,21 @@ explain(int argc, char **argv)
 			list();
 			return 0;
 		}
+		if (strcmp(argv[i], "--svg") == 0 && i + 1 < argc) {
+			svg = argv[i + 1];
+			memmove(&argv[i], &argv[i + 2], (argc - i - 1) * sizeof(*argv));
+			argc -= 2;
+			i--;
+			continue;
+		}
 		if (!find(argv[i])) {
 			complain("explain: there is no scene '%s': tern explain --help", argv[i]);
 			return 2;
 		}
+	}
+	if (svg && argc != 3) {
+		complain("explain: --svg draws one scene: name it");
+		return 2;
 	}
 	if (eal_start(NULL, RTE_DIM(eal), eal))
 		return 1;
@@ -627,6 +656,8 @@ explain(int argc, char **argv)
 	else
 		for (i = 0; i < (int)n_scenes && !rc; i++)
 			rc = show(&scenes[i]);
+	if (svg && !rc)
+		rc = ladder_write(svg, find(argv[2]));
 	rte_mempool_free(pool);
 	rte_eal_cleanup();
 	return rc ? 1 : 0;

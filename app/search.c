@@ -2,8 +2,8 @@
 /*
  * The search for the largest load whose failures and times stay within bounds (RFC 2544 26.1, RFC 9411 7.2 and 7.8): a
  * load is doubled until one does not pass, then the space between the best that did and the least that did not is
- * halved. Each has RAMP_S to become even, which is not counted, and --search-step to be judged by; after one that failed
- * the server has RECOVER_S of the least load to get rid of what waits.
+ * halved. Each has RAMP_S to become even, which is not counted, and --search-step to be judged by; after one that
+ * failed the server has RECOVER_S of the least load to get rid of what waits.
  *
  * A rate passes if it was reached, too: a client or a server that lags has failed.
  */

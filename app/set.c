@@ -99,8 +99,12 @@ int
 set_number(struct stack *s, const char *name, uint64_t n, char *why, size_t size)
 {
 	const struct knob *knob = find(s->role, name, strlen(name));
-	const int rc = knob->check(s, n, why, size);
+	int rc = -ENOENT;
 
+	if (knob)
+		rc = knob->check(s, n, why, size);
+	else
+		snprintf(why, size, "%s has no %s", s->role->name, name);
 	return rc ? rc : change_each(s, knob, n, why, size);
 }
 

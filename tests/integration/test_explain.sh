@@ -5,7 +5,8 @@
 lines() {
 	local scene=$1 from=1 at
 	shift
-	"$TERN" explain "$scene" >"$LIB_TMP/$scene.out" 2>"$LIB_TMP/explain.err" || fail "$scene: $(tail -n 1 "$LIB_TMP/explain.err")"
+	"$TERN" explain "$scene" --svg "$LIB_TMP/$scene.svg" >"$LIB_TMP/$scene.out" 2>"$LIB_TMP/explain.err" || fail "$scene: $(tail -n 1 "$LIB_TMP/explain.err")"
+	/usr/bin/python3 "$HERE/ladder.py" "$LIB_TMP/$scene.svg" "$TOP/docs/explain/$scene.svg" >"$LIB_TMP/ladder.out" 2>&1 || fail "$scene: the picture: tern explain $scene --svg docs/explain/$scene.svg makes another"
 	for re; do
 		at=$(tail -n "+$from" "$LIB_TMP/$scene.out" | grep -nE -m 1 -- "$re" | cut -d: -f1) || :
 		[ -n "$at" ] || fail "$scene: no line '$re' behind line $from"
@@ -32,6 +33,12 @@ test_explain() {
 		[ -s "$LIB_TMP/$scene.out" ] || lines "$scene" "^$scene: .*RFC" '^ +[0-9.]+ +[A-Z]'
 	done
 	local rc=0
+	"$TERN" explain --svg "$LIB_TMP/x.svg" >"$LIB_TMP/none.out" 2>"$LIB_TMP/none.err" || rc=$?
+	[ $rc = 2 ] && grep -q 'draws one scene: name it' "$LIB_TMP/none.err" || fail "a picture of all: status $rc"
+	rc=0
+	"$TERN" explain close --svg /dev/full >"$LIB_TMP/none.out" 2>"$LIB_TMP/none.err" || rc=$?
+	[ $rc = 1 ] && grep -q 'svg /dev/full: No space left' "$LIB_TMP/none.err" || fail "a picture that can't be written: status $rc"
+	rc=0
 	"$TERN" explain no-such-scene >"$LIB_TMP/none.out" 2>"$LIB_TMP/none.err" || rc=$?
 	[ $rc = 2 ] && [ ! -s "$LIB_TMP/none.out" ] && [ "$(wc -l <"$LIB_TMP/none.err")" = 1 ] || fail "a scene that is not there: status $rc"
 }
