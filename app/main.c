@@ -42,6 +42,12 @@ take_config(int *argc, char **argv, const char **file)
 	return 0;
 }
 
+/* What else the program does. `check` is not among them: its arguments are those of a start. */
+static const struct {
+	const char *name;
+	int (*fn)(int argc, char **argv);
+} programs[] = {{"run", launch}, {"report", page}, {"ctl", ctl_call}, {"explain", explain}};
+
 int
 main(int argc, char **argv)
 {
@@ -50,14 +56,9 @@ main(int argc, char **argv)
 	int i, split;
 	bool ok, check = argc > 1 && strcmp(argv[1], "check") == 0;
 
-	if (argc > 1 && strcmp(argv[1], "run") == 0)
-		return launch(argc, argv);
-	if (argc > 1 && strcmp(argv[1], "report") == 0)
-		return page(argc, argv);
-	if (argc > 1 && strcmp(argv[1], "ctl") == 0)
-		return ctl_call(argc, argv);
-	if (argc > 1 && strcmp(argv[1], "explain") == 0)
-		return explain(argc, argv);
+	for (i = 0; argc > 1 && i < (int)RTE_DIM(programs); i++)
+		if (strcmp(argv[1], programs[i].name) == 0)
+			return programs[i].fn(argc, argv);
 	if (check) { /* what follows is as it would start */
 		argv[1] = argv[0];
 		argv++;

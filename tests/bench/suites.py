@@ -10,6 +10,7 @@ from harness import (BUILD, CPUS, OUT, TERN, Benchmark, Failed, Skip, Variant, e
                      numbers, output, run, start, tsc_hz, wait_line)
 from suite_run import programs
 from suite_run_parts import parts
+from suite_tls import tls
 
 N = r"([\d.]+)"
 FORMS = {6: "CSCSCS", 7: "CSCCSCS", 8: "CSCCSCSC"}
@@ -394,7 +395,7 @@ def start_time(o):
 
 SUITES = {"cps": cps, "one": one, "workers": workers, "null": null_only, "memif": memif, "dperf": dperf, "rr": rr, "bulk": bulk,
           "flood": flood, "scale": scale, "micro": micro, "expire": expire, "start": start_time, "run": programs,
-          "run-parts": parts}
+          "run-parts": parts, "tls": lambda o: tls(o, lambda *args: parse_bench(tern_bench(o, *args)))}
 
 
 def measure_tsc():

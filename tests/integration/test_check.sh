@@ -41,6 +41,6 @@ test_check_fails() {
 	grep -q '^tern: EAL did not start: ' "$LIB_TMP/check.err" || fail "no reason"
 	checked 1 "${EAL_TAP[@]}" -l 0 --vdev net_tap0,iface=dtap0 -- --addr $HOST/24 --port-id 7
 	has '^fail +stack '
-	checked 1 "${EAL_TAP[@]}" -l 0 -- --no-such-option
+	checked 2 "${EAL_TAP[@]}" -l 0 -- --no-such-option
 	[ ! -s "$LIB_TMP/check.out" ] && [ "$(wc -l <"$LIB_TMP/check.err")" = 1 ] || fail "a bad option has not its one line"
 }

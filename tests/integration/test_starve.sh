@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # A worker whose packet buffers are taken: what the device does then, and afterwards.
 
+unanswered() { ! in_ns ping -c 1 -W 1 -q $HOST; }
+
 # Twice as many packets as the tap's queue holds come while there is nothing to receive into; then there is again.
 test_tap_refill() {
 	[ -x "$BUILD/tests/starve/hold" ] || fail "$BUILD/tests/starve/hold is missing: build with -Dtests=enabled"
@@ -10,6 +12,7 @@ test_tap_refill() {
 	wait_for 10 ip netns exec "$NS" ping -c 1 -W 1 -q $HOST || fail "no answer to ping"
 	for round in 1 2; do
 		kill -USR1 $TERN_PID
+		wait_for 5 unanswered # when it has come to the signal
 		in_ns ping -c 2 -i 0.5 -W 1 -q $HOST && fail "ping is answered, and there are no buffers"
 		in_ns ping -f -c 2000 -w 2 -l 2000 -q $HOST >"$LIB_TMP/flood.out"
 		kill -USR2 $TERN_PID
