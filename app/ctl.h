@@ -78,6 +78,15 @@ struct walk {
 bool walk_piece(struct tern_worker *w, void *arg);
 json_t *conn_row(const struct tern_info *i, unsigned int worker);
 
+/* What a worker says of its listeners, when it is asked. */
+#define LISTENERS_MAX 256u
+struct told_listeners {
+	unsigned int n, left_off;
+	uint64_t now_us;
+	struct tern_listener_info i[LISTENERS_MAX];
+};
+bool take_listeners(struct tern_worker *w, void *arg);
+
 /* serve.c */
 int serve_open(const char *path);
 void serve_close(void);

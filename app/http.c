@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include <time.h>
 #include <rte_common.h>
 #include "http.h"
 
@@ -443,6 +444,26 @@ http_reason(int status)
 	default:
 		return "Bad Request";
 	}
+}
+
+int
+http_answer(char *p, size_t size, int status, bool keep, const char *date, const char *type, size_t length)
+{
+	return snprintf(p, size,
+			"HTTP/1.1 %d %s\r\nServer: tern\r\nDate: %s\r\nContent-Type: %s\r\n"
+			"Content-Length: %zu\r\n%s%s\r\n",
+			status, http_reason(status), date, type, length, status == 405 ? "Allow: GET, HEAD\r\n" : "",
+			keep ? "Connection: keep-alive\r\n" : "Connection: close\r\n");
+}
+
+void
+http_date(char p[HTTP_DATE_LEN])
+{
+	const time_t now = time(NULL);
+	struct tm tm;
+
+	gmtime_r(&now, &tm);
+	strftime(p, HTTP_DATE_LEN, "%a, %d %b %Y %H:%M:%S GMT", &tm);
 }
 
 const char *

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* HTTP/1.x message heads (RFC 9112), pure functions over bytes. */
+/* HTTP/1.x message heads (RFC 9112), functions over bytes; but for http_date() pure ones. */
 #ifndef HTTP_H
 #define HTTP_H
 #include <stdbool.h>
@@ -47,5 +47,10 @@ const char *http_parse_response(char *p, size_t len, struct http_response *r);
  */
 ssize_t http_dechunk(struct http_chunks *k, const char *p, size_t len, size_t *data);
 const char *http_reason(int status);
+/** The head of an answer with a body of so many bytes, with its empty line. @return as snprintf(). */
+int http_answer(char *p, size_t size, int status, bool keep, const char *date, const char *type, size_t length);
+#define HTTP_DATE_LEN 40
+/** Now (RFC 9110 5.6.7). */
+void http_date(char p[HTTP_DATE_LEN]);
 const char *http_type(const char *path);
 #endif

@@ -72,6 +72,7 @@ int set_if(const char *val);
 int set_port_id(const char *val);
 int set_mtu(const char *val);
 int set_listen(const char *val);
+int set_metrics(const char *val);
 int set_backlog(const char *val);
 int set_ports(const char *val);
 #endif

@@ -46,6 +46,8 @@ static struct opt opts[] = {
 	     "touch all memory before the start: a slower start, no page faults later"),
 	TEXT("tern", "ctl", "PATH", options.ctl,
 	     "take commands at this Unix socket, of tern ctl; auto: one that is found in /run/tern"),
+	CALL("tern", "metrics", "[ADDR]:PORT", set_metrics, NULL,
+	     "serve OpenMetrics there, over tern's own TCP, at /metrics; no ADDR: every one (docs/metrics.md)"),
 	FLAG("tern", "interactive", options.interactive, "or -i: a prompt for commands (docs/ctl.md)"),
 	FLAG("tern", "auto-start", options.auto_start, "what testpmd needs and tern always does: start at once"),
 	NUM("tern", "stats-interval", options.stats_s, 0, 86400, "1", "seconds between lines of numbers; 0: none"),

@@ -16,6 +16,7 @@ struct options {
 	uint32_t fastopen;
 	uint32_t keepalive_s;
 	bool trace, prefault, interactive, auto_start;
+	struct tern_endpoint metrics; /* port 0: none; af 0: every address */
 	const char *ctl; /* the commands' socket, "auto" for one that is found; NULL: none */
 	uint32_t stats_s, duration_s, drain_ms;
 	const char *json, *json_stream, *csv; /* record.h */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Options that are right one by one: what only shows when all is known. */
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
 #include "option.h"
@@ -116,6 +117,23 @@ check_numbers(const struct tern_tcp_conf *t)
 	return 0;
 }
 
+/* Their server has a port of its own, and a stack that others reach. */
+static int
+check_metrics(const struct options *o, const struct role *role)
+{
+	const struct tern_endpoint *m = &o->metrics;
+
+	if (!m->port)
+		return 0;
+	if (role->run)
+		return complain("--metrics: %s does not serve any: leave it out",
+				strcmp(role->name, "run") ? role->name : "tern run");
+	if (role->server && ntohs(m->port) == o->port &&
+	    (!m->af || !o->listen.af || (m->af == o->listen.af && !memcmp(m->addr, o->listen.addr, sizeof(m->addr)))))
+		return complain("--metrics: port %u is --port, where the role listens: give another one", o->port);
+	return 0;
+}
+
 /* A prompt in which a line of numbers appears each second is none. */
 static void
 settle_prompt(void)
@@ -140,6 +158,7 @@ options_check(void)
 			      : o->json_stream ? "json-stream"
 					       : "csv",
 			      strcmp(role->name, "run") ? role->name : "tern run");
+	rc = rc ? rc : check_metrics(o, role);
 	if (role->check)
 		rc = rc ? rc : role->check(&options);
 	if (rc)

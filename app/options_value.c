@@ -253,6 +253,23 @@ set_listen(const char *val)
 }
 
 int
+set_metrics(const char *val)
+{
+	struct tern_endpoint e = {0};
+	const bool every = *val == ':';
+	int64_t port = 0;
+	int rc = every ? number(val + 1, 1, UINT16_MAX, &port) : 0;
+
+	if (rc)
+		return rc;
+	e.port = htons(port);
+	if (!every && (tern_endpoint_parse(val, &e) || !e.port))
+		return bad("'%s': write ADDR:PORT, [ADDR]:PORT of IPv6, or :PORT for every address", val);
+	options.metrics = e;
+	return 0;
+}
+
+int
 set_backlog(const char *val)
 {
 	int64_t n;

@@ -238,33 +238,48 @@ on_acceptable(struct tern_listener *l, void *user)
 	} while (n == ACCEPT_BATCH);
 }
 
+int
+role_listen(struct stack *s, struct tern_worker *w, const struct listen_at *at, const struct tern_listener_ops *ops,
+	    void *user, struct tern_listener *l[2])
+{
+	static const uint8_t af[2] = {TERN_AF_INET, TERN_AF_INET6};
+	struct tern_endpoint e = at->local;
+	unsigned int i;
+	int rc;
+
+	for (i = 0; i < 2; i++) {
+		if (at->local.af ? at->local.af != af[i] : !has_family(&s->o->conf, af[i]))
+			continue;
+		e.af = af[i];
+		rc = tern_listen(w, &e, at->backlog, ops, user, &l[i]);
+		if (rc) {
+			complain("cannot listen on port %u (IPv%u): %s%s%s%s", ntohs(e.port), af[i], strerror(-rc),
+				 rc == -EADDRNOTAVAIL ? ": --" : "", rc == -EADDRNOTAVAIL ? at->option : "",
+				 rc == -EADDRNOTAVAIL ? " is not an address of an interface"
+				 : rc == -ENOMEM      ? ": the half-open queue does not fit: raise --max-requests, or "
+							"lower --backlog"
+						      : "");
+			return rc;
+		}
+	}
+	return 0;
+}
+
 /* On IPv4 and IPv6, as the options say. @return 0 or -errno after one line. */
 static int
 server_listen(struct stack *s, struct tern_worker *w, struct server *v)
 {
 	static const struct tern_listener_ops ops = {.acceptable = on_acceptable};
-	static const uint8_t af[2] = {TERN_AF_INET, TERN_AF_INET6};
 	const struct options *o = s->o;
-	struct tern_endpoint e;
+	struct listen_at at = {.local = o->listen, .backlog = o->backlog, .option = "listen-addr"};
 	unsigned int i;
 	int rc;
 
-	for (i = 0; i < 2; i++) {
-		if (o->listen.af ? o->listen.af != af[i] : !has_family(&o->conf, af[i]))
+	at.local.port = htons(o->port);
+	rc = role_listen(s, w, &at, &ops, v, v->l);
+	for (i = 0; i < 2 && !rc; i++) {
+		if (!v->l[i])
 			continue;
-		e = o->listen;
-		e.af = af[i];
-		e.port = htons(o->port);
-		rc = tern_listen(w, &e, o->backlog, &ops, v, &v->l[i]);
-		if (rc) {
-			complain(
-				"cannot listen on port %u (IPv%u): %s%s", o->port, af[i], strerror(-rc),
-				rc == -EADDRNOTAVAIL ? ": --listen-addr is not an address of an interface"
-				: rc == -ENOMEM
-					? ": the half-open queue does not fit: raise --max-requests, or lower --backlog"
-					: "");
-			return rc;
-		}
 		tern_listen_setopt(v->l[i], TERN_OPT_FASTOPEN, o->fastopen);
 		if (v->ops->nodelay)
 			tern_listen_setopt(v->l[i], TERN_OPT_NODELAY, 1);
@@ -273,7 +288,7 @@ server_listen(struct stack *s, struct tern_worker *w, struct server *v)
 			tern_listen_setopt(v->l[i], TERN_OPT_KEEPALIVE, 1);
 		}
 	}
-	return 0;
+	return rc;
 }
 
 int
@@ -335,15 +350,21 @@ server_closed(struct tern_conn *c, void *user, int err)
 }
 
 void
-server_unlisten(struct server *v)
+role_unlisten(struct tern_listener *l[2])
 {
 	unsigned int i;
 
 	for (i = 0; i < 2; i++) {
-		if (v->l[i])
-			tern_listener_close(v->l[i]);
-		v->l[i] = NULL;
+		if (l[i])
+			tern_listener_close(l[i]);
+		l[i] = NULL;
 	}
+}
+
+void
+server_unlisten(struct server *v)
+{
+	role_unlisten(v->l);
 }
 
 int

@@ -211,6 +211,17 @@ void server_put(struct item *i);
 /** Take no more connections. */
 void server_unlisten(struct server *v);
 
+/** Where to listen. */
+struct listen_at {
+	struct tern_endpoint local; /* af 0: each family that an interface has */
+	int backlog;
+	const char *option; /* that said the address */
+};
+/** With one listener for each family in l, NULL before. @return 0 or -errno after one line; l may have one then. */
+int role_listen(struct stack *s, struct tern_worker *w, const struct listen_at *at, const struct tern_listener_ops *ops,
+		void *user, struct tern_listener *l[2]);
+void role_unlisten(struct tern_listener *l[2]);
+
 /** Per-worker memory of a role, on the worker's NUMA node, zeroed; kept in s->state and as tern_worker_user(). NULL
  *  after one line. */
 void *role_state(struct stack *s, struct tern_worker *w, size_t size);

@@ -19,7 +19,6 @@
 #include <ftw.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -62,7 +61,7 @@ struct http {
 	struct tern_worker *w;
 	bool draining;
 	struct tern_timer second; /* renews date[] */
-	char date[40];
+	char date[HTTP_DATE_LEN];
 };
 
 /* --- options ------------------------------------------------------------------------------------------------- */
@@ -254,12 +253,8 @@ answer(struct http *h, struct http_conn *hc, const struct http_request *r)
 
 	hc->close = !r->keep || h->draining;
 	hc->refused = !f && hc->close;
-	n = snprintf(
-		hc->head, sizeof(hc->head),
-		"HTTP/1.1 %d %s\r\nServer: tern\r\nDate: %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n%s%s\r\n",
-		status, text, h->date, f ? http_type(f->path) : "text/plain", size,
-		status == 405 ? "Allow: GET, HEAD\r\n" : "",
-		hc->close ? "Connection: close\r\n" : "Connection: keep-alive\r\n");
+	n = http_answer(hc->head, sizeof(hc->head), status, !hc->close, h->date, f ? http_type(f->path) : "text/plain",
+			size);
 	if (!f && !r->head)
 		n += snprintf(hc->head + n, sizeof(hc->head) - n, "%s\n", text);
 	hc->head_len = n;
@@ -372,12 +367,9 @@ too_idle(struct item *it)
 static void
 on_second(struct tern_timer *t, void *arg)
 {
-	const time_t now = time(NULL);
 	struct http *h = arg;
-	struct tm tm;
 
-	gmtime_r(&now, &tm);
-	strftime(h->date, sizeof(h->date), "%a, %d %b %Y %H:%M:%S GMT", &tm);
+	http_date(h->date);
 	tern_timer_start(h->w, t, 1000000);
 }
 

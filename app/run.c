@@ -14,6 +14,7 @@
 #include <rte_launch.h>
 #include <rte_lcore.h>
 #include "ctl.h"
+#include "metrics.h"
 #include "record.h"
 #include "report.h"
 #include "run.h"
@@ -74,8 +75,9 @@ static int
 app_start(struct tern_worker *w, void *arg)
 {
 	struct stack *s = arg;
-	const int rc = s->role->start(s, w);
+	int rc = s->role->start(s, w);
 
+	rc = rc ? rc : metrics_start(s, w);
 	if (rc)
 		__atomic_store_n(&s->failed, true, __ATOMIC_RELAXED); /* and has said why */
 	else if (!s->role->readies)
@@ -97,6 +99,7 @@ app_drain(struct tern_worker *w, void *arg)
 	struct stack *s = arg;
 
 	s->role->drain(s, w);
+	metrics_drain(w);
 }
 
 static void
@@ -446,6 +449,7 @@ run_stacks(const struct run *r)
 	if (!rc) {
 		run_catch_signals();
 		rc = ctl_open(r);
+		rc = rc ? rc : metrics_open(r->stacks);
 	}
 	if (!rc) {
 		rc = rte_ctrl_thread_create(&thread, "tern-ctl", NULL, control, NULL);
@@ -457,6 +461,7 @@ run_stacks(const struct run *r)
 		rc = run_workers();
 		pthread_join(thread, NULL);
 	}
+	metrics_close();
 	ctl_close();
 	if (began)
 		failed = final_report() + (rc != 0);

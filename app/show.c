@@ -12,7 +12,6 @@
 
 #define SAMPLE_US 100000u /* the busy share is of so long */
 #define STACKS_MAX 2u
-#define LISTENERS_MAX 256u
 
 /* --- since when ---------------------------------------------------------------------------------------------- */
 
@@ -312,16 +311,10 @@ show_memory(struct ctl *c)
 
 /* --- listeners ----------------------------------------------------------------------------------------------- */
 
-struct listeners {
-	unsigned int n, left_off;
-	uint64_t now_us;
-	struct tern_listener_info i[LISTENERS_MAX];
-};
-
 static void
 take_listener(struct tern_listener *l, void *arg)
 {
-	struct listeners *t = arg;
+	struct told_listeners *t = arg;
 
 	if (t->n == LISTENERS_MAX)
 		t->left_off++;
@@ -329,10 +322,10 @@ take_listener(struct tern_listener *l, void *arg)
 		tern_listener_info(l, &t->i[t->n++], sizeof(t->i[0]));
 }
 
-static bool
+bool
 take_listeners(struct tern_worker *w, void *arg)
 {
-	struct listeners *t = arg;
+	struct told_listeners *t = arg;
 
 	t->now_us = tern_now_us(w);
 	tern_listener_walk(w, take_listener, t);
@@ -404,8 +397,8 @@ show_listeners(struct ctl *c)
 
 	for (k = 0; k < c->run->n && !rc; k++) {
 		for (w = 0; w < c->run->stacks[k].n_workers && !rc; w++) {
-			struct ask *a = ask_new(sizeof(struct listeners));
-			const struct listeners *t = a ? a->arg : NULL;
+			struct ask *a = ask_new(sizeof(struct told_listeners));
+			const struct told_listeners *t = a ? a->arg : NULL;
 
 			rc = a ? ask(&c->run->stacks[k], w, take_listeners, a) : -ENOMEM;
 			if (!c->out->open && !rc)

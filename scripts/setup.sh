@@ -11,7 +11,7 @@ set -euo pipefail
 PACKAGES=(build-essential pkg-config meson ninja-build libdpdk-dev dpdk libnuma-dev libsodium-dev libjansson-dev libssl-dev libcunit1-dev
 	clang clang-format clang-tidy cppcheck libclang-rt-dev git ca-certificates gnuplot-nox valgrind
 	iproute2 iputils-ping ethtool nftables tcpdump tshark nmap curl nginx-light apache2-utils wrk netcat-openbsd
-	redis-server haproxy memcached iperf3 openssl socat
+	redis-server haproxy memcached iperf3 openssl socat prometheus python3-prometheus-client
 	python3 libpython3.11-testsuite util-linux procps kmod groff-base)
 FUZZ_PACKAGES=(llvm afl++) # llvm: its symbolizer names functions in reports
 
