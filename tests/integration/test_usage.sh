@@ -197,3 +197,8 @@ test_help() {
 		grep -q -- "$o" "$LIB_TMP/tern.out" || fail "--help does not mention $o"
 	done
 }
+
+test_malformed() {
+	/usr/bin/python3 "$HERE/malformed.py" "$TERN" "$LIB_TMP" >"$LIB_TMP/malformed.out" || fail "not each is one line, with what and where, and status 2"
+	[ "$(sed -n 's/^\([0-9]*\) malformed: 0 .*/\1/p' "$LIB_TMP/malformed.out")" -gt 800 ] || fail "too few were tried"
+}
