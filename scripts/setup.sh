@@ -12,7 +12,7 @@ PACKAGES=(build-essential pkg-config meson ninja-build libdpdk-dev dpdk libnuma-
 	clang clang-format clang-tidy cppcheck libclang-rt-dev git ca-certificates gnuplot-nox valgrind
 	iproute2 iputils-ping ethtool nftables tcpdump tshark nmap curl nginx-light apache2-utils wrk netcat-openbsd
 	redis-server haproxy memcached iperf3 openssl socat
-	python3 libpython3.11-testsuite util-linux procps kmod groff-base)
+	python3 libpython3.11-testsuite util-linux procps kmod groff-base man-db mandoc doxygen bash-completion)
 FUZZ_PACKAGES=(llvm afl++) # llvm: its symbolizer names functions in reports
 
 # apt must not start the daemons it installs: a policy-rc.d of ours for the time being, unless there is one already.

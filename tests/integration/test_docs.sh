@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Manual pages, completion, reference, troubleshooting: what they promise is there, and what is there is in them.
+
+# every option that a table of the sources has: section and name
+option_table() { sed -nE 's/.*\<(NUM|FLAG|OFF|TEXT|CALL|ENUM)\("([a-z]+)", "([a-z0-9-]+)".*/\2 \3/p' "$TOP"/app/*.c "$TOP"/run/*.c; }
+
+# The pages have nothing that mandoc or groff warn of, every option and key of the sources, every function of tern.h.
+test_man() {
+	local page section name of pages=$BUILD/docs/man
+	for page in "$pages"/tern.1 "$pages"/tern.cfg.5 "$pages"/libtern.3 "$TOP"/docs/man/*.1; do
+		mandoc -Tlint -Wwarning "$page" >"$LIB_TMP/lint" 2>&1 || fail "mandoc: $(head -3 "$LIB_TMP/lint")"
+		groff -mdoc -ww -z -Tutf8 "$page" 2>"$LIB_TMP/groff.err" || fail "groff"
+		[ ! -s "$LIB_TMP/groff.err" ] || fail "groff warns of $page: $(cat "$LIB_TMP/groff.err")"
+	done
+	option_table >"$LIB_TMP/table"
+	[ "$(wc -l <"$LIB_TMP/table")" -ge 80 ] || fail "the tables of options are not found"
+	while read -r section name; do
+		grep -qE "^\.It Fl -$name( |$)" "$pages/tern.1" || fail "--$name is not in tern(1)"
+		[ "$name" = if ] && continue # a section's name says it
+		[ "$section" != if ] || section=if0
+		sed -n "/^\.Ss .*\[$section\]/,/^\.S[sh]/p" "$pages/tern.cfg.5" >"$LIB_TMP/part"
+		sed -n "2,\$p" "$LIB_TMP/part" | grep -q "^\.It Ic $name No" || fail "[$section] of tern.cfg(5) lacks $name"
+	done <"$LIB_TMP/table"
+	for of in run ctl report explain; do
+		"$TERN" $of --help >"$LIB_TMP/help" || fail "tern $of --help"
+		grep -q "^\.It Cm $of\>" "$pages/tern.1" || fail "tern $of is not in tern(1)"
+		for name in $(grep -oE -- '(^|[[ ])-?-[a-z][a-z-]*' "$LIB_TMP/help" | sed 's/.*[[ ]-*//; s/^-*//' | sort -u); do
+			grep -qE "Fl -?$name( |$)" "$pages/tern.1" || fail "tern $of's option $name is not in tern(1)"
+		done
+	done
+	for name in $("$TERN" explain --help | awk '/^  [a-z]/ { print $1 }') $("$TERN" --help | sed -n '/^Roles/,/^$/s/^  \([a-z]*\) .*/\1/p'); do
+		grep -q "^\.It Cm $name$" "$pages/tern.1" || fail "the scene or role $name is not in tern(1)"
+	done
+	nm -D --defined-only "$BUILD/lib/libtern.so" | awk '$2 == "T" { print $3 }' >"$LIB_TMP/functions"
+	[ "$(wc -l <"$LIB_TMP/functions")" -ge 70 ] || fail "libtern.so has few functions"
+	while read -r name; do
+		grep -q "Fn $name\>" "$pages/libtern.3" || fail "$name is not in libtern(3)"
+	done <"$LIB_TMP/functions"
+	"$TERN" run --help | grep -oE -- '^  --[a-z-]+' | sed 's/ *--//' >"$LIB_TMP/options" || fail "tern run --help"
+	[ "$(wc -l <"$LIB_TMP/options")" -ge 5 ] || fail "tern run --help has few options"
+	while read -r name; do grep -q "^\.It Fl -$name\b" "$TOP/docs/man/tern-run.1" || fail "--$name is not in tern-run(1)"; done <"$LIB_TMP/options"
+}
