@@ -40,3 +40,64 @@ test_man() {
 	[ "$(wc -l <"$LIB_TMP/options")" -ge 5 ] || fail "tern run --help has few options"
 	while read -r name; do grep -q "^\.It Fl -$name\b" "$TOP/docs/man/tern-run.1" || fail "--$name is not in tern-run(1)"; done <"$LIB_TMP/options"
 }
+
+# offers WORDS...: what the completion has for the last word, a line each; "=" is a word of its own, as bash cuts it.
+offers() {
+	COMP_WORDS=("$TERN" "$@") COMP_CWORD=$# COMPREPLY=()
+	_tern
+	printf '%s\n' "${COMPREPLY[@]}"
+}
+
+want_offers() { # "WANTED..." WORDS...
+	local w
+	offers "${@:2}" >"$LIB_TMP/offers"
+	for w in $1; do grep -qxF -e "$w" "$LIB_TMP/offers" || fail "tern ${*:2}<TAB> does not offer $w, but $(tr '\n' ' ' <"$LIB_TMP/offers")"; done
+}
+
+want_only() { # "WANTED..." WORDS...
+	want_offers "$@"
+	[ "$(wc -l <"$LIB_TMP/offers")" = "$(wc -w <<<"$1")" ] || fail "tern ${*:2}<TAB> offers more than $1: $(tr '\n' ' ' <"$LIB_TMP/offers")"
+}
+
+# Every option, command, scene and value of a few that there is, and nothing else where that is known.
+test_completion() {
+	local section name words said=()
+	. "$TOP/config/tern.bash" || fail "it can't be read"
+	complete -p tern | grep -q _tern || fail "it does not register itself"
+	want_only 'run report' r
+	want_offers 'run ctl report explain check --config --help --version --' ''
+	offers -- '' >"$LIB_TMP/all"
+	offers run '' >"$LIB_TMP/run"
+	option_table >"$LIB_TMP/table"
+	while read -r section name; do
+		case $section in
+		run) ;;
+		*) grep -qx -- "--$name" "$LIB_TMP/all" || fail "tern -- <TAB> does not offer --$name" ;;
+		esac
+		case $section in
+		run | tern | if | tcp) grep -qx -- "--$name" "$LIB_TMP/run" || fail "tern run <TAB> does not offer --$name" ;;
+		*) ! grep -qx -- "--$name" "$LIB_TMP/run" || fail "tern run <TAB> offers --$name" ;;
+		esac
+	done <"$LIB_TMP/table"
+	want_only '--to --total' -- --role proxy --to
+	want_only 'auto always never' -- --syn-cookies ''
+	want_only 'cubic' -- --cc = cu
+	want_only 'cubic newreno dctcp' -- --cc =
+	want_only 'client server reset' check -l 0 -- --close ''
+	want_offers 'http echo discard serve client bench wire proxy' -- --role ''
+	want_only 'irq nap spin' run --idle ''
+	want_offers 'bash' run --stats -- bas
+	want_only "$LIB_TMP/www" -- --root "$LIB_TMP/ww"
+	want_only "$LIB_TMP/www/index.html" --config "$LIB_TMP/www/i"
+	want_only "$LIB_TMP/www/index.html" report -o "$LIB_TMP/www/i"
+	want_only 'syn-flood' explain handshake syn
+	sed -nE 's/^\t\{"([a-z ]+)", .*/\1/p' "$TOP/app/ctl.c" >"$LIB_TMP/commands"
+	[ "$(wc -l <"$LIB_TMP/commands")" -ge 20 ] || fail "the table of commands is not found"
+	while read -r words; do
+		said=()
+		for name in $words; do
+			want_offers "$name" ctl --socket x --json "${said[@]}" ''
+			said+=("$name")
+		done
+	done <"$LIB_TMP/commands"
+}
