@@ -101,3 +101,16 @@ test_completion() {
 		done
 	done <"$LIB_TMP/commands"
 }
+
+# doxygen warns of nothing in tern.h, and has every function and the words of a field.
+test_reference() {
+	local dir=$BUILD/reference name
+	rm -rf "$dir"
+	ninja -C "$BUILD" reference >"$LIB_TMP/doxygen" 2>&1 || fail "doxygen: $(grep -m 3 -E 'error|warning' "$LIB_TMP/doxygen")"
+	! grep -iE 'warning|error' "$LIB_TMP/doxygen" || fail "doxygen warns"
+	for name in $(grep -ohE '^[a-z].*\<tern_[a-z_0-9]+\(' "$TOP/lib/tern.h" | grep -oE 'tern_[a-z_0-9]+\($'); do
+		grep -qF "${name%(}</a>" "$dir/tern_8h.html" || fail "${name%(} is not in the reference"
+	done
+	grep -q 'orphaned FIN-WAIT-2' "$dir/structtern__tcp__conf.html" || fail "what is said of a field is not in the reference"
+	grep -q 'Handle rule' "$dir/index.html" || fail "the rules are not on its first page"
+}
