@@ -114,3 +114,17 @@ test_reference() {
 	grep -q 'orphaned FIN-WAIT-2' "$dir/structtern__tcp__conf.html" || fail "what is said of a field is not in the reference"
 	grep -q 'Handle rule' "$dir/index.html" || fail "the rules are not on its first page"
 }
+
+# What docs/coming-from.md has on its right side is tern's: options, and functions. EAL's own are listed here.
+test_coming_from() {
+	local o page=$TOP/docs/coming-from.md n=0
+	{ "$TERN" --help; "$TERN" run --help; } | grep -oE -- '^  --[a-z0-9-]+' >"$LIB_TMP/help"
+	printf '  --%s\n' help socket-mem vdev nb-cores stats-period >>"$LIB_TMP/help"
+	awk -F' \\| ' '/^\|/ { print $2 }' "$page" >"$LIB_TMP/right"
+	for o in $(grep -v '^|' "$page" | cat - "$LIB_TMP/right" | grep -oE -- '--[a-z0-9]+[a-z0-9-]*' | sort -u); do
+		grep -qx -e "  $o" "$LIB_TMP/help" || fail "$page has $o, which tern has not"
+		n=$((n + 1))
+	done
+	[ $n -ge 50 ] || fail "only $n options are found in $page"
+	for o in $(grep -oE '\<tern_[a-z_]+\(' "$page" | sort -u); do grep -qF "$o" "$TOP/lib/tern.h" || fail "$page has $o), which tern.h has not"; done
+}
