@@ -128,3 +128,23 @@ test_coming_from() {
 	[ $n -ge 50 ] || fail "only $n options are found in $page"
 	for o in $(grep -oE '\<tern_[a-z_]+\(' "$page" | sort -u); do grep -qF "$o" "$TOP/lib/tern.h" || fail "$page has $o), which tern.h has not"; done
 }
+
+# What `meson install` puts where, as debian/*.install takes it into packages; the version is one. scripts/package.sh does the rest.
+test_install() {
+	local prefix root=$LIB_TMP/root pattern files=() version
+	meson install -C "$BUILD" --no-rebuild --destdir "$root" >"$LIB_TMP/install.log" 2>&1 || fail "meson install"
+	prefix=$(meson introspect "$BUILD" --buildoptions | python3 -c 'import json, sys
+print(next(o["value"] for o in json.load(sys.stdin) if o["name"] == "prefix"))')
+	while read -r pattern; do
+		# a pattern is meant
+		# shellcheck disable=SC2206
+		files=("$root$prefix"/${pattern#usr/})
+		[ -e "${files[0]}" ] || fail "debian/ takes $pattern, which meson does not install"
+	done < <(cat "$TOP"/debian/*.install)
+	for pattern in bin/tern share/man/man{1/tern.1,1/tern-run.1,1/tern-ctl.1,5/tern.cfg.5,3/libtern.3} share/bash-completion/completions/tern; do
+		[ -s "$root$prefix/$pattern" ] || fail "$pattern is not installed"
+	done
+	"$root$prefix/bin/tern" explain handshake >"$LIB_TMP/scene" || fail "the installed program ended with $?"
+	version=$("$root$prefix/bin/tern" --version 2>/dev/null | sed 's/tern \(.*\),.*/\1/')
+	[ "$(dpkg-parsechangelog -l "$TOP/debian/changelog" -S Version)" = "$version" ] || fail "debian/changelog is not of version $version"
+}
