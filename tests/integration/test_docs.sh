@@ -148,3 +148,17 @@ print(next(o["value"] for o in json.load(sys.stdin) if o["name"] == "prefix"))')
 	version=$("$root$prefix/bin/tern" --version 2>/dev/null | sed 's/tern \(.*\),.*/\1/')
 	[ "$(dpkg-parsechangelog -l "$TOP/debian/changelog" -S Version)" = "$version" ] || fail "debian/changelog is not of version $version"
 }
+
+# Every message that docs/troubleshooting.md quotes is one that the sources have, and lines begin as it says.
+test_troubleshooting() {
+	local page=$TOP/docs/troubleshooting.md n
+	n=$(python3 "$HERE/messages.py" "$page" "$TOP"/app/*.c "$TOP"/run/*.c "$TOP"/lib/*/*.c 2>"$LIB_TMP/messages.err") ||
+		fail "$(cat "$LIB_TMP/messages.err")"
+	[ "$n" -ge 60 ] || fail "only $n messages are in the page"
+	sed 's/`no address: give --addr/`no adress: give --addr/' "$page" >"$LIB_TMP/wrong.md"
+	python3 "$HERE/messages.py" "$LIB_TMP/wrong.md" "$TOP"/app/*.c "$TOP"/run/*.c "$TOP"/lib/*/*.c 2>/dev/null && fail "a wrong message is let through"
+	"$TERN" -- --role http --body x >"$LIB_TMP/tern.out" 2>"$LIB_TMP/tern.err" && fail "started without an address"
+	grep -qF 'tern: no address: give --addr ADDR/PREFIX or --addr6, or addr = ... in [if0]' "$LIB_TMP/tern.err" || fail "tern has other words"
+	"$TERN" ctl --socket "$LIB_TMP/none" help >"$LIB_TMP/tern.out" 2>"$LIB_TMP/tern.err" && fail "ctl found a tern"
+	grep -q '^tern: ctl: ' "$LIB_TMP/tern.err" || fail "tern ctl has other words"
+}
