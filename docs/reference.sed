@@ -5,6 +5,6 @@
 s,^(\t[^/]*[^/ \t])[ \t]*/\* ,\1 /**< ,
 s,^(#define TERN_[A-Z0-9_]+ [^/]*[^/ \t])[ \t]*/\* ,\1 /**< ,
 # its headings are groups
-s,^struct tern_conn;$,& /** @name Addresses and configuration */ /** @{ */,
+s,^struct tern_conn;$,& /** @name addresses and configuration */ /** @{ */,
 s,^/\* --- (.*[^ -]) -+ \*/,/** @} */ /** @name \1 */ /** @{ */,
 s,^#endif /\* TERN_H \*/,/** @} */\n&,

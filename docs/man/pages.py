@@ -12,7 +12,7 @@ GROUPS = {"if": "if0"}
 
 
 def text(s):
-    """Words as mdoc takes them: no escapes, no requests."""
+    """Words as mdoc takes them: no escapes, no requests, a line for each sentence."""
     s = s.replace("\\", "\\e").replace("--", "\\-\\-")
     s = re.sub(r"([^.][.]\)?) +(?=\S)", r"\1\n", s)
     return re.sub(r"^([.'])", r"\\&\1", s, flags=re.M)
@@ -23,7 +23,7 @@ def quoted(s):
 
 
 def tagged(items):
-    """A list of (head, text); no list when there is none."""
+    """A list of (head, text)."""
     return "\n".join([".Bl -tag -width indent", *(f".It {head}\n{body}".rstrip("\n") for head, body in items), ".El"])
 
 
@@ -50,10 +50,8 @@ class Help:
 
 def options(body):
     """(name, argument, text) of each line of an option."""
-    for m in re.finditer(r"^  --([\w-]+)(?: (\S+))?  *(\S.*)$", body, re.M):
-        # without an argument the gap is wide, and the words behind it are text
-        flag = re.match(r"  --[\w-]+  ", m[0])
-        yield (m[1], "", m[0][m.end(1) - m.start():].strip()) if flag else (m[1], m[2], m[3])
+    for m in re.finditer(r"^  --([\w-]+)(?: (\S+))? +(\S.*)$", body, re.M):
+        yield m[1], m[2] or "", m[3]
 
 
 def fl(name, arg):
@@ -79,7 +77,7 @@ def functions(path):
     """tern.h's functions under its headings; those without words of their own stand with the one before."""
     token = re.compile(r"^/\* --- (?P<head>.*?) -+ \*/|^/\*\*(?P<doc>.*?)\*/|^(?P<type>[a-z][\w ]*?[ *]+)(?P<name>tern_\w+)\("
                        r"(?P<args>[^;]*)\);", re.M | re.S)
-    doc, groups = "", [["helpers", []]]
+    doc, groups = "", [["addresses and configuration", []]]
     for m in token.finditer(open(path).read()):
         if m["head"]:
             groups.append([m["head"], []])
@@ -103,7 +101,6 @@ def prototype(m):
 def main():
     template, program, header = sys.argv[1:]
     tern = Help(program)
-    # "the options of [run]" have an explanation longer than a line in front
     run = list(options(Help(program, "run").text))
     made = {
         "roles": lambda: [tagged((f"Cm {n}", text(t)) for n, t in tern.pairs("Roles"))],
