@@ -143,10 +143,20 @@ put_bool(bool *out, const char *val, bool yes_is)
 	return bad("'%s' is neither yes nor no", val);
 }
 
+static const char *
+listed(char *list, size_t size, const char *const *names, const char *between)
+{
+	unsigned int i;
+
+	for (*list = 0, i = 0; names[i]; i++)
+		snprintf(list + strlen(list), size - strlen(list), "%s%s", i ? between : "", names[i]);
+	return list;
+}
+
 static int
 put_enum(uint8_t *out, const char *const *names, const char *val)
 {
-	char list[128] = "";
+	char list[128];
 	unsigned int i;
 
 	for (i = 0; names[i]; i++) {
@@ -154,9 +164,8 @@ put_enum(uint8_t *out, const char *const *names, const char *val)
 			*out = i;
 			return 0;
 		}
-		snprintf(list + strlen(list), sizeof(list) - strlen(list), "%s%s", i ? ", " : "", names[i]);
 	}
-	return bad("'%s' is none of: %s", val, list);
+	return bad("'%s' is none of: %s", val, listed(list, sizeof(list), names, ", "));
 }
 
 static int
@@ -382,7 +391,8 @@ options_help(void)
 {
 	const char *section = "";
 	const struct opt *t;
-	char left[64];
+	char left[64], list[48];
+	const char *arg;
 	unsigned int i;
 
 	printf("tern: a TCP endpoint on DPDK\n\n"
@@ -399,7 +409,10 @@ options_help(void)
 			section = t->section;
 			printf("\nOptions, and keys of [%s] in a file:\n", strcmp(section, "if") ? section : "if0");
 		}
-		snprintf(left, sizeof(left), "--%s%s%s", t->name, t->arg ? " " : "", t->arg ? t->arg : "");
+		arg = t->arg ? t->arg : "";
+		if (t->type == T_ENUM && t->names != role_names) /* the roles were told above */
+			arg = listed(list, sizeof(list), t->names, "|");
+		snprintf(left, sizeof(left), "--%s%s%s", t->name, t->arg ? " " : "", arg);
 		printf("  %-30s %s%s%s%s\n", left, t->help, t->def ? " [" : "", t->def ? t->def : "",
 		       t->def ? "]" : "");
 	}

@@ -4,15 +4,15 @@
 # (--list), each several times in turn with what it is compared to: median and spread, JSON with every run and an SVG
 # chart in build/bench/. See docs/performance.md.
 # bench.sh SECONDS [OPTIONS...]: one run of two workers, each on an lcore of its own, joined by an in-memory cable
-# (net_ring) in one process; no NIC, no root. OPTIONS go to the program (build/app/tern --help).
+# (net_ring) in one process; no NIC, no root. OPTIONS go to the program (build/app/tern --help), or to that which TERN names.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
 
 one_run() {
-	local seconds=$1 cpus mem
+	local seconds=$1 cpus mem tern=${TERN:-build/app/tern}
 	shift
-	[ -x build/app/tern ] || die "build/app/tern is missing: meson setup build --buildtype=release -Db_lto=true && ninja -C build"
+	[ -x "$tern" ] || die "$tern is missing: meson setup build --buildtype=release -Db_lto=true && ninja -C build"
 	[ "$(nproc)" -ge 2 ] || die "two cores are needed, one for each end"
 	mapfile -t cpus < <(allowed_cpus)
 
@@ -23,7 +23,7 @@ one_run() {
 	else
 		say "bench: too few huge pages, or not root: --no-huge, slower"
 	fi
-	exec timeout $((seconds + 60)) build/app/tern "${mem[@]}" --no-pci --no-telemetry --log-level=lib.eal:error \
+	exec timeout $((seconds + 60)) "$tern" "${mem[@]}" --no-pci --no-telemetry --log-level=lib.eal:error \
 		-l "${cpus[0]},${cpus[1]}" -- --role bench --duration "$seconds" "$@"
 }
 

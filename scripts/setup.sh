@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # setup.sh                 install what building and testing need (Debian 12, root), reserve huge pages if possible
 # setup.sh fuzz            what scripts/fuzz.sh can use beside, and CI does without: AFL++, names of functions in reports
+# setup.sh package         what scripts/package.sh needs beside: debhelper, lintian
 # setup.sh hugepages [N]   reserve N huge pages of 2 MB [512]
 # setup.sh bind PCI...     give NICs to DPDK (vfio-pci);  setup.sh unbind PCI...  give them back to the kernel
 # setup.sh status          what DPDK sees
@@ -12,8 +13,9 @@ PACKAGES=(build-essential pkg-config meson ninja-build libdpdk-dev dpdk libnuma-
 	clang clang-format clang-tidy cppcheck libclang-rt-dev git ca-certificates gnuplot-nox valgrind
 	iproute2 iputils-ping ethtool nftables tcpdump tshark nmap curl nginx-light apache2-utils wrk netcat-openbsd
 	redis-server haproxy memcached iperf3 openssl socat prometheus python3-prometheus-client
-	python3 libpython3.11-testsuite util-linux procps kmod groff-base)
+	python3 libpython3.11-testsuite util-linux procps kmod groff-base man-db mandoc doxygen bash-completion)
 FUZZ_PACKAGES=(llvm afl++) # llvm: its symbolizer names functions in reports
+PACKAGE_PACKAGES=(dpkg-dev debhelper lintian fakeroot)
 
 # apt must not start the daemons it installs: a policy-rc.d of ours for the time being, unless there is one already.
 install_packages() { # PACKAGE...
@@ -86,9 +88,10 @@ unbind() {
 case "${1:-}" in
 "") need_root; install_packages "${PACKAGES[@]}"; hugepages ;;
 fuzz) need_root; install_packages "${PACKAGES[@]}" "${FUZZ_PACKAGES[@]}" ;;
+package) need_root; install_packages "${PACKAGES[@]}" "${PACKAGE_PACKAGES[@]}" ;;
 hugepages) need_root; hugepages "${2:-}" ;;
 bind) need_root; shift; bind "$@" ;;
 unbind) need_root; shift; unbind "$@" ;;
 status) dpdk-devbind.py --status-dev net; grep Huge /proc/meminfo ;;
-*) sed -n '3,7s/^# //p' "$0"; exit 1 ;;
+*) sed -n '3,8s/^# //p' "$0"; exit 1 ;;
 esac

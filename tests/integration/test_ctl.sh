@@ -82,7 +82,7 @@ for c in json.load(sys.stdin)["commands"]: print(re.split(r" [^a-z]| ID| port| W
 	[ "$(wc -l <"$LIB_TMP/commands")" -ge 20 ] || fail "few commands"
 	while read -r c; do
 		grep -q "\`$c\>" "$TOP/docs/ctl.md" || fail "docs/ctl.md lacks $c"
-		grep -qE "^\.I[tc] .*\b$c\b" "$TOP/docs/tern-ctl.1" || fail "tern-ctl.1 lacks $c"
+		grep -qE "^\.I[tc] .*\b$c\b" "$TOP/docs/man/tern-ctl.1" || fail "tern-ctl.1 lacks $c"
 	done < <(sed 's/ LEVEL.*//; s/ NAME.*//' "$LIB_TMP/commands")
 	tern_end
 	want_counter TcpPassiveOpens -eq 2

@@ -178,19 +178,6 @@ test_name_taken() {
 	[ -s "$LIB_TMP/tern.err" ] || fail "nothing on stderr"
 }
 
-# groff has nothing to say against the manual pages, and every option of `tern run --help` is in tern-run(1).
-test_man() {
-	local o page
-	for page in "$TOP"/docs/*.1; do
-		groff -mdoc -ww -z -Tutf8 "$page" 2>"$LIB_TMP/groff.err" || fail "groff"
-		[ ! -s "$LIB_TMP/groff.err" ] || fail "groff warns of $page: $(cat "$LIB_TMP/groff.err")"
-	done
-	page=$TOP/docs/tern-run.1
-	"$TERN" run --help | grep -oE -- '^  --[a-z-]+' | sed 's/ *--//' >"$LIB_TMP/options" || fail "tern run --help"
-	[ "$(wc -l <"$LIB_TMP/options")" -ge 5 ] || fail "tern run --help has few options"
-	while read -r o; do grep -q "^\.It Fl -$o\b" "$page" || fail "--$o is not in $page"; done <"$LIB_TMP/options"
-}
-
 test_help() {
 	timeout 60 "$TERN" --help >"$LIB_TMP/tern.out" 2>"$LIB_TMP/tern.err" || fail "--help ends with $?"
 	for o in --role --addr --port --backlog --trace --connect --config; do
