@@ -82,7 +82,7 @@ _tern() {
 	case $([ $COMP_CWORD -gt 1 ] && echo "${COMP_WORDS[1]}") in
 	run) _tern_run $split && return ;;
 	ctl) _tern_ctl && return ;;
-	explain) COMPREPLY=($(compgen -W "--help $("$tern" explain --help 2>/dev/null | sed -nE 's/^  ([a-z-]+) .*/\1/p')" -- "$cur")) && return ;;
+	explain) COMPREPLY=($(compgen -W "--help --svg $("$tern" explain --help 2>/dev/null | sed -nE 's/^  ([a-z-]+) .*/\1/p')" -- "$cur")) && return ;;
 	report)
 		[[ $cur == -* ]] && COMPREPLY=($(compgen -W '-o --help' -- "$cur")) && return
 		_tern_value -o '-o FILE' && return
