@@ -306,7 +306,7 @@ test_tables(void)
 {
 	const struct role *r;
 	const struct opt *t;
-	char names[256], *name, *save;
+	char names[512], *name, *save;
 	unsigned int i, k;
 
 	CU_ASSERT_FATAL(options_init() == 0);
