@@ -173,14 +173,14 @@ searched() {
 # A server that takes a tenth of a second for each of twenty at a time: 200 a second, whatever is offered.
 test_search() {
 	odd_server slow 8080
-	searched --search cps --search-from 25 --concurrency 20 --search-within 20
+	searched --search cps --search-from 100 --concurrency 20 --search-within 50
 	[ $RC = 0 ] && [ "${BEST:-0}" -ge 25 ] && [ "$BEST" -le 210 ] || fail "status $RC, '$BEST' connections/s pass"
 	grep -qE '^search: [0-9]+ connections/s for 1 s: .*: fails, not reached$' "$LIB_TMP/tern.out" || fail "no load was too much"
-	searched --search rps --hold 20 --search-from 25 --search-within 20
+	searched --search rps --hold 20 --search-from 100 --search-within 50
 	[ $RC = 0 ] && [ "${BEST:-0}" -ge 25 ] && [ "$BEST" -le 210 ] || fail "status $RC, '$BEST' requests/s pass"
-	searched --search conns --search-from 4 --search-to 16 --concurrency 64
+	searched --search conns --search-from 8 --search-to 16 --concurrency 64
 	[ $RC = 0 ] && [ "$BEST" = 16 ] && grep -q 'pass (.*), and nothing failed$' "$LIB_TMP/tern.out" || fail "status $RC, '$BEST' connections pass"
-	searched --search conns --search-from 2 --search-p99-us 50000 --concurrency 64
+	searched --search conns --search-from 1 --search-p99-us 50000 --concurrency 64
 	[ $RC = 1 ] && grep -q '^tern: search: not even 1 connections pass (.*99 % within 50000 us)$' "$LIB_TMP/tern.err" || fail "status $RC, and no bound held"
 	searched --search cps --search-from 25 --concurrency 20 --duration 1
 	[ $RC = 1 ] && grep -q 'the run ended before the search did' "$LIB_TMP/tern.err" || fail "status $RC of a search that was cut"
