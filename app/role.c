@@ -64,7 +64,8 @@ slab_get(struct slab *s, struct tern_conn *c, uint64_t now_us)
 void
 slab_put(struct slab *s, struct item *i)
 {
-	tls_free(i);
+	if (unlikely(i->tls != NULL))
+		tls_free(i);
 	if (i->waits)
 		TAILQ_REMOVE(&s->again, i, again);
 	i->waits = false;

@@ -367,6 +367,10 @@ outcome(struct tls *t, int rc)
 		return -EAGAIN;
 	if (err == SSL_ERROR_ZERO_RETURN && t->up)
 		return 0;
+	if (err == SSL_ERROR_SYSCALL && t->up) { /* a reset, say: closed() follows */
+		ERR_clear_error();
+		return -EAGAIN;
+	}
 	if (!t->wrong) {
 		t->wrong = err == SSL_ERROR_SSL ? why() : "the connection ended within the TLS handshake";
 		t->x->n[TLS_FAILED]++;

@@ -153,6 +153,21 @@ test_loss(void)
 	tls_down(0);
 }
 
+/* A reset is no failure of TLS. */
+static void
+test_reset(void)
+{
+	tls_plan(&role_serve);
+	requests.close_mode = CLOSE_RESET;
+	tls_start_roles(&role_serve);
+	turns(60000);
+	CHECK_EQ(role_sum(&client, N_DONE), CONNS);
+	CHECK_EQ(role_sum(&server, SERVER_FAILED), CONNS);
+	CHECK_EQ(tls_sum(true, TLS_HANDSHAKES), CONNS);
+	CHECK_EQ(tls_sum(true, TLS_FAILED), 0);
+	tls_down(0);
+}
+
 static void
 test_http(void)
 {
@@ -249,6 +264,7 @@ main(int argc, char **argv)
 		{"serve, both versions, resumed", test_serve},
 		{"records larger than buffers", test_large},
 		{"loss", test_loss},
+		{"reset", test_reset},
 		{"http", test_http},
 		{"a client that speaks no TLS", test_no_tls},
 		{"a server that speaks no TLS", test_bad_server},
