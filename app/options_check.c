@@ -65,7 +65,7 @@ has_word(const char *list, const char *word)
 static bool
 owns(const struct role *r, const struct opt *t)
 {
-	return t >= r->opts && t < r->opts + r->n_opts;
+	return r->n_opts && t >= r->opts && t < r->opts + r->n_opts;
 }
 
 /*
