@@ -194,20 +194,17 @@ draw_packet(FILE *f, const struct row *r)
 static unsigned int
 colour_of(const char *state)
 {
-	static const char *const names[] = {"ESTABLISHED", "SYN",        "FIN_WAIT", "CLOS",
-					    "LISTEN",      "CLOSE_WAIT", "LAST_ACK", "TIME_WAIT"};
+	static const struct {
+		const char *begins;
+		unsigned int colour;
+	} all[] = {{"ESTABLISHED", 0}, {"SYN", 1},    {"FIN_WAIT", 2},   {"CLOSING", 3},
+		   {"TIME_WAIT", 3},   {"LISTEN", 4}, {"CLOSE_WAIT", 5}, {"LAST_ACK", 6}};
 	unsigned int i;
 
-	if (strncmp(state, "CLOSED", 6) == 0)
-		return 7;
-	if (strncmp(state, "CLOSE_WAIT", 10) == 0)
-		return 5;
-	if (strncmp(state, "TIME_WAIT", 9) == 0)
-		return 3;
-	for (i = 0; i < RTE_DIM(names); i++)
-		if (strncmp(state, names[i], strlen(names[i])) == 0)
-			return i;
-	return 7;
+	for (i = 0; i < RTE_DIM(all); i++)
+		if (strncmp(state, all[i].begins, strlen(all[i].begins)) == 0)
+			return all[i].colour;
+	return 7; /* CLOSED */
 }
 
 /* But for its timer. */

@@ -33,12 +33,12 @@ static struct {
 	struct sample begin, now;
 	char error[160];
 	bool twice; /* this load is tried again */
-	bool ended;
 } job;
 
 static const struct {
 	const char *knob, *unit;
-	const char *done, *time, *time_text; /* of struct tally */
+	const char *done, *time; /* of struct tally */
+	const char *what;        /* done is of */
 } kinds[] = {
 	[SEARCH_CPS] = {"cps", "connections/s", "done", "whole", "connections"},
 	[SEARCH_RPS] = {"rps", "requests/s", "requests", "response", "responses"},
@@ -88,6 +88,14 @@ try(struct stack *s, uint64_t load, double now_s)
 {
 	job.load = load;
 	apply(s, load, RAMP, now_s + RAMP_S);
+}
+
+/* The same, after what a load that failed has left. */
+static void
+recover(struct stack *s, uint64_t load, double now_s)
+{
+	job.load = load;
+	apply(s, RTE_MIN((uint64_t)search.from, load), RECOVER, now_s + RECOVER_S);
 }
 
 static uint64_t
@@ -142,12 +150,10 @@ judge(void)
 		why = "no answer";
 	else if (search.p99_us && p99 > search.p99_us)
 		why = "too slow";
-	printf("search: %lu %s for %.0f s: %.0f %s, %lu failed, half within %lu us, 99 %% within %lu us, seconds "
-	       "differ "
-	       "by %.0f %%: %s%s\n",
-	       job.load, kinds[search.what].unit, took_s, n / took_s,
-	       search.what == SEARCH_CPS ? "connections/s" : "responses/s", failed, quantile(0.5), p99,
-	       n ? 100.0 * (job.most - job.least) * took_s / n : 0.0, why ? "fails, " : "passes", why ? why : "");
+	printf("search: %lu %s for %.0f s: %.0f %s/s, %lu failed, half within %lu us, 99 %% within %lu us, "
+	       "seconds differ by %.0f %%: %s%s\n",
+	       job.load, kinds[search.what].unit, took_s, n / took_s, kinds[search.what].what, failed, quantile(0.5),
+	       p99, n ? 100.0 * (job.most - job.least) * took_s / n : 0.0, why ? "fails, " : "passes", why ? why : "");
 	return !why;
 }
 
@@ -172,24 +178,21 @@ conclude(struct stack *s, double now_s)
 
 	if (!passed && !job.twice) {
 		job.twice = true;
-		apply(s, RTE_MIN((uint64_t)search.from, job.load), RECOVER, now_s + RECOVER_S);
+		recover(s, job.load, now_s);
 		return;
 	}
 	job.twice = false;
-
 	if (passed)
 		job.best = job.load;
 	else
 		job.worst = job.load;
 	load = next_load();
-	if (load && !passed) {
-		job.load = load;
-		apply(s, RTE_MIN((uint64_t)search.from, load), RECOVER, now_s + RECOVER_S);
-	} else if (load) {
-		try(s, load, now_s);
-	} else {
+	if (!load)
 		job.state = END;
-	}
+	else if (passed)
+		try(s, load, now_s);
+	else
+		recover(s, load, now_s);
 }
 
 /* --- the search ------------------------------------------------------------------------------------------------- */
@@ -197,7 +200,7 @@ conclude(struct stack *s, double now_s)
 void
 search_tick(struct stack *s, double now_s)
 {
-	if (search.what == SEARCH_NONE || job.ended)
+	if (search.what == SEARCH_NONE || job.state == END)
 		return;
 	if (job.state == BEGIN) {
 		try(s, search.from, now_s);
@@ -216,10 +219,8 @@ search_tick(struct stack *s, double now_s)
 		if (now_s >= job.until_s)
 			conclude(s, now_s);
 	}
-	if (job.state == END) {
-		job.ended = true;
+	if (job.state == END)
 		run_end(true);
-	}
 }
 
 uint64_t

@@ -140,10 +140,9 @@ wait_more(struct waiting *w, struct pollfd *p, nfds_t n)
 	}
 	if (run.t && !run.dead) {
 		const uint64_t rx = tern_stats_get(run.t, 0, run.stat_rx);
-		const uint32_t events = run.events;
 
 		wait_turn();
-		if (events != run.events || rx != tern_stats_get(run.t, 0, run.stat_rx))
+		if (w->seen_events != run.events || rx != tern_stats_get(run.t, 0, run.stat_rx))
 			w->idle_us = now_us;
 		if (*run.host->threaded) { /* the others' turn */
 			run_leave();
