@@ -656,6 +656,9 @@ struct tern_info {
  *  @return bytes filled in. */
 size_t tern_conn_info(const struct tern_conn *c, struct tern_info *info, size_t size);
 struct tern_worker *tern_conn_worker(struct tern_conn *c);
+/** Fetch what tern_send() and its like look at: for connections that were not used for long, some calls ahead. c may be
+ *  gone by now. */
+void tern_conn_prefetch(const struct tern_conn *c);
 void *tern_conn_user(const struct tern_conn *c);
 void tern_conn_set_user(struct tern_conn *c, const struct tern_ops *ops, void *user);
 

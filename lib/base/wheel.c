@@ -1,20 +1,40 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Theory of operation. Four levels of 256 slots; level l holds nodes 256^l to 256^(l+1) - 1 ticks ahead, in slot
- * (expiry >> 8l) & 255. A bitmap a level says which slots are occupied, so the next event (a slot of level 0 that
- * expires or a slot of a higher level that has to be spread) is found in a few words and empty time costs nothing.
- * When time reaches an event the slot's list is spliced to due[level] in O(1); due nodes are then popped one by one:
- * those whose time has come fire, the others go back into a lower level. Each pop costs one of the caller's budget, so
- * the work of a call is bounded however many nodes share a slot. A node moves at most three times before it fires.
+ * Theory of operation. Level 0 holds nodes up to 2047 ticks ahead, in slot expiry & 2047; level l those of up to 256
+ * times as much as the one below it. A bitmap says which slots are occupied, so the next event (a slot of level 0 that
+ * expires or a slot of a higher level that has to be spread) is found in a few words and empty time costs nothing. When
+ * time reaches an event the slot's lists are spliced to due[level] in O(1); due nodes are then popped one by one: those
+ * whose time has come fire, the others go back into a lower level. Each pop costs one of the caller's budget, so the
+ * work of a call is bounded however many nodes share a slot. A node moves at most three times before it fires.
+ *
+ * A list's next node is known when the one before it is in the cache, so one list is as slow as memory, miss by miss. A
+ * slot has several, and they take turns: what the node of one needs comes while the others are handled.
  */
 #include <string.h>
 #include "base/usual.h"
 #include "base/wheel.h"
 
-static uint64_t *
-map_word(struct wheel *w, unsigned int level, unsigned int slot)
+#define DUES (WHEEL_LEVELS * WHEEL_CHAINS)
+#define BIT(i) (UINT64_C(1) << ((i) & 63))
+
+/* Ticks of a level's slot, as a shift. */
+static inline unsigned int
+shift_of(unsigned int level)
 {
-	return &w->map[level][slot >> 6];
+	return level ? WHEEL_LOW_BITS + WHEEL_BITS * (level - 1) : 0;
+}
+
+static inline unsigned int
+slots_of(unsigned int level)
+{
+	return level ? 1u << WHEEL_BITS : WHEEL_LOW_SLOTS;
+}
+
+/* Where a level's slots begin. */
+static inline unsigned int
+first_of(unsigned int level)
+{
+	return level ? WHEEL_LOW_SLOTS + ((level - 1) << WHEEL_BITS) : 0;
 }
 
 void
@@ -45,13 +65,16 @@ static void
 place(struct wheel *w, struct wheel_node *n)
 {
 	const uint32_t delta = ahead(w, n);
-	const unsigned int level = (31 - __builtin_clz(delta | 1)) / WHEEL_BITS;
 	const uint64_t at = w->now + delta;
-	const uint64_t i =
-		level * WHEEL_SLOTS | ((at >> (level * WHEEL_BITS)) & (WHEEL_SLOTS - 1)); /* of all levels' slots */
+	unsigned int i = at & (WHEEL_LOW_SLOTS - 1);
 
-	link_node((struct wheel_node **)w->slot + i, n);
-	((uint64_t *)w->map)[i >> 6] |= 1ull << (i & 63);
+	if (delta >= WHEEL_LOW_SLOTS) {
+		const unsigned int level = (31 - __builtin_clz(delta) - WHEEL_LOW_BITS) / WHEEL_BITS + 1;
+
+		i = first_of(level) + ((at >> shift_of(level)) & (slots_of(level) - 1));
+	}
+	link_node(&w->slot[i][w->turn++ % WHEEL_CHAINS], n);
+	w->map[i >> 6] |= BIT(i);
 }
 
 void
@@ -66,19 +89,34 @@ wheel_arm(struct wheel *w, struct wheel_node *n, uint64_t at)
 	w->armed++;
 }
 
+/* A list that begins there has become empty: what says that there is something may be no longer so. */
+static inline void
+emptied(struct wheel *w, struct wheel_node **head)
+{
+	const uintptr_t due = (uintptr_t)head - (uintptr_t)w->due, slot = (uintptr_t)head - (uintptr_t)w->slot;
+	const unsigned int i = slot / sizeof(w->slot[0]);
+	unsigned int chain;
+
+	if (due < sizeof(w->due)) {
+		w->n_due &= ~BIT(due / sizeof(*head));
+	} else if (slot < sizeof(w->slot)) {
+		for (chain = 0; chain < WHEEL_CHAINS; chain++)
+			if (w->slot[i][chain])
+				return;
+		w->map[i >> 6] &= ~BIT(i);
+	}
+}
+
 static void
 unlink_node(struct wheel *w, struct wheel_node *n)
 {
 	struct wheel_node **head = n->pprev;
 
 	*head = n->next;
-	if (n->next) {
+	if (n->next)
 		n->next->pprev = head;
-	} else if ((uintptr_t)head - (uintptr_t)w->slot < sizeof(w->slot)) { /* last of its slot */
-		const unsigned int i = ((uintptr_t)head - (uintptr_t)w->slot) / sizeof(*head);
-
-		*map_word(w, i >> WHEEL_BITS, i & (WHEEL_SLOTS - 1)) &= ~(1ull << (i & 63));
-	}
+	else
+		emptied(w, head);
 	n->pprev = NULL;
 }
 
@@ -94,8 +132,8 @@ wheel_cancel(struct wheel *w, struct wheel_node *n)
 void
 wheel_clear(struct wheel *w)
 {
-	struct wheel_node **head[] = {w->due, w->slot[0]};
-	const unsigned int n[] = {WHEEL_LEVELS, WHEEL_LEVELS * WHEEL_SLOTS};
+	struct wheel_node **head[] = {&w->due[0][0], &w->slot[0][0]};
+	const unsigned int n[] = {DUES, WHEEL_SLOTS * WHEEL_CHAINS};
 	unsigned int i, k;
 
 	for (i = 0; i < 2; i++)
@@ -104,9 +142,9 @@ wheel_clear(struct wheel *w)
 				wheel_cancel(w, head[i][k]);
 }
 
-/* Distance (0..255) from slot `from` to the next occupied slot of a level, going round; -1: none. */
+/* Distance from slot `from` of n to the next occupied one, going round; -1: none. */
 static int
-next_slot(const uint64_t *map, unsigned int from)
+next_slot(const uint64_t *map, unsigned int n, unsigned int from)
 {
 	const unsigned int first = from >> 6, bit = from & 63;
 	unsigned int i;
@@ -114,8 +152,8 @@ next_slot(const uint64_t *map, unsigned int from)
 
 	if (word)
 		return __builtin_ctzll(word);
-	for (i = 1; i <= WHEEL_SLOTS / 64; i++) { /* last the first word again: nothing is left in its high part */
-		word = map[(first + i) & (WHEEL_SLOTS / 64 - 1)];
+	for (i = 1; i <= n / 64; i++) { /* last the first word again: nothing is left in its high part */
+		word = map[(first + i) & (n / 64 - 1)];
 		if (word)
 			return i * 64 - bit + __builtin_ctzll(word);
 	}
@@ -130,9 +168,10 @@ next_event(const struct wheel *w)
 	unsigned int level;
 
 	for (level = 0; level < WHEEL_LEVELS; level++) {
-		const uint64_t base = (w->now >> (level * WHEEL_BITS)) + 1;
-		const int d = next_slot(w->map[level], base & (WHEEL_SLOTS - 1));
-		const uint64_t at = (base + d) << (level * WHEEL_BITS);
+		const uint64_t base = (w->now >> shift_of(level)) + 1;
+		const unsigned int n = slots_of(level);
+		const int d = next_slot(&w->map[first_of(level) / 64], n, base & (n - 1));
+		const uint64_t at = (base + d) << shift_of(level);
 
 		if (d >= 0 && at < best)
 			best = at;
@@ -140,44 +179,70 @@ next_event(const struct wheel *w)
 	return best;
 }
 
+/* due[level] is empty: due lists are drained before time moves. */
 static void
-splice_due(struct wheel *w, unsigned int level, unsigned int slot)
+splice_due(struct wheel *w, unsigned int level, unsigned int i)
 {
-	struct wheel_node *n = w->slot[level][slot];
+	unsigned int chain;
 
-	w->due[level] = n; /* empty before: due lists are drained before time moves */
-	if (n)
-		n->pprev = &w->due[level];
-	w->slot[level][slot] = NULL;
-	*map_word(w, level, slot) &= ~(1ull << (slot & 63));
+	for (chain = 0; chain < WHEEL_CHAINS; chain++) {
+		struct wheel_node *n = w->slot[i][chain];
+
+		if (!n)
+			continue;
+		if (usual(true))
+			__builtin_prefetch(n);
+		n->pprev = &w->due[level][chain];
+		w->due[level][chain] = n;
+		w->n_due |= UINT64_C(1) << (level * WHEEL_CHAINS + chain);
+		w->slot[i][chain] = NULL;
+	}
+	w->map[i >> 6] &= ~BIT(i);
+}
+
+/* The first of a due list is there: it has been asked for when it became the first. */
+static inline bool
+handle(struct wheel *w, struct wheel_node *n, void (*fire)(struct wheel_node *, void *), void *arg)
+{
+	const bool over = ahead(w, n) <= 0;
+
+	if (usual(n->next != NULL))
+		__builtin_prefetch(n->next);
+	unlink_node(w, n);
+	if (over) {
+		w->armed--;
+		fire(n, arg);
+	} else {
+		place(w, n);
+	}
+	return over;
 }
 
 unsigned int
-wheel_advance(struct wheel *w, uint64_t now, unsigned int budget, void (*fire)(struct wheel_node *, void *), void *arg)
+wheel_advance(struct wheel *w, uint64_t now, unsigned int budget, void (*soon)(const struct wheel_node *, void *),
+	      void (*fire)(struct wheel_node *, void *), void *arg)
 {
-	unsigned int fired = 0, level;
+	const struct wheel_node *known[DUES] = {NULL}; /* the lists' first ones that soon() was told of */
+	unsigned int fired = 0, level, at = 0;
 	uint64_t event;
 
-	if (usual(now <= w->now && !(w->due[0] || w->due[1] || w->due[2] || w->due[3]))) /* most polls: the same tick */
+	if (usual(now <= w->now && !w->n_due)) /* most polls: the same tick */
 		return 0;
 	for (;;) {
-		for (level = 0; level < WHEEL_LEVELS; level++) {
-			while (w->due[level]) {
-				struct wheel_node *n = w->due[level];
+		while (w->n_due) { /* the lists in turn */
+			const uint64_t later = w->n_due >> at << at;
+			const unsigned int i = __builtin_ctzll(later ? later : w->n_due);
+			struct wheel_node *n = (&w->due[0][0])[i];
 
-				if (budget-- == 0)
-					return fired;
-				if (usual(n->next != NULL))
-					__builtin_prefetch(n->next);
-				unlink_node(w, n);
-				if (ahead(w, n) > 0) {
-					place(w, n);
-					continue;
-				}
-				w->armed--;
-				fired++;
-				fire(n, arg);
+			at = i + 1;
+			if (usual(soon && known[i] != n)) {
+				known[i] = n;
+				soon(n, arg);
+				continue;
 			}
+			if (budget-- == 0)
+				return fired;
+			fired += handle(w, n, fire, arg);
 		}
 		event = next_event(w);
 		if (event > now) {
@@ -187,18 +252,14 @@ wheel_advance(struct wheel *w, uint64_t now, unsigned int budget, void (*fire)(s
 		}
 		w->now = event;
 		for (level = 0; level < WHEEL_LEVELS; level++)
-			if ((event & ((1ull << (level * WHEEL_BITS)) - 1)) == 0)
-				splice_due(w, level, (event >> (level * WHEEL_BITS)) & (WHEEL_SLOTS - 1));
+			if ((event & ((UINT64_C(1) << shift_of(level)) - 1)) == 0)
+				splice_due(w, level, first_of(level) +
+							     ((event >> shift_of(level)) & (slots_of(level) - 1)));
 	}
 }
 
 uint64_t
 wheel_next(const struct wheel *w)
 {
-	unsigned int level;
-
-	for (level = 0; level < WHEEL_LEVELS; level++)
-		if (w->due[level])
-			return w->now;
-	return next_event(w);
+	return w->n_due ? w->now : next_event(w);
 }

@@ -462,13 +462,16 @@ check_neighs(struct tally *t)
 static uint32_t
 timers(const struct wheel *wh)
 {
+	const struct wheel_node *const *const heads[] = {(const struct wheel_node *const *)wh->due,
+							 (const struct wheel_node *const *)wh->slot};
+	const unsigned int n_heads[] = {WHEEL_LEVELS * WHEEL_CHAINS, WHEEL_SLOTS * WHEEL_CHAINS};
 	const struct wheel_node *n;
-	unsigned int l, s;
+	unsigned int i, k;
 	uint32_t count = 0;
 
-	for (l = 0; l < WHEEL_LEVELS; l++)
-		for (s = 0; s <= WHEEL_SLOTS; s++)
-			for (n = s < WHEEL_SLOTS ? wh->slot[l][s] : wh->due[l]; n; n = n->next)
+	for (i = 0; i < 2; i++)
+		for (k = 0; k < n_heads[i]; k++)
+			for (n = heads[i][k]; n; n = n->next)
 				count += ((const struct tobj *)n)->kind == TOBJ_TIMER;
 	return count;
 }
@@ -476,12 +479,19 @@ timers(const struct wheel *wh)
 static bool
 map_right(const struct wheel *wh)
 {
-	unsigned int l, s;
+	unsigned int i, k;
 
-	for (l = 0; l < WHEEL_LEVELS; l++)
-		for (s = 0; s < WHEEL_SLOTS; s++)
-			if ((wh->slot[l][s] != NULL) != (wh->map[l][s >> 6] >> (s & 63) & 1))
-				return false;
+	for (i = 0; i < WHEEL_SLOTS; i++) {
+		bool any = false;
+
+		for (k = 0; k < WHEEL_CHAINS; k++)
+			any |= wh->slot[i][k] != NULL;
+		if (any != (wh->map[i >> 6] >> (i & 63) & 1))
+			return false;
+	}
+	for (i = 0; i < WHEEL_LEVELS * WHEEL_CHAINS; i++)
+		if ((((const struct wheel_node *const *)wh->due)[i] != NULL) != (wh->n_due >> i & 1))
+			return false;
 	return true;
 }
 

@@ -32,8 +32,6 @@
 
 #define AHEAD 6u /* frames fetched ahead: 4 lines each, as many as a core has line fill buffers */
 #define BUCKET_AHEAD 6u /* frames parsed between asking for a bucket and looking into it */
-#define OBJECT_LINES 5u /* of a connection that an ACK or a request touches; of smaller objects what comes next,
-			 * which does no harm */
 #define SMALL_PART 4  /* for one small mbuf there are so many others, and one for each connection */
 #define RXRUN_PART 4  /* for one run of out-of-order text there are so many mbufs */
 #define TIMER_BUDGET 4096 /* wheel nodes a poll may handle: bounds a poll when many expire in one tick */
@@ -289,11 +287,10 @@ stage_parse(struct tern_worker *w, const struct iface *ifc, struct rte_mbuf *m, 
 static inline bool
 stage_peek(struct tern_worker *w, struct seg *s)
 {
-	const char *o = usual(true) ? (const char *)table_peek(&w->table, s->hash, &s->hint) : NULL;
-	unsigned int i;
+	const struct tobj *o = usual(true) ? table_peek(&w->table, s->hash, &s->hint) : NULL;
 
-	for (i = 1; o && i < OBJECT_LINES; i++)
-		rte_prefetch0(o + i * RTE_CACHE_LINE_SIZE);
+	if (o)
+		tcp_conn_prefetch(o);
 	return seg_is_bulk(s);
 }
 
@@ -396,10 +393,27 @@ timer_fired(struct wheel_node *n, void *arg)
 	}
 }
 
+/* What timer_fired() is going to look at. */
+static void
+timer_soon(const struct wheel_node *n, void *arg)
+{
+	const struct tern_worker *w = arg;
+	const struct tobj *o = (const struct tobj *)n;
+
+	if (o->kind == TOBJ_CONN) {
+		rte_prefetch0(&((const struct tern_conn *)o)->flags);
+		rte_prefetch0(&((const struct tern_conn *)o)->rto_at);
+		rte_prefetch0(&((const struct tern_conn *)o)->limit_at);
+	} else if (o->kind == TOBJ_TW) { /* it leaves */
+		table_prefetch_bucket(&w->table, o->hash);
+	}
+}
+
 bool
 worker_run(struct tern_worker *w)
 {
-	const unsigned int fired = wheel_advance(&w->wheel, w->now_us >> TICK_SHIFT, TIMER_BUDGET, timer_fired, w);
+	const unsigned int fired = wheel_advance(&w->wheel, w->now_us >> TICK_SHIFT, TIMER_BUDGET,
+						 usual(true) ? timer_soon : NULL, timer_fired, w);
 	bool any;
 
 	if (unlikely(w->mem.listed))

@@ -216,6 +216,17 @@ CONN_LINE(segs_in, 5);
 CONN_LINE(ofo_runs, 6);
 #undef CONN_LINE
 
+#define CONN_LINES 6u /* that a request or an answer touches; of smaller objects what comes next, which does no harm */
+
+static inline void
+tcp_conn_prefetch(const void *o)
+{
+	unsigned int i;
+
+	for (i = 0; i < CONN_LINES; i++)
+		rte_prefetch0((const char *)o + i * RTE_CACHE_LINE_SIZE);
+}
+
 struct tern_conn *tcp_conn_new(struct tern_worker *w, const struct tcp_sockopts *o, const struct flow *f, uint32_t hash,
 			       uint8_t ifidx, uint32_t iss, uint32_t ts_off);
 /** Of a connection that came to nothing: it holds nothing but what tcp_conn_new() gave it. */
@@ -253,6 +264,16 @@ tcp_mark(struct tern_conn *c, unsigned int pend)
 	c->pend_next = NULL;
 	*w->pending.tail = c;
 	w->pending.tail = &c->pend_next;
+}
+/** There is something to read. What the application keeps of c is fetched: it will be called soon. */
+static inline void
+tcp_mark_readable(struct tern_conn *c, unsigned int pend)
+{
+	if (usual(true)) {
+		rte_prefetch0(c->user);
+		rte_prefetch0((const char *)c->user + RTE_CACHE_LINE_SIZE);
+	}
+	tcp_mark(c, pend | P_READABLE);
 }
 /** After the handshake: are c's segments plain? Asked when it is done, and when routers may cut them, or may no
  *  longer. */

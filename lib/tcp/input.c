@@ -435,7 +435,7 @@ take_fin(struct tern_worker *w, struct tern_conn *c, struct seg *s)
 	c->flags &= ~C_OFO_FIN;
 	if (unlikely(c->ofo != NULL)) /* beyond the FIN: none of the stream */
 		tcp_ofo_free(w, c);
-	tcp_mark(c, P_ACK | P_READABLE);
+	tcp_mark_readable(c, P_ACK);
 	switch (c->state) {
 	case TERN_ESTABLISHED:
 		tcp_set_state(w, &c->o, TERN_CLOSE_WAIT);

@@ -529,7 +529,7 @@ tcp_data(struct tern_worker *w, struct tern_conn *c, struct seg *s)
 		tcp_mark(c, P_ACK);
 	}
 	schedule_ack(w, c, s->len > s->mss);
-	tcp_mark(c, P_READABLE);
+	tcp_mark_readable(c, 0);
 	return SEG_TAKEN;
 }
 
@@ -566,7 +566,7 @@ tcp_syn_text_release(struct tern_worker *w, struct tern_conn *c)
 			tcp_mark(c, P_ACK);
 		else
 			delay_ack(w, c); /* it waited a round trip: the application's answer may carry the ACK */
-		tcp_mark(c, P_READABLE);
+		tcp_mark_readable(c, 0);
 	}
 }
 

@@ -276,6 +276,12 @@ tern_listener_close(struct tern_listener *l)
 	tcp_listener_free(l);
 }
 
+void
+tern_conn_prefetch(const struct tern_conn *c)
+{
+	tcp_conn_prefetch(c);
+}
+
 struct tern_worker *
 tern_conn_worker(struct tern_conn *c)
 {

@@ -159,6 +159,8 @@ tcp_timer(struct tern_worker *w, struct tern_conn *c)
 		c->delack_at = 0;
 		STAT_INC(w, DELAYED_ACKS);
 		c->quickack &= ~QUICKACK_PINGPONG; /* no answer came to carry it */
+		if (usual(true)) /* the pass over the pending list looks there */
+			tcp_conn_prefetch(c);
 		tcp_mark(c, P_ACK);
 	}
 	if (c->rto_at && c->rto_at <= now)

@@ -249,7 +249,7 @@ run_wheel(uint32_t n)
 	row("wheel arm again", n, rte_rdtsc() - start, OPS);
 	start = rte_rdtsc();
 	while (all < n)
-		all += wheel_advance(w, ++now, 1 << 20, fired, NULL);
+		all += wheel_advance(w, ++now, 1 << 20, NULL, fired, NULL);
 	row("wheel fire", n, rte_rdtsc() - start, n);
 	free(w);
 }

@@ -90,7 +90,7 @@ sleep_us(uint64_t us)
 	while (w->now_us < end) { /* every timer at its own time */
 		next = wheel_next(&w->wheel);
 		w->now_us = next < end >> TICK_SHIFT ? RTE_MAX(next << TICK_SHIFT, w->now_us + 1) : end;
-		wheel_advance(&w->wheel, w->now_us >> TICK_SHIFT, 1000, fire, w);
+		wheel_advance(&w->wheel, w->now_us >> TICK_SHIFT, 1000, NULL, fire, w);
 	}
 }
 

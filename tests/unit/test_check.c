@@ -312,7 +312,7 @@ test_below_tcp(void)
 	BREAK(NEIGH_QUEUED, W->neighs.queued, 1);
 	BREAK(WHEEL_NODE, n->timer.pprev, &n->timer.next);
 	BREAK(WHEEL_ARMED, W->wheel.armed, 0);
-	BREAK(WHEEL_MAP, W->wheel.map[3][0], ~W->wheel.map[3][0]);
+	BREAK(WHEEL_MAP, W->wheel.map[0], ~W->wheel.map[0]);
 	BREAK(TX_RING, W->ifs[0].n_tx, TX_RING + 1);
 }
 

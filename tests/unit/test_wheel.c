@@ -23,6 +23,7 @@ static struct wheel w;
 static struct wheel_node nodes[N_NODES];
 static uint64_t expiry[N_NODES];
 static unsigned int heap[N_NODES], place_of[N_NODES], heaped;
+static uint64_t told;     /* nodes that soon() saw */
 static uint64_t call_now; /* time of the wheel_advance() under way */
 static unsigned int callback_ops;
 
@@ -140,16 +141,26 @@ check_state(void)
 
 	CU_ASSERT_FATAL(w.armed == heaped);
 	CU_ASSERT_FATAL(heaped ? next <= expiry[heap[0]] : next == UINT64_MAX);
-	if (heaped && w.now < next && expiry[heap[0]] >> 8 == w.now >> 8) { /* exact within the lowest level */
+	/* exact within the lowest level */
+	if (heaped && w.now < next && expiry[heap[0]] >> WHEEL_LOW_BITS == w.now >> WHEEL_LOW_BITS) {
 		CU_ASSERT_FATAL(next == expiry[heap[0]]);
 	}
+}
+
+/* Only what is armed and due, or to be spread, is told of. */
+static void
+random_soon(const struct wheel_node *n, void *arg)
+{
+	CU_ASSERT(arg == &w);
+	CU_ASSERT_FATAL(n >= nodes && n < nodes + N_NODES && wheel_armed(n));
+	told++;
 }
 
 static void
 advance(uint64_t now, unsigned int budget)
 {
 	call_now = now;
-	CU_ASSERT_FATAL(wheel_advance(&w, now, budget, random_fire, &w) <= budget);
+	CU_ASSERT_FATAL(wheel_advance(&w, now, budget, now & 1 ? random_soon : NULL, random_fire, &w) <= budget);
 	CU_ASSERT_FATAL(w.now <= now);
 	if (budget == NO_BUDGET) {
 		CU_ASSERT_FATAL(w.now == now);
@@ -165,7 +176,7 @@ random_ops(uint64_t start)
 	unsigned int op, i, unfinished = 0;
 
 	memset(nodes, 0, sizeof(nodes));
-	heaped = callback_ops = 0;
+	heaped = callback_ops = told = 0;
 	wheel_init(&w, start);
 	for (op = 0; op < OPS; op++) {
 		i = rnd() % N_NODES;
@@ -191,12 +202,12 @@ random_ops(uint64_t start)
 		}
 		check_state();
 	}
-	CU_ASSERT(callback_ops > OPS / 100 && unfinished > OPS / 1000); /* the paths were taken */
+	CU_ASSERT(callback_ops > OPS / 100 && told > OPS / 100 && unfinished > OPS / 1000); /* the paths were taken */
 	CU_ASSERT((now - start) * 128 / 1000000 > 24 * 3600);		/* at the worker's 128 us a tick */
 	while (heaped)
 		both_cancel(heap[0]);
 	check_state();
-	CU_ASSERT(wheel_advance(&w, now + FAR, NO_BUDGET, random_fire, &w) == 0);
+	CU_ASSERT(wheel_advance(&w, now + FAR, NO_BUDGET, NULL, random_fire, &w) == 0);
 }
 
 static void
@@ -230,10 +241,10 @@ test_budget(void)
 	memset(nodes, 0, sizeof(nodes));
 	count_fired = last_fired = 0;
 	for (i = 0; i < N_NODES; i++)
-		wheel_arm(&w, &nodes[i], 1000 + 70000); /* one slot of level 2: spread twice, then fired */
-	CU_ASSERT_EQUAL(wheel_advance(&w, 70999, 0, count_fire, NULL), 0);
+		wheel_arm(&w, &nodes[i], 1000 + 700000); /* one slot of level 2: spread twice, then fired */
+	CU_ASSERT_EQUAL(wheel_advance(&w, 700999, 0, NULL, count_fire, NULL), 0);
 	for (calls = 0; count_fired < N_NODES && calls < N_NODES; calls++) {
-		n = wheel_advance(&w, 71000 + calls, 100, count_fire, NULL);
+		n = wheel_advance(&w, 701000 + calls, 100, NULL, count_fire, NULL);
 		CU_ASSERT(n <= 100);
 		CU_ASSERT_EQUAL(w.armed, N_NODES - count_fired);
 	}
@@ -244,8 +255,8 @@ test_budget(void)
 	for (i = 0; i < 2; i++)
 		wheel_arm(&w, &nodes[i], 1090);
 	last_fired = 0;
-	CU_ASSERT_EQUAL(wheel_advance(&w, 1100, 1, count_fire, NULL), 1);
-	CU_ASSERT_EQUAL(wheel_advance(&w, 1050, NO_BUDGET, count_fire, NULL), 1); /* due is due, and time stays */
+	CU_ASSERT_EQUAL(wheel_advance(&w, 1100, 1, NULL, count_fire, NULL), 1);
+	CU_ASSERT_EQUAL(wheel_advance(&w, 1050, NO_BUDGET, NULL, count_fire, NULL), 1); /* due is due, and time stays */
 	CU_ASSERT_EQUAL(w.now, 1090);
 }
 
@@ -253,8 +264,8 @@ test_budget(void)
 static void
 test_long_jump(void)
 {
-	static const uint64_t distances[] = {1,     255,     256,           257,     65535,   65536,
-					     65537, 1 << 24, (1 << 24) + 1, 3 << 23, FAR - 1, FAR};
+	static const uint64_t distances[] = {1,     2047,    2048,          2049,    524287,  524288,
+					     524289, 1 << 24, (1 << 24) + 1, 3 << 23, FAR - 1, FAR};
 	const uint64_t starts[] = { 0, 255, 0xffffff, UINT32_MAX - 5ull, (1ull << 40) + 12345 };
 	unsigned int i, k;
 
@@ -266,18 +277,19 @@ test_long_jump(void)
 			memset(nodes, 0, sizeof(nodes[0]));
 			count_fired = last_fired = 0;
 			wheel_arm(&w, &nodes[0], at);
-			CU_ASSERT_EQUAL(wheel_advance(&w, at - 1, WHEEL_LEVELS - 1, count_fire, NULL), 0);
+			CU_ASSERT_EQUAL(wheel_advance(&w, at - 1, WHEEL_LEVELS - 1, NULL, count_fire, NULL), 0);
 			CU_ASSERT_EQUAL(w.now, at - 1);
 			CU_ASSERT_EQUAL(wheel_next(&w), at);
-			CU_ASSERT_EQUAL(wheel_advance(&w, at, WHEEL_LEVELS, count_fire, NULL), 1);
+			CU_ASSERT_EQUAL(wheel_advance(&w, at, WHEEL_LEVELS, NULL, count_fire, NULL), 1);
 			CU_ASSERT_EQUAL(w.now, at);
 			wheel_arm(&w, &nodes[0], at + distances[i]);
-			CU_ASSERT_EQUAL(wheel_advance(&w, at + (1ull << 36), WHEEL_LEVELS, count_fire, NULL), 1);
+			CU_ASSERT_EQUAL(wheel_advance(&w, at + (1ull << 36), WHEEL_LEVELS, NULL, count_fire, NULL), 1);
 			CU_ASSERT_EQUAL(last_fired, at + distances[i]);
-			CU_ASSERT_EQUAL(wheel_advance(&w, 1ull << 50, 0, count_fire, NULL),
+			CU_ASSERT_EQUAL(wheel_advance(&w, 1ull << 50, 0, NULL, count_fire, NULL),
 					0); /* empty: no pop at all */
 			CU_ASSERT_EQUAL(w.now, 1ull << 50);
-			CU_ASSERT_EQUAL(wheel_advance(&w, 5, NO_BUDGET, count_fire, NULL), 0); /* never backwards */
+			/* never backwards */
+			CU_ASSERT_EQUAL(wheel_advance(&w, 5, NO_BUDGET, NULL, count_fire, NULL), 0);
 			CU_ASSERT_EQUAL(w.now, 1ull << 50);
 		}
 }
@@ -296,7 +308,7 @@ test_jump_driver(void)
 		wheel_arm(&w, &nodes[i], 77 + some_distance());
 	while ((next = wheel_next(&w)) != UINT64_MAX && wakes < 8 * N_NODES) {
 		CU_ASSERT(next > w.now); /* progress */
-		wheel_advance(&w, next, NO_BUDGET, count_fire, NULL);
+		wheel_advance(&w, next, NO_BUDGET, NULL, count_fire, NULL);
 		wakes++;
 	}
 	CU_ASSERT_EQUAL(count_fired, N_NODES);
@@ -333,14 +345,14 @@ test_same_list(void)
 			due_now[i] = true;
 			wheel_arm(&w, &nodes[i], ticks[k]);
 		}
-		wheel_advance(&w, ticks[k], NO_BUDGET, rearm_peers, NULL);
+		wheel_advance(&w, ticks[k], NO_BUDGET, NULL, rearm_peers, NULL);
 		CU_ASSERT(count_fired >= 3 && count_fired < 8);
 		for (i = 0; i < 8; i++)
 			CU_ASSERT(!due_now[i]);
 		armed = w.armed;
 		count_fired = 0;
-		CU_ASSERT_EQUAL(wheel_advance(&w, ticks[k] + 9, NO_BUDGET, count_fire, NULL), 0);
-		CU_ASSERT_EQUAL(wheel_advance(&w, ticks[k] + 10, NO_BUDGET, count_fire, NULL), armed);
+		CU_ASSERT_EQUAL(wheel_advance(&w, ticks[k] + 9, NO_BUDGET, NULL, count_fire, NULL), 0);
+		CU_ASSERT_EQUAL(wheel_advance(&w, ticks[k] + 10, NO_BUDGET, NULL, count_fire, NULL), armed);
 		CU_ASSERT(armed > 0 && count_fired == armed);
 	}
 }
@@ -381,7 +393,7 @@ test_many(void)
 	}
 	CU_ASSERT_EQUAL(w.armed, MANY);
 	for (now = many_start + 1; now <= many_start + SPAN; now++) {
-		fired += wheel_advance(&w, now, NO_BUDGET, many_fire, &now);
+		fired += wheel_advance(&w, now, NO_BUDGET, NULL, many_fire, &now);
 		late += due_at[now - many_start] != 0;
 	}
 	CU_ASSERT_EQUAL(fired, MANY);
