@@ -313,7 +313,7 @@ const struct role role_bench = {
 	.opts = opts,
 	.n_opts = RTE_DIM(opts),
 	.takes = "port backlog fastopen cps arrivals ramp-up-ms ramp-down-ms total concurrency park hold think-ms rps "
-		 "timeout-ms latency " REQUEST_OPTIONS " tls tls-max tls-resume " SEARCH_OPTIONS,
+		 "active timeout-ms latency " REQUEST_OPTIONS " tls tls-max tls-resume " SEARCH_OPTIONS,
 	.check = check,
 	.run = run,
 };

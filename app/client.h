@@ -11,6 +11,7 @@
 #include "tally.h"
 
 #define STATUS_MAX 600
+#define PICKS 16 /* power of two */
 #define WRONGS 8 /* reasons counted apart; those beyond are one with the last */
 
 /* What the client is told, beside struct requests. */
@@ -18,7 +19,7 @@ struct plan {
 	struct tern_endpoint connect;
 	uint16_t connect_ports;
 	uint32_t cps, concurrency, park;
-	uint32_t hold, think_ms, rps;
+	uint32_t hold, think_ms, rps, active;
 	uint32_t hold_requests; /* of a held connection, then it is closed and replaced */
 	uint32_t ramp_up_ms, ramp_down_ms;
 	enum { ARRIVALS_CONSTANT, ARRIVALS_POISSON } arrivals;
@@ -123,6 +124,9 @@ struct client {
 	uint32_t concurrency, park, parked;
 	uint32_t window;     /* connecting at a time before the load begins */
 	uint32_t hold, held, n_thinking;
+	uint32_t active;        /* of the held ones, at most, opening or asking at a time */
+	uint32_t picked[PICKS]; /* of the slab's items, the next to ask, round and round; their memory is on the way */
+	uint32_t n_picked;      /* taken of them */
 	uint64_t rps, think_us;
 	struct pace asks;    /* of rps, from start_us */
 	uint32_t n_first;    /* held ones that had their turn */

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <rte_common.h>
 #include <rte_lcore.h>
 #include <rte_malloc.h>
@@ -18,26 +19,47 @@ const unsigned int n_roles = RTE_DIM(roles);
 
 #define ACCEPT_BATCH 32u
 #define LATE_MAX 64u   /* of a poll */
+#define HUGE_PAGE ((size_t)2 << 20)
 #define RETRY_MAX 32u /* that wait again: a poll has an end */
 
 /* --- objects ------------------------------------------------------------------------------------------------- */
 
+/* Zeroed, in whole cache lines, and in huge pages where it is large: a connection in a million is on a page of its own
+ * else. */
+static void *
+slab_memory(size_t bytes)
+{
+	const size_t align = bytes < HUGE_PAGE ? RTE_CACHE_LINE_SIZE : HUGE_PAGE;
+	void *mem;
+
+	bytes = RTE_ALIGN_CEIL(bytes, align);
+	mem = aligned_alloc(align, bytes);
+	if (!mem)
+		return NULL;
+	if (align == HUGE_PAGE)
+		madvise(mem, bytes, MADV_HUGEPAGE); /* best effort */
+	return memset(mem, 0, bytes);
+}
+
 int
 slab_init(struct slab *s, struct stack *st, struct tern_worker *w, uint32_t n, size_t size, void *owner)
 {
-	char *mem = calloc(n, size);
 	uint32_t i;
 
 	TAILQ_INIT(&s->idle);
 	TAILQ_INIT(&s->active);
 	TAILQ_INIT(&s->again);
-	if (!mem) {
+	size = RTE_ALIGN_CEIL(size, (size_t)RTE_CACHE_LINE_SIZE);
+	s->base = slab_memory(n * size);
+	if (!s->base) {
 		complain("no memory for %u connections of %zu bytes: lower --max-conns", n, size);
 		return -ENOMEM;
 	}
-	st->items[tern_worker_index(w)] = mem;
+	s->size = size;
+	s->n = n;
+	st->items[tern_worker_index(w)] = s->base;
 	for (i = 0; i < n; i++) {
-		struct item *it = (struct item *)(mem + i * size);
+		struct item *it = slab_item(s, i);
 
 		it->owner = owner;
 		TAILQ_INSERT_TAIL(&s->idle, it, next);

@@ -106,6 +106,9 @@ TAILQ_HEAD(items, item);
 struct slab {
 	struct items idle, active, again;
 	uint32_t n_active;
+	char *base; /* n items of size bytes */
+	size_t size;
+	uint32_t n;
 	struct tls_ctx *tls; /* its connections speak it; NULL: they do not */
 	/* slab_timeout() */
 	struct tern_worker *w;
@@ -116,6 +119,12 @@ struct slab {
 
 /** @return 0 or -ENOMEM after one line. The memory is the stack's. */
 int slab_init(struct slab *s, struct stack *st, struct tern_worker *w, uint32_t n, size_t size, void *owner);
+/** The i-th of all n, whatever it is used for. */
+static inline struct item *
+slab_item(const struct slab *s, uint32_t i)
+{
+	return (struct item *)(s->base + i * s->size);
+}
 /** NULL: none left. All but the header keeps what it held before. */
 struct item *slab_get(struct slab *s, struct tern_conn *c, uint64_t now_us);
 void slab_put(struct slab *s, struct item *i);

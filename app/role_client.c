@@ -14,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <rte_common.h>
+#include <rte_prefetch.h>
+#include <rte_random.h>
 #include "client.h"
 #include "option.h"
 #include "record.h"
@@ -64,6 +66,8 @@ static struct opt opts[] = {
 	    "between an answer and the next request of a held connection"),
 	NUM("client", "rps", plan.rps, 0, UINT32_MAX, NULL,
 	    "requests per second over all held connections; 0: each asks when it has thought"),
+	NUM("client", "active", plan.active, 0, 1 << 27, NULL,
+	    "of the held connections, N at a time, picked at random, open or ask; 0: all that may"),
 	NUM("client", "timeout-ms", plan.timeout_ms, 0, UINT32_MAX, "10000",
 	    "give up a connection on which nothing happened for N ms; 0: only when TCP does"),
 	NUM("client", "request-size", requests.request_size, 1, 1 << 30, "64", "bytes (client, serve, bench)"),
@@ -120,11 +124,13 @@ check_hold(const struct options *o)
 
 	plan.hold_requests = limited ? requests.per_conn : UINT32_MAX;
 	if (!plan.hold) {
-		if (plan.rps || plan.think_ms)
-			return complain("--%s is of connections that are held: give --hold",
-					plan.rps ? "rps" : "think-ms");
-		return 0;
+		const char *of_held = plan.rps ? "rps" : plan.think_ms ? "think-ms" : plan.active ? "active" : NULL;
+
+		return of_held ? complain("--%s is of connections that are held: give --hold", of_held) : 0;
 	}
+	if (plan.active && (plan.rps || plan.think_ms))
+		return complain("--active %u says when the next asks: leave --%s out", plan.active,
+				plan.rps ? "rps" : "think-ms");
 	if (plan.cps && requests.close_mode == CLOSE_SERVER)
 		return complain("--hold beside --cps: the server would close both: leave --close server out");
 	if (plan.cps)
@@ -336,6 +342,43 @@ ask_one(struct client *cl, uint64_t now_us)
 	return true;
 }
 
+static struct client_conn *
+picked(struct client *cl, unsigned int ahead)
+{
+	return (struct client_conn *)slab_item(&cl->slab, cl->picked[(cl->n_picked + ahead) % PICKS]);
+}
+
+/* One is picked, who is to ask in PICKS times; half way the connection is known. @return who is to ask now. */
+static struct client_conn *
+pick(struct client *cl)
+{
+	struct client_conn *cc = picked(cl, 0), *later = picked(cl, PICKS / 2);
+	uint32_t *last = &cl->picked[cl->n_picked++ % PICKS];
+	unsigned int i;
+
+	*last = ((rte_rand() >> 32) * cl->slab.n) >> 32;
+	for (i = 0; i < sizeof(*cc); i += RTE_CACHE_LINE_SIZE)
+		rte_prefetch0((char *)slab_item(&cl->slab, *last) + i);
+	if (later->thinks)
+		tern_conn_prefetch(later->i.c);
+	return cc->thinks ? cc : NULL;
+}
+
+/* --active: as many ask as may. What is not held and at rest is picked in vain. */
+static void
+ask_any(struct client *cl, uint64_t now_us)
+{
+	const uint32_t busy = cl->held - cl->n_thinking, may = cl->active > busy ? cl->active - busy : 0;
+	unsigned int i;
+
+	for (i = RTE_MIN(may, BURST_MAX); i && now_us < cl->end_us; i--) {
+		struct client_conn *cc = pick(cl);
+
+		if (cc)
+			client_ask(cc, now_us);
+	}
+}
+
 static void
 poll_held(struct client *cl, uint64_t now_us)
 {
@@ -343,7 +386,9 @@ poll_held(struct client *cl, uint64_t now_us)
 
 	for (may = BURST_MAX; may && may_replace(cl, now_us) && open_one(cl, now_us, true); may--)
 		;
-	for (may = BURST_MAX; may && !cl->stopping && ask_one(cl, now_us); may--)
+	if (cl->active && !cl->stopping)
+		ask_any(cl, now_us);
+	for (may = BURST_MAX; may && !cl->active && !cl->stopping && ask_one(cl, now_us); may--)
 		;
 	for (may = BURST_MAX; may && cl->stopping && !TAILQ_EMPTY(&cl->thinking); may--)
 		client_leave((struct client_conn *)TAILQ_FIRST(&cl->thinking));
@@ -508,6 +553,7 @@ start(struct stack *s, struct tern_worker *w)
 	cl->park = client_share(plan.park, s->n_workers, i);
 	cl->hold = client_share(plan.hold, s->n_workers, i);
 	cl->rps = client_share(plan.rps, s->n_workers, i);
+	cl->active = plan.active ? RTE_MAX(client_share(plan.active, s->n_workers, i), 1u) : 0;
 	cl->think_us = plan.think_ms * UINT64_C(1000);
 	cl->window = RTE_MAX(client_share(plan.concurrency, s->n_workers, i), 1u);
 	cl->concurrency = RTE_MIN(client_share(plan.concurrency, s->n_workers, i),

@@ -63,6 +63,8 @@ test_bad_combinations() {
 	refused '--ramp-up-ms 900 and --ramp-down-ms 200 are more than --duration 1' "${cl[@]}" --cps 9 --duration 1 --ramp-up-ms 900 \
 		--ramp-down-ms 200
 	refused '--rps is of connections that are held: give --hold' "${cl[@]}" --rps 9
+	refused '--active is of connections that are held: give --hold' "${cl[@]}" --active 9
+	refused '--active 9 says when the next asks: leave --rps out' "${cl[@]}" --hold 9 --active 9 --rps 9
 	refused '--think-ms is of connections that are held: give --hold' "${cl[@]}" --think-ms 9
 	refused '--concurrency is of --cps: --hold 5 says how many' "${cl[@]}" --hold 5 --concurrency 9
 	refused '--total 4 is less than --hold 5' "${cl[@]}" --hold 5 --total 4

@@ -227,6 +227,42 @@ test_replaced(void)
 	hold_down();
 }
 
+/* Of 300 three ask at a time, picked at random: nobody is left out, and what ends is replaced. */
+static void
+test_active(void)
+{
+	unsigned int i, all = 0, whole = 0;
+
+	hold_plan(300);
+	plan.active = 3;
+	requests.per_conn = 20;
+	option_find("requests-per-conn", 17)->set = true;
+	hold_start();
+	hold_ready();
+	for (i = 0; i < 2000; i++) {
+		const uint64_t before = n_asked;
+
+		turn();
+		CHECK(n_asked - before <= 3); /* they are answered within a turn */
+		CHECK(client.finished || bed.n[0].w->conns.total - bed.n[0].w->conns.avail <= 300);
+	}
+	CHECK(count(N_REQUESTS) >= 5000 && count(N_REQUESTS) <= 6000); /* some picks are in vain: one that opens */
+	CHECK_EQ(count(N_REQUESTS), n_asked);
+	CHECK(count(N_REPLACED) >= 100);
+	CHECK_EQ(count(N_OPENED), 300 + count(N_REPLACED));
+	for (i = 0; i < PORTS; i++) {
+		all += seen[i].n > 0;
+		whole += seen[i].n == 20;
+	}
+	CHECK(all >= 300 && whole >= count(N_REPLACED));
+	client.stopping = true;
+	turns(200);
+	CHECK_EQ(client.finished, 1);
+	CHECK_EQ(count(N_DONE), count(N_OPENED) - count(N_CUT)); /* new ones that were not picked yet */
+	CHECK(count(N_CUT) <= 100);
+	roles_down();
+}
+
 /* And no more than --total, then it is over by itself. */
 static void
 test_total(void)
@@ -296,6 +332,7 @@ main(int argc, char **argv)
 		{"requests a second", test_rps},
 		{"timed from when it was due", test_corrected},
 		{"replaced", test_replaced},
+		{"some at a time", test_active},
 		{"total", test_total},
 		{"beside new ones", test_beside},
 		{"idle is not silent", test_idle},
