@@ -190,7 +190,8 @@ client_send(struct client_conn *cc)
 		end /= 2;
 	while (cc->sent < end) {
 		if (cc->sent < head_len)
-			n = item_send(&cc->i, head + cc->sent, RTE_MIN(RTE_MIN(head_len, end) - cc->sent, k->send_step));
+			n = item_send(&cc->i, head + cc->sent,
+				      RTE_MIN(RTE_MIN(head_len, end) - cc->sent, k->send_step));
 		else
 			n = item_send(&cc->i, role_pattern(cc->sent - head_len), RTE_MIN(end - cc->sent, k->send_step));
 		if (n <= 0)
@@ -509,7 +510,8 @@ is_open(struct client_conn *cc)
 		const uint64_t now_us = tern_now_us(cl->w);
 
 		/* one that the server ended goes on when its time has come; a new one asks at once, before others */
-		client_rest(cl, cc, cl->parking ? 0 : RTE_MAX(cc->asked_us, now_us), !cl->parking && cc->asked_us <= now_us);
+		client_rest(cl, cc, cl->parking ? 0 : RTE_MAX(cc->asked_us, now_us),
+			    !cl->parking && cc->asked_us <= now_us);
 		client_ready(cl);
 		return;
 	}

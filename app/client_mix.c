@@ -83,7 +83,7 @@ mixed_init(struct client *cl)
 {
 	struct item *it;
 
-	TAILQ_FOREACH(it, &cl->slab.idle, next)
+	TAILQ_FOREACH (it, &cl->slab.idle, next)
 		tern_timer_init(&mixed((struct client_conn *)it)->timer, on_timer, it);
 }
 

@@ -342,9 +342,12 @@ lost_class(const struct stack *s)
 	static char name[MIX_NAME_MAX + 2];
 	unsigned int i;
 
-	for (i = 0; i < s->n_workers; i++)
-		if (s->state[i] && ((struct client *)s->state[i])->hopeless)
-			snprintf(name, sizeof(name), "[%s]", mix.of[((struct client *)s->state[i])->hopeless_class].name);
+	for (i = 0; i < s->n_workers; i++) {
+		const struct client *cl = s->state[i];
+
+		if (cl && cl->hopeless)
+			snprintf(name, sizeof(name), "[%s]", mix.of[cl->hopeless_class].name);
+	}
 	return name;
 }
 

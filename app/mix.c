@@ -29,7 +29,7 @@ set_connect(const char *val)
 }
 
 static const char *const kind_names[] = {"request", "half-close", "connect", "silent", "stall",
-					 "abort",   "cut",	  "deaf",    NULL};
+					 "abort",   "cut",        "deaf",    NULL};
 static const char *const method_names[] = {"GET", "HEAD", "POST", "PUT", NULL};
 static const char *const close_names[] = {"client", "server", "reset", NULL};
 
@@ -38,31 +38,52 @@ static const char *const close_names[] = {"client", "server", "reset", NULL};
 #define STAYS (1u << KIND_CONNECT | 1u << KIND_SILENT | 1u << KIND_STALL | 1u << KIND_ABORT | 1u << KIND_DEAF)
 #define SENDS (UINT32_MAX & ~(1u << KIND_CONNECT | 1u << KIND_SILENT))
 
-enum { WEIGHT, CONNECT, KIND, HTTP, METHOD, BODY, REQUEST, RESPONSE, PER_CONN, THINK, CLOSE, STATUS, READ_RATE,
-       SEND_RATE, STAY };
+enum {
+	WEIGHT,
+	CONNECT,
+	KIND,
+	HTTP,
+	METHOD,
+	BODY,
+	REQUEST,
+	RESPONSE,
+	PER_CONN,
+	THINK,
+	CLOSE,
+	STATUS,
+	READ_RATE,
+	SEND_RATE,
+	STAY,
+};
+/* No options of the command line, though they are read as such. */
+/* clang-format off */
+#define KEY_N(name, v, lo, hi, def) NUM("mix", name, v, lo, hi, def, "")
+#define KEY_ENUM(name, v, names) ENUM("mix", name, "", v, NULL, names, "")
 static struct opt keys[] = {
-	[WEIGHT] = NUM("mix", "weight", in.k.weight, 1, 1000000, "1", ""),
-	[CONNECT] = CALL("mix", "connect", "ADDR:PORT[,COUNT]", set_connect, NULL, ""),
-	[KIND] = ENUM("mix", "kind", "KIND", in.k.kind, NULL, kind_names, ""),
-	[HTTP] = TEXT("mix", "http", "PATH", in.k.path, ""),
-	[METHOD] = ENUM("mix", "method", "NAME", in.k.method, NULL, method_names, ""),
-	[BODY] = NUM("mix", "body-size", in.k.body_size, 0, 1 << 30, NULL, ""),
-	[REQUEST] = NUM("mix", "request-size", in.k.request_size, 1, 1 << 30, NULL, ""),
-	[RESPONSE] = NUM("mix", "response-size", in.k.response_size, 1, 1 << 30, NULL, ""),
-	[PER_CONN] = NUM("mix", "requests-per-conn", in.k.per_conn, 1, UINT32_MAX, NULL, ""),
-	[THINK] = NUM("mix", "think-ms", in.k.think_ms, 0, 86400000, NULL, ""),
-	[CLOSE] = ENUM("mix", "close", "MODE", in.k.close_mode, NULL, close_names, ""),
-	[STATUS] = NUM("mix", "status", in.k.status, 200, STATUS_MAX - 1, NULL, ""),
-	[READ_RATE] = NUM("mix", "read-rate", in.k.read_rate, 1, 1 << 30, NULL, ""),
-	[SEND_RATE] = NUM("mix", "send-rate", in.k.send_rate, 1, 1 << 30, NULL, ""),
-	[STAY] = NUM("mix", "stay-ms", in.k.stay_ms, 0, 86400000, NULL, ""),
+	[WEIGHT] = KEY_N("weight", in.k.weight, 1, 1000000, "1"),
+	[CONNECT] = {"mix", "connect", "", T_FN, .fn = set_connect},
+	[KIND] = KEY_ENUM("kind", in.k.kind, kind_names),
+	[HTTP] = {"mix", "http", "", T_STR, AT_(in.k.path)},
+	[METHOD] = KEY_ENUM("method", in.k.method, method_names),
+	[BODY] = KEY_N("body-size", in.k.body_size, 0, 1 << 30, NULL),
+	[REQUEST] = KEY_N("request-size", in.k.request_size, 1, 1 << 30, NULL),
+	[RESPONSE] = KEY_N("response-size", in.k.response_size, 1, 1 << 30, NULL),
+	[PER_CONN] = KEY_N("requests-per-conn", in.k.per_conn, 1, UINT32_MAX, NULL),
+	[THINK] = KEY_N("think-ms", in.k.think_ms, 0, 86400000, NULL),
+	[CLOSE] = KEY_ENUM("close", in.k.close_mode, close_names),
+	[STATUS] = KEY_N("status", in.k.status, 200, STATUS_MAX - 1, NULL),
+	[READ_RATE] = KEY_N("read-rate", in.k.read_rate, 1, 1 << 30, NULL),
+	[SEND_RATE] = KEY_N("send-rate", in.k.send_rate, 1, 1 << 30, NULL),
+	[STAY] = KEY_N("stay-ms", in.k.stay_ms, 0, 86400000, NULL),
 };
 
+/* Which kinds have a use for it; 0: all. */
 static const uint32_t of_kinds[RTE_DIM(keys)] = {
-	[HTTP] = SENDS,     [METHOD] = SENDS, [BODY] = SENDS, [REQUEST] = SENDS, [RESPONSE] = ASKS, [PER_CONN] = ASKS,
-	[THINK] = ASKS,     [CLOSE] = 1u << KIND_REQUEST | STAYS, [STATUS] = ASKS, [READ_RATE] = ASKS,
+	[HTTP] = SENDS, [METHOD] = SENDS, [BODY] = SENDS, [REQUEST] = SENDS, [RESPONSE] = ASKS, [PER_CONN] = ASKS,
+	[THINK] = ASKS, [CLOSE] = 1u << KIND_REQUEST | STAYS, [STATUS] = ASKS, [READ_RATE] = ASKS,
 	[SEND_RATE] = SENDS, [STAY] = STAYS,
 };
+/* clang-format on */
 
 /* --- the class ----------------------------------------------------------------------------------------------- */
 
@@ -258,7 +279,9 @@ check_keys(const struct mix_class *k)
 		return wrong(keys[REQUEST].set ? REQUEST : RESPONSE,
 			     "is of raw requests, and this class asks by HTTP: leave it out");
 	if (!k->path && (keys[METHOD].set || keys[BODY].set || keys[STATUS].set))
-		return wrong(keys[METHOD].set ? METHOD : keys[BODY].set ? BODY : STATUS,
+		return wrong(keys[METHOD].set ? METHOD
+			     : keys[BODY].set ? BODY
+					      : STATUS,
 			     "is of HTTP: give http = PATH, too");
 	if (keys[BODY].set && !posts)
 		return wrong(BODY, "a GET or HEAD has no body: give method = POST or PUT");
@@ -272,8 +295,8 @@ check_server(const struct mix_class *k)
 	unsigned int i;
 
 	if (!k->connect.af)
-		return complain("%s:%u: [%s] has no server: give connect = ADDR:PORT, or --connect for all", in.path, line,
-				in.name);
+		return complain("%s:%u: [%s] has no server: give connect = ADDR:PORT, or --connect for all", in.path,
+				line, in.name);
 	for (i = 0; i < in.o->conf.n_ifs; i++)
 		if (if_has(&in.o->conf.ifs[i], k->connect.af))
 			return 0;
@@ -375,11 +398,11 @@ mix_heads(void)
 		if (k->method == METHOD_POST || k->method == METHOD_PUT)
 			snprintf(length, sizeof(length), "Content-Length: %u\r\n", k->body_size);
 		for (last = 0; last < 2; last++) {
-			k->head_len[last] = snprintf(text, sizeof(text),
-						     "%s %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: tern\r\nAccept: */*\r\n"
-						     "%sConnection: %s\r\n\r\n",
-						     method_names[k->method], k->path, host, length,
-						     last ? "close" : "keep-alive");
+			k->head_len[last] =
+				snprintf(text, sizeof(text),
+					 "%s %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: tern\r\nAccept: */*\r\n"
+					 "%sConnection: %s\r\n\r\n",
+					 method_names[k->method], k->path, host, length, last ? "close" : "keep-alive");
 			free(k->head[last]);
 			k->head[last] = strdup(text);
 			if (!k->head[last])

@@ -7,9 +7,9 @@
 #include "http.h"
 #include "role.h"
 
-#define MIX_MAX 32u	  /* classes */
+#define MIX_MAX 32u /* classes */
 #define MIX_NAME_MAX 32u
-#define MIX_FIELDS 4u	  /* numbers in a path */
+#define MIX_FIELDS 4u /* numbers in a path */
 #define MIX_HEAD_MAX (HTTP_PATH_MAX + 384u)
 #define MIX_READ_MAX 4096u /* a slow reader takes at a time */
 
@@ -29,18 +29,18 @@ enum mix_method { METHOD_GET, METHOD_HEAD, METHOD_POST, METHOD_PUT };
 
 /* {n} or {n:LO-HI} of a path. */
 struct mix_field {
-	uint16_t at, len; /* in the head */
+	uint16_t at, len;   /* in the head */
 	uint64_t low, span; /* span 0: the number itself */
 };
 
 struct mix_class {
 	/* for each request */
 	bool http;
-	bool special; /* its events are client_mix.c's */
-	bool odd;     /* it wants no answer */
+	bool special;      /* its events are client_mix.c's */
+	bool odd;          /* it wants no answer */
 	bool sent_matters; /* mixed_sent() */
 	uint8_t kind, method, close_mode, n_fields;
-	uint16_t status;   /* that is right; 0: every 2xx */
+	uint16_t status; /* that is right; 0: every 2xx */
 	uint16_t connect_ports;
 	uint32_t per_conn;
 	uint32_t head_len[2];

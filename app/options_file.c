@@ -47,6 +47,19 @@ option_line(const char *file, const char *section, const char *key)
 	return found;
 }
 
+/* Of a line key = value, without blanks at its ends and a comment. */
+static size_t
+value_len(const char *line)
+{
+	const char *p = strchr(line, '=') + 1;
+	size_t n;
+
+	p += strspn(p, " \t");
+	for (n = strcspn(p, "#\r\n"); n && strchr(" \t", p[n - 1]); n--)
+		;
+	return n;
+}
+
 /* What rte_cfgfile would refuse without a word, or take without one. @return 0 or -EINVAL after a line. */
 static int
 file_syntax(const char *path, FILE *f)
@@ -69,6 +82,8 @@ file_syntax(const char *path, FILE *f)
 			what = "write key = value";
 		else if (*p != '[' && !*name)
 			what = "a key needs a [section] above it";
+		else if (*p != '[' && value_len(p) >= CFG_VALUE_LEN)
+			what = "the value is longer than 255 characters";
 		if (what)
 			return complain("%s:%u: %s", path, no, what);
 	}

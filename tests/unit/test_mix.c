@@ -218,7 +218,8 @@ test_silent(void)
 	unsigned int how;
 
 	for (how = 0; how < 2; how++) {
-		one(how ? "[a]\nkind = silent\nstay-ms = 30000\nclose = reset\n" : "[a]\nkind = silent\nstay-ms = 30000\n");
+		one(how ? "[a]\nkind = silent\nstay-ms = 30000\nclose = reset\n"
+			: "[a]\nkind = silent\nstay-ms = 30000\n");
 		turns(29990);
 		CHECK_EQ(sent.fins + sent.rsts + of_class(0, N_DONE), 0);
 		turns(20);
