@@ -108,15 +108,19 @@ struct client_conn {
 	bool parked; /* stays idle */
 	bool held;   /* one of --hold */
 	bool thinks; /* between two requests; of a mix, one that stays silent, too */
-	bool rests;  /* of a mix: the next piece is not due */
+	/* of a mix */
+	bool rests;   /* the next piece is not due */
+	bool special; /* it sends or ends as client_mix.c says, */
+	bool slow;    /* or reads so */
 	uint8_t class;
 };
 
-/* A connection of a mix. */
+/* Of a mix. */
 struct mixed_conn {
 	struct client_conn c;
 	struct tern_timer timer; /* while it thinks or rests */
-	uint64_t number; /* of the request in progress, for its path */
+	uint32_t begun;  /* request, from 1 */
+	uint64_t number; /* its own, for its path */
 	uint64_t due_us; /* the next piece of a slow one */
 };
 
@@ -177,14 +181,6 @@ client_class(const struct client_conn *cc)
 	return &mix.of[cc->class];
 }
 
-static inline void
-client_count(struct client *cl, const struct client_conn *cc, unsigned int k)
-{
-	cl->n[k]++;
-	if (unlikely(cl->mixed))
-		cl->of[cc->class].n[k]++;
-}
-
 /** Something happened. The list needs no order finer than that. */
 static inline void
 client_touch(struct client *cl, struct client_conn *cc)
@@ -238,20 +234,23 @@ void client_closed(struct tern_conn *c, void *user, int err);
 extern const struct tern_ops client_mix_ops; /* of classes that are special */
 /** All that there may be. */
 void mixed_init(struct client *cl);
-/** It will be another's. */
-void mixed_gone(struct client_conn *cc);
-/** The next request begins. */
-void mixed_begin(struct client_conn *cc);
-/** Its text. */
-const char *mixed_head(struct client_conn *cc, bool last, uint32_t *len);
+/** The class of one that is opened; that could not be. */
+void mixed_pick(struct client_conn *cc);
+void mixed_unpick(struct client_conn *cc);
+/** Its class has one more of this counter. */
+void mixed_count(struct client_conn *cc, unsigned int k);
+/** It ended as `what`. */
+void mixed_gone(struct client_conn *cc, unsigned int what);
+/** A response is whole. */
+void mixed_answered(struct client_conn *cc);
+/** client_send() of a special one. */
+void mixed_send(struct client_conn *cc);
 /** Until the next request. */
 void mixed_think(struct client_conn *cc);
 /** n bytes went or came. @return whether the next must wait. */
 bool mixed_pause(struct client_conn *cc, uint32_t n, uint32_t rate);
 /** It is open: does its kind ask nothing? */
 bool mixed_opened(struct client_conn *cc);
-/** All that it sends is sent, of this request. */
-void mixed_sent(struct client_conn *cc);
 /** Its time of silence is over. */
 void mixed_end(struct client_conn *cc);
 

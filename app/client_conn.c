@@ -66,7 +66,9 @@ client_gone(struct client_conn *cc, unsigned int what)
 {
 	struct client *cl = cc->i.owner;
 
-	client_count(cl, cc, what);
+	cl->n[what]++;
+	if (unlikely(cl->mixed))
+		mixed_gone(cc, what);
 	if (plan.latency && what == N_DONE)
 		latency(cc, HIST_WHOLE, HIST_WHOLE_SENT);
 	head_drop(&cl->heads, &cc->part);
@@ -77,8 +79,6 @@ client_gone(struct client_conn *cc, unsigned int what)
 	}
 	if (cc->thinks)
 		client_end_rest(cl, cc);
-	if (unlikely(cl->mixed))
-		mixed_gone(cc);
 	cl->held -= cc->held;
 	slab_put(&cl->slab, &cc->i);
 }
@@ -156,7 +156,9 @@ reopen(struct client_conn *cc)
 	head_drop(&cl->heads, &cc->part);
 	cc->connected = cc->sending = cc->rests = false;
 	cc->asked = cc->before = cc->answered;
-	client_count(cl, cc, N_REOPENED);
+	cl->n[N_REOPENED]++;
+	if (cl->mixed)
+		mixed_count(cc, N_REOPENED);
 	if (!cc->thinks) /* else when it has thought */
 		slab_again(&cl->slab, &cc->i);
 }
@@ -179,31 +181,23 @@ client_send(struct client_conn *cc)
 {
 	const struct mix_class *k = client_class(cc);
 	const bool last = cc->asked + 1 == per_conn(cc);
-	const char *head = k->head[last];
-	uint32_t head_len = k->head_len[last], end;
+	const uint32_t head_len = k->head_len[last];
 	ssize_t n;
 
-	if (unlikely(k->n_fields))
-		head = mixed_head(cc, last, &head_len);
-	end = head_len + k->body_size;
-	if (unlikely(k->kind == KIND_STALL))
-		end /= 2;
-	while (cc->sent < end) {
-		if (cc->sent < head_len)
-			n = item_send(&cc->i, head + cc->sent,
-				      RTE_MIN(RTE_MIN(head_len, end) - cc->sent, k->send_step));
-		else
-			n = item_send(&cc->i, role_pattern(cc->sent - head_len), RTE_MIN(end - cc->sent, k->send_step));
+	if (unlikely(cc->special)) {
+		mixed_send(cc);
+		return;
+	}
+	while (cc->sent < head_len + k->body_size) {
+		n = cc->sent < head_len ? item_send(&cc->i, k->head[last] + cc->sent, head_len - cc->sent)
+					: item_send(&cc->i, role_pattern(cc->sent - head_len),
+						    RTE_MIN(k->body_size - (cc->sent - head_len), PATTERN_CHUNK));
 		if (n <= 0)
 			return; /* writable() or closed() follows */
 		cc->sent += n;
-		if (unlikely(k->send_rate) && cc->sent < end && mixed_pause(cc, n, k->send_rate))
-			return;
 	}
 	cc->asked++;
 	cc->sending = false;
-	if (unlikely(k->sent_matters))
-		mixed_sent(cc);
 }
 
 void
@@ -220,8 +214,6 @@ client_next(struct client_conn *cc)
 	cc->want = cc->body ? (int64_t)k->response_size : -1;
 	cc->asked_us = tern_now_us(cl->w);
 	client_touch(cl, cc);
-	if (unlikely(cl->mixed))
-		mixed_begin(cc);
 	client_send(cc);
 }
 
@@ -245,8 +237,6 @@ response_time(struct client *cl, const struct client_conn *cc, unsigned int sinc
 	const uint64_t now_us = tern_now_us(cl->w);
 
 	hist_add(&cl->hist[since_due], now_us - (cc->held ? cc->due_us : cc->asked_us));
-	if (unlikely(cl->mixed) && since_due == HIST_RESPONSE)
-		hist_add(&cl->of[cc->class].response, now_us - cc->asked_us);
 	if (cc->held)
 		hist_add(&cl->hist[since_sent], now_us - cc->asked_us);
 }
@@ -259,7 +249,9 @@ answered(struct client_conn *cc)
 	struct client *cl = cc->i.owner;
 
 	response_time(cl, cc, HIST_RESPONSE, HIST_RESPONSE_SENT);
-	client_count(cl, cc, N_REQUESTS);
+	cl->n[N_REQUESTS]++;
+	if (unlikely(cl->mixed))
+		mixed_answered(cc);
 	cc->answered++;
 	if (cc->answered == per_conn(cc) || (cl->stopping && k->close_mode != CLOSE_SERVER)) {
 		complete(cc);
@@ -393,7 +385,6 @@ read_slowly(struct client *cl, struct client_conn *cc, const struct mix_class *k
 static int
 read_body(struct client *cl, struct client_conn *cc)
 {
-	const struct mix_class *k = client_class(cc);
 	struct rte_mbuf *m;
 	const char *p, *wrong;
 	size_t n;
@@ -402,8 +393,8 @@ read_body(struct client *cl, struct client_conn *cc)
 		n = head_rest(cc->part, &p);
 		wrong = take(cl, cc, p, n);
 		head_done(&cl->heads, &cc->part, &cc->i, n);
-	} else if (unlikely(k->read_rate)) {
-		return read_slowly(cl, cc, k);
+	} else if (unlikely(cc->slow)) {
+		return read_slowly(cl, cc, client_class(cc));
 	} else if (unlikely(cc->i.tls != NULL)) {
 		const ssize_t got = tls_recv(&cc->i, tls_buf(&cc->i), TLS_BUF);
 
@@ -557,7 +548,7 @@ client_connected(struct tern_conn *c, void *user)
 	struct client_conn *cc = user;
 	struct client *cl = cc->i.owner;
 
-	client_count(cl, cc, N_CONNECTED);
+	cl->n[N_CONNECTED]++;
 	cc->connected = true;
 	if (plan.latency)
 		latency(cc, HIST_CONNECT, HIST_CONNECT_SENT);
@@ -644,23 +635,32 @@ static const struct tern_ops conn_ops = {
 
 /* --- opening ------------------------------------------------------------------------------------------------- */
 
+/* They take turns. */
+static rte_be16_t
+next_port(struct class_run *of, const struct mix_class *k)
+{
+	const rte_be16_t port = htons(ntohs(k->connect.port) + of->next_port);
+
+	if (++of->next_port >= k->connect_ports)
+		of->next_port = 0;
+	return port;
+}
+
 int
 client_connect(struct client_conn *cc)
 {
 	const struct mix_class *k = client_class(cc);
 	struct client *cl = cc->i.owner;
-	struct class_run *of = &cl->of[cc->class];
 	struct tern_endpoint to = k->connect;
 	int rc;
 
-	to.port = htons(ntohs(to.port) + of->next_port);
-	if (++of->next_port >= k->connect_ports)
-		of->next_port = 0;
+	if (unlikely(k->connect_ports > 1))
+		to.port = next_port(&cl->of[cc->class], k);
 	cc->opened_us = tern_now_us(cl->w);
 	cc->sent = 0;
 	cc->begun = cc->body = cc->chunked = cc->sending = cc->connected = cc->shakes = cc->rests = false;
 	cc->keep = cc->first = true;
-	rc = tern_connect(cl->w, NULL, &to, unlikely(k->special) ? &client_mix_ops : &conn_ops, cc, &cc->i.c);
+	rc = tern_connect(cl->w, NULL, &to, unlikely(cc->special) ? &client_mix_ops : &conn_ops, cc, &cc->i.c);
 	if (rc)
 		cc->i.c = NULL;
 	return rc;

@@ -88,27 +88,63 @@ mixed_init(struct client *cl)
 }
 
 void
-mixed_gone(struct client_conn *cc)
+mixed_pick(struct client_conn *cc)
+{
+	cc->class = mix_pick();
+	cc->special = client_class(cc)->special;
+	cc->slow = client_class(cc)->read_rate != 0;
+	mixed_count(cc, N_OPENED);
+}
+
+void
+mixed_unpick(struct client_conn *cc)
+{
+	((struct client *)cc->i.owner)->of[cc->class].n[N_OPENED]--;
+}
+
+void
+mixed_count(struct client_conn *cc, unsigned int k)
+{
+	((struct client *)cc->i.owner)->of[cc->class].n[k]++;
+}
+
+void
+mixed_gone(struct client_conn *cc, unsigned int what)
 {
 	tern_timer_stop(((struct client *)cc->i.owner)->w, &mixed(cc)->timer);
+	mixed_count(cc, what);
+}
+
+void
+mixed_answered(struct client_conn *cc)
+{
+	struct client *cl = cc->i.owner;
+
+	mixed_count(cc, N_REQUESTS);
+	hist_add(&cl->of[cc->class].response, tern_now_us(cl->w) - cc->asked_us);
 }
 
 /* --- requests ------------------------------------------------------------------------------------------------ */
 
 /* Numbers of all workers of a class differ: each counts in steps of how many there are. */
-void
-mixed_begin(struct client_conn *cc)
+static void
+begin(struct client_conn *cc)
 {
 	struct client *cl = cc->i.owner;
 	struct class_run *of = &cl->of[cc->class];
+	struct mixed_conn *m = mixed(cc);
 
-	mixed(cc)->due_us = tern_now_us(cl->w);
-	mixed(cc)->number = of->number;
+	if (m->begun == cc->asked + 1)
+		return;
+	m->begun = cc->asked + 1;
+	m->due_us = tern_now_us(cl->w);
+	m->number = of->number;
 	of->number += cl->s->n_workers;
 }
 
-const char *
-mixed_head(struct client_conn *cc, bool last, uint32_t *len)
+/* The head with its numbers. */
+static const char *
+head_of(struct client_conn *cc, bool last, uint32_t *len)
 {
 	const struct mix_class *k = client_class(cc);
 	struct client *cl = cc->i.owner;
@@ -129,6 +165,49 @@ mixed_head(struct client_conn *cc, bool last, uint32_t *len)
 	return cl->text;
 }
 
+/* All that it sends is sent, of this request. */
+static void
+all_sent(struct client_conn *cc)
+{
+	const struct mix_class *k = client_class(cc);
+
+	cc->asked++;
+	cc->sending = false;
+	if (k->kind == KIND_HALF_CLOSE && cc->asked == k->per_conn) {
+		item_bye(&cc->i);
+		tern_shutdown(cc->i.c, TERN_SHUT_WR);
+	} else if (k->odd && k->kind != KIND_CUT) {
+		think(cc, k->stay_us); /* at least until it is on the wire */
+	}
+}
+
+void
+mixed_send(struct client_conn *cc)
+{
+	const struct mix_class *k = client_class(cc);
+	uint32_t head_len, end;
+	const char *head;
+	ssize_t n;
+
+	begin(cc);
+	head = head_of(cc, cc->asked + 1 == k->per_conn, &head_len);
+	end = head_len + k->body_size;
+	if (k->kind == KIND_STALL)
+		end /= 2;
+	while (cc->sent < end) {
+		const bool body = cc->sent >= head_len;
+		const void *from = body ? (const void *)role_pattern(cc->sent - head_len) : head + cc->sent;
+
+		n = item_send(&cc->i, from, RTE_MIN((body ? end : RTE_MIN(head_len, end)) - cc->sent, k->send_step));
+		if (n <= 0)
+			return; /* writable() or closed() follows */
+		cc->sent += n;
+		if (k->send_rate && cc->sent < end && mixed_pause(cc, n, k->send_rate))
+			return;
+	}
+	all_sent(cc);
+}
+
 /* --- kinds --------------------------------------------------------------------------------------------------- */
 
 bool
@@ -136,25 +215,13 @@ mixed_opened(struct client_conn *cc)
 {
 	const struct mix_class *k = client_class(cc);
 
+	mixed(cc)->begun = 0;
 	if (k->send_rate)
 		tern_setopt(cc->i.c, TERN_OPT_NODELAY, 1);
 	if (k->kind != KIND_CONNECT && k->kind != KIND_SILENT)
 		return false;
 	think(cc, k->stay_us);
 	return true;
-}
-
-void
-mixed_sent(struct client_conn *cc)
-{
-	const struct mix_class *k = client_class(cc);
-
-	if (k->kind != KIND_HALF_CLOSE) {
-		think(cc, k->stay_us); /* at least until it is on the wire */
-	} else if (cc->asked == k->per_conn) {
-		item_bye(&cc->i);
-		tern_shutdown(cc->i.c, TERN_SHUT_WR);
-	}
 }
 
 void

@@ -273,7 +273,7 @@ client_tally_class(const struct stack *s, unsigned int i, const char **name, str
 		unsigned int n;
 		const char *name;
 	} counts[] = {
-		{N_OPENED, "opened"},     {N_CONNECTED, "connected"}, {N_DONE, "done"}, {N_REQUESTS, "requests"},
+		{N_OPENED, "opened"},     {N_DONE, "done"},           {N_REQUESTS, "requests"},
 		{N_CUT, "cut_off"},       {N_CUT_CONNECTING, "cut_off_connecting"},     {N_REOPENED, "reopened"},
 	};
 	const struct class_run *of;
@@ -309,7 +309,7 @@ client_tally_class(const struct stack *s, unsigned int i, const char **name, str
 static void
 report_classes(const struct stack *s)
 {
-	enum { OPENED, CONNECTED, DONE, REQUESTS, CUT, CUT_CONNECTING };
+	enum { OPENED, DONE, REQUESTS, CUT, CUT_CONNECTING };
 	static struct tally t;
 	const char *name;
 	unsigned int i, k;

@@ -117,8 +117,7 @@ derive(struct mix_class *k)
 	k->think_us = k->think_ms * UINT64_C(1000);
 	k->stay_us = k->stay_ms * UINT64_C(1000);
 	k->odd = k->kind > KIND_HALF_CLOSE;
-	k->special = k->odd || k->read_rate || k->send_rate;
-	k->sent_matters = k->kind != KIND_REQUEST && k->kind != KIND_CUT;
+	k->special = k->kind != KIND_REQUEST || k->read_rate || k->send_rate || k->n_fields;
 	if (k->odd)
 		k->per_conn = UINT32_MAX; /* its request is not the last: the server would close */
 	if (k->kind == KIND_HALF_CLOSE)

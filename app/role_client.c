@@ -281,10 +281,13 @@ open_one(struct client *cl, uint64_t now_us, bool held)
 	cc->part = NULL;
 	cc->asked_us = 0;
 	cc->asked = cc->answered = cc->before = 0;
-	cc->class = unlikely(cl->mixed) ? mix_pick() : 0;
+	if (unlikely(cl->mixed))
+		mixed_pick(cc);
 	cc->due_us = in_time ? cl->start_us + (uint64_t)cl->pace.due_us : now_us;
 	rc = client_connect(cc);
 	if (rc == -EADDRNOTAVAIL || rc == -ENOMEM) {
+		if (cl->mixed)
+			mixed_unpick(cc);
 		slab_put(&cl->slab, &cc->i);
 		cl->held -= held;
 		cl->n[N_WAITED]++;
@@ -294,7 +297,7 @@ open_one(struct client *cl, uint64_t now_us, bool held)
 			give_up(cl);
 		return false;
 	}
-	client_count(cl, cc, N_OPENED);
+	cl->n[N_OPENED]++;
 	cl->n[N_REPLACED] += held && !cl->parking;
 	cl->opened += held ? !cl->cps : !cl->parking;
 	if (in_time)
