@@ -222,3 +222,17 @@ test_client_mix() {
 	done
 	[ "$(jq '[.end.client.classes[].counts.opened] | add' "$LIB_TMP/run.json")" = 2000 ] || fail "classes do not add up to 2000"
 }
+
+# Sixteen million addresses of the client's, of which so many at a time as there may be port sets; then they are shared.
+test_client_range() {
+	local n
+	nginx_start "$NS" 8080 "$LIB_TMP/www; access_log $LIB_TMP/access.log" || fail "nginx did not start"
+	tern_tap --addr 10.0.0.1/8+16000000 --role client --connect 10.255.255.254:8080 --http /index.html --total 3000 --concurrency 20 \
+		--max-portsets 16
+	in_ns ip addr add 10.255.255.254/8 dev dtap0 || fail "no address for the kernel's end"
+	wait_exit 60 $TERN_PID || fail "the client failed"
+	want_counter TcpExtTernEstablished -eq 3000
+	n=$(cut -d' ' -f1 "$LIB_TMP/access.log" | sort -u | wc -l)
+	[ "$n" -ge 16 ] || fail "connections came from $n addresses, not from 16 at least"
+	pools_clean
+}

@@ -486,6 +486,98 @@ test_failures(void)
 	CHECK_EQ(mix_down(), t.failures[0]);
 }
 
+/* --- the http role ------------------------------------------------------------------------------------------- */
+
+extern const struct role role_http;
+
+/* A page, and a file that no window has room for, in a directory of /tmp. */
+static void
+make_root(char *dir)
+{
+	static const char zeroes[4096];
+	unsigned int i;
+	char path[80];
+	FILE *f;
+
+	CU_ASSERT_FATAL(mkdtemp(dir) != NULL);
+	snprintf(path, sizeof(path), "%s/index.html", dir);
+	f = fopen(path, "w");
+	CU_ASSERT_FATAL(f != NULL && fputs("<html>tern</html>\n", f) >= 0 && fclose(f) == 0);
+	snprintf(path, sizeof(path), "%s/large", dir);
+	f = fopen(path, "w");
+	CU_ASSERT_FATAL(f != NULL);
+	for (i = 0; i < 1024; i++)
+		CHECK_EQ(fwrite(zeroes, sizeof(zeroes), 1, f), 1);
+	CU_ASSERT_FATAL(fclose(f) == 0);
+}
+
+static void
+remove_root(const char *dir)
+{
+	char path[80];
+
+	snprintf(path, sizeof(path), "%s/index.html", dir);
+	unlink(path);
+	snprintf(path, sizeof(path), "%s/large", dir);
+	unlink(path);
+	rmdir(dir);
+}
+
+/* All kinds at once, over a wire that loses one packet in a hundred: all are done, and both ends count the same. */
+static void
+test_http(void)
+{
+	static struct options server_options;
+	struct stack server;
+	char root[] = "/tmp/test_mix.XXXXXX";
+	uint64_t answers = 0;
+	unsigned int i;
+
+	make_root(root);
+	mix_plan();
+	plan.concurrency = 40;
+	plan.total = 1000;
+	plan.timeout_ms = 60000;
+	bed.conf.tcp.time_wait_ms = 1000;
+	option_put(option_find("root", 4), root);
+	server_options = options;
+	server_options.listen = plan.connect;
+	server_options.port = 80;
+	server_options.backlog = 64;
+	server = (struct stack){.o = &server_options, .role = &role_http, .n_workers = 2}; /* the first has none */
+	load("[get]\nweight = 10\nhttp = /index.html?{n}\nrequests-per-conn = 3\nthink-ms = 5\n"
+	     "[head]\nweight = 10\nhttp = /large\nmethod = HEAD\nrequests-per-conn = 2\n"
+	     "[missing]\nweight = 5\nhttp = /{n}\nstatus = 404\n[half]\nweight = 5\nhttp = /\nkind = half-close\n"
+	     "[put]\nweight = 2\nhttp = /\nmethod = PUT\nbody-size = 10\nstatus = 405\nclose = reset\n"
+	     "[slow]\nhttp = /\nread-rate = 100\nsend-rate = 1000\n[connect]\nkind = connect\nclose = server\nstay-ms "
+	     "= 20\n"
+	     "[silent]\nkind = silent\nstay-ms = 100\n[stall]\nkind = stall\nhttp = /\nstay-ms = 100\n"
+	     "[abort]\nkind = abort\nhttp = /large\n[cut]\nkind = cut\nhttp = /large\n"
+	     "[deaf]\nkind = deaf\nhttp = /large\nstay-ms = 500\n",
+	     0);
+	bed.dir[0].profile = bed.dir[1].profile = "loss=1%";
+	bed_start_pair();
+	CU_ASSERT_FATAL(role_http.init(&server) == 0 && role_http.start(&server, TW_(SERVER)) == 0);
+	CU_ASSERT_FATAL(role_client.init(&stack) == 0 && role_client.start(&stack, TW_(&bed.n[0])) == 0);
+	for (i = 0; i < 300000 && !stack.finished; i++) {
+		turns(1);
+		role_http.poll(&server, TW_(SERVER), bed.now_us);
+	}
+	CHECK_EQ(stack.finished, 1);
+	for (i = 0; i < mix.n; i++) {
+		CHECK(of_class(i, N_OPENED) > 0);
+		CHECK_EQ(of_class(i, N_DONE), of_class(i, N_OPENED));
+		answers += of_class(i, N_REQUESTS);
+	}
+	CHECK_EQ(role_sum(&stack, N_REQUESTS), answers);
+	CHECK_EQ(answers, 3 * of_class(0, N_DONE) + 2 * of_class(1, N_DONE) + of_class(2, N_DONE) +
+				  of_class(3, N_DONE) + of_class(4, N_DONE) + of_class(5, N_DONE));
+	role_http.drain(&server, TW_(SERVER));
+	CHECK_EQ(mix_down(), 0);
+	role_free(&server);
+	remove_root(root);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -505,6 +597,7 @@ main(int argc, char **argv)
 		{"think", test_think},
 		{"stop", test_stop},
 		{"whose failure", test_failures},
+		{"the http role", test_http},
 		CU_TEST_INFO_NULL,
 	};
 

@@ -155,7 +155,9 @@ test_crowded(void)
 	bed.conf.tcp.port_min = 3000;
 	bed.conf.tcp.port_max = 3009;
 	peer_addr(&peer_at, 80);
-	c->alias[0] = (struct tern_alias){.af = bed.af, .prefix = bed.af == 4 ? 24 : 64, .count = bed.af == 4 ? 200 : 1 << 24};
+	c->alias[0] = (struct tern_alias){.af = bed.af, .prefix = 24, .count = 200};
+	if (bed.af == 6)
+		c->alias[0].prefix = 64, c->alias[0].count = 1 << 24;
 	memcpy(c->alias[0].addr, peer_at.addr, 16);
 	c->alias[0].addr[bed.af == 4 ? 3 : 15] = 10;
 	c->n_aliases = 1;
