@@ -394,9 +394,11 @@ test_slow(void)
 	CHECK_EQ(mix_down(), 0);
 
 	one("[a]\nrequest-size = 1\nread-rate = 1000\nresponse-size = 20000\n");
-	CHECK_EQ(tern_send(srv->c, role_pattern(0), 16384, 0), 16384);
-	CHECK_EQ(tern_send(srv->c, role_pattern(16384), 20000 - 16384, 0), 20000 - 16384);
-	for (i = 0; i < 19; i++) {
+	for (i = 0; i < 200; i++) { /* each is an event */
+		CHECK_EQ(tern_send(srv->c, role_pattern(i * 100), 100, 0), 100);
+		turns(10);
+	}
+	for (i = 2; i < 19; i++) {
 		turns(1000);
 		CHECK(llabs((int64_t)role_sum(&stack, N_BYTES) - 1000 * (i + 1)) <= 210);
 	}
@@ -405,6 +407,35 @@ test_slow(void)
 	CHECK_EQ(of_class(0, N_DONE), 1);
 	sock_close(srv);
 	CHECK_EQ(mix_down(), 0);
+}
+
+/* A request that goes slowly keeps its number, and one that is reset in the middle is over. */
+static void
+test_slow_number(void)
+{
+	struct mixed_conn *gone;
+	unsigned int i;
+
+	one("[a]\nhttp = /{n:70-79}\nsend-rate = 100\nrequests-per-conn = 3\n");
+	for (i = 0; i < 2; i++) {
+		turns(5000);
+		CHECK(strncmp(got(), i ? "GET /71 HTTP" : "GET /70 HTTP", 12) == 0);
+		say(OK "Content-Length: 0\r\n\r\n");
+	}
+	turns(500);
+	CHECK(sent.bytes > 210);
+	sock_abort(srv);
+	turns(5000);
+	CHECK_EQ(of_class(0, N_REQUESTS), 2);
+	CHECK_EQ(of_class(0, N_REOPENED), 1); /* asked as the server left: again */
+	srv = sock_accept(SERVER);
+	CU_ASSERT_FATAL(srv != NULL);
+	sock_abort(srv); /* and of this one it read nothing */
+	gone = (struct mixed_conn *)TAILQ_FIRST(&((struct client *)stack.state[0])->slab.idle);
+	CHECK(gone && !tern_timer_stop(TW_(&bed.n[0]), &gone->timer));
+	turns(5000);
+	CHECK_EQ(of_class(0, N_RESET), 1);
+	CHECK(mix_down() > 0);
 }
 
 /* A server may end who thinks; then it is opened again when it has thought. */
@@ -594,6 +625,7 @@ main(int argc, char **argv)
 		{"numbers in paths", test_numbers},
 		{"methods", test_methods},
 		{"slow", test_slow},
+		{"slow with a number", test_slow_number},
 		{"think", test_think},
 		{"stop", test_stop},
 		{"whose failure", test_failures},
