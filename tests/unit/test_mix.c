@@ -19,6 +19,7 @@ static struct sock *srv; /* the server's end of the latest connection */
 /* What the client sent. */
 static struct {
 	uint64_t bytes, fins, rsts, last_us;
+	unsigned int syns[4]; /* to port 80 and those behind it */
 } sent;
 
 static bool
@@ -28,6 +29,8 @@ see(const struct frame *f, uint64_t nth, void *arg)
 	sent.fins += (f->flags & FIN) != 0;
 	sent.rsts += (f->flags & RST) != 0;
 	sent.last_us = f->at_us;
+	if (f->flags & SYN && f->dport - 80u < RTE_DIM(sent.syns))
+		sent.syns[f->dport - 80]++;
 	return false;
 }
 
@@ -609,12 +612,36 @@ test_http(void)
 	remove_root(root);
 }
 
+/* Ports take turns, of each class. */
+static void
+test_ports(void)
+{
+	char text[256], to[TERN_ENDPOINT_LEN];
+	unsigned int i;
+
+	mix_plan();
+	plan.total = 60;
+	snprintf(text, sizeof(text), "[three]\nconnect = %s,3\nkind = connect\n",
+		 tern_endpoint_format(&plan.connect, to));
+	mix_start(text);
+	for (i = 1; i < 3; i++)
+		CHECK_EQ(node_listen(SERVER, 80 + i, 16, &SERVER->l[i]), 0);
+	SERVER->auto_accept = true;
+	for (i = 0; i < 2000 && !stack.finished; i++)
+		turns(1);
+	CHECK_EQ(of_class(0, N_DONE), 60);
+	for (i = 0; i < 3; i++)
+		CHECK_EQ(sent.syns[i], 20);
+	CHECK_EQ(mix_down(), 0);
+}
+
 int
 main(int argc, char **argv)
 {
 	static CU_TestInfo tests[] = {
 		{"shares", test_shares},
 		{"classes", test_classes},
+		{"ports", test_ports},
 		{"half-close", test_half_close},
 		{"silent", test_silent},
 		{"silent ones end", test_silent_ended},
