@@ -152,6 +152,9 @@ head_of(struct client_conn *cc, bool last, uint32_t *len)
 	uint32_t from = 0, to = 0;
 	unsigned int i;
 
+	*len = k->head_len[last];
+	if (!k->n_fields)
+		return k->head[last];
 	for (i = 0; i < k->n_fields; i++) {
 		const struct mix_field *f = &k->field[i];
 
@@ -161,7 +164,7 @@ head_of(struct client_conn *cc, bool last, uint32_t *len)
 		from = f->at + f->len;
 	}
 	memcpy(cl->text + to, k->head[last] + from, k->head_len[last] - from);
-	*len = to + k->head_len[last] - from;
+	*len += to - from;
 	return cl->text;
 }
 

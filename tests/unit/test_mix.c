@@ -524,20 +524,25 @@ test_failures(void)
 
 extern const struct role role_http;
 
-/* A page, and a file that no window has room for, in a directory of /tmp. */
+static char root[] = "/tmp/test_mix.XXXXXX";
+
+/* Once: a page, and a file that no window has room for. */
 static void
-make_root(char *dir)
+make_root(void)
 {
 	static const char zeroes[4096];
 	unsigned int i;
 	char path[80];
 	FILE *f;
 
-	CU_ASSERT_FATAL(mkdtemp(dir) != NULL);
-	snprintf(path, sizeof(path), "%s/index.html", dir);
+	if (!strstr(root, "XXXXXX"))
+		return;
+	CU_ASSERT_FATAL(mkdtemp(root) != NULL);
+	option_put(option_find("root", 4), root);
+	snprintf(path, sizeof(path), "%s/index.html", root);
 	f = fopen(path, "w");
 	CU_ASSERT_FATAL(f != NULL && fputs("<html>tern</html>\n", f) >= 0 && fclose(f) == 0);
-	snprintf(path, sizeof(path), "%s/large", dir);
+	snprintf(path, sizeof(path), "%s/large", root);
 	f = fopen(path, "w");
 	CU_ASSERT_FATAL(f != NULL);
 	for (i = 0; i < 1024; i++)
@@ -546,15 +551,15 @@ make_root(char *dir)
 }
 
 static void
-remove_root(const char *dir)
+remove_root(void)
 {
 	char path[80];
 
-	snprintf(path, sizeof(path), "%s/index.html", dir);
+	snprintf(path, sizeof(path), "%s/index.html", root);
 	unlink(path);
-	snprintf(path, sizeof(path), "%s/large", dir);
+	snprintf(path, sizeof(path), "%s/large", root);
 	unlink(path);
-	rmdir(dir);
+	rmdir(root);
 }
 
 /* All kinds at once, over a wire that loses one packet in a hundred: all are done, and both ends count the same. */
@@ -563,17 +568,15 @@ test_http(void)
 {
 	static struct options server_options;
 	struct stack server;
-	char root[] = "/tmp/test_mix.XXXXXX";
 	uint64_t answers = 0;
 	unsigned int i;
 
-	make_root(root);
 	mix_plan();
+	make_root();
 	plan.concurrency = 40;
 	plan.total = 1000;
 	plan.timeout_ms = 60000;
 	bed.conf.tcp.time_wait_ms = 1000;
-	option_put(option_find("root", 4), root);
 	server_options = options;
 	server_options.listen = plan.connect;
 	server_options.port = 80;
@@ -609,7 +612,6 @@ test_http(void)
 	role_http.drain(&server, TW_(SERVER));
 	CHECK_EQ(mix_down(), 0);
 	role_free(&server);
-	remove_root(root);
 }
 
 /* Ports take turns, of each class. */
@@ -659,6 +661,9 @@ main(int argc, char **argv)
 		{"the http role", test_http},
 		CU_TEST_INFO_NULL,
 	};
+	int rc;
 
-	return harness_main(argc, argv, "mix", tests);
+	rc = harness_main(argc, argv, "mix", tests);
+	remove_root();
+	return rc;
 }
