@@ -329,40 +329,43 @@ end_section(void)
 
 /* --- shares -------------------------------------------------------------------------------------------------- */
 
+/* Which of those that are not settled has the least, or the most. */
+static unsigned int
+extreme(const double *share, const bool *settled, bool most)
+{
+	unsigned int i, at = mix.n;
+
+	for (i = 0; i < mix.n; i++)
+		if (!settled[i] && (at == mix.n || (most ? share[i] > share[at] : share[i] < share[at])))
+			at = i;
+	return at;
+}
+
 /*
- * Walker's alias method as Vose does it: n columns of the same height; a class that has less than a column's worth
- * leaves the rest of its column to one that has more.
+ * Walker's alias method: n columns of the same height. The class that has least of those left leaves the rest of its
+ * column to the one that has most, and is settled; what the last one has fills its own.
  */
 static void
-share(void)
+shares(void)
 {
 	double share[MIX_MAX], all = 0;
-	unsigned int few[MIX_MAX], many[MIX_MAX], n_few = 0, n_many = 0, i, a, b;
+	bool settled[MIX_MAX] = {false};
+	unsigned int i, a, b;
 
 	for (i = 0; i < mix.n; i++)
 		all += mix.of[i].weight;
 	for (i = 0; i < mix.n; i++) {
 		share[i] = mix.of[i].weight * mix.n / all;
-		if (share[i] < 1)
-			few[n_few++] = i;
-		else
-			many[n_many++] = i;
+		mix.of[i].own = UINT64_C(1) << 32;
 	}
-	while (n_few && n_many) {
-		a = few[--n_few];
-		b = many[n_many - 1];
-		mix.of[a].own = share[a] * 0x1p32;
+	for (i = 1; i < mix.n; i++) {
+		a = extreme(share, settled, false);
+		settled[a] = true;
+		b = extreme(share, settled, true);
+		mix.of[a].own = RTE_MIN(share[a], 1.0) * 0x1p32;
 		mix.of[a].other = b;
 		share[b] -= 1 - share[a];
-		if (share[b] < 1) {
-			few[n_few++] = b;
-			n_many--;
-		}
 	}
-	while (n_many) /* whole columns, but for what rounding left */
-		mix.of[many[--n_many]].own = UINT64_C(1) << 32;
-	while (n_few)
-		mix.of[few[--n_few]].own = UINT64_C(1) << 32;
 }
 
 int
@@ -375,7 +378,7 @@ mix_load(const char *path, const struct options *o)
 	in.o = o;
 	rc = file_read(path, &reader);
 	if (!rc)
-		share();
+		shares();
 	return rc;
 }
 

@@ -161,7 +161,7 @@ file_section(struct rte_cfgfile *cfg, const char *path, const char *name, const 
 	unsigned int i;
 	int k, rc;
 
-	if (rte_cfgfile_num_sections(cfg, name, strlen(name)) > 1)
+	if (rte_cfgfile_num_sections(cfg, name, strlen(name) + 1) > 1) /* else [a] is [ab], too */
 		return complain("%s:%u: section [%s] is there twice", path, option_line(path, name, NULL), name);
 	rc = r->begin(path, name);
 	if (rc)

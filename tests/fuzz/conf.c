@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The program's options, as lines of a config file or as words of a command line; then the check of all together, and
- * what the library says of the result; a file of --mix. A refusal is one line on stderr, and what is taken says nothing that begins
- * with "tern: " but notices. Addresses are parsed and written back, too.
+ * what the library says of the result. A file of --mix. A refusal is one line on stderr, and what is taken says nothing
+ * that begins with "tern: " but notices. Addresses are parsed and written back, too.
  */
 #define _GNU_SOURCE /* fopencookie(), memfd_create() */
 #include <errno.h>

@@ -169,6 +169,35 @@ test_shares(void)
 		CHECK_EQ(mix_pick(), 0);
 }
 
+/* Of any weights: what the columns give each class is its share, but for what 32 bits leave out. */
+static void
+test_exact_shares(void)
+{
+	unsigned int round, i, n, weight[MIX_MAX];
+	double is, all;
+	char text[4096];
+	size_t len;
+
+	mix_plan();
+	for (round = 0; round < 200; round++) {
+		n = 1 + harness_rand() % MIX_MAX;
+		for (len = 0, all = 0, i = 0; i < n; i++) {
+			weight[i] = 1 + harness_rand() % (round % 2 ? 1000000 : 3);
+			all += weight[i];
+			len += snprintf(text + len, sizeof(text) - len, "[c%u]\nweight = %u\n", i, weight[i]);
+		}
+		load(text, 0);
+		CHECK_EQ(mix.n, n);
+		for (i = 0; i < n; i++) {
+			is = mix.of[i].own * 0x1p-32;
+			for (unsigned int k = 0; k < n; k++)
+				if (mix.of[k].other == i)
+					is += 1 - mix.of[k].own * 0x1p-32;
+			CHECK(fabs(is / n - weight[i] / all) < 1e-8);
+		}
+	}
+}
+
 /* As many of each on the wire as were picked, over all and of each class. */
 static void
 test_classes(void)
@@ -642,6 +671,7 @@ main(int argc, char **argv)
 {
 	static CU_TestInfo tests[] = {
 		{"shares", test_shares},
+		{"exact shares", test_exact_shares},
 		{"classes", test_classes},
 		{"ports", test_ports},
 		{"half-close", test_half_close},
