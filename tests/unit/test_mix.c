@@ -93,20 +93,27 @@ turns(unsigned int ms)
 	}
 }
 
-/* One connection of this class, which is there. */
+/* One connection of this class, which is there; of the first of so many workers. */
 static void
-one(const char *text)
+one_of(unsigned int workers, const char *text)
 {
 	unsigned int i;
 
 	mix_plan();
 	plan.total = 1;
+	stack.n_workers = workers;
 	mix_start(text);
 	for (i = 0, srv = NULL; i < 10 && !srv; i++) {
 		turn();
 		srv = sock_accept(SERVER);
 	}
 	CU_ASSERT_FATAL(srv != NULL);
+}
+
+static void
+one(const char *text)
+{
+	one_of(1, text);
 }
 
 static uint64_t
@@ -370,6 +377,23 @@ test_numbers(void)
 	}
 	CHECK_EQ(of_class(0, N_DONE), 1);
 	CHECK_EQ(of_class(0, N_REQUESTS), 5);
+	sock_close(srv);
+	CHECK_EQ(mix_down(), 0);
+}
+
+/* Of three workers the others have the numbers between. */
+static void
+test_numbers_of_three(void)
+{
+	char want[80];
+	unsigned int i;
+
+	one_of(3, "[a]\nhttp = /{n}\nrequests-per-conn = 4\n");
+	for (i = 0; i < 4; i++) {
+		snprintf(want, sizeof(want), "GET /%u HTTP/1.1\r\n", 3 * i);
+		CHECK(strncmp(got(), want, strlen(want)) == 0);
+		say(OK "Content-Length: 0\r\n\r\n");
+	}
 	sock_close(srv);
 	CHECK_EQ(mix_down(), 0);
 }
@@ -682,6 +706,7 @@ main(int argc, char **argv)
 		{"cut", test_cut},
 		{"deaf", test_deaf},
 		{"numbers in paths", test_numbers},
+		{"numbers of three workers", test_numbers_of_three},
 		{"methods", test_methods},
 		{"slow", test_slow},
 		{"slow with a number", test_slow_number},
