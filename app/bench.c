@@ -182,7 +182,7 @@ set_up(struct stack st[2], const struct options *given)
 	o[1].conf.name = "tern_c";
 	o[0].conf.mbuf_pool = o[1].conf.mbuf_pool = pool;
 	plan.connect_ports = 1;
-	plan.http_path = plan.output = NULL; /* a file may say them for another role */
+	plan.http_path = plan.output = plan.mix = NULL; /* a file may say them for another role */
 	st[0] = (struct stack){.o = &o[0], .role = &role_serve, .name = "server", .n_workers = n};
 	st[1] = (struct stack){.o = &o[1], .role = &client, .name = "client", .n_workers = n};
 	place(st);

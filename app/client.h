@@ -5,6 +5,7 @@
 #define CLIENT_H
 #include "head.h"
 #include "hist.h"
+#include "mix.h"
 #include "pace.h"
 #include "requests.h"
 #include "role.h"
@@ -26,7 +27,7 @@ struct plan {
 	uint64_t total;
 	uint32_t timeout_ms;
 	bool latency;
-	const char *http_path, *output;
+	const char *http_path, *output, *mix;
 };
 extern struct plan plan;
 extern const struct role role_client;
@@ -107,7 +108,29 @@ struct client_conn {
 	bool keep;   /* the server will take another request */
 	bool parked; /* stays idle */
 	bool held;   /* one of --hold */
-	bool thinks; /* between two requests */
+	bool thinks; /* between two requests; of a mix, one that stays silent, too */
+	/* of a mix */
+	bool rests;   /* the next piece is not due */
+	bool special; /* it sends or ends as client_mix.c says, */
+	bool slow;    /* or reads so */
+	uint8_t class;
+};
+
+/* Of a mix. */
+struct mixed_conn {
+	struct client_conn c;
+	struct tern_timer timer; /* while it thinks or rests */
+	uint32_t begun;  /* request, from 1 */
+	uint64_t number; /* its own, for its path */
+	uint64_t due_us; /* the next piece of a slow one */
+};
+
+/* Of one class. */
+struct class_run {
+	uint64_t n[N_COUNT]; /* of a mix only, as client.n */
+	uint64_t number;     /* the next request's */
+	uint16_t next_port;
+	struct hist response; /* of a mix only */
 };
 
 struct client {
@@ -134,18 +157,19 @@ struct client {
 	uint64_t start_us, pause_us;
 	uint64_t end_us;     /* no request of a held connection begins then */
 	uint64_t slack_us; /* an eighth of the timeout; without one no touch is worth it */
-	uint16_t next_port;
 	bool parking, finished, stopping;
+	bool mixed;  /* --mix: connections are struct mixed_conn */
 	bool paused; /* `stop`: opens nothing until `start` */
+	uint8_t hopeless_class;
 	bool hopeless; /* what is to be parked can't be, or there is no way to the server: open no more */
-	char request[2][HTTP_PATH_MAX + 256]; /* [1]: the last of a connection */
-	uint32_t request_len[2];
 	FILE *out;
 	struct hist hist[N_HIST];
 	uint64_t status[STATUS_MAX]; /* of responses that were no success */
 	struct wrong wrong[WRONGS];
 	struct lost lost[N_FAILURES][TALLY_LAST]; /* the latest, round and round */
 	uint32_t n_lost[N_FAILURES];
+	char text[MIX_HEAD_MAX]; /* a request with numbers in its path */
+	struct class_run of[];
 };
 
 /** Of `all`, what is worker i's of n. */
@@ -155,7 +179,25 @@ client_share(uint64_t all, unsigned int n, unsigned int i)
 	return all / n + (i < all % n);
 }
 
+static inline const struct mix_class *
+client_class(const struct client_conn *cc)
+{
+	return &mix.of[cc->class];
+}
+
+/** Something happened. The list needs no order finer than that. */
+static inline void
+client_touch(struct client *cl, struct client_conn *cc)
+{
+	const uint64_t now_us = tern_now_us(cl->w);
+
+	if (now_us - cc->i.seen_us > cl->slack_us && !cc->parked && !cc->thinks)
+		slab_touch(&cl->slab, &cc->i, now_us);
+}
+
 /* role_client.c */
+/** ADDR:PORT[,COUNT], an IPv6 address in brackets. @return 0 or -EINVAL after a line. */
+int client_endpoint(const char *val, struct tern_endpoint *e, uint16_t *ports);
 /** The load begins, if what is to be parked and held is there. */
 void client_ready(struct client *cl);
 /** --cps and what belongs to it. @return 0 or -EINVAL after a line. */
@@ -181,6 +223,40 @@ void client_late(struct item *it);
 void client_gone(struct client_conn *cc, unsigned int what);
 /** The run is over. */
 void client_cut(struct client_conn *cc);
+/** Until a time: while it thinks it is not among those that nothing happens on. first: before those that wait. */
+void client_rest(struct client *cl, struct client_conn *cc, uint64_t until_us, bool first);
+void client_end_rest(struct client *cl, struct client_conn *cc);
+/* What a connection does next, for those of a mix. */
+void client_next(struct client_conn *cc);
+void client_send(struct client_conn *cc);
+void client_read(struct client_conn *cc);
+void client_shake(struct client_conn *cc);
+void client_connected(struct tern_conn *c, void *user);
+void client_closed(struct tern_conn *c, void *user, int err);
+
+/* client_mix.c: what only connections of a mix do */
+extern const struct tern_ops client_mix_ops; /* of classes that are special */
+/** All that there may be. */
+void mixed_init(struct client *cl);
+/** The class of one that is opened; that could not be. */
+void mixed_pick(struct client_conn *cc);
+void mixed_unpick(struct client_conn *cc);
+/** Its class has one more of this counter. */
+void mixed_count(struct client_conn *cc, unsigned int k);
+/** It ended as `what`. */
+void mixed_gone(struct client_conn *cc, unsigned int what);
+/** A response is whole. */
+void mixed_answered(struct client_conn *cc);
+/** client_send() of a special one. */
+void mixed_send(struct client_conn *cc);
+/** Until the next request. */
+void mixed_think(struct client_conn *cc);
+/** n bytes went or came. @return whether the next must wait. */
+bool mixed_pause(struct client_conn *cc, uint32_t n, uint32_t rate);
+/** It is open: does its kind ask nothing? */
+bool mixed_opened(struct client_conn *cc);
+/** Its time of silence is over. */
+void mixed_end(struct client_conn *cc);
 
 /* client_report.c */
 /** cc, which still has its handle or never had one, fails as `what`. */
@@ -189,6 +265,7 @@ void client_wrong(struct client *cl, const char *what);
 /** us within which the share q of them all was; 3 % more at most. */
 uint64_t client_quantile(const struct stack *s, unsigned int which, double q);
 void client_tally(const struct stack *s, struct tally *t);
+bool client_tally_class(const struct stack *s, unsigned int i, const char **name, struct tally *t);
 /** @return what failed. */
 uint64_t client_report(const struct stack *s);
 #endif

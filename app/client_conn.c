@@ -24,7 +24,7 @@ static const struct tern_ops conn_ops;
 static uint32_t
 per_conn(const struct client_conn *cc)
 {
-	return cc->held ? plan.hold_requests : requests.per_conn;
+	return cc->held ? plan.hold_requests : client_class(cc)->per_conn;
 }
 
 /* --- the end of a connection --------------------------------------------------------------------------------- */
@@ -39,9 +39,8 @@ latency(struct client_conn *cc, unsigned int since_due, unsigned int since_sent)
 	hist_add(&cl->hist[since_sent], now_us - cc->opened_us);
 }
 
-/* Until a time: while it thinks it is not among those that nothing happens on. first: before those that wait. */
-static void
-rest(struct client *cl, struct client_conn *cc, uint64_t until_us, bool first)
+void
+client_rest(struct client *cl, struct client_conn *cc, uint64_t until_us, bool first)
 {
 	cc->asked_us = until_us;
 	cc->thinks = true;
@@ -53,8 +52,8 @@ rest(struct client *cl, struct client_conn *cc, uint64_t until_us, bool first)
 		TAILQ_INSERT_TAIL(&cl->thinking, &cc->i, next);
 }
 
-static void
-end_rest(struct client *cl, struct client_conn *cc)
+void
+client_end_rest(struct client *cl, struct client_conn *cc)
 {
 	cc->thinks = false;
 	cl->n_thinking--;
@@ -68,6 +67,8 @@ client_gone(struct client_conn *cc, unsigned int what)
 	struct client *cl = cc->i.owner;
 
 	cl->n[what]++;
+	if (unlikely(cl->mixed))
+		mixed_gone(cc, what);
 	if (plan.latency && what == N_DONE)
 		latency(cc, HIST_WHOLE, HIST_WHOLE_SENT);
 	head_drop(&cl->heads, &cc->part);
@@ -77,7 +78,7 @@ client_gone(struct client_conn *cc, unsigned int what)
 		cl->parked--;
 	}
 	if (cc->thinks)
-		end_rest(cl, cc);
+		client_end_rest(cl, cc);
 	cl->held -= cc->held;
 	slab_put(&cl->slab, &cc->i);
 }
@@ -116,9 +117,11 @@ client_cut(struct client_conn *cc)
 static void
 complete(struct client_conn *cc)
 {
-	if (requests.close_mode == CLOSE_RESET)
+	const uint8_t mode = client_class(cc)->close_mode;
+
+	if (mode == CLOSE_RESET)
 		tern_abort(cc->i.c);
-	else if (requests.close_mode == CLOSE_CLIENT || tern_recv_eof(cc->i.c))
+	else if (mode == CLOSE_CLIENT || tern_recv_eof(cc->i.c))
 		item_close(&cc->i);
 	else
 		return; /* the server's FIN follows */
@@ -128,7 +131,11 @@ complete(struct client_conn *cc)
 void
 client_leave(struct client_conn *cc)
 {
-	if (cc->answered && requests.close_mode != CLOSE_SERVER)
+	if (client_class(cc)->odd)
+		mixed_end(cc);
+	else if (!cc->i.c) /* it waits to be opened again */
+		client_gone(cc, N_DONE);
+	else if (cc->answered && client_class(cc)->close_mode != CLOSE_SERVER)
 		complete(cc);
 	else
 		client_cut(cc);
@@ -147,20 +154,13 @@ reopen(struct client_conn *cc)
 		return;
 	}
 	head_drop(&cl->heads, &cc->part);
-	cc->connected = cc->sending = false;
+	cc->connected = cc->sending = cc->rests = false;
 	cc->asked = cc->before = cc->answered;
 	cl->n[N_REOPENED]++;
-	slab_again(&cl->slab, &cc->i);
-}
-
-/* Something happened. The list needs no order finer than that. */
-static void
-touch(struct client *cl, struct client_conn *cc)
-{
-	const uint64_t now_us = tern_now_us(cl->w);
-
-	if (now_us - cc->i.seen_us > cl->slack_us && !cc->parked && !cc->thinks)
-		slab_touch(&cl->slab, &cc->i, now_us);
+	if (cl->mixed)
+		mixed_count(cc, N_REOPENED);
+	if (!cc->thinks) /* else when it has thought */
+		slab_again(&cl->slab, &cc->i);
 }
 
 void
@@ -176,19 +176,22 @@ client_late(struct item *it)
 
 /* --- requests ------------------------------------------------------------------------------------------------ */
 
-static void
-send_request(struct client_conn *cc)
+void
+client_send(struct client_conn *cc)
 {
-	struct client *cl = cc->i.owner;
+	const struct mix_class *k = client_class(cc);
 	const bool last = cc->asked + 1 == per_conn(cc);
-	const uint32_t len = plan.http_path ? cl->request_len[last] : requests.request_size;
+	const uint32_t head_len = k->head_len[last];
 	ssize_t n;
 
-	while (cc->sent < len) {
-		if (plan.http_path)
-			n = item_send(&cc->i, cl->request[last] + cc->sent, len - cc->sent);
-		else
-			n = item_send(&cc->i, role_pattern(cc->sent), RTE_MIN(len - cc->sent, PATTERN_CHUNK));
+	if (unlikely(cc->special)) {
+		mixed_send(cc);
+		return;
+	}
+	while (cc->sent < head_len + k->body_size) {
+		n = cc->sent < head_len ? item_send(&cc->i, k->head[last] + cc->sent, head_len - cc->sent)
+					: item_send(&cc->i, role_pattern(cc->sent - head_len),
+						    RTE_MIN(k->body_size - (cc->sent - head_len), PATTERN_CHUNK));
 		if (n <= 0)
 			return; /* writable() or closed() follows */
 		cc->sent += n;
@@ -197,20 +200,21 @@ send_request(struct client_conn *cc)
 	cc->sending = false;
 }
 
-static void
-next_request(struct client_conn *cc)
+void
+client_next(struct client_conn *cc)
 {
+	const struct mix_class *k = client_class(cc);
 	struct client *cl = cc->i.owner;
 
 	cc->sending = true;
 	cc->sent = 0;
 	cc->got = 0;
 	cc->begun = cc->chunked = cc->first = false;
-	cc->body = !plan.http_path;
-	cc->want = cc->body ? (int64_t)requests.response_size : -1;
+	cc->body = !k->http;
+	cc->want = cc->body ? (int64_t)k->response_size : -1;
 	cc->asked_us = tern_now_us(cl->w);
-	touch(cl, cc);
-	send_request(cc);
+	client_touch(cl, cc);
+	client_send(cc);
 }
 
 void
@@ -218,10 +222,10 @@ client_ask(struct client_conn *cc, uint64_t due_us)
 {
 	struct client *cl = cc->i.owner;
 
-	end_rest(cl, cc);
+	client_end_rest(cl, cc);
 	cc->i.seen_us = tern_now_us(cl->w);
 	cc->due_us = due_us;
-	next_request(cc);
+	client_next(cc);
 }
 
 /* --- responses ----------------------------------------------------------------------------------------------- */
@@ -241,32 +245,49 @@ response_time(struct client *cl, const struct client_conn *cc, unsigned int sinc
 static bool
 answered(struct client_conn *cc)
 {
+	const struct mix_class *k = client_class(cc);
 	struct client *cl = cc->i.owner;
 
 	response_time(cl, cc, HIST_RESPONSE, HIST_RESPONSE_SENT);
 	cl->n[N_REQUESTS]++;
+	if (unlikely(cl->mixed))
+		mixed_answered(cc);
 	cc->answered++;
-	if (cc->answered == per_conn(cc) || (cl->stopping && requests.close_mode != CLOSE_SERVER)) {
+	if (cc->answered == per_conn(cc) || (cl->stopping && k->close_mode != CLOSE_SERVER)) {
 		complete(cc);
 		return false;
 	}
 	if (!cc->keep) {
 		cc->asked_us = tern_now_us(cl->w) + cl->think_us;
+		if (unlikely(k->think_us))
+			mixed_think(cc);
 		item_close(&cc->i);
 		reopen(cc);
 		return false;
 	}
 	if (cc->held)
-		rest(cl, cc, tern_now_us(cl->w) + cl->think_us, false);
+		client_rest(cl, cc, tern_now_us(cl->w) + cl->think_us, false);
+	else if (unlikely(k->think_us))
+		mixed_think(cc);
 	else
-		next_request(cc);
+		client_next(cc);
 	return true;
+}
+
+/* Is it what its class is to have? A status of its own, or a success; 1xx: nobody asked to switch protocols. */
+static bool
+welcome(const struct mix_class *k, int status)
+{
+	if (status < 200)
+		return status != 101;
+	return k->status ? status == k->status : status < 300;
 }
 
 /* @return 1 when the head is in, 0 when more is needed, -1 when the connection is gone. */
 static int
 read_head(struct client_conn *cc)
 {
+	const struct mix_class *k = client_class(cc);
 	struct client *cl = cc->i.owner;
 	struct http_response r;
 	const char *wrong;
@@ -276,7 +297,7 @@ read_head(struct client_conn *cc)
 	if (len == 0)
 		return 0;
 	wrong = len < 0 ? "head too long" : http_parse_response(p, len, &r);
-	if (!wrong && (r.status == 101 || r.status > 299)) { /* nobody asked to switch protocols */
+	if (!wrong && !welcome(k, r.status)) {
 		cl->status[r.status]++;
 		wrong = "";
 	}
@@ -287,8 +308,8 @@ read_head(struct client_conn *cc)
 	head_done(&cl->heads, &cc->part, &cc->i, len);
 	cc->begun = true;
 	cc->body = r.status >= 200;
-	cc->want = r.length;
-	cc->chunked = r.chunked;
+	cc->want = k->method == METHOD_HEAD ? 0 : r.length;
+	cc->chunked = r.chunked && k->method != METHOD_HEAD;
 	memset(&cc->chunks, 0, sizeof(cc->chunks));
 	cc->keep = r.keep;
 	return 1;
@@ -298,9 +319,10 @@ read_head(struct client_conn *cc)
 static const char *
 check_data(struct client *cl, struct client_conn *cc, const char *p, size_t n)
 {
+	const bool http = client_class(cc)->http;
 	size_t off, part;
 
-	for (off = 0; !plan.http_path && off < n; off += part) {
+	for (off = 0; !http && off < n; off += part) {
 		part = RTE_MIN(n - off, PATTERN_CHUNK);
 		if (memcmp(p + off, role_pattern(cc->got + off), part))
 			return "wrong data";
@@ -336,6 +358,29 @@ take(struct client *cl, struct client_conn *cc, const char *p, size_t n)
 	return n ? "longer than announced" : NULL;
 }
 
+static bool
+whole(const struct client_conn *cc)
+{
+	if (!cc->body || cc->answered == cc->asked)
+		return false;
+	return cc->chunked ? cc->chunks.done : cc->want >= 0 && cc->got == (uint64_t)cc->want;
+}
+
+/* As read_body(), for a class that has a rate; -1, too, when the next piece is not due. */
+static int
+read_slowly(struct client *cl, struct client_conn *cc, const struct mix_class *k)
+{
+	char buf[MIX_READ_MAX];
+	const ssize_t n = item_recv(&cc->i, buf, k->read_step);
+	const char *wrong = n > 0 ? take(cl, cc, buf, n) : NULL;
+
+	if (n <= 0)
+		return 0;
+	if (wrong)
+		bad(cc, wrong);
+	return wrong || (!whole(cc) && mixed_pause(cc, n, k->read_rate)) ? -1 : 1;
+}
+
 /* @return 1: some was taken; 0: there is none; -1: the connection is gone. */
 static int
 read_body(struct client *cl, struct client_conn *cc)
@@ -348,6 +393,8 @@ read_body(struct client *cl, struct client_conn *cc)
 		n = head_rest(cc->part, &p);
 		wrong = take(cl, cc, p, n);
 		head_done(&cl->heads, &cc->part, &cc->i, n);
+	} else if (unlikely(cc->slow)) {
+		return read_slowly(cl, cc, client_class(cc));
 	} else if (unlikely(cc->i.tls != NULL)) {
 		const ssize_t got = tls_recv(&cc->i, tls_buf(&cc->i), TLS_BUF);
 
@@ -366,11 +413,9 @@ read_body(struct client *cl, struct client_conn *cc)
 }
 
 static bool
-whole(const struct client_conn *cc)
+mixed_thinks(const struct client_conn *cc)
 {
-	if (!cc->body || cc->answered == cc->asked)
-		return false;
-	return cc->chunked ? cc->chunks.done : cc->want >= 0 && cc->got == (uint64_t)cc->want;
+	return cc->thinks && !cc->held;
 }
 
 /* May what the server ended go over another connection? It answered on this one, and not a byte of what is asked
@@ -378,8 +423,8 @@ whole(const struct client_conn *cc)
 static bool
 may_reopen(const struct client_conn *cc)
 {
-	return plan.http_path && cc->answered > cc->before && cc->answered < per_conn(cc) && !cc->begun &&
-	       !cc->body && !cc->part;
+	return client_class(cc)->http && cc->answered > cc->before && cc->answered < per_conn(cc) && !cc->part &&
+	       ((!cc->begun && !cc->body) || mixed_thinks(cc));
 }
 
 static void
@@ -388,7 +433,7 @@ at_eof(struct client_conn *cc)
 	if (cc->body && cc->want < 0 && !cc->chunked && cc->answered < cc->asked) {
 		cc->want = cc->got; /* the end of the connection was the end of the body */
 		answered(cc);
-	} else if (cc->answered > cc->before && cc->answered == cc->asked && !cc->sending) {
+	} else if (cc->answered > cc->before && cc->answered == cc->asked && !cc->sending && !mixed_thinks(cc)) {
 		complete(cc);
 	} else if (may_reopen(cc) && !tern_recv_queued(cc->i.c)) {
 		item_close(&cc->i);
@@ -408,8 +453,8 @@ first_byte(struct client *cl, struct client_conn *cc)
 	response_time(cl, cc, HIST_FIRST, HIST_FIRST_SENT);
 }
 
-static void
-read_response(struct client_conn *cc)
+void
+client_read(struct client_conn *cc)
 {
 	struct client *cl = cc->i.owner;
 	unsigned int heads = HEADS_A_VISIT, mbufs = VISIT_MBUFS;
@@ -441,7 +486,7 @@ read_response(struct client_conn *cc)
 	else if (item_over(&cc->i))
 		at_eof(cc);
 	else
-		touch(cl, cc);
+		client_touch(cl, cc);
 }
 
 /* --- events -------------------------------------------------------------------------------------------------- */
@@ -456,7 +501,8 @@ is_open(struct client_conn *cc)
 		const uint64_t now_us = tern_now_us(cl->w);
 
 		/* one that the server ended goes on when its time has come; a new one asks at once, before others */
-		rest(cl, cc, cl->parking ? 0 : RTE_MAX(cc->asked_us, now_us), !cl->parking && cc->asked_us <= now_us);
+		client_rest(cl, cc, cl->parking ? 0 : RTE_MAX(cc->asked_us, now_us),
+			    !cl->parking && cc->asked_us <= now_us);
 		client_ready(cl);
 		return;
 	}
@@ -469,15 +515,17 @@ is_open(struct client_conn *cc)
 		client_ready(cl);
 		return;
 	}
+	if (unlikely(cl->mixed) && mixed_opened(cc))
+		return;
 	if (requests.packets == 8) /* after the output pass, so the handshake's ACK goes alone */
 		slab_again(&cl->slab, &cc->i);
 	else
-		next_request(cc);
+		client_next(cc);
 }
 
 /* On with the TLS handshake. */
-static void
-shake(struct client_conn *cc)
+void
+client_shake(struct client_conn *cc)
 {
 	struct client *cl = cc->i.owner;
 	const int rc = tls_shake(&cc->i);
@@ -486,7 +534,7 @@ shake(struct client_conn *cc)
 		bad(cc, tls_wrong(&cc->i));
 		return;
 	}
-	touch(cl, cc);
+	client_touch(cl, cc);
 	if (!rc)
 		return;
 	cc->shakes = false;
@@ -494,8 +542,8 @@ shake(struct client_conn *cc)
 	is_open(cc);
 }
 
-static void
-on_connected(struct tern_conn *c, void *user)
+void
+client_connected(struct tern_conn *c, void *user)
 {
 	struct client_conn *cc = user;
 	struct client *cl = cc->i.owner;
@@ -514,7 +562,7 @@ on_connected(struct tern_conn *c, void *user)
 	}
 	cc->shakes = true;
 	cc->asked_us = tern_now_us(cl->w);
-	shake(cc);
+	client_shake(cc);
 }
 
 static void
@@ -523,9 +571,9 @@ on_readable(struct tern_conn *c, void *user)
 	struct client_conn *cc = user;
 
 	if (unlikely(cc->shakes))
-		shake(cc);
+		client_shake(cc);
 	else
-		read_response(cc);
+		client_read(cc);
 }
 
 static void
@@ -534,15 +582,15 @@ on_writable(struct tern_conn *c, void *user)
 	struct client_conn *cc = user;
 
 	if (unlikely(cc->shakes)) {
-		shake(cc);
+		client_shake(cc);
 		return;
 	}
-	touch(cc->i.owner, cc);
+	client_touch(cc->i.owner, cc);
 	if (!cc->sending)
 		return;
-	send_request(cc);
+	client_send(cc);
 	if (!cc->sending)
-		read_response(cc); /* it may have been answered before it was out */
+		client_read(cc); /* it may have been answered before it was out */
 }
 
 static unsigned int
@@ -565,8 +613,8 @@ class(const struct client_conn *cc, int err)
 	}
 }
 
-static void
-on_closed(struct tern_conn *c, void *user, int err)
+void
+client_closed(struct tern_conn *c, void *user, int err)
 {
 	struct client_conn *cc = user;
 
@@ -579,29 +627,40 @@ on_closed(struct tern_conn *c, void *user, int err)
 }
 
 static const struct tern_ops conn_ops = {
-	.connected = on_connected,
+	.connected = client_connected,
 	.readable = on_readable,
 	.writable = on_writable,
-	.closed = on_closed,
+	.closed = client_closed,
 };
 
 /* --- opening ------------------------------------------------------------------------------------------------- */
 
+/* They take turns. */
+static rte_be16_t
+next_port(struct class_run *of, const struct mix_class *k)
+{
+	const rte_be16_t port = htons(ntohs(k->connect.port) + of->next_port);
+
+	if (++of->next_port >= k->connect_ports)
+		of->next_port = 0;
+	return port;
+}
+
 int
 client_connect(struct client_conn *cc)
 {
+	const struct mix_class *k = client_class(cc);
 	struct client *cl = cc->i.owner;
-	struct tern_endpoint to = plan.connect;
+	struct tern_endpoint to = k->connect;
 	int rc;
 
-	to.port = htons(ntohs(to.port) + cl->next_port);
-	if (++cl->next_port >= plan.connect_ports)
-		cl->next_port = 0;
+	if (unlikely(k->connect_ports > 1))
+		to.port = next_port(&cl->of[cc->class], k);
 	cc->opened_us = tern_now_us(cl->w);
 	cc->sent = 0;
-	cc->begun = cc->body = cc->chunked = cc->sending = cc->connected = cc->shakes = false;
+	cc->begun = cc->body = cc->chunked = cc->sending = cc->connected = cc->shakes = cc->rests = false;
 	cc->keep = cc->first = true;
-	rc = tern_connect(cl->w, NULL, &to, &conn_ops, cc, &cc->i.c);
+	rc = tern_connect(cl->w, NULL, &to, unlikely(cc->special) ? &client_mix_ops : &conn_ops, cc, &cc->i.c);
 	if (rc)
 		cc->i.c = NULL;
 	return rc;
@@ -621,7 +680,7 @@ client_go_on(struct item *it)
 		}
 		rc = client_connect(cc);
 		if (!rc) {
-			touch(cl, cc);
+			client_touch(cl, cc);
 		} else if (rc == -EADDRNOTAVAIL || rc == -ENOMEM) {
 			cl->n[N_WAITED]++;
 			slab_again(&cl->slab, it);
@@ -631,12 +690,14 @@ client_go_on(struct item *it)
 		}
 		return;
 	}
+	if (cc->rests)
+		return;
 	if (cc->asked == cc->before && !cc->sent) {
-		next_request(cc);
+		client_next(cc);
 		return;
 	}
 	if (cc->sending)
-		send_request(cc);
+		client_send(cc);
 	if (!cc->sending)
-		read_response(cc);
+		client_read(cc);
 }

@@ -92,7 +92,7 @@ client_lost(struct client_conn *cc, unsigned int what)
 	struct client *cl = cc->i.owner;
 	const unsigned int k = what - N_REFUSED;
 	struct lost *l = &cl->lost[k][cl->n_lost[k]++ % TALLY_LAST];
-	struct tern_info info = {.remote = plan.connect};
+	struct tern_info info = {.remote = client_class(cc)->connect};
 
 	if (cc->i.c)
 		tern_conn_info(cc->i.c, &info, sizeof(info));
@@ -264,7 +264,92 @@ report_wrong(const struct stack *s)
 		printf("client: bad responses: %s\n", text);
 }
 
+/* --- classes of a mix ---------------------------------------------------------------------------------------- */
+
+bool
+client_tally_class(const struct stack *s, unsigned int i, const char **name, struct tally *t)
+{
+	static const struct {
+		unsigned int n;
+		const char *name;
+	} counts[] = {
+		{N_OPENED, "opened"},     {N_DONE, "done"},           {N_REQUESTS, "requests"},
+		{N_CUT, "cut_off"},       {N_CUT_CONNECTING, "cut_off_connecting"},     {N_REOPENED, "reopened"},
+	};
+	const struct class_run *of;
+	unsigned int w, k;
+
+	if (!plan.mix || i >= mix.n)
+		return false;
+	*name = mix.of[i].name;
+	memset(t, 0, sizeof(*t));
+	t->n_counts = RTE_DIM(counts);
+	t->n_failures = N_FAILURES;
+	t->n_times = 1;
+	t->time_names[0] = hist_names[HIST_RESPONSE].name;
+	for (k = 0; k < RTE_DIM(counts); k++)
+		t->count_names[k] = counts[k].name;
+	for (k = 0; k < N_FAILURES; k++) {
+		t->failure_names[k] = failure_names[k].name;
+		t->failure_texts[k] = failure_names[k].text;
+	}
+	for (w = 0; w < s->n_workers; w++) {
+		if (!s->state[w])
+			continue;
+		of = &((const struct client *)s->state[w])->of[i];
+		for (k = 0; k < RTE_DIM(counts); k++)
+			t->counts[k] += of->n[counts[k].n];
+		for (k = 0; k < N_FAILURES; k++)
+			t->failures[k] += of->n[N_REFUSED + k];
+		hist_merge(&t->times[0], &of->response);
+	}
+	return true;
+}
+
+static void
+report_classes(const struct stack *s)
+{
+	enum { OPENED, DONE, REQUESTS, CUT, CUT_CONNECTING };
+	static struct tally t;
+	const char *name;
+	unsigned int i, k;
+	uint64_t failed;
+
+	for (i = 0; client_tally_class(s, i, &name, &t); i++) {
+		char classes[SUMMARY_MAX] = "";
+
+		for (failed = 0, k = 0; k < N_FAILURES; k++) {
+			failed += t.failures[k];
+			add_to(classes, t.failures[k], t.failure_texts[k]);
+		}
+		printf("client: [%s]: %lu connections opened, %lu done, %lu cut off at the end, %lu failed%s%s", name,
+		       t.counts[OPENED], t.counts[DONE], t.counts[CUT] + t.counts[CUT_CONNECTING], failed,
+		       failed ? ": " : "", classes);
+		if (t.counts[REQUESTS])
+			printf("; %lu responses, half within %lu us, 99 %% within %lu us, all within %lu us",
+			       t.counts[REQUESTS], hist_quantile(&t.times[0], 0.5), hist_quantile(&t.times[0], 0.99),
+			       t.times[0].max_us);
+		putchar('\n');
+	}
+}
+
 /* --- the report ---------------------------------------------------------------------------------------------- */
+
+/* The class that has no way to its server. */
+static const char *
+lost_class(const struct stack *s)
+{
+	static char name[MIX_NAME_MAX + 2];
+	unsigned int i;
+
+	for (i = 0; i < s->n_workers; i++) {
+		const struct client *cl = s->state[i];
+
+		if (cl && cl->hopeless)
+			snprintf(name, sizeof(name), "[%s]", mix.of[cl->hopeless_class].name);
+	}
+	return name;
+}
 
 /* One line on stderr when anything failed or nothing was answered. @return what failed. */
 static uint64_t
@@ -283,9 +368,9 @@ verdict(const struct stack *s, uint64_t failed, const char *classes)
 		complain("client: %u connections could not be opened to be held%s%s", plan.hold,
 			 *classes ? ": " : ": ports or objects were used up", classes);
 	else if (hopeless)
-		complain("client: no interface or gateway leads to the server of --connect, or it is no server's "
-			 "address");
-	else if (role_sum(s, N_REQUESTS) || role_sum(s, N_BYTES)) {
+		complain("client: no interface or gateway leads to the server of %s, or it is no server's address",
+			 plan.mix ? lost_class(s) : "--connect");
+	else if (role_sum(s, N_REQUESTS) || role_sum(s, N_BYTES) || (plan.mix && role_sum(s, N_DONE))) {
 		if (failed)
 			complain("client: %lu of %lu connections failed: %s", failed, opened, classes);
 		return failed;
@@ -323,6 +408,7 @@ client_report(const struct stack *s)
 		printf("; request to response: half within %lu us, 99 %% within %lu us, all within %lu us",
 		       hist_quantile(&h, 0.5), hist_quantile(&h, 0.99), h.max_us);
 	putchar('\n');
+	report_classes(s);
 	if (plan.latency)
 		report_latency(s);
 	tls_report(false);

@@ -60,6 +60,16 @@ bool option_given(const char *name);
 bool option_set(const char *name);
 /** Parse val for t. @return 0 or a negative errno after a line. */
 int option_put(struct opt *t, const char *val);
+/** Who takes what a file with sections has; each @return 0 or -EINVAL after a line. */
+struct file_reader {
+	int (*begin)(const char *path, const char *section);
+	int (*entry)(const char *section, const char *key, const char *value);
+	int (*end)(void); /* of the section; NULL: nothing to do */
+	unsigned int sections; /* at most, FILE_SECTIONS or fewer */
+};
+#define FILE_SECTIONS 32u
+/** @return 0 or -EINVAL after one line that names file and line. */
+int file_read(const char *path, const struct file_reader *r);
 /** Line of key in [section] of file; of the section itself for key NULL; 0 when not found. */
 unsigned int option_line(const char *file, const char *section, const char *key);
 

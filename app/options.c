@@ -35,6 +35,8 @@ static struct opt opts[] = {
 	NUM("tern", "max-requests", options.conf.max_requests, 8, 1 << 27, "65536", "half-open requests per worker"),
 	NUM("tern", "max-timewait", options.conf.max_timewait, 0, 1 << 30, NULL,
 	    "TIME-WAIT records per worker; default 65536, bench 1048576; 0: none"),
+	NUM("tern", "max-portsets", options.conf.max_portsets, 1, 1 << 20, "1024",
+	    "own addresses x servers' ports that connections go between at a time, per worker; 8.5 KB each"),
 	NUM("tern", "mbufs", options.conf.n_mbufs, 1, 1 << 24, NULL,
 	    "packet buffers per worker; default 16384, wire: what it holds"),
 	NUM("tern", "tx-wait-us", options.conf.tx_wait_us, 0, 10000, NULL,

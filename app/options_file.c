@@ -47,6 +47,19 @@ option_line(const char *file, const char *section, const char *key)
 	return found;
 }
 
+/* Of a line key = value, without blanks at its ends and a comment. */
+static size_t
+value_len(const char *line)
+{
+	const char *p = strchr(line, '=') + 1;
+	size_t n;
+
+	p += strspn(p, " \t");
+	for (n = strcspn(p, "#\r\n"); n && strchr(" \t", p[n - 1]); n--)
+		;
+	return n;
+}
+
 /* What rte_cfgfile would refuse without a word, or take without one. @return 0 or -EINVAL after a line. */
 static int
 file_syntax(const char *path, FILE *f)
@@ -69,6 +82,8 @@ file_syntax(const char *path, FILE *f)
 			what = "write key = value";
 		else if (*p != '[' && !*name)
 			what = "a key needs a [section] above it";
+		else if (*p != '[' && value_len(p) >= CFG_VALUE_LEN)
+			what = "the value is longer than 255 characters";
 		if (what)
 			return complain("%s:%u: %s", path, no, what);
 	}
@@ -78,17 +93,16 @@ file_syntax(const char *path, FILE *f)
 }
 
 static int
-file_entry(const char *section, const struct rte_cfgfile_entry *e)
+file_entry(const char *section, const char *name, const char *value)
 {
 	const bool is_if = strncmp(section, "if", 2) == 0;
-	struct opt *t = option_find(e->name, strlen(e->name));
-	const char *hint = option_resembling(e->name, strlen(e->name));
+	struct opt *t = option_find(name, strlen(name));
+	const char *hint = option_resembling(name, strlen(name));
 
-	origin.name = e->name;
 	if (strcmp(section, "eal") == 0) {
-		if (strcmp(e->name, "args"))
+		if (strcmp(name, "args"))
 			return bad("unknown: [eal] has args = ... only");
-		options.eal_args = strdup(e->value);
+		options.eal_args = strdup(value);
 		return options.eal_args ? 0 : bad("no memory");
 	}
 	if (!t)
@@ -96,10 +110,10 @@ file_entry(const char *section, const struct rte_cfgfile_entry *e)
 	if (strcmp(t->section, is_if ? "if" : section))
 		return bad("belongs to [%s%s], not to [%s]", t->section, strcmp(t->section, "if") ? "" : "0", section);
 	if (t->fn == set_if)
-		return bad("write a section [if%s] instead", e->value);
-	if (!option_is_flag(t) && !*e->value)
+		return bad("write a section [if%s] instead", value);
+	if (!option_is_flag(t) && !*value)
 		return bad("the value is empty");
-	return option_put(t, e->value);
+	return option_put(t, value);
 }
 
 /* Is there a section of this name? Then it may say which interface is meant. */
@@ -140,17 +154,18 @@ unknown_section(const char *path, const char *name)
 }
 
 static int
-file_section(struct rte_cfgfile *cfg, const char *path, const char *name)
+file_section(struct rte_cfgfile *cfg, const char *path, const char *name, const struct file_reader *r)
 {
 	const int n = rte_cfgfile_section_num_entries(cfg, name);
 	struct rte_cfgfile_entry *e;
 	unsigned int i;
-	int k, rc = 0;
+	int k, rc;
 
-	if (!section_known(name))
-		return unknown_section(path, name);
-	if (rte_cfgfile_num_sections(cfg, name, strlen(name)) > 1)
+	if (rte_cfgfile_num_sections(cfg, name, strlen(name) + 1) > 1) /* else [a] is [ab], too */
 		return complain("%s:%u: section [%s] is there twice", path, option_line(path, name, NULL), name);
+	rc = r->begin(path, name);
+	if (rc)
+		return rc;
 	e = calloc(n > 0 ? n : 1, sizeof(*e));
 	if (!e)
 		return complain("%s: no memory", path);
@@ -164,19 +179,20 @@ file_section(struct rte_cfgfile *cfg, const char *path, const char *name)
 				rc = bad("is there twice in [%s]: give it once%s", name,
 					 strncmp(e[k].name, "addr", 4) ? ""
 								       : ", with commas between several addresses");
-		rc = rc ? rc : file_entry(name, &e[k]);
+		rc = rc ? rc : r->entry(name, e[k].name, e[k].value);
 	}
 	free(e);
-	return rc;
+	return rc || !r->end ? rc : r->end();
 }
 
 int
-options_file(const char *path)
+file_read(const char *path, const struct file_reader *r)
 {
 	static const struct rte_cfgfile_parameters params = {.comment_character = '#'};
 	struct rte_cfgfile *cfg = NULL;
-	char names[32][CFG_NAME_LEN], *list[32];
-	int i, n, rc = 0;
+	char names[FILE_SECTIONS][CFG_NAME_LEN], *list[FILE_SECTIONS];
+	unsigned int i, n;
+	int rc = 0;
 	FILE *f = fopen(path, "r");
 
 	if (!f)
@@ -188,18 +204,32 @@ options_file(const char *path)
 	cfg = rte_cfgfile_load_with_params(path, CFG_FLAG_EMPTY_VALUES, &params);
 	if (!cfg)
 		return complain("%s: not readable as a config file", path);
-	for (i = 0; i < (int)RTE_DIM(list); i++)
+	for (i = 0; i < RTE_DIM(list); i++)
 		list[i] = names[i];
 	n = rte_cfgfile_num_sections(cfg, NULL, 0);
-	if (n > (int)RTE_DIM(list)) {
+	if (n > r->sections) {
 		rte_cfgfile_close(cfg);
-		return complain("%s: %d sections, at most %zu are possible", path, n, RTE_DIM(list));
+		return complain("%s: %u sections, at most %u are possible", path, n, r->sections);
 	}
 	rte_cfgfile_sections(cfg, list, n);
 	origin.file = path;
 	for (i = 0; i < n && !rc; i++)
-		rc = file_section(cfg, path, list[i]);
+		rc = file_section(cfg, path, list[i], r);
 	origin.file = origin.name = NULL;
 	rte_cfgfile_close(cfg);
 	return rc;
+}
+
+static int
+begin_section(const char *path, const char *name)
+{
+	return section_known(name) ? 0 : unknown_section(path, name);
+}
+
+int
+options_file(const char *path)
+{
+	static const struct file_reader reader = {begin_section, file_entry, NULL, FILE_SECTIONS};
+
+	return file_read(path, &reader);
 }

@@ -400,6 +400,30 @@ limits(const struct side *v)
 	return a;
 }
 
+/* Of a mix only. */
+static void
+put_classes(json_t *side, const struct stack *s)
+{
+	static const struct tally none;
+	static struct tally t;
+	json_t *all = json_array(), *o;
+	const char *name;
+	unsigned int i;
+
+	for (i = 0; s->role->tally_class && s->role->tally_class(s, i, &name, &t); i++) {
+		o = json_object();
+		put(o, "name", text(name));
+		put(o, "counts", counts(&t, NULL));
+		put(o, "failures", interval_failures(&t, &none));
+		put(o, "times_us", all_times(&t, NULL));
+		json_array_append_new(all, o);
+	}
+	if (i)
+		put(side, "classes", all);
+	else
+		json_decref(all);
+}
+
 static json_t *
 last_side(const struct side *v)
 {
@@ -424,6 +448,7 @@ last_side(const struct side *v)
 	put_real(o, "busy", sample_busy(&v->stop, &v->begin, -1), 1e-4);
 	put(o, "workers_busy", workers_busy(v, &v->stop, &v->begin));
 	put(o, "limited", limits(v));
+	put_classes(o, v->s);
 	put(o, "counters", counters(v->s));
 	put(o, "pools", pools(v->s));
 	return o;

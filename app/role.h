@@ -74,6 +74,8 @@ struct role {
 	uint64_t (*report)(const struct stack *s);
 	/** Control thread, workers run: what it counted until now, into zeroes. NULL: as every server. */
 	void (*tally)(const struct stack *s, struct tally *t);
+	/** Class i of its connections, likewise. @return false: there are no more. NULL: it has none. */
+	bool (*tally_class)(const struct stack *s, unsigned int i, const char **name, struct tally *t);
 	const char *done; /* what SERVER_DONE is */
 	bool unrecorded;  /* has nothing for record.h */
 	bool finite;  /* says by `finished` when it is done */

@@ -32,9 +32,8 @@
 struct plan plan __rte_cache_aligned;
 struct requests requests __rte_cache_aligned;
 
-/* ADDR:PORT[,COUNT], an IPv6 address in brackets */
-static int
-set_connect(const char *val)
+int
+client_endpoint(const char *val, struct tern_endpoint *e, uint16_t *ports)
 {
 	const char *comma = strchr(val, ',');
 	char buf[96];
@@ -42,12 +41,18 @@ set_connect(const char *val)
 	int rc = 0;
 
 	snprintf(buf, sizeof(buf), "%.*s", (int)strcspn(val, ","), val);
-	if (tern_endpoint_parse(buf, &plan.connect) || !plan.connect.port)
+	if (tern_endpoint_parse(buf, e) || !e->port)
 		return bad("'%s': write ADDR:PORT, or [ADDR6]:PORT, with a port of 1..65535", val);
 	if (comma)
-		rc = number(comma + 1, 1, UINT16_MAX + 1 - ntohs(plan.connect.port), &n);
-	plan.connect_ports = n;
+		rc = number(comma + 1, 1, UINT16_MAX + 1 - ntohs(e->port), &n);
+	*ports = n;
 	return rc;
+}
+
+static int
+set_connect(const char *val)
+{
+	return client_endpoint(val, &plan.connect, &plan.connect_ports);
 }
 
 static const char *const arrivals_names[] = {"constant", "poisson", NULL};
@@ -97,6 +102,7 @@ static struct opt opts[] = {
 	NUM("client", "search-within", search.within, 1, 50, "5", "percent between what passes and what does not"),
 	FLAG("client", "latency", plan.latency, "percentiles of connecting and of a whole connection, too"),
 	TEXT("client", "http", "PATH", plan.http_path, "GET this path, check status and length"),
+	TEXT("client", "mix", "FILE", plan.mix, "several classes of connections, each with its share: docs/client.md"),
 	TEXT("client", "output", "FILE", plan.output, "write the body there (one connection)"),
 };
 
@@ -124,7 +130,10 @@ check_hold(const struct options *o)
 
 	plan.hold_requests = limited ? requests.per_conn : UINT32_MAX;
 	if (!plan.hold) {
-		const char *of_held = plan.rps ? "rps" : plan.think_ms ? "think-ms" : plan.active ? "active" : NULL;
+		const char *of_held = plan.rps                     ? "rps" :
+				      plan.think_ms && !plan.mix ? "think-ms" :
+				      plan.active                ? "active" :
+								   NULL;
 
 		return of_held ? complain("--%s is of connections that are held: give --hold", of_held) : 0;
 	}
@@ -167,25 +176,47 @@ client_check_pace(const struct options *o)
 }
 
 static int
+check_mix(const struct options *o)
+{
+	const char *other = plan.hold	     ? "hold" :
+			    plan.park	     ? "park" :
+			    plan.output	     ? "output" :
+			    requests.packets ? "packets" :
+					       NULL;
+
+	if (!plan.mix)
+		return 0;
+	if (other)
+		return complain("--mix: its classes say what connections do: leave --%s out", other);
+	return mix_load(plan.mix, o);
+}
+
+/* --http's */
+static int
+check_path(void)
+{
+	int rc;
+
+	if (!plan.http_path)
+		return 0;
+	origin.name = "http";
+	rc = mix_check_path(plan.http_path);
+	origin.name = NULL;
+	return rc;
+}
+
+static int
 check(struct options *o)
 {
-	const char *p;
-
 	if (requests_check() || tls_check(false))
 		return -EINVAL;
-	if (!plan.connect.af)
+	if (!plan.connect.af && !plan.mix)
 		return complain("the client has no server: give --connect ADDR:PORT");
 	if (search_check() || client_check_pace(o))
 		return -EINVAL;
 	plan.latency |= record_wanted(o);
-	if (plan.http_path && *plan.http_path != '/')
-		return complain("--http: '%s' does not start with '/'", plan.http_path);
-	if (plan.http_path && strlen(plan.http_path) >= HTTP_PATH_MAX)
-		return complain("--http: the path is longer than %u bytes", HTTP_PATH_MAX - 1);
-	for (p = plan.http_path; p && *p; p++)
-		if ((unsigned char)*p <= ' ' || *p == 127)
-			return complain("--http: '%s' has a blank or a control character: write it as %%%02x",
-					plan.http_path, (unsigned char)*p);
+	if (check_path() || check_mix(o))
+		return -EINVAL;
 	if (plan.output && !plan.http_path)
 		return complain("--output needs --http PATH");
 	if (plan.output && (plan.total != 1 || requests.per_conn != 1))
@@ -259,9 +290,13 @@ open_one(struct client *cl, uint64_t now_us, bool held)
 	cc->part = NULL;
 	cc->asked_us = 0;
 	cc->asked = cc->answered = cc->before = 0;
+	if (unlikely(cl->mixed))
+		mixed_pick(cc);
 	cc->due_us = in_time ? cl->start_us + (uint64_t)cl->pace.due_us : now_us;
 	rc = client_connect(cc);
 	if (rc == -EADDRNOTAVAIL || rc == -ENOMEM) {
+		if (cl->mixed)
+			mixed_unpick(cc);
 		slab_put(&cl->slab, &cc->i);
 		cl->held -= held;
 		cl->n[N_WAITED]++;
@@ -279,6 +314,7 @@ open_one(struct client *cl, uint64_t now_us, bool held)
 	cl->n[N_LATE] += now_us > cc->due_us + LATE_US;
 	if (rc) { /* the next one would not fare better */
 		client_lost(cc, rc == -ENETUNREACH ? N_UNREACHABLE : N_OTHER);
+		cl->hopeless_class = cc->class;
 		client_gone(cc, rc == -ENETUNREACH ? N_UNREACHABLE : N_OTHER);
 		give_up(cl);
 	}
@@ -390,7 +426,14 @@ poll_held(struct client *cl, uint64_t now_us)
 		ask_any(cl, now_us);
 	for (may = BURST_MAX; may && !cl->active && !cl->stopping && ask_one(cl, now_us); may--)
 		;
-	for (may = BURST_MAX; may && cl->stopping && !TAILQ_EMPTY(&cl->thinking); may--)
+}
+
+static void
+leave_some(struct client *cl)
+{
+	unsigned int may;
+
+	for (may = BURST_MAX; may && !TAILQ_EMPTY(&cl->thinking); may--)
 		client_leave((struct client_conn *)TAILQ_FIRST(&cl->thinking));
 }
 
@@ -418,6 +461,8 @@ poll(struct stack *s, struct tern_worker *w, uint64_t now_us)
 			break;
 	if (cl->hold && !cl->parking)
 		poll_held(cl, now_us);
+	if (cl->stopping && !cl->parking)
+		leave_some(cl);
 	if (!cl->finished && cl->slab.n_active == cl->parked &&
 	    (cl->stopping || cl->hopeless ||
 	     (cl->total && !cl->parking && cl->opened == cl->total)))
@@ -425,21 +470,6 @@ poll(struct stack *s, struct tern_worker *w, uint64_t now_us)
 }
 
 /* --- the role ------------------------------------------------------------------------------------------------ */
-
-static void
-make_requests(struct client *cl)
-{
-	char host[TERN_ENDPOINT_LEN];
-	unsigned int i;
-
-	tern_endpoint_format(&plan.connect, host);
-	for (i = 0; i < 2; i++)
-		cl->request_len[i] = snprintf(
-			cl->request[i], sizeof(cl->request[i]),
-			"GET %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: tern\r\nAccept: */*\r\n"
-			"Connection: %s\r\n\r\n",
-			plan.http_path, host, i ? "close" : "keep-alive");
-}
 
 static bool
 in_subnet(const uint8_t *a, const uint8_t *b, unsigned int prefix)
@@ -522,7 +552,9 @@ init(struct stack *s)
 	FILE *out;
 
 	role_pattern(0);
-	if (check_limits(s))
+	if (!plan.mix)
+		mix_plain();
+	if (check_limits(s) || mix_heads())
 		return -EINVAL;
 	if (!plan.output)
 		return 0;
@@ -533,13 +565,29 @@ init(struct stack *s)
 	return 0;
 }
 
+/* Where each begins on worker i. @return whether any asks by HTTP. */
+static bool
+start_classes(struct client *cl, unsigned int i)
+{
+	bool http = false;
+	unsigned int c;
+
+	for (c = 0; c < mix.n; c++) {
+		cl->of[c].number = i;
+		cl->of[c].next_port = i % mix.of[c].connect_ports;
+		http |= mix.of[c].http;
+	}
+	return http;
+}
+
 static int
 start(struct stack *s, struct tern_worker *w)
 {
 	const unsigned int i = tern_worker_index(w);
 	const struct options *o = s->o;
-	struct client *cl = role_state(s, w, sizeof(*cl));
+	struct client *cl = role_state(s, w, sizeof(*cl) + mix.n * sizeof(cl->of[0]));
 	uint32_t n;
+	bool http;
 
 	if (!cl)
 		return -ENOMEM;
@@ -560,22 +608,24 @@ start(struct stack *s, struct tern_worker *w)
 				  o->conf.max_conns - cl->park - cl->hold);
 	if (plan.hold && !plan.cps)
 		cl->concurrency = 0;
-	cl->next_port = i % plan.connect_ports;
 	cl->slack_us = plan.timeout_ms ? plan.timeout_ms * UINT64_C(125) : UINT64_MAX;
 	if ((plan.total && !cl->total) || (plan.cps && !cl->cps))
 		cl->concurrency = 0; /* more workers than connections */
-	if (plan.http_path)
-		make_requests(cl);
+	cl->mixed = plan.mix != NULL;
+	http = start_classes(cl, i);
 	cl->parking = cl->park || cl->hold;
 	if (!cl->parking)
 		begin(cl);
 	if (!cl->concurrency && !cl->hold)
 		finish(cl);
 	n = cl->park + cl->hold + RTE_MAX(cl->concurrency, 1u);
-	if (plan.http_path && heads_init(&cl->heads, s, w, n))
+	if (http && heads_init(&cl->heads, s, w, n))
 		return -ENOMEM;
-	if (slab_init(&cl->slab, s, w, n, sizeof(struct client_conn), cl))
+	if (slab_init(&cl->slab, s, w, n, cl->mixed ? sizeof(struct mixed_conn) : sizeof(struct client_conn),
+		      cl))
 		return -ENOMEM;
+	if (cl->mixed)
+		mixed_init(cl);
 	if (search.what == SEARCH_CONNS)
 		cl->concurrency = client_share(search.from, s->n_workers, i);
 	if (tls_conf.on) {
@@ -617,6 +667,7 @@ const struct role role_client = {
 	.n_knobs = CLIENT_KNOBS,
 	.report = client_report,
 	.tally = client_tally,
+	.tally_class = client_tally_class,
 	.finite = true,
 	.readies = true,
 };

@@ -14,25 +14,43 @@ struct range {
 };
 
 static bool
-range_has(const struct tern_alias *r, uint8_t af, const void *addr)
+range_has(const struct range *r, uint8_t af, const void *addr)
 {
 	const unsigned int at = af == 4 ? 0 : 12;
 	rte_be32_t a, first;
 
-	if (r->af != af || memcmp(addr, r->addr, at) != 0)
+	if (memcmp(addr, r->addr, at) != 0)
 		return false;
 	memcpy(&a, (const uint8_t *)addr + at, 4);
 	memcpy(&first, r->addr + at, 4);
-	return rte_be_to_cpu_32(a) - rte_be_to_cpu_32(first) < RTE_MAX(r->count, 1u);
+	return rte_be_to_cpu_32(a) - rte_be_to_cpu_32(first) < r->count;
+}
+
+/* Range i of the family. @return false: it is of the other. */
+static bool
+range_at(const struct iface *ifc, uint8_t af, unsigned int i, struct range *r)
+{
+	if (i > 0) {
+		const struct tern_alias *a = &ifc->alias[i - 1];
+
+		*r = (struct range){a->addr, RTE_MAX(a->count, 1u), a->prefix};
+		return a->af == af;
+	}
+	if (af == 4)
+		*r = (struct range){(const uint8_t *)&ifc->laddr4, ifc->count4, __builtin_popcount(ifc->mask4)};
+	else
+		*r = (struct range){ifc->laddr6, ifc->count6, ifc->prefix6};
+	return true;
 }
 
 bool
 alias_has(const struct iface *ifc, uint8_t af, const void *addr)
 {
+	struct range r;
 	unsigned int i;
 
-	for (i = 0; i < ifc->n_aliases; i++)
-		if (range_has(&ifc->alias[i], af, addr))
+	for (i = 1; i <= ifc->n_aliases; i++)
+		if (range_at(ifc, af, i, &r) && range_has(&r, af, addr))
 			return true;
 	return false;
 }
@@ -65,23 +83,6 @@ alias_broadcast(const struct iface *ifc, uint32_t addr)
 }
 
 /* --- whose the source is -------------------------------------------------------------------------------------- */
-
-/* Range i of the family. @return false: it is of the other. */
-static bool
-range_at(const struct iface *ifc, uint8_t af, unsigned int i, struct range *r)
-{
-	if (i > 0) {
-		const struct tern_alias *a = &ifc->alias[i - 1];
-
-		*r = (struct range){a->addr, RTE_MAX(a->count, 1u), a->prefix};
-		return a->af == af;
-	}
-	if (af == 4)
-		*r = (struct range){(const uint8_t *)&ifc->laddr4, ifc->count4, __builtin_popcount(ifc->mask4)};
-	else
-		*r = (struct range){ifc->laddr6, ifc->count6, ifc->prefix6};
-	return true;
-}
 
 /* Address i of those in hop's subnet. *n: how many there are, when i is beyond. @return false: it is. */
 static bool
@@ -129,4 +130,22 @@ link_local_addr(const struct iface *ifc, uint8_t af, const void *hop, uint32_t i
 	memcpy(&a, r.addr + at, 4);
 	a = rte_cpu_to_be_32(rte_be_to_cpu_32(a) + i - before);
 	memcpy(out + at, &a, 4);
+}
+
+bool
+link_local_fits(const struct iface *ifc, uint8_t af, const void *hop, const void *addr)
+{
+	bool any = false;
+	struct range r;
+	unsigned int i;
+
+	for (i = 0; i <= ifc->n_aliases; i++) {
+		if (!range_at(ifc, af, i, &r) || !same_prefix(hop, r.addr, r.prefix))
+			continue;
+		any = true;
+		if (range_has(&r, af, addr))
+			return true;
+	}
+	range_at(ifc, af, 0, &r);
+	return !any && range_has(&r, af, addr);
 }

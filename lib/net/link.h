@@ -161,6 +161,8 @@ link_way_back(const struct iface *ifc, const struct seg *s)
  *  i into out. */
 uint32_t link_local_count(const struct iface *ifc, uint8_t af, const void *hop);
 void link_local_addr(const struct iface *ifc, uint8_t af, const void *hop, uint32_t i, uint8_t out[16]);
+/** Is addr one of them? */
+bool link_local_fits(const struct iface *ifc, uint8_t af, const void *hop, const void *addr);
 /** Do a and b begin with the same n bits? */
 static inline bool
 same_prefix(const uint8_t *a, const uint8_t *b, unsigned int n)

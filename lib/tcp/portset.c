@@ -10,6 +10,9 @@
  * chosen by the hash of the first. So ports are looked for by the word, and words that have none are remembered
  * (closed) until one is released: the search for the last free port reads 16 words of those, and each word of the map
  * at most once in vain.
+ *
+ * There are max_portsets of them. With all in use a connection shares the address of one: a range may have
+ * millions of addresses.
  */
 #include <errno.h>
 #include <string.h>
@@ -300,6 +303,39 @@ portset_take(struct tern_worker *w, struct flow *f, uint32_t *idx, uint32_t *has
 	p->used++;
 	*idx = p->index;
 	return 0;
+}
+
+/* The address of p if f may have it, and p has a port. */
+static bool
+lend_addr(const struct portset *p, const struct iface *ifc, const void *hop, struct flow *f)
+{
+	const bool v4 = f->af == 4;
+
+	if (!p->used || !p->left || p->rport != f->rport || p->af != f->af ||
+	    (v4 ? p->addr.raddr4 != f->addr.raddr4 : memcmp(p->addr.raddr6, f->addr.raddr6, 16) != 0) ||
+	    !link_local_fits(ifc, f->af, hop, v4 ? (const void *)&p->addr.laddr4 : p->addr.laddr6))
+		return false;
+	flow_addr_copy(&f->addr, &p->addr, f->af);
+	return true;
+}
+
+/* Of a range of any size, only those that have a set are looked at. */
+int
+portset_take_used(struct tern_worker *w, const struct iface *ifc, const void *hop, struct flow *f, uint32_t *idx,
+		  uint32_t *hash)
+{
+	const uint32_t n = w->ports.pool.total - w->ports.pool.fresh;
+	const uint16_t lport = f->lport;
+	int rc = -EADDRNOTAVAIL;
+	uint32_t i;
+
+	for (i = 0; i < n && rc == -EADDRNOTAVAIL; i++) {
+		if (!lend_addr(set_at(w, (w->ports.local_next + i) % n), ifc, hop, f))
+			continue;
+		f->lport = lport;
+		rc = portset_take(w, f, idx, hash);
+	}
+	return rc;
 }
 
 void

@@ -8,6 +8,7 @@
 #include "base/pool.h"
 #include "base/table.h"
 
+struct iface;
 struct tern_worker;
 
 #define PORTSET_WORDS (65536 / 64)
@@ -38,6 +39,9 @@ struct ports {
 /** Choose and reserve a port for f (lport 0) or reserve f->lport. Sets f->lport and the flow's table hash. @return 0,
  *  -EADDRNOTAVAIL, -EADDRINUSE. */
 int portset_take(struct tern_worker *w, struct flow *f, uint32_t *idx, uint32_t *hash);
+/** The same when no set can be made: f->addr's local one becomes one that has a set, and that fits hop. */
+int portset_take_used(struct tern_worker *w, const struct iface *ifc, const void *hop, struct flow *f, uint32_t *idx,
+		      uint32_t *hash);
 int portset_init(struct tern_worker *w);
 void portset_fini(struct tern_worker *w);
 void portset_release(struct tern_worker *w, uint32_t idx, uint16_t lport);

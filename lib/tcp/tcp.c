@@ -77,7 +77,7 @@ choose_local(struct tern_worker *w, const struct tern_endpoint *local, const str
 	}
 	/*
 	 * Spread over the local addresses, a run of connections each: their ports lie in one word of one port set.
-	 * Every address is tried before the answer is no.
+	 * Every address is tried before the answer is no, or every one that has a set when there are no more of those.
 	 */
 	if ((++w->ports.n_connects & (LOCAL_RUN - 1)) == 0)
 		w->ports.local_next++;
@@ -89,6 +89,10 @@ choose_local(struct tern_worker *w, const struct tern_endpoint *local, const str
 		memcpy(f->af == 4 ? (void *)&f->addr.laddr4 : f->addr.laddr6, a, addr_len(f->af));
 		f->lport = lport;
 		rc = portset_take(w, f, portset, hash);
+		if (unlikely(rc == -EADDRNOTAVAIL && !w->ports.pool.avail)) {
+			f->lport = lport;
+			return portset_take_used(w, ifc, hop->addr, f, portset, hash);
+		}
 	}
 	return rc;
 }

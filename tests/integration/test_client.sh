@@ -185,3 +185,54 @@ test_search() {
 	searched --search cps --search-from 25 --concurrency 20 --duration 1
 	[ $RC = 1 ] && grep -q 'the run ended before the search did' "$LIB_TMP/tern.err" || fail "status $RC of a search that was cut"
 }
+
+# of_class NAME WHAT: how many connections, or responses, the report has of a class of the mix.
+of_class() {
+	case $2 in
+	responses) sed -nE "s/^client: \[$1\]: .*; ([0-9]+) responses,.*/\1/p" "$LIB_TMP/tern.out" ;;
+	*) sed -nE "s/^client: \[$1\]: .*\<([0-9]+) (connections )?$2\>.*/\1/p" "$LIB_TMP/tern.out" ;;
+	esac
+}
+
+# The example's classes, and one over IPv6: nginx logged as many requests of each as the report has, and each number once.
+test_client_mix() {
+	local class logged re
+	nginx_start "$NS" '8080; location /form { return 201; } listen [::]:8080' "$LIB_TMP/www; access_log $LIB_TMP/access.log" ||
+		fail "nginx did not start"
+	cp "$TOP/config/client-mix.cfg" "$LIB_TMP/mix.cfg"
+	printf '\n[six]\nweight = 10\nconnect = [2001:db8::2]:8080\nhttp = /index.html?six\n' >>"$LIB_TMP/mix.cfg"
+	tern_bg --role client --connect 192.0.2.2:8080 --mix "$LIB_TMP/mix.cfg" --total 2000 --concurrency 32 --json "$LIB_TMP/run.json"
+	wait_exit 120 $TERN_PID || fail "the client failed"
+	pools_clean
+	python3 "$HERE/report.py" "$LIB_TMP/run.json" || fail "the report is not as docs/report.md says"
+	for class in browse:'GET /index.html.page=[0-9]+ HTTP/1.1" 200' look:'HEAD /index.html.look=[1-3] HTTP/1.1" 200' \
+		form:'POST /form.[0-9]+ HTTP/1.1" 201' missing:'GET /missing/[0-9]+.html HTTP/1.1" 404' \
+		half-close:'GET /index.html.half HTTP/1.1" 200' slow-reader:'GET /index.html.slow HTTP/1.1" 200' \
+		slow-sender:'POST /form.slow HTTP/1.1" 201' six:'2001:db8::1 .*GET /index.html.six HTTP/1.1" 200'; do
+		re=${class#*:} class=${class%%:*}
+		logged=$(grep -cE "$re" "$LIB_TMP/access.log")
+		[ "$logged" = "$(of_class $class responses)" ] && [ "$logged" -gt 0 ] ||
+			fail "[$class]: nginx has $logged, the report '$(of_class $class responses)'"
+	done
+	[ "$(grep -oE 'page=[0-9]+' "$LIB_TMP/access.log" | sort | uniq -d | wc -l)" = 0 ] || fail "a number was asked for twice"
+	for class in $(sed -n 's/^\[\(.*\)\]/\1/p' "$LIB_TMP/mix.cfg"); do
+		[ "$(of_class $class opened)" = "$(of_class $class done)" ] || fail "[$class] is not all done"
+		[ "$(jq --arg c $class '.end.client.classes[] | select(.name == $c).counts.done' "$LIB_TMP/run.json")" = "$(of_class $class done)" ] ||
+			fail "[$class]: the JSON has another number"
+	done
+	[ "$(jq '[.end.client.classes[].counts.opened] | add' "$LIB_TMP/run.json")" = 2000 ] || fail "classes do not add up to 2000"
+}
+
+# Sixteen million addresses of the client's, of which so many at a time as there may be port sets; then they are shared.
+test_client_range() {
+	local n
+	nginx_start "$NS" 8080 "$LIB_TMP/www; access_log $LIB_TMP/access.log" || fail "nginx did not start"
+	tern_tap --addr 10.0.0.1/8+16000000 --role client --connect 10.255.255.254:8080 --http /index.html --total 3000 --concurrency 20 \
+		--max-portsets 16
+	in_ns ip addr add 10.255.255.254/8 dev dtap0 || fail "no address for the kernel's end"
+	wait_exit 60 $TERN_PID || fail "the client failed"
+	want_counter TcpExtTernEstablished -eq 3000
+	n=$(cut -d' ' -f1 "$LIB_TMP/access.log" | sort -u | wc -l)
+	[ "$n" -ge 16 ] || fail "connections came from $n addresses, not from 16 at least"
+	pools_clean
+}

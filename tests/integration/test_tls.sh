@@ -59,6 +59,18 @@ test_tls_client() {
 	[ "$(sed -n 's/^tls: client: 300 handshakes, \([0-9]*\) of them.*/\1/p' "$LIB_TMP/tern.out")" -gt 50 ] || fail "sessions do not come back"
 }
 
+# The example of a mix: nginx has nothing against a half-closed one either.
+test_tls_mix() {
+	tls_cert ca
+	nginx_start "$NS" "8443 ssl; location /form { return 201; } ssl_certificate $LIB_TMP/ca.pem; ssl_certificate_key $LIB_TMP/ca.key" \
+		"$LIB_TMP/www" || fail "nginx did not start"
+	tern_bg --role client --connect 192.0.2.2:8443 --mix "$TOP/config/client-mix.cfg" --total 1000 --concurrency 30 --tls --tls-resume
+	wait_exit 120 $TERN_PID || fail "the client failed"
+	pools_clean
+	grep -q '^client: 1000 connections opened, 1000 established, 1000 done, 0 cut off at the end, 0 failed' "$LIB_TMP/tern.out" || fail "not all done"
+	[ "$(grep -c '^client: \[.*\]: [1-9][0-9]* connections opened, .* 0 failed' "$LIB_TMP/tern.out")" = 13 ] || fail "not all classes"
+}
+
 # Each is a line that says why, and a failure.
 test_tls_client_refuses() {
 	nginx_tls

@@ -141,11 +141,51 @@ test_named(void)
 	W->steer = NULL;
 }
 
+/* More addresses than there can be sets: those that have one are shared, in turn, as long as they have a port. */
+static void
+test_crowded(void)
+{
+	struct tern_if_conf *c = &bed.conf.ifs[0];
+	struct tern_endpoint peer_at;
+	struct tern_info info;
+	unsigned int i, n[256] = {0};
+	struct sock *s;
+
+	bed.conf.max_portsets = 4;
+	bed.conf.tcp.port_min = 3000;
+	bed.conf.tcp.port_max = 3009;
+	peer_addr(&peer_at, 80);
+	c->alias[0] = (struct tern_alias){.af = bed.af, .prefix = 24, .count = 200};
+	if (bed.af == 6)
+		c->alias[0].prefix = 64, c->alias[0].count = 1 << 24;
+	memcpy(c->alias[0].addr, peer_at.addr, 16);
+	c->alias[0].addr[bed.af == 4 ? 3 : 15] = 10;
+	c->n_aliases = 1;
+	bed_start();
+	for (i = 0; i < 40; i++) {
+		W->ports.n_connects = UINT32_MAX; /* the next address */
+		CHECK_EQ(node_connect(80, 0, &s), 0);
+		if (!s->c)
+			break;
+		tern_conn_info(s->c, &info, sizeof(info));
+		n[info.local.addr[bed.af == 4 ? 3 : 15]]++;
+	}
+	CHECK_EQ(n[10], 10);
+	CHECK_EQ(n[11], 10);
+	CHECK_EQ(n[12], 10);
+	CHECK_EQ(n[13], 10);
+	CHECK_EQ(node_connect(80, 0, &s), -EADDRNOTAVAIL);
+	CHECK_EQ(node_connect(81, 0, &s), -EADDRNOTAVAIL); /* another server's needs a set of its own */
+	CHECK_EQ(W->ports.pool.avail, 0);
+	run();
+}
+
 int
 main(int argc, char **argv)
 {
 	static CU_TestInfo tests[] = {
 		{"all of them", test_drain},
+		{"more addresses than sets", test_crowded},
 		{"named ports", test_named},
 		CU_TEST_INFO_NULL,
 	};
