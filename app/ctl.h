@@ -60,6 +60,13 @@ int set_number(struct stack *s, const char *name, uint64_t n, char *why, size_t 
 int set_accepting(struct ctl *c);
 int set_not_accepting(struct ctl *c);
 
+/* capture.c */
+int capture_to(struct ctl *c);
+int capture_stop(struct ctl *c);
+int show_capture(struct ctl *c);
+int trace_on(struct ctl *c);
+int trace_off(struct ctl *c);
+
 /** From here on counters are shown, until `clear stats`. */
 void show_init(const struct run *r);
 void show_fini(void);

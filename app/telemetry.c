@@ -19,6 +19,7 @@ static const struct {
 	{"/tern/drops", "show drops", "Dropped packets by reason. Parameter: all"},
 	{"/tern/workers", "show workers", "What workers do"},
 	{"/tern/stats", "show stats", "Counters. Parameter: a pattern"},
+	{"/tern/capture", "show capture", "The capture's file"},
 	{"/tern/memory", "show memory", "Pools"},
 };
 

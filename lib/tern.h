@@ -142,6 +142,28 @@ struct tern_tcp_conf {
 	uint64_t reserved[8];
 };
 
+/** What has become of a packet, or of a connection. */
+enum tern_packet_what {
+	TERN_PACKET_IN,	  /* received */
+	TERN_PACKET_OUT,  /* sent: on its way to the device */
+	TERN_PACKET_DROP, /* the stack takes no notice of it, as `reason` says; it was IN, HERE or OUT, or never sent. An
+			   * answer to it may be OUT before */
+	TERN_PACKET_AWAY, /* was IN; the worker that owns its connection has it now, and says HERE */
+	TERN_PACKET_HERE,
+	TERN_PACKET_STATE, /* a connection's */
+};
+/** New fields come at the end. */
+struct tern_packet {
+	uint8_t what;	  /* enum tern_packet_what */
+	uint8_t ifidx;	  /* of IN, OUT, HERE */
+	uint8_t from, to; /* STATE: enum tern_state */
+	uint32_t reason;  /* DROP: which counter counts it: tern_stats_name(), tern_stats_help() */
+	/* The whole frame when it is IN, OUT, HERE. DROP and AWAY say by it which one; so does STATE of the one that
+	 * changed it, NULL: a call or a timer did. */
+	const struct rte_mbuf *m;
+	struct tern_endpoint local, remote; /* STATE */
+};
+
 /** What a worker tells the application. Any pointer may be NULL. All run on the worker's lcore. */
 struct tern_app {
 	/** Once, before the first poll: listen and connect here. Non-zero stops the worker with that errno. */
@@ -161,7 +183,10 @@ struct tern_app {
 	/** A frame that teaches a MAC address and asks for no answer (ARP, NDP); it stays the stack's. Not called for
 	 *  frames of tern_worker_input(). */
 	void (*neighbour)(struct tern_worker *w, const struct rte_mbuf *m, unsigned int ifidx, void *arg);
-	void (*reserved[2])(void);
+	/** Each packet and change of state, while tern_trace_set() lets it: for a capture, or to choose what trace() is
+	 *  told. p is gone afterwards. @return whether trace(), if it is there, is to have a line of it. */
+	bool (*packet)(struct tern_worker *w, const struct tern_packet *p, void *arg);
+	void (*reserved[1])(void);
 };
 
 /**
@@ -685,6 +710,9 @@ struct tern_listener_info {
 };
 /** @return as tern_conn_info(). */
 size_t tern_listener_info(const struct tern_listener *l, struct tern_listener_info *info, size_t size);
+
+/** Are tern_app.trace and tern_app.packet called from now on? They are at first. Off, both cost one branch a packet. */
+void tern_trace_set(struct tern_worker *w, bool trace, bool packet);
 
 unsigned int tern_stats_count(void);
 /** Name of counter i (Linux's nstat names where one exists). */
