@@ -44,7 +44,7 @@ static struct opt opts[] = {
 	FLAG("tern", "trace", options.trace, "print every packet and state change"),
 	TEXT("tern", "capture", "FILE", options.capture,
 	     "write all packets there, for tshark: pcapng, with comments: why one was dropped, what state it changed"),
-	TEXT("tern", "capture-filter", "EXPR", options.capture_filter, "of those, the ones that tcpdump's EXPR takes"),
+	TEXT("tern", "capture-filter", "TEXT", options.capture_filter, "of those, the ones that this filter of tcpdump's takes"),
 	FLAG("tern", "prefault", options.prefault,
 	     "touch all memory before the start: a slower start, no page faults later"),
 	TEXT("tern", "ctl", "PATH", options.ctl,
