@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What of packets is seen: a capture into a file, and which lines --trace prints. Begun by options, or while it runs. */
+/* What of packets is seen: a capture into a file, and which lines --trace prints. Begun by options, or at run time. */
 #ifndef CAPTURE_H
 #define CAPTURE_H
 #include "run.h"

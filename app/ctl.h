@@ -40,13 +40,16 @@ void ctl_close(void);
 /** Whoever asks for its end: `quit`, and `drain`, which finishes what is open. */
 void ctl_quit(bool drain);
 
-/* show.c, show_conns.c, show_port.c, set.c */
+/* show.c, show_conns.c, show_port.c, show_net.c, set.c */
 int show_conns(struct ctl *c);
 int show_listeners(struct ctl *c);
 int show_drops(struct ctl *c);
 int show_workers(struct ctl *c);
 int show_memory(struct ctl *c);
 int show_stats(struct ctl *c);
+int show_timers(struct ctl *c);
+int show_neigh(struct ctl *c);
+int show_routes(struct ctl *c);
 int show_port_info(struct ctl *c);
 int show_port_stats(struct ctl *c);
 int show_port_xstats(struct ctl *c);

@@ -3,7 +3,6 @@
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
-#include "capture.h"
 #include "option.h"
 #include "role.h"
 
@@ -142,7 +141,7 @@ check_capture(const struct options *o, const struct role *role)
 		return complain("--capture: %s cannot: capture at its server or client", role->name);
 	if (o->capture_filter && !o->capture)
 		return complain("--capture-filter: of which file? give --capture FILE");
-	return capture_check(o->capture_filter);
+	return 0;
 }
 
 /* A prompt in which a line of numbers appears each second is none. */

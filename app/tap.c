@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * See tap.h. A ring of bytes with one writer and one reader; a record does not wrap, the rest of the ring is skipped then.
- * Comments go into records that are not published yet. A change of state that no packet made, a close() say, waits as
- * a note for the SYN, FIN or RST that tells the peer.
+ * See tap.h. A ring of bytes with one writer and one reader; a record does not wrap, the rest of the ring is skipped
+ * then. Comments go into records that are not published yet. A change of state that no packet made, a close() say, is
+ * noted for the SYN, FIN or RST that tells the peer.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -34,19 +34,18 @@ struct note {
 };
 
 struct tap {
+	uint64_t published __rte_cache_aligned; /* the worker's, which the reader sees */
 	uint8_t *ring;
 	const struct pfilter *filter;
 	/* the worker's */
 	uint64_t head; /* what comes goes there; bytes since the beginning, as all of these */
 	uint64_t now_us;
+	uint64_t lost;
 	uint64_t newest[NEWEST];
 	unsigned int n_newest;
 	unsigned int next_note, n_notes;
 	struct note notes[NOTES];
-	uint64_t lost;
-	/* the worker's, which the reader sees, and the other way round */
-	uint64_t published __rte_cache_aligned;
-	uint64_t tail __rte_cache_aligned;
+	uint64_t tail __rte_cache_aligned; /* the reader's, which the worker sees */
 };
 
 struct tap *

@@ -64,7 +64,8 @@ def ask(line):
     assert verdict == "0\n", (line, verdict)
     return said
 for show in ("help", "show conns", "show conns -i", "show listeners", "show drops", "show drops all", "show workers", "show memory",
-             "show stats", "show stats *", "show port info all", "show port stats 0", "show port xstats 0"):
+             "show stats", "show stats *", "show neigh", "show routes", "show timers", "show capture", "show port info all",
+             "show port stats 0", "show port xstats 0"):
     assert ask("text " + show).count("\n") >= 1, show
     assert json.loads(ask("json " + show)), show
 assert ask("text clear port stats all") == "" and ask("json clear port xstats 0") == "{}\n"
@@ -171,6 +172,33 @@ test_ctl_client() {
 	wait_exit 12 $TERN_PID || fail "status $? after quit"
 }
 
+# Neighbours as ip neigh of the other end has them, routes as they were given, timers of what is there.
+test_ctl_net() {
+	local row mac
+	tern_serve --role http --root "$LIB_TMP/www" --gw 192.0.2.2 --addr 198.51.100.1/32 --ctl "$LIB_TMP/ctl"
+	bg hold ip netns exec "$NS" curl -sS --limit-rate 1000 -o /dev/null "http://$HOST/10m.bin"
+	wait_for 10 kernel_has 1 || fail "no connection"
+	in_ns curl -sS --max-time 60 -o /dev/null -H 'Connection: close' "http://$HOST/index.html" || fail "curl"
+	in_ns ping -c 1 -W 5 -q $HOST6 >/dev/null || fail "ping, IPv6"
+	mac=$(in_ns cat /sys/class/net/dtap0/address)
+	row=$(ctl --json show neigh | python3 -c 'import json, sys
+for n in json.load(sys.stdin)["neighbours"]:
+    if n["address"] == "192.0.2.2": print(n["lladdr"].lower(), n["state"], n["dev"], n["conns"], n["confirmed_ago_s"] < 400)')
+	grep -qE "^$mac (REACHABLE|STALE) net_tap0 [1-9] True$" <<<"$row" || fail "neighbour: $row"
+	grep -qE "^2001:db8::2 +net_tap0 " <<<"$(ctl show neigh)" || fail "no neighbour of IPv6: $(ctl show neigh)"
+	row=$(ctl show routes | awk '{ print $1, $2, $3, $4 }')
+	for mac in "192.0.2.0/24 - net_tap0 $HOST" "198.51.100.1/32 - net_tap0 198.51.100.1" "2001:db8::/64 - net_tap0 $HOST6" \
+		"default 192.0.2.2 net_tap0 $HOST"; do
+		grep -qxF "$mac" <<<"$row" || fail "no route $mac: $row"
+	done
+	ctl --json show timers | python3 -c 'import json, sys
+t = {t["timer"]: t for t in json.load(sys.stdin)["timers"]}
+w = t["time-wait"]
+assert w["armed"] == 1 and w["in_1min"] == 1 and w["in_1s"] == 0, t' || fail "timers: $(ctl show timers)"
+	kill $BG_PID
+	tern_end
+}
+
 # The same by DPDK's telemetry, over its socket.
 test_ctl_telemetry() {
 	local prefix=ctl$$
@@ -198,6 +226,8 @@ drops = ask("/tern/drops,all")
 assert len(drops) > 30 and drops["0"]["name"] == "DropRunt", drops
 assert len(ask("/tern/stats,*")) + ask("/tern/stats,*").get("left_off", 0) > 150
 assert ask("/tern/conns,state up") is None
+assert ask("/tern/neigh")["0"]["dev"] == "net_tap0" and ask("/tern/routes")["0"]["dst"] == "192.0.2.0/24"
+assert ask("/tern/capture") == {} and ask("/tern/timers").get("left_off", 0) == 0
 END
 	kill $BG_PID
 	tern_end
