@@ -54,10 +54,12 @@ _tern_ctl() {
 		esac
 	done
 	case $said in
-	'') set -- --socket --json --help help show clear set stop start drain quit ;;
-	' show') set -- conns listeners drops workers memory stats port ;;
+	'') set -- --socket --json --help help show clear set capture trace stop start drain quit ;;
+	' show') set -- conns listeners drops workers memory stats timers neigh routes capture port ;;
 	' show conns'*) set -- -i state exclude ;;
 	' show drops') set -- all ;;
+	' capture') set -- stop && mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
+	' trace') set -- on off ;;
 	' clear') set -- stats port ;;
 	' show port') set -- info stats xstats ;;
 	' clear port') set -- stats xstats ;;
