@@ -57,6 +57,7 @@ const struct command commands[] = {
 	{"show memory", NULL, "every pool: in use of how many", false, show_memory},
 	{"show stats", "[PATTERN]", "counters since clear stats, as nstat; a pattern shows those that are 0, too",
 	 false, show_stats},
+	{"show role", NULL, "what the role counts since the start: requests, answers, failures", false, show_role},
 	{"show timers", NULL, "what is due next of connections, half-open requests, TIME-WAITs: how many, and when",
 	 false, show_timers},
 	{"show neigh", NULL, "the neighbour caches, as ip neigh: state, and when it was confirmed", false, show_neigh},

@@ -47,6 +47,7 @@ int show_drops(struct ctl *c);
 int show_workers(struct ctl *c);
 int show_memory(struct ctl *c);
 int show_stats(struct ctl *c);
+int show_role(struct ctl *c);
 int show_timers(struct ctl *c);
 int show_neigh(struct ctl *c);
 int show_routes(struct ctl *c);
@@ -116,4 +117,10 @@ void telemetry_open(void);
 
 /* ctl_call.c: tern ctl [--socket PATH] [--json] COMMAND... */
 int ctl_call(int argc, char **argv);
+/** What a running tern says to "text COMMAND\n" or "json COMMAND\n" goes to f; path: --socket's, or NULL. @return 0,
+ *  or a negative errno after a line. */
+int ctl_ask(const char *path, const char *line, FILE *f);
+
+/* top.c: tern top [-i SECONDS] [-n COUNT] [PATH] */
+int top(int argc, char **argv);
 #endif

@@ -47,7 +47,7 @@ take_config(int *argc, char **argv, const char **file)
 static const struct {
 	const char *name;
 	int (*fn)(int argc, char **argv);
-} programs[] = {{"run", launch}, {"report", page}, {"ctl", ctl_call}, {"explain", explain}};
+} programs[] = {{"run", launch}, {"report", page}, {"ctl", ctl_call}, {"top", top}, {"explain", explain}};
 
 int
 main(int argc, char **argv)

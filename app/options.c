@@ -404,7 +404,7 @@ options_help(void)
 	       "  tern --config FILE [-- <options>]    a file's [eal] args = ... are EAL options\n"
 	       "  tern check ...                       what such a start would find: huge pages, devices, cores\n"
 	       "  tern explain [SCENE ...]             connections packet by packet, and why\n"
-	       "  tern run ... -- PROGRAM | tern ctl COMMAND | tern report FILE...    each has --help\n"
+	       "  tern run ... -- PROGRAM | tern ctl COMMAND | tern top | tern report FILE...    each has --help\n"
 	       "  tern --help | --version\n\nRoles:\n");
 	for (i = 0; i < n_roles; i++)
 		printf("  %-10s %s\n", roles[i]->name, roles[i]->help);

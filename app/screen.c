@@ -18,9 +18,10 @@
 static struct {
 	const struct stack *st;
 	struct sample last[STACKS_MAX], now;
-	unsigned int n, drawn; /* lines */
+	unsigned int n;
 	double next_s;
 } screen;
+static unsigned int drawn; /* lines */
 
 static unsigned int
 width(void)
@@ -32,12 +33,20 @@ width(void)
 	return w.ws_col < WIDTH_MAX ? w.ws_col : WIDTH_MAX;
 }
 
-/* A line that wraps would be two, and the next "up" one too few. */
-static void
-put(const char *line)
+void
+screen_top(void)
+{
+	if (drawn)
+		printf("\033[%uA\033[J", drawn);
+	drawn = 0;
+}
+
+/* One that wraps would be two, and the next "up" one too few. */
+void
+screen_line(const char *line)
 {
 	printf("\r\033[K%.*s\n", (int)width() - 1, line);
-	screen.drawn++;
+	drawn++;
 }
 
 static void
@@ -57,7 +66,7 @@ put_progress(double at_s)
 		snprintf(line, sizeof(line), "%.0f s of %u [%s] %.0f %%", at_s, o->duration_s, bar,
 			 part >= 1 ? 100 : 100 * part);
 	}
-	put(line);
+	screen_line(line);
 }
 
 static size_t
@@ -106,7 +115,7 @@ put_side(const struct stack *s, struct sample *last, double at_s)
 	if (now->n[S_DROPPED])
 		at += snprintf(line + at, sizeof(line) - at, " dropped %lu", now->n[S_DROPPED]);
 	add_times(line, at, &now->t, &last->t);
-	put(line);
+	screen_line(line);
 	*last = *now;
 }
 
@@ -115,9 +124,7 @@ draw(double at_s)
 {
 	unsigned int i;
 
-	if (screen.drawn)
-		printf("\033[%uA", screen.drawn);
-	screen.drawn = 0;
+	screen_top();
 	put_progress(at_s);
 	for (i = 0; i < screen.n; i++)
 		put_side(&screen.st[i], &screen.last[i], at_s);

@@ -109,9 +109,9 @@ show_neigh(struct ctl *c)
 
 			do {
 				rc = ask_one(c, "show neigh", k, w, a, take_neighs);
-				for (i = 0; !rc && i < t->n; i++)
+				for (i = 0; !rc && t && i < t->n; i++)
 					of_stack(c, k, neigh_row(&c->run->stacks[k], w, &t->at[i], t->now_us));
-			} while (!rc && !t->over);
+			} while (!rc && t && !t->over);
 			if (rc != -ETIMEDOUT)
 				ask_free(a);
 		}

@@ -34,8 +34,8 @@
 extern "C" {
 #endif
 
-struct iovec; struct rte_mbuf; struct rte_mempool;
-struct tern; struct tern_worker; struct tern_listener; struct tern_conn;
+struct iovec; struct rte_mbuf; struct rte_mempool; struct tern; struct tern_worker; struct tern_listener;
+struct tern_conn;
 
 #define TERN_IF_MAX 4
 #define TERN_WORKER_MAX 64
