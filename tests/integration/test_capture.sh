@@ -77,6 +77,25 @@ test_capture_client() {
 	grep -q 'lacks' "$LIB_TMP/tern.err" || [ "$(how_many "$f" tcp.analysis.ack_lost_segment)" = 0 ] || fail "packets are missing"
 }
 
+# Two workers behind one queue: a frame that is handed over is there once, with what became of it.
+test_capture_two_workers() {
+	local f=$LIB_TMP/two.pcapng i n
+	LCORES=0-1 tern_serve --role http --root "$LIB_TMP/www" --capture "$f"
+	for i in {1..12}; do
+		in_ns curl -sS --max-time 60 -o /dev/null -H 'Connection: close' "http://$HOST/index.html" || fail "curl"
+		in_ns curl -sS --max-time 60 -o /dev/null "http://$HOST:81/" 2>/dev/null
+	done
+	tern_end
+	want_counter HandoverIn -ge 12
+	n=$(shark "$f" 'tcp.flags == 0x002 && tcp.dstport == 80' -e tcp.srcport | sort -u | wc -l)
+	[ "$n" = 12 ] || fail "$n connections"
+	[ "$(how_many "$f" 'tcp.dstport == 80 && tcp.flags.syn == 1 && !(frame.comment == "LISTEN -> SYN_RCVD")')" = 0 ] || fail "a SYN without its state"
+	[ "$(how_many "$f" 'tcp.dstport == 80 && frame.comment == "SYN_RCVD -> ESTABLISHED"')" = 12 ] || fail "handshakes"
+	[ "$(how_many "$f" 'tcp.dstport == 81 && frame.comment contains "DropNoSocket"')" = "$(how_many "$f" 'tcp.dstport == 81')" ] || fail "port 81"
+	n=$(shark "$f" 'tcp.dstport == 80 && ip' -e ip.id | sort | uniq -d)
+	[ -z "$n" ] || fail "a frame is there twice: $n"
+}
+
 test_capture_refused() {
 	local ok=(--role http --body x --addr $HOST/24)
 	refused '--capture-filter: .*no filter of tcpdump' "${ok[@]}" --capture "$LIB_TMP/x" --capture-filter 'tcp prot 80'
