@@ -39,6 +39,7 @@ static struct eye {
 } eyes[STACKS_MAX][TERN_WORKER_MAX];
 
 static struct pfilter *trace_filter;
+static bool traces; /* by a command */
 
 static struct {
 	FILE *f; /* NULL: there is no capture */
@@ -444,7 +445,14 @@ trace(struct ctl *c, bool on, struct pfilter *f)
 		return ctl_wrong(c, "trace: %s", why); /* both filters may be in use */
 	trace_filter = f;
 	pfilter_free(old);
+	__atomic_store_n(&traces, on, __ATOMIC_RELAXED);
 	return 0;
+}
+
+bool
+capture_traces(void)
+{
+	return __atomic_load_n(&traces, __ATOMIC_RELAXED);
 }
 
 int

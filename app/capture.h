@@ -10,6 +10,8 @@ int capture_check(const char *filter);
 int capture_open(const struct run *r);
 /** On each worker as it starts. */
 void capture_start(const struct stack *s, struct tern_worker *w);
+/** Are lines printed, by a command? */
+bool capture_traces(void);
 /** No worker runs any more: what is there is written. @return what failed, after a line. */
 uint64_t capture_close(void);
 

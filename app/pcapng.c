@@ -60,7 +60,7 @@ pcapng_begin(FILE *f, const char *program)
 	fwrite(version, sizeof(version), 1, f);
 	fwrite(&unknown, sizeof(unknown), 1, f);
 	put_option(f, OPT_SHB_USERAPPL, program, n);
-	put_option(f, OPT_END, NULL, 0);
+	put_option(f, OPT_END, "", 0);
 	put32(f, size);
 }
 
@@ -77,7 +77,7 @@ pcapng_iface(FILE *f, const char *name)
 	put32(f, 0); /* packets of any length */
 	put_option(f, OPT_IF_NAME, name, n);
 	put_option(f, OPT_IF_TSRESOL, &nanoseconds, 1);
-	put_option(f, OPT_END, NULL, 0);
+	put_option(f, OPT_END, "", 0);
 	put32(f, size);
 }
 
@@ -99,7 +99,7 @@ pcapng_put(FILE *f, const struct pcapng_packet *p)
 	put_option(f, OPT_EPB_FLAGS, &flags, sizeof(flags));
 	if (n)
 		put_option(f, OPT_COMMENT, p->comment, n);
-	put_option(f, OPT_END, NULL, 0);
+	put_option(f, OPT_END, "", 0);
 	put32(f, size);
 	return size;
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 #include <sys/ioctl.h>
+#include "capture.h"
 #include "sample.h"
 #include "screen.h"
 
@@ -152,6 +153,10 @@ screen_tick(double at_s)
 {
 	if (!screen.st || at_s < screen.next_s)
 		return;
+	if (capture_traces()) { /* its lines are not drawn over */
+		drawn = 0;
+		return;
+	}
 	screen.next_s = at_s + EVERY_S;
 	draw(at_s);
 }
