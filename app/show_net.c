@@ -127,7 +127,7 @@ route(struct ctl *c, unsigned int k, unsigned int ifidx, uint8_t af, const uint8
 {
 	static const uint8_t none[16];
 	const int family = af == TERN_AF_INET ? AF_INET : AF_INET6;
-	char text[INET6_ADDRSTRLEN], dst[INET6_ADDRSTRLEN + 8], dev[RTE_ETH_NAME_MAX_LEN];
+	char text[INET6_ADDRSTRLEN], dst[INET6_ADDRSTRLEN + 16], dev[RTE_ETH_NAME_MAX_LEN];
 	uint8_t net[16] = {0};
 	json_t *row;
 	unsigned int i;
