@@ -40,13 +40,17 @@ void ctl_close(void);
 /** Whoever asks for its end: `quit`, and `drain`, which finishes what is open. */
 void ctl_quit(bool drain);
 
-/* show.c, show_conns.c, show_port.c, set.c */
+/* show.c, show_conns.c, show_port.c, show_net.c, set.c */
 int show_conns(struct ctl *c);
 int show_listeners(struct ctl *c);
 int show_drops(struct ctl *c);
 int show_workers(struct ctl *c);
 int show_memory(struct ctl *c);
 int show_stats(struct ctl *c);
+int show_role(struct ctl *c);
+int show_timers(struct ctl *c);
+int show_neigh(struct ctl *c);
+int show_routes(struct ctl *c);
 int show_port_info(struct ctl *c);
 int show_port_stats(struct ctl *c);
 int show_port_xstats(struct ctl *c);
@@ -59,6 +63,13 @@ int set_knob(struct ctl *c);
 int set_number(struct stack *s, const char *name, uint64_t n, char *why, size_t size);
 int set_accepting(struct ctl *c);
 int set_not_accepting(struct ctl *c);
+
+/* capture.c */
+int capture_to(struct ctl *c);
+int capture_stop(struct ctl *c);
+int show_capture(struct ctl *c);
+int trace_on(struct ctl *c);
+int trace_off(struct ctl *c);
 
 /** From here on counters are shown, until `clear stats`. */
 void show_init(const struct run *r);
@@ -106,4 +117,10 @@ void telemetry_open(void);
 
 /* ctl_call.c: tern ctl [--socket PATH] [--json] COMMAND... */
 int ctl_call(int argc, char **argv);
+/** What a running tern says to "text COMMAND\n" or "json COMMAND\n" goes to f; path: --socket's, or NULL. @return 0,
+ *  or a negative errno after a line. */
+int ctl_ask(const char *path, const char *line, FILE *f);
+
+/* top.c: tern top [-i SECONDS] [-n COUNT] [PATH] */
+int top(int argc, char **argv);
 #endif

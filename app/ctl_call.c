@@ -104,6 +104,7 @@ make_line(char *line, size_t size, bool json, int argc, char **argv, int from)
 
 /* What stands behind CTL_END. */
 struct verdict {
+	FILE *f; /* of what stands before it */
 	char text[300];
 	size_t len;
 	bool begun;
@@ -117,7 +118,7 @@ take(struct verdict *v, const char *buf, size_t n)
 	const size_t said = v->begun ? 0 : end ? (size_t)(end - buf) : n;
 	const size_t from = said + (end != NULL), rest = RTE_MIN(n - from, sizeof(v->text) - 1 - v->len);
 
-	if (said && fwrite(buf, 1, said, stdout) != said)
+	if (said && fwrite(buf, 1, said, v->f) != said)
 		return complain("ctl: %s", strerror(errno));
 	v->begun |= end != NULL;
 	memcpy(v->text + v->len, buf + from, rest);
@@ -126,10 +127,10 @@ take(struct verdict *v, const char *buf, size_t n)
 }
 
 static int
-listen_to(int fd)
+listen_to(int fd, FILE *f)
 {
 	const struct timeval tv = {.tv_sec = PATIENCE_S};
-	struct verdict v = {.len = 0};
+	struct verdict v = {.f = f};
 	char buf[65536];
 	ssize_t n;
 
@@ -139,7 +140,7 @@ listen_to(int fd)
 			return -EINVAL;
 	if (n < 0)
 		return complain("ctl: %s", errno == EAGAIN ? "no answer for 60 s: is it stopped?" : strerror(errno));
-	if (fflush(stdout))
+	if (fflush(f))
 		return complain("ctl: %s", strerror(errno));
 	v.text[strcspn(v.text, "\n")] = 0;
 	if (v.len < 2)
@@ -148,12 +149,28 @@ listen_to(int fd)
 }
 
 int
+ctl_ask(const char *path, const char *line, FILE *f)
+{
+	const int fd = reach(path);
+	int rc;
+
+	if (fd < 0)
+		return -EINVAL;
+	rc = send(fd, line, strlen(line), MSG_NOSIGNAL) == (ssize_t)strlen(line) ? 0 : -EPIPE;
+	if (rc)
+		complain("ctl: %s", strerror(errno));
+	rc = rc ? rc : listen_to(fd, f);
+	close(fd);
+	return rc;
+}
+
+int
 ctl_call(int argc, char **argv)
 {
 	char line[CTL_LINE_MAX - 1];
 	const char *path = NULL;
 	bool json = false;
-	int i, fd, rc;
+	int i;
 
 	for (i = 2; i < argc && strncmp(argv[i], "--", 2) == 0; i++) {
 		if (strcmp(argv[i], "--help") == 0)
@@ -171,15 +188,5 @@ ctl_call(int argc, char **argv)
 	}
 	if (i == argc)
 		return complain("ctl: no command: tern ctl help lists them") ? FAILED : 0;
-	if (make_line(line, sizeof(line), json, argc, argv, i))
-		return FAILED;
-	fd = reach(path);
-	if (fd < 0)
-		return FAILED;
-	rc = send(fd, line, strlen(line), MSG_NOSIGNAL) == (ssize_t)strlen(line) ? 0 : -EPIPE;
-	if (rc)
-		complain("ctl: %s", strerror(errno));
-	rc = rc ? rc : listen_to(fd);
-	close(fd);
-	return rc ? FAILED : 0;
+	return make_line(line, sizeof(line), json, argc, argv, i) || ctl_ask(path, line, stdout) ? FAILED : 0;
 }

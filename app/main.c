@@ -8,6 +8,7 @@
 #include <rte_cycles.h>
 #include <rte_eal.h>
 #include <rte_version.h>
+#include "capture.h"
 #include "ctl.h"
 #include "eal.h"
 #include "explain.h"
@@ -46,7 +47,7 @@ take_config(int *argc, char **argv, const char **file)
 static const struct {
 	const char *name;
 	int (*fn)(int argc, char **argv);
-} programs[] = {{"run", launch}, {"report", page}, {"ctl", ctl_call}, {"explain", explain}};
+} programs[] = {{"run", launch}, {"report", page}, {"ctl", ctl_call}, {"top", top}, {"explain", explain}};
 
 int
 main(int argc, char **argv)
@@ -87,7 +88,8 @@ main(int argc, char **argv)
 		return BAD_OPTIONS;
 	if (split < argc && options_argv(argc - split, argv + split))
 		return BAD_OPTIONS;
-	if ((check && !options.ifs_given && option_put(option_find("addr", 4), "192.0.2.1/24")) || options_check())
+	if ((check && !options.ifs_given && option_put(option_find("addr", 4), "192.0.2.1/24")) || options_check() ||
+	    capture_check(options.capture_filter))
 		return BAD_OPTIONS;
 	if (check)
 		return preflight(split, argv);

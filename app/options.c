@@ -44,6 +44,10 @@ static struct opt opts[] = {
 	NUM("tern", "keepalive", options.keepalive_s, 0, 32767, NULL,
 	    "probe connections idle for N seconds; 0: do not"),
 	FLAG("tern", "trace", options.trace, "print every packet and state change"),
+	TEXT("tern", "capture", "FILE", options.capture,
+	     "write all packets there, for tshark: pcapng, with comments: why one was dropped, what state it changed"),
+	TEXT("tern", "capture-filter", "TEXT", options.capture_filter,
+	     "of those, the ones that this filter of tcpdump's takes"),
 	FLAG("tern", "prefault", options.prefault,
 	     "touch all memory before the start: a slower start, no page faults later"),
 	TEXT("tern", "ctl", "PATH", options.ctl,
@@ -402,7 +406,7 @@ options_help(void)
 	       "  tern --config FILE [-- <options>]    a file's [eal] args = ... are EAL options\n"
 	       "  tern check ...                       what such a start would find: huge pages, devices, cores\n"
 	       "  tern explain [SCENE ...]             connections packet by packet, and why\n"
-	       "  tern run ... -- PROGRAM | tern ctl COMMAND | tern report FILE...    each has --help\n"
+	       "  tern run ... -- PROGRAM | tern ctl COMMAND | tern top | tern report FILE...    each has --help\n"
 	       "  tern --help | --version\n\nRoles:\n");
 	for (i = 0; i < n_roles; i++)
 		printf("  %-10s %s\n", roles[i]->name, roles[i]->help);

@@ -19,6 +19,7 @@ struct options {
 	struct tern_endpoint metrics; /* port 0: none; af 0: every address */
 	const char *ctl; /* the commands' socket, "auto" for one that is found; NULL: none */
 	uint32_t stats_s, duration_s, drain_ms;
+	const char *capture, *capture_filter;
 	const char *json, *json_stream, *csv; /* record.h */
 
 	unsigned int cur_if;    /* which interface --addr and its like mean */

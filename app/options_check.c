@@ -134,6 +134,16 @@ check_metrics(const struct options *o, const struct role *role)
 	return 0;
 }
 
+static int
+check_capture(const struct options *o, const struct role *role)
+{
+	if (o->capture && role->run && strcmp(role->name, "bench"))
+		return complain("--capture: %s cannot: capture at its server or client", role->name);
+	if (o->capture_filter && !o->capture)
+		return complain("--capture-filter: of which file? give --capture FILE");
+	return 0;
+}
+
 /* A prompt in which a line of numbers appears each second is none. */
 static void
 settle_prompt(void)
@@ -158,6 +168,7 @@ options_check(void)
 			      : o->json_stream ? "json-stream"
 					       : "csv",
 			      strcmp(role->name, "run") ? role->name : "tern run");
+	rc = rc ? rc : check_capture(o, role);
 	rc = rc ? rc : check_metrics(o, role);
 	if (role->check)
 		rc = rc ? rc : role->check(&options);

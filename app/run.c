@@ -13,6 +13,7 @@
 #include <rte_cycles.h>
 #include <rte_launch.h>
 #include <rte_lcore.h>
+#include "capture.h"
 #include "ctl.h"
 #include "metrics.h"
 #include "record.h"
@@ -75,8 +76,10 @@ static int
 app_start(struct tern_worker *w, void *arg)
 {
 	struct stack *s = arg;
-	int rc = s->role->start(s, w);
+	int rc;
 
+	capture_start(s, w);
+	rc = s->role->start(s, w);
 	rc = rc ? rc : metrics_start(s, w);
 	if (rc)
 		__atomic_store_n(&s->failed, true, __ATOMIC_RELAXED); /* and has said why */
@@ -374,7 +377,8 @@ make_stack(struct stack *s)
 	conf.app.start = app_start;
 	conf.app.poll = s->role->poll ? app_poll : NULL;
 	conf.app.drain = app_drain;
-	conf.app.trace = s->o->trace ? app_trace : NULL;
+	conf.app.trace = app_trace;
+	conf.app.packet = capture_packet;
 	conf.app.arg = s;
 	rc = tern_create(&conf, &s->tern);
 	if (rc)
@@ -439,7 +443,7 @@ uint64_t
 run_stacks(const struct run *r)
 {
 	pthread_t thread;
-	uint64_t failed = 1;
+	uint64_t failed;
 	unsigned int i;
 	bool began;
 	int rc;
@@ -448,7 +452,8 @@ run_stacks(const struct run *r)
 	rc = set_up();
 	if (!rc) {
 		run_catch_signals();
-		rc = ctl_open(r);
+		rc = capture_open(r);
+		rc = rc ? rc : ctl_open(r);
 		rc = rc ? rc : metrics_open(r->stacks);
 	}
 	if (!rc) {
@@ -463,8 +468,11 @@ run_stacks(const struct run *r)
 	}
 	metrics_close();
 	ctl_close();
+	failed = capture_close();
 	if (began)
-		failed = final_report() + (rc != 0);
+		failed += final_report() + (rc != 0);
+	else
+		failed = 1;
 	for (i = 0; i < r->n; i++) {
 		tern_destroy(r->stacks[i].tern);
 		role_free(&r->stacks[i]);

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 #include <sys/ioctl.h>
+#include "capture.h"
 #include "sample.h"
 #include "screen.h"
 
@@ -18,9 +19,10 @@
 static struct {
 	const struct stack *st;
 	struct sample last[STACKS_MAX], now;
-	unsigned int n, drawn; /* lines */
+	unsigned int n;
 	double next_s;
 } screen;
+static unsigned int drawn; /* lines */
 
 static unsigned int
 width(void)
@@ -32,12 +34,20 @@ width(void)
 	return w.ws_col < WIDTH_MAX ? w.ws_col : WIDTH_MAX;
 }
 
-/* A line that wraps would be two, and the next "up" one too few. */
-static void
-put(const char *line)
+void
+screen_top(void)
+{
+	if (drawn)
+		printf("\033[%uA\033[J", drawn);
+	drawn = 0;
+}
+
+/* One that wraps would be two, and the next "up" one too few. */
+void
+screen_line(const char *line)
 {
 	printf("\r\033[K%.*s\n", (int)width() - 1, line);
-	screen.drawn++;
+	drawn++;
 }
 
 static void
@@ -57,7 +67,7 @@ put_progress(double at_s)
 		snprintf(line, sizeof(line), "%.0f s of %u [%s] %.0f %%", at_s, o->duration_s, bar,
 			 part >= 1 ? 100 : 100 * part);
 	}
-	put(line);
+	screen_line(line);
 }
 
 static size_t
@@ -106,7 +116,7 @@ put_side(const struct stack *s, struct sample *last, double at_s)
 	if (now->n[S_DROPPED])
 		at += snprintf(line + at, sizeof(line) - at, " dropped %lu", now->n[S_DROPPED]);
 	add_times(line, at, &now->t, &last->t);
-	put(line);
+	screen_line(line);
 	*last = *now;
 }
 
@@ -115,9 +125,7 @@ draw(double at_s)
 {
 	unsigned int i;
 
-	if (screen.drawn)
-		printf("\033[%uA", screen.drawn);
-	screen.drawn = 0;
+	screen_top();
 	put_progress(at_s);
 	for (i = 0; i < screen.n; i++)
 		put_side(&screen.st[i], &screen.last[i], at_s);
@@ -145,6 +153,10 @@ screen_tick(double at_s)
 {
 	if (!screen.st || at_s < screen.next_s)
 		return;
+	if (capture_traces()) { /* its lines are not drawn over */
+		drawn = 0;
+		return;
+	}
 	screen.next_s = at_s + EVERY_S;
 	draw(at_s);
 }

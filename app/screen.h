@@ -8,6 +8,9 @@
 bool screen_begin(const struct stack *st, unsigned int n);
 /** Draw anew, if it is time. */
 void screen_tick(double at_s);
+/** Lines drawn by hand: those before are gone; one more. */
+void screen_top(void);
+void screen_line(const char *line);
 /** What is printed from now on stands below it. */
 void screen_end(double at_s);
 #endif

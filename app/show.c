@@ -9,6 +9,7 @@
 #include <rte_cycles.h>
 #include "ask.h"
 #include "ctl.h"
+#include "sample.h"
 
 #define SAMPLE_US 100000u /* the busy share is of so long */
 #define STACKS_MAX 2u
@@ -305,6 +306,29 @@ show_memory(struct ctl *c)
 							   "percent", 100 * ratio(p.used, p.max))));
 			}
 		}
+	}
+	return 0;
+}
+
+/* --- the role ------------------------------------------------------------------------------------------------ */
+
+int
+show_role(struct ctl *c)
+{
+	static const struct column cols[] = {{"name", "Name"}, {"value", "Value", true}, STACK_COLUMN};
+	static struct sample v; /* large; one command runs at a time */
+	unsigned int k, i;
+
+	TABLE(c, "counts", cols);
+	for (k = 0; k < c->run->n; k++) {
+		sample_take(&c->run->stacks[k], 0, &v);
+		for (i = 0; i < v.t.n_counts; i++)
+			out_row(c->out, of_stack(c, k,
+						 json_pack("{s:s,s:I}", "name", v.t.count_names[i], "value",
+							   (json_int_t)v.t.counts[i])));
+		out_row(c->out, of_stack(c, k,
+					 json_pack("{s:s,s:I}", "name", "failed", "value",
+						   (json_int_t)sample_failed(&v, NULL))));
 	}
 	return 0;
 }

@@ -19,6 +19,11 @@ static const struct {
 	{"/tern/drops", "show drops", "Dropped packets by reason. Parameter: all"},
 	{"/tern/workers", "show workers", "What workers do"},
 	{"/tern/stats", "show stats", "Counters. Parameter: a pattern"},
+	{"/tern/role", "show role", "What the role counts"},
+	{"/tern/timers", "show timers", "What is due next, and when"},
+	{"/tern/neigh", "show neigh", "Neighbour caches"},
+	{"/tern/routes", "show routes", "Subnets and gateways"},
+	{"/tern/capture", "show capture", "The capture's file"},
 	{"/tern/memory", "show memory", "Pools"},
 };
 

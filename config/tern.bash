@@ -54,10 +54,12 @@ _tern_ctl() {
 		esac
 	done
 	case $said in
-	'') set -- --socket --json --help help show clear set stop start drain quit ;;
-	' show') set -- conns listeners drops workers memory stats port ;;
+	'') set -- --socket --json --help help show clear set capture trace stop start drain quit ;;
+	' show') set -- conns listeners drops workers memory stats role timers neigh routes capture port ;;
 	' show conns'*) set -- -i state exclude ;;
 	' show drops') set -- all ;;
+	' capture') set -- stop && mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
+	' trace') set -- on off ;;
 	' clear') set -- stats port ;;
 	' show port') set -- info stats xstats ;;
 	' clear port') set -- stats xstats ;;
@@ -82,6 +84,11 @@ _tern() {
 	case $([ $COMP_CWORD -gt 1 ] && echo "${COMP_WORDS[1]}") in
 	run) _tern_run $split && return ;;
 	ctl) _tern_ctl && return ;;
+	top)
+		COMPREPLY=($(compgen -W '-i -n --help' -- "$cur"))
+		[[ $cur == -* || $prev == -[in] ]] || mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+		return
+		;;
 	explain) COMPREPLY=($(compgen -W "--help --svg $("$tern" explain --help 2>/dev/null | sed -nE 's/^  ([a-z-]+) .*/\1/p')" -- "$cur")) && return ;;
 	report)
 		[[ $cur == -* ]] && COMPREPLY=($(compgen -W '-o --help' -- "$cur")) && return
@@ -94,7 +101,7 @@ _tern() {
 		return
 	fi
 	list=$'--config FILE\n--version\n--help'
-	[ $COMP_CWORD = 1 ] && set -- run ctl report explain check || set --
+	[ $COMP_CWORD = 1 ] && set -- run ctl top report explain check || set --
 	# of EAL's options those that are needed most
 	_tern_option "$list" "$@" -- -l -a -m --vdev --no-huge --no-pci --in-memory --no-shconf --no-telemetry --file-prefix --log-level
 }

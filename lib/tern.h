@@ -11,16 +11,15 @@
  * is read atomically, number by number. tern_create(), tern_destroy() and tern_ring_pair() are for one thread at a
  * time, tern_log_set() for when no other thread is in a call.
  *
- * Handle rule: a connection handle is the application's from tern_connect()/tern_accept() until it calls
- * tern_close() or tern_abort(), or until its closed() callback returns, whichever is first. After that it
- * must not be used. tern_close() never blocks; the four-way close goes on in the worker.
+ * Handle rule: a connection handle is the application's from tern_connect()/tern_accept() until it calls tern_close()
+ * or tern_abort(), or until its closed() callback returns, whichever is first. After that it must not be used.
+ * tern_close() never blocks; the four-way close goes on in the worker.
  *
  * Errors: functions return a negative errno; pointers are NULL only where said.
  * Units: times carry their unit in their name; lengths are bytes; ports and addresses are network order.
  *
- * Growth: an application that was built with an older tern.h of the same major version works with a newer library.
- * Structs whose size is said (tern_conf_init(), tern_conn_info() ...) grow at their end; the others have reserved
- * fields, which are zero.
+ * Growth: an application built with an older tern.h of the same major version works with a newer library. Structs whose
+ * size is said (tern_conf_init(), tern_conn_info() ...) grow at their end; the others have reserved fields, all zero.
  */
 #ifndef TERN_H
 #define TERN_H
@@ -34,12 +33,7 @@
 extern "C" {
 #endif
 
-struct iovec;
-struct rte_mbuf;
-struct rte_mempool;
-struct tern;
-struct tern_worker;
-struct tern_listener;
+struct iovec; struct rte_mbuf; struct rte_mempool; struct tern; struct tern_worker; struct tern_listener;
 struct tern_conn;
 
 #define TERN_IF_MAX 4
@@ -142,6 +136,22 @@ struct tern_tcp_conf {
 	uint64_t reserved[8];
 };
 
+/** What has become of a packet, or of a connection. DROP: the stack takes no notice of it, as `reason` says; an answer
+ *  may be OUT before. AWAY: it was IN, and the worker that owns its connection has it now, and says HERE. */
+enum tern_packet_what {
+	TERN_PACKET_IN, TERN_PACKET_OUT, TERN_PACKET_DROP, TERN_PACKET_AWAY, TERN_PACKET_HERE, TERN_PACKET_STATE
+};
+/** New fields come at the end. */
+struct tern_packet {
+	uint8_t what;	  /* enum tern_packet_what */
+	uint8_t ifidx;	  /* of IN, OUT, HERE */
+	uint8_t from, to; /* of STATE: enum tern_state */
+	uint32_t reason;  /* of DROP: which counter counts it: tern_stats_name(), tern_stats_help() */
+	/* IN, OUT, HERE: the whole frame. DROP, AWAY: which one. STATE: which one made it, NULL: a call or a timer. */
+	const struct rte_mbuf *m;
+	struct tern_endpoint local, remote; /* of STATE */
+};
+
 /** What a worker tells the application. Any pointer may be NULL. All run on the worker's lcore. */
 struct tern_app {
 	/** Once, before the first poll: listen and connect here. Non-zero stops the worker with that errno. */
@@ -161,7 +171,9 @@ struct tern_app {
 	/** A frame that teaches a MAC address and asks for no answer (ARP, NDP); it stays the stack's. Not called for
 	 *  frames of tern_worker_input(). */
 	void (*neighbour)(struct tern_worker *w, const struct rte_mbuf *m, unsigned int ifidx, void *arg);
-	void (*reserved[2])(void);
+	/** Each packet and change of state; p is gone afterwards. @return whether trace(), too, is to be told. */
+	bool (*packet)(struct tern_worker *w, const struct tern_packet *p, void *arg);
+	void (*reserved[1])(void);
 };
 
 /**
@@ -416,9 +428,7 @@ int tern_connect_fastopen(struct tern_worker *w, const struct tern_endpoint *loc
 /* --- both --------------------------------------------------------------------------------------------------- */
 
 /* Flags of tern_send(), tern_sendv() and tern_send_ref(). */
-#define TERN_SEND_MORE                                                                                                 \
-	1u /* more will follow: what is less than a full segment waits for the next call, tern_shutdown() or
-			     * tern_close(), but 200 ms at most */
+#define TERN_SEND_MORE 1u   /* more will follow: what is less than a full segment waits for it, but 200 ms at most */
 #define TERN_SEND_URGENT 2u /* the peer is told that data up to the end of this is urgent (RFC 9293 3.8.5) */
 
 /** Copy up to len bytes into the send buffer. @return bytes taken (may be short: writable() follows), -EAGAIN when none
@@ -553,22 +563,12 @@ int tern_getopt(const struct tern_conn *c, enum tern_opt opt, uint32_t *value);
  *  the wire counts for l's SYN-ACKs (RCVBUF: window and scale; MAXSEG, TTL, TOS, CC). At first all is as tern_tcp_conf
  *  says. Of a handshake under way the window stays what the SYN-ACK said. @return as tern_setopt(). */
 int tern_listen_setopt(struct tern_listener *l, enum tern_opt opt, uint32_t value);
-/** @return 0, -ENOPROTOOPT. */
 int tern_listen_getopt(const struct tern_listener *l, enum tern_opt opt, uint32_t *value);
 
 /** RFC 9293 3.3.2 states, with Linux's numbers (tcp_states.h). */
 enum tern_state {
-	TERN_ESTABLISHED = 1,
-	TERN_SYN_SENT,
-	TERN_SYN_RECEIVED,
-	TERN_FIN_WAIT_1,
-	TERN_FIN_WAIT_2,
-	TERN_TIME_WAIT,
-	TERN_CLOSED,
-	TERN_CLOSE_WAIT,
-	TERN_LAST_ACK,
-	TERN_LISTEN,
-	TERN_CLOSING,
+	TERN_ESTABLISHED = 1, TERN_SYN_SENT, TERN_SYN_RECEIVED, TERN_FIN_WAIT_1, TERN_FIN_WAIT_2, TERN_TIME_WAIT,
+	TERN_CLOSED, TERN_CLOSE_WAIT, TERN_LAST_ACK, TERN_LISTEN, TERN_CLOSING
 };
 const char *tern_state_name(unsigned int state);
 
@@ -590,8 +590,7 @@ const char *tern_wait_name(unsigned int timer);
 /** Which fields of a struct tern_info hold, beside local, remote and state. The others are 0. */
 enum tern_info_kind {
 	TERN_INFO_CONN,	     /* all */
-	TERN_INFO_HALF_OPEN, /* a listener's request: options, scales, timer, retries, mss (as the peer said, 0: it
-			      * did not), rcv_wnd */
+	TERN_INFO_HALF_OPEN, /* a listener's request: options, scales, timer, retries, mss (its, or 0), rcv_wnd */
 	TERN_INFO_TIME_WAIT, /* options, timer, rcv_wnd (as in the segments: not scaled) */
 };
 /* tern_info.options: what was agreed on. */
@@ -617,8 +616,7 @@ struct tern_info {
 	 * none. Whoever does not want to know does not ask. */
 	int32_t soft_err;
 	uint16_t mss;	  /* payload of a full segment that is sent */
-	uint16_t rcv_mss; /* largest payload received, until that is known a guess of at most 536; in SYN-SENT the
-			   * MSS offered */
+	uint16_t rcv_mss; /* largest payload received, a guess of at most 536 before; in SYN-SENT the MSS offered */
 	uint8_t snd_wscale, rcv_wscale; /* shift of the peer's windows, of ours; ours in SYN-SENT: offered */
 	uint8_t backoff; /* doublings of rto_us since the last sample (RFC 6298 5.5) */
 	uint8_t retries; /* timeouts, or unanswered probes of a closed window, since the last progress */
@@ -656,8 +654,7 @@ struct tern_info {
  *  @return bytes filled in. */
 size_t tern_conn_info(const struct tern_conn *c, struct tern_info *info, size_t size);
 struct tern_worker *tern_conn_worker(struct tern_conn *c);
-/** Fetch what tern_send() and its like look at: for connections that were not used for long, some calls ahead. c may be
- *  gone by now. */
+/** Fetch what tern_send() looks at, some calls ahead, of a connection that rested. It may be gone by now. */
 void tern_conn_prefetch(const struct tern_conn *c);
 void *tern_conn_user(const struct tern_conn *c);
 void tern_conn_set_user(struct tern_conn *c, const struct tern_ops *ops, void *user);
@@ -676,6 +673,18 @@ bool tern_conn_walk(struct tern_worker *w, uint32_t *cursor, uint32_t n,
 /** Every listener of w, the newest first. fn may close the one that it is given. */
 void tern_listener_walk(struct tern_worker *w, void (*fn)(struct tern_listener *l, void *arg), void *arg);
 
+/** A neighbour that w knows, or asks for. New fields come at the end. */
+struct tern_neigh {
+	struct tern_endpoint addr; /* without port */
+	uint8_t mac[6], ifidx;
+	const char *state;	/* INCOMPLETE, FAILED: mac is not known; REACHABLE, STALE */
+	uint32_t conns, queued; /* that use it; packets that wait for it */
+	uint64_t confirmed_us;	/* tern_now_us() when it was confirmed last, 0: never */
+};
+/** As tern_conn_walk(), over n neighbours or less a call. */
+bool tern_neigh_walk(struct tern_worker *w, uint32_t *cursor, uint32_t n,
+		     void (*fn)(const struct tern_neigh *n, void *arg), void *arg);
+
 /** New fields come at the end. */
 struct tern_listener_info {
 	struct tern_endpoint local;
@@ -688,6 +697,9 @@ struct tern_listener_info {
 };
 /** @return as tern_conn_info(). */
 size_t tern_listener_info(const struct tern_listener *l, struct tern_listener_info *info, size_t size);
+
+/** Are tern_app.trace and tern_app.packet called from now on? At first they are. Off, a packet costs one branch. */
+void tern_trace_set(struct tern_worker *w, bool trace, bool packet);
 
 unsigned int tern_stats_count(void);
 /** Name of counter i (Linux's nstat names where one exists). */

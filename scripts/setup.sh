@@ -9,7 +9,7 @@
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
-PACKAGES=(build-essential pkg-config meson ninja-build libdpdk-dev dpdk libnuma-dev libsodium-dev libjansson-dev libssl-dev libcunit1-dev
+PACKAGES=(build-essential pkg-config meson ninja-build libdpdk-dev dpdk libnuma-dev libsodium-dev libjansson-dev libpcap-dev libssl-dev libcunit1-dev
 	clang clang-format clang-tidy cppcheck libclang-rt-dev git ca-certificates gnuplot-nox valgrind
 	iproute2 iputils-ping ethtool nftables tcpdump tshark nmap curl nginx-light apache2-utils wrk netcat-openbsd
 	redis-server haproxy memcached iperf3 openssl socat prometheus python3-prometheus-client

@@ -15,6 +15,8 @@
 #include <rte_common.h>
 #include <rte_branch_prediction.h>
 #include <rte_prefetch.h>
+#include "tern.h"
+#include "base/addr.h"
 #include "base/usual.h"
 #include "base/wheel.h"
 
@@ -68,6 +70,18 @@ struct flow {
 struct tobj {
 	TOBJ_FIELDS
 };
+/** Whose it is: ours, the peer's. Both ends are zero but for that. */
+static inline void
+tobj_ends(const struct tobj *o, struct tern_endpoint *local, struct tern_endpoint *remote)
+{
+	const bool v4 = o->af == 4;
+
+	local->af = remote->af = o->af;
+	local->port = o->lport;
+	remote->port = o->rport;
+	memcpy(local->addr, v4 ? (const void *)&o->addr.laddr4 : o->addr.laddr6, addr_len(o->af));
+	memcpy(remote->addr, v4 ? (const void *)&o->addr.raddr4 : o->addr.raddr6, addr_len(o->af));
+}
 _Static_assert(offsetof(struct tobj, addr) == 56, "IPv4 key must end with the first cache line");
 
 /** Where a look-up ahead saw an object: its slot, and what the slot held; 0: none. */

@@ -64,9 +64,10 @@ bury(struct link *k, enum stat reason)
 	struct frag *f = k->frag;
 	uint32_t i;
 
-	for (i = 0; i < f->dead.cnt; i++)
+	for (i = 0; i < f->dead.cnt; i++) {
 		f->held -= f->dead.row[i]->nb_segs;
-	k->stats[reason] += f->dead.cnt;
+		link_drops(k, f->dead.row[i], reason);
+	}
 	rte_ip_frag_free_death_row(&f->dead, 0);
 }
 

@@ -42,7 +42,7 @@ neigh_hold(struct neigh *n)
 static inline void
 link_drop(struct link *k, struct rte_mbuf *m, enum stat reason)
 {
-	k->stats[reason]++;
+	link_drops(k, m, reason);
 	rte_pktmbuf_free(m);
 }
 /** A whole frame. Consumes m. */
@@ -54,7 +54,7 @@ link_transmit(struct link *k, struct iface *ifc, struct rte_mbuf *m)
 		return;
 	}
 	if (unlikely(k->trace_pkt != NULL))
-		k->trace_pkt(k, m, true);
+		k->trace_pkt(k, m, TERN_PACKET_OUT, ifc->idx);
 	ifc->tx[ifc->n_tx++] = m;
 }
 /** Send a whole ICMP frame, l3_len set, checksums filled in here, in fragments if it must be. Consumes m. */

@@ -93,7 +93,8 @@ struct link {
 		struct core core;
 		struct core; /* its fields are ours */
 	};
-	void (*trace_pkt)(struct link *k, const struct rte_mbuf *m, bool out); /* m at L2; NULL: off */
+	/* m at L2 and its interface, or the reason of a drop; NULL: off */
+	void (*trace_pkt)(struct link *k, const struct rte_mbuf *m, enum tern_packet_what what, unsigned int n);
 	struct neighs neighs;
 	struct path path;
 	struct frag *frag;
@@ -103,6 +104,14 @@ struct link {
 	struct iface ifs[TERN_IF_MAX];
 };
 
+/** m is dropped, whatever is made of its memory now. */
+static inline void
+link_drops(struct link *k, const struct rte_mbuf *m, enum stat reason)
+{
+	k->stats[reason]++;
+	if (unlikely(k->trace_pkt != NULL))
+		k->trace_pkt(k, m, TERN_PACKET_DROP, reason);
+}
 /** Fill *ifc from conf (addresses, masks) with the given mac and mtu. @return 0 or -EINVAL. */
 int link_iface_init(struct iface *ifc, uint8_t idx, const struct tern_if_conf *conf, const struct rte_ether_addr *mac,
 		    uint16_t mtu);

@@ -171,6 +171,7 @@ neigh_make(struct link *k, uint8_t ifidx, uint8_t af, const uint8_t addr[16])
 	n->l2.ether_type = af == 4 ? RTE_BE16(RTE_ETHER_TYPE_IPV4) : RTE_BE16(RTE_ETHER_TYPE_IPV6);
 	n->state = NEIGH_INCOMPLETE;
 	n->tries = 0;
+	n->confirmed_at = 0;
 	head = &k->neighs.hash[neigh_hash(k, ifidx, addr)];
 	n->next = *head;
 	*head = n - k->neighs.at + 1;

@@ -27,6 +27,7 @@
 #include <rte_cycles.h>
 #include <rte_ethdev.h>
 #include <rte_lcore.h>
+#include "net/icmp.h"
 #include "stack/post.h"
 #include "stack/worker.h"
 
@@ -44,10 +45,11 @@ out_flush(struct engine *e, unsigned int to)
 	struct tern_worker *w = e->w;
 	const unsigned int n = e->n_out[to];
 	const unsigned int k = rte_ring_mp_enqueue_burst(e->t->engines[to]->inbox, (void *const *)e->out[to], n, NULL);
+	unsigned int i;
 
 	w->stats[STAT_HANDOVER_OUT] += k;
-	w->stats[STAT_DROP_HANDOVER] += n - k;
-	rte_pktmbuf_free_bulk(&e->out[to][k], n - k);
+	for (i = k; i < n; i++)
+		link_drop(&w->link, e->out[to][i], STAT_DROP_HANDOVER);
 	e->n_out[to] = 0;
 	e->out_mask &= ~(UINT64_C(1) << to);
 }
@@ -69,6 +71,8 @@ engine_handover(struct tern_worker *w, const struct seg *s)
 
 	if (owner == w->index)
 		return false;
+	if (unlikely(w->trace_pkt != NULL) && s->kind == PKT_TCP)
+		w->trace_pkt(&w->link, s->m, TERN_PACKET_AWAY, s->ifidx);
 	give(w->tern->engines[w->index], owner, s->m, s->ifidx);
 	return true;
 }
@@ -203,8 +207,7 @@ prepare(struct engine *e, unsigned int i)
 		n += rte_eth_tx_prepare(ifc->port_id, ifc->queue, &ifc->tx[n], ifc->n_tx - n);
 		if (likely(n == ifc->n_tx))
 			return;
-		e->w->stats[STAT_DROP_TX_PREPARE]++;
-		rte_pktmbuf_free(ifc->tx[n]);
+		link_drop(&e->w->link, ifc->tx[n], STAT_DROP_TX_PREPARE);
 		memmove(&ifc->tx[n], &ifc->tx[n + 1], (--ifc->n_tx - n) * sizeof(ifc->tx[0]));
 	}
 }

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <rte_arp.h>
 #include <rte_byteorder.h>
+#include "tcp/call.h"
 #include "tcp/opt.h"
 #include "stack/trace.h"
 
@@ -290,27 +291,58 @@ trace_format_pkt(const struct rte_mbuf *m, char *buf, size_t n)
 }
 
 void
-trace_pkt_hook(struct link *k, const struct rte_mbuf *m, bool out)
+trace_pkt_hook(struct link *k, const struct rte_mbuf *m, enum tern_packet_what what, unsigned int n)
 {
 	struct tern_worker *w = worker_of(k);
+	const struct tern_app *app = &w->conf.app;
+	const struct tern_packet p = {.what = what, .m = m, .ifidx = n, .reason = what == TERN_PACKET_DROP ? n : 0};
 	char buf[512];
 
-	(void)out; /* source and destination say it, as in tcpdump */
-	trace_format_pkt(m, buf, sizeof(buf));
-	w->conf.app.trace(w, buf, w->conf.app.arg);
+	if (app->packet && !w->no_packet && !app->packet(w, &p, app->arg))
+		return;
+	if (!app->trace || w->no_trace || what > TERN_PACKET_OUT)
+		return;
+	trace_format_pkt(m, buf, sizeof(buf)); /* source and destination say the direction, as in tcpdump */
+	app->trace(w, buf, app->arg);
 }
 
 void
 trace_state_hook(struct tern_worker *w, const struct tobj *o, unsigned int from, unsigned int to)
 {
+	const struct tern_app *app = &w->conf.app;
+	struct tern_packet p = {.what = TERN_PACKET_STATE, .from = from, .to = to, .m = w->input};
 	char buf[160];
 	struct line l = {.buf = buf, .n = sizeof(buf)};
 
-	add_addr(&l, o->af, o->af == 4 ? (const void *)&o->addr.laddr4 : o->addr.laddr6);
+	tobj_ends(o, &p.local, &p.remote);
+	if (app->packet && !w->no_packet && !app->packet(w, &p, app->arg))
+		return;
+	if (!app->trace || w->no_trace)
+		return;
+	add_addr(&l, o->af, p.local.addr);
 	add(&l, ".%u > ", rte_be_to_cpu_16(o->lport));
-	add_addr(&l, o->af, o->af == 4 ? (const void *)&o->addr.raddr4 : o->addr.raddr6);
+	add_addr(&l, o->af, p.remote.addr);
 	add(&l, ".%u: %s -> %s", rte_be_to_cpu_16(o->rport), tern_state_name(from), tern_state_name(to));
-	w->conf.app.trace(w, buf, w->conf.app.arg);
+	app->trace(w, buf, app->arg);
+}
+
+void
+trace_set(struct tern_worker *w, bool trace, bool packet)
+{
+	const struct tern_app *app = &w->conf.app;
+	const bool on = (trace && app->trace) || (packet && app->packet);
+
+	w->no_trace = !trace;
+	w->no_packet = !packet;
+	w->trace_pkt = on ? trace_pkt_hook : NULL;
+	w->trace_state = on ? trace_state_hook : NULL;
+}
+
+void
+tern_trace_set(struct tern_worker *w, bool trace, bool packet)
+{
+	CALL_ON(w);
+	trace_set(w, trace, packet);
 }
 
 const char *

@@ -57,6 +57,41 @@ tern_listener_walk(struct tern_worker *w, void (*fn)(struct tern_listener *l, vo
 	}
 }
 
+static void
+tell_neigh(const struct neigh *n, void (*fn)(const struct tern_neigh *, void *), void *arg)
+{
+	static const char *const states[] = {[NEIGH_INCOMPLETE] = "INCOMPLETE",
+					     [NEIGH_STALE] = "STALE",
+					     [NEIGH_REACHABLE] = "REACHABLE",
+					     [NEIGH_FAILED] = "FAILED"};
+	const bool known = n->state == NEIGH_STALE || n->state == NEIGH_REACHABLE;
+	struct tern_neigh i = {.ifidx = n->ifidx,
+			       .state = states[n->state],
+			       .conns = n->refs,
+			       .queued = n->n_queued,
+			       .confirmed_us = n->confirmed_at};
+
+	i.addr.af = n->af;
+	memcpy(i.addr.addr, n->addr, sizeof(i.addr.addr));
+	if (known)
+		memcpy(i.mac, n->l2.dst_addr.addr_bytes, sizeof(i.mac));
+	fn(&i, arg);
+}
+
+bool
+tern_neigh_walk(struct tern_worker *w, uint32_t *cursor, uint32_t n, void (*fn)(const struct tern_neigh *n, void *arg),
+		void *arg)
+{
+	CALL_ON(w);
+	for (; n && *cursor < w->neighs.max; n--, ++*cursor)
+		if (w->neighs.at[*cursor].state != NEIGH_FREE)
+			tell_neigh(&w->neighs.at[*cursor], fn, arg);
+	if (*cursor < w->neighs.max)
+		return true;
+	*cursor = 0;
+	return false;
+}
+
 unsigned int
 tern_stats_count(void)
 {

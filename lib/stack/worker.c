@@ -82,10 +82,7 @@ worker_create(struct tern_worker **out, const struct tern_conf *conf, unsigned i
 	w->node = node;
 	w->pending.tail = &w->pending.head;
 	tcp_sockopts_init(&w->sockopts, &conf->tcp);
-	if (conf->app.trace) {
-		w->trace_pkt = trace_pkt_hook;
-		w->trace_state = trace_state_hook;
-	}
+	trace_set(w, true, true);
 	w->handover = conf->app.unbound ? offer_unbound : NULL;
 	w->share = conf->app.neighbour ? offer_neighbour : NULL;
 	randombytes_buf(w->secret, sizeof(w->secret));
@@ -314,16 +311,27 @@ merge(struct tern_worker *w, struct seg *s, unsigned int n)
 	return k;
 }
 
+/* As below, with every segment named while it is worked on. */
+static __rte_noinline void
+input_traced(struct tern_worker *w, struct seg *s, struct seg *end)
+{
+	for (; s < end; s++) {
+		w->input = s->m;
+		tcp_input(w, table_lookup_hint(&w->table, &s->flow, s->hash, &s->hint), s);
+	}
+	w->input = NULL;
+}
+
 void
 worker_input(struct tern_worker *w, uint8_t ifidx, struct rte_mbuf **m, unsigned int n)
 {
 	const struct iface *ifc = &w->ifs[ifidx];
 	struct seg segs[BURST], *s = segs, *peeked = segs, *end;
+	const bool traced = w->trace_pkt != NULL;
 	unsigned int i, bulk = 0;
 
-	if (unlikely(w->trace_pkt != NULL) && !w->handed_over)
-		for (i = 0; i < n; i++)
-			w->trace_pkt(&w->link, m[i], false);
+	for (i = 0; unlikely(traced) && !w->handed_over && i < n; i++)
+		w->trace_pkt(&w->link, m[i], TERN_PACKET_IN, ifidx);
 	for (i = 0; i < RTE_MIN(n, AHEAD); i++)
 		worker_prefetch(m[i]);
 	for (i = 0; i < n; i++) {
@@ -337,8 +345,14 @@ worker_input(struct tern_worker *w, uint8_t ifidx, struct rte_mbuf **m, unsigned
 		bulk += stage_peek(w, peeked++);
 	if (likely(!w->handed_over)) /* else the worker that received them has counted them */
 		w->stats[STAT_IN_SEGS] += s - segs;
+	for (i = 0; unlikely(traced) && w->handed_over && &segs[i] < s; i++)
+		w->trace_pkt(&w->link, segs[i].m, TERN_PACKET_HERE, ifidx);
 	if (unlikely(bulk) && w->conf.tcp.gro)
 		s = segs + merge(w, segs, s - segs);
+	if (unlikely(traced)) {
+		input_traced(w, segs, s);
+		return;
+	}
 	for (end = s, s = segs; s < end; s++)
 		tcp_input(w, table_lookup_hint(&w->table, &s->flow, s->hash, &s->hint), s);
 }

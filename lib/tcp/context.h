@@ -50,6 +50,8 @@ struct tern_worker {
 
 	/* hooks; NULL: there is none */
 	void (*trace_state)(struct tern_worker *w, const struct tobj *o, unsigned int from, unsigned int to);
+	const struct rte_mbuf *input; /* while that is there: the segment that is worked on, NULL: none is */
+	bool no_trace, no_packet;     /* tern_app's is not to be called: stack/trace.c */
 	/* Which worker owns this flow; NULL: this one owns all. Used for port choice and for packets without object. */
 	const struct steer *steer;
 	/* Give a packet to its owner; true when taken (else the caller goes on). NULL: this one owns all. */

@@ -30,7 +30,7 @@ dispose(struct tern_worker *w, struct seg *s, int rc)
 	if (rc == SEG_TAKEN)
 		return;
 	if (rc > 0)
-		w->stats[rc]++;
+		link_drops(&w->link, s->m, rc);
 	mbufs_put(&w->mbufs, s->m);
 }
 

@@ -191,14 +191,8 @@ timewait_info(const struct tern_worker *w, const struct timewait *tw, struct ter
 void
 tcp_info(const struct tern_worker *w, const struct tobj *o, struct tern_info *i)
 {
-	const bool v4 = o->af == 4;
-
 	memset(i, 0, sizeof(*i));
-	i->local.af = i->remote.af = o->af;
-	i->local.port = o->lport;
-	i->remote.port = o->rport;
-	memcpy(i->local.addr, v4 ? (const void *)&o->addr.laddr4 : o->addr.laddr6, addr_len(o->af));
-	memcpy(i->remote.addr, v4 ? (const void *)&o->addr.raddr4 : o->addr.raddr6, addr_len(o->af));
+	tobj_ends(o, &i->local, &i->remote);
 	i->state = o->state;
 	if (o->kind == TOBJ_CONN)
 		conn_info((const struct tern_conn *)o, i);

@@ -172,7 +172,7 @@ request_ack(struct tern_worker *w, struct request *r, struct seg *s, int reason)
 	}
 	if (tcp_reply(w, s, &p) != SEG_TAKEN)
 		return reason;
-	w->stats[reason]++;
+	link_drops(&w->link, s->m, reason);
 	return SEG_TAKEN;
 }
 

@@ -90,6 +90,6 @@ tcp_reset_reply(struct tern_worker *w, struct seg *s, int reason)
 	}
 	rc = tcp_reply(w, s, &r);
 	if (rc == SEG_TAKEN)
-		w->stats[reason]++;
+		link_drops(&w->link, s->m, reason);
 	return rc == SEG_TAKEN ? rc : reason;
 }

@@ -118,7 +118,7 @@ reack(struct tern_worker *w, const struct timewait *tw, struct seg *s, int reaso
 	}
 	if (tcp_reply(w, s, &r) != SEG_TAKEN)
 		return reason;
-	w->stats[reason]++;
+	link_drops(&w->link, s->m, reason);
 	STAT_INC(w, TW_REACK);
 	return SEG_TAKEN;
 }

@@ -64,7 +64,8 @@ def ask(line):
     assert verdict == "0\n", (line, verdict)
     return said
 for show in ("help", "show conns", "show conns -i", "show listeners", "show drops", "show drops all", "show workers", "show memory",
-             "show stats", "show stats *", "show port info all", "show port stats 0", "show port xstats 0"):
+             "show stats", "show stats *", "show role", "show neigh", "show routes", "show timers", "show capture",
+             "show port info all", "show port stats 0", "show port xstats 0"):
     assert ask("text " + show).count("\n") >= 1, show
     assert json.loads(ask("json " + show)), show
 assert ask("text clear port stats all") == "" and ask("json clear port xstats 0") == "{}\n"
@@ -171,6 +172,33 @@ test_ctl_client() {
 	wait_exit 12 $TERN_PID || fail "status $? after quit"
 }
 
+# Neighbours as ip neigh of the other end has them, routes as they were given, timers of what is there.
+test_ctl_net() {
+	local row mac
+	tern_serve --role http --root "$LIB_TMP/www" --gw 192.0.2.2 --addr 198.51.100.1/32 --ctl "$LIB_TMP/ctl"
+	bg hold ip netns exec "$NS" curl -sS --limit-rate 1000 -o /dev/null "http://$HOST/10m.bin"
+	wait_for 10 kernel_has 1 || fail "no connection"
+	in_ns curl -sS --max-time 60 -o /dev/null -H 'Connection: close' "http://$HOST/index.html" || fail "curl"
+	in_ns ping -c 1 -W 5 -q $HOST6 >/dev/null || fail "ping, IPv6"
+	mac=$(in_ns cat /sys/class/net/dtap0/address)
+	row=$(ctl --json show neigh | python3 -c 'import json, sys
+for n in json.load(sys.stdin)["neighbours"]:
+    if n["address"] == "192.0.2.2": print(n["lladdr"].lower(), n["state"], n["dev"], n["conns"], n["confirmed_ago_s"] < 400)')
+	grep -qE "^$mac (REACHABLE|STALE) net_tap0 [1-9] True$" <<<"$row" || fail "neighbour: $row"
+	grep -qE "^2001:db8::2 +net_tap0 " <<<"$(ctl show neigh)" || fail "no neighbour of IPv6: $(ctl show neigh)"
+	row=$(ctl show routes | awk '{ print $1, $2, $3, $4 }')
+	for mac in "192.0.2.0/24 - net_tap0 $HOST" "198.51.100.1/32 - net_tap0 198.51.100.1" "2001:db8::/64 - net_tap0 $HOST6" \
+		"default 192.0.2.2 net_tap0 $HOST"; do
+		grep -qxF "$mac" <<<"$row" || fail "no route $mac: $row"
+	done
+	ctl --json show timers | python3 -c 'import json, sys
+t = {t["timer"]: t for t in json.load(sys.stdin)["timers"]}
+w = t["time-wait"]
+assert w["armed"] == 1 and w["in_1min"] == 1 and w["in_1s"] == 0, t' || fail "timers: $(ctl show timers)"
+	kill $BG_PID
+	tern_end
+}
+
 # The same by DPDK's telemetry, over its socket.
 test_ctl_telemetry() {
 	local prefix=ctl$$
@@ -198,6 +226,8 @@ drops = ask("/tern/drops,all")
 assert len(drops) > 30 and drops["0"]["name"] == "DropRunt", drops
 assert len(ask("/tern/stats,*")) + ask("/tern/stats,*").get("left_off", 0) > 150
 assert ask("/tern/conns,state up") is None
+assert ask("/tern/neigh")["0"]["dev"] == "net_tap0" and ask("/tern/routes")["0"]["dst"] == "192.0.2.0/24"
+assert ask("/tern/capture") == {} and ask("/tern/timers").get("left_off", 0) == 0
 END
 	kill $BG_PID
 	tern_end
@@ -239,4 +269,70 @@ until(b"pools: all full")
 assert os.waitpid(pid, 0)[1] == 0
 assert termios.tcgetattr(fd)[3] == before, "the terminal is not as it was"
 E
+}
+
+# top_fails REGEX ARGS...: one line, exit status 2.
+top_fails() {
+	local rc
+	"$TERN" top "${@:2}" >"$LIB_TMP/top.out" 2>"$LIB_TMP/top.err"
+	rc=$?
+	[ $rc = 2 ] || fail "status $rc, expected 2: top ${*:2}"
+	[ "$(wc -l <"$LIB_TMP/top.err")" = 1 ] && [ ! -s "$LIB_TMP/top.out" ] || fail "not one line: top ${*:2}"
+	grep -qE -- "$1" "$LIB_TMP/top.err" || fail "the line does not say '$1': top ${*:2}"
+}
+
+# Lines where there is no terminal: what happens shows in one of them.
+test_top_lines() {
+	local top
+	top_fails 'No such file' "$LIB_TMP/ctl"
+	top_fails "-i: 'x' is no number of 0.1 to 3600" -i x "$LIB_TMP/ctl"
+	top_fails "'-x' is not an option" -x
+	top_fails '-n needs a value' -n
+	top_fails 'is too much' a b
+	tern_serve --role http --root "$LIB_TMP/www" --ctl "$LIB_TMP/ctl"
+	"$TERN" top -i 0.2 -n 3 "$LIB_TMP/ctl" >"$LIB_TMP/three" || fail "status $?"
+	[ "$(grep -cE '^[0-9]+ s: conns/s 0 rx/s [0-9]+ .*requests/s 0 .*open 0 half-open 0 .*busy [0-9]+ % \| dropped/s' "$LIB_TMP/three")" = 3 ] ||
+		fail "lines: $(cat "$LIB_TMP/three")"
+	bg top "$TERN" top -i 0.2 "$LIB_TMP/ctl"
+	top=$BG_PID
+	wait_for 20 grep -q 'open 0' "$LIB_TMP/top.out" || fail "it says nothing"
+	in_ns curl -sS --max-time 60 -o /dev/null "http://$HOST/index.html" || fail "curl"
+	in_ns curl -sS --max-time 60 -o /dev/null "http://$HOST:81/" 2>/dev/null
+	wait_for 20 grep -qE 'conns/s [1-9]' "$LIB_TMP/top.out" || fail "no connection: $(tail -3 "$LIB_TMP/top.out")"
+	wait_for 20 grep -qE 'requests/s [1-9]' "$LIB_TMP/top.out" || fail "no request"
+	wait_for 20 grep -qE 'dropped/s [1-9].* DropNoSocket [1-9]' "$LIB_TMP/top.out" || fail "no drop"
+	kill -INT $top
+	wait_exit 12 $top || fail "status $? after SIGINT"
+	bg top "$TERN" top -i 0.2 "$LIB_TMP/ctl"
+	top=$BG_PID
+	wait_for 20 grep -q 'open 0' "$LIB_TMP/top.out" || fail "it says nothing"
+	tern_end
+	wait_exit 12 $top
+	[ $? = 2 ] || fail "the tern has ended, and top has not"
+}
+
+# At a terminal it draws, until q or ^C, and leaves the terminal as it was.
+test_top_screen() {
+	tern_serve --role http --root "$LIB_TMP/www" --ctl "$LIB_TMP/ctl"
+	timeout 60 python3 - "$TERN" top -i 0.2 "$LIB_TMP/ctl" <<'E' >"$LIB_TMP/pty.out" 2>&1 || fail "the terminal"
+import os, pty, sys, termios
+def session(keys):
+    pid, fd = pty.fork()
+    if pid == 0:
+        os.execv(sys.argv[1], sys.argv[1:])
+    before = termios.tcgetattr(fd)[3]
+    seen = b""
+    while seen.count(b"worker 0 lcore") < 3:
+        seen += os.read(fd, 4096)
+    print(seen.decode(errors="replace"))
+    assert b"conns/s 0" in seen and b"] busy " in seen and b"\033[J" in seen
+    assert termios.tcgetattr(fd)[3] != before
+    end = os.open(os.readlink("/proc/%d/fd/0" % pid), os.O_RDWR | os.O_NOCTTY) # it stays open for us
+    os.write(fd, keys)
+    assert os.waitpid(pid, 0)[1] == 0
+    assert termios.tcgetattr(end)[3] == before, "the terminal is not as it was"
+session(b"xq")
+session(b"\x03")
+E
+	tern_end
 }

@@ -65,7 +65,7 @@ test_completion() {
 	. "$TOP/config/tern.bash" || fail "it can't be read"
 	complete -p tern | grep -q _tern || fail "it does not register itself"
 	want_only 'run report' r
-	want_offers 'run ctl report explain check --config --help --version --' ''
+	want_offers 'run ctl top report explain check --config --help --version --' ''
 	offers -- '' >"$LIB_TMP/all"
 	offers run '' >"$LIB_TMP/run"
 	option_table >"$LIB_TMP/table"

@@ -139,7 +139,7 @@ test_refused(void)
 	REFUSED(n_mbufs, 0, "n_mbufs 0");
 	REFUSED(tcp.reserved[7], 1, "reserved");
 	REFUSED(ifs[3].reserved[0], 1, "reserved");
-	REFUSED(app.reserved[1], abort, "reserved");
+	REFUSED(app.reserved[0], abort, "reserved");
 	REFUSED(tcp.rto_init_ms, 0, "rto_init_ms 0");
 	REFUSED(tcp.rto_min_ms, 0, "rto_min_ms 0");
 	REFUSED(tcp.rto_max_ms, 0, "rto_max_ms, 0");

@@ -97,12 +97,12 @@ test_reset_no_room(void)
 	make_room(NULL);
 }
 
-static unsigned int traced[2];
+static unsigned int traced[TERN_PACKET_STATE];
 
 static void
-count_trace(struct link *k, const struct rte_mbuf *m, bool out)
+count_trace(struct link *k, const struct rte_mbuf *m, enum tern_packet_what what, unsigned int n)
 {
-	traced[out]++;
+	traced[what]++;
 }
 
 static void
@@ -110,7 +110,7 @@ test_traced_once(void)
 {
 	fx_listen();
 	W->trace_pkt = count_trace;
-	traced[0] = traced[1] = 0;
+	memset(traced, 0, sizeof(traced));
 	tx(SYN, 0, 0, 0);
 	expect(SYN | ACK, 0, 1, 0);
 	CHECK_EQ(traced[0], 1);
@@ -118,8 +118,9 @@ test_traced_once(void)
 	W->handed_over = true; /* handed over: its first worker has shown it */
 	tx(SYN, 0, 0, 0);
 	expect(SYN | ACK, 0, 1, 0);
-	CHECK_EQ(traced[0], 1);
-	CHECK_EQ(traced[1], 2);
+	CHECK_EQ(traced[TERN_PACKET_IN], 1);
+	CHECK_EQ(traced[TERN_PACKET_HERE], 1);
+	CHECK_EQ(traced[TERN_PACKET_OUT], 2);
 	W->trace_pkt = NULL;
 }
 
@@ -164,6 +165,63 @@ test_traced_states(void)
 	}
 }
 
+static char told[4096];
+static bool tell_lines;
+
+static bool
+take_packet(struct tern_worker *w, const struct tern_packet *p, void *arg)
+{
+	static const char *const names[] = {"in", "out", "drop", "away", "here", "state"};
+	static const struct rte_mbuf *in;
+	char more[64] = "";
+
+	CHECK(w == W && arg == lines && p->what < RTE_DIM(names));
+	if (p->what == TERN_PACKET_IN)
+		in = p->m;
+	else if (p->what == TERN_PACKET_STATE)
+		snprintf(more, sizeof(more), " %s %s%s", tern_state_name(p->from), tern_state_name(p->to),
+			 !p->m ? "" : p->m == in ? " by it" : " by another");
+	else if (p->what == TERN_PACKET_DROP)
+		snprintf(more, sizeof(more), " %s%s", tern_stats_name(p->reason), p->m == in ? " it" : " another");
+	snprintf(told + strlen(told), sizeof(told) - strlen(told), "%s%s\n", names[p->what], more);
+	return tell_lines;
+}
+
+/* conf.app.packet: what becomes of which; whether there are lines; and off. */
+static void
+test_packets(void)
+{
+	for (tell_lines = false;; tell_lines = true) {
+		bed_down();
+		bed_reset(bed.af);
+		bed.conf.app = (struct tern_app){.packet = take_packet, .trace = take_trace, .arg = lines};
+		lines[0] = told[0] = 0;
+		traced[0] = 0;
+		fx_half_open();
+		tx(RST, 1, 0, 0);
+		check_at(strcmp(told, "in\nstate LISTEN SYN_RCVD by it\nout\nin\nstate SYN_RCVD CLOSED by it\n") == 0,
+			 __FILE__, __LINE__, "%s", told);
+		CHECK_EQ(traced[0], tell_lines ? 3 : 0);
+		CHECK_EQ(strlen(lines) > 0, tell_lines);
+		told[0] = 0;
+		tx(ACK, 1, 1, 0); /* of nobody */
+		expect(RST, 1, 0, 0);
+		check_at(strcmp(told, "in\nout\ndrop DropCookie it\n") == 0 ||
+				 strcmp(told, "in\nout\ndrop DropListenFlags it\n") == 0,
+			 __FILE__, __LINE__, "%s", told);
+		if (tell_lines)
+			break;
+	}
+	told[0] = 0;
+	tern_trace_set(W, true, false);
+	tx(ACK, 1, 1, 0);
+	expect(RST, 1, 0, 0);
+	CHECK_EQ(traced[0], 7);
+	tern_trace_set(W, false, false);
+	CHECK(!W->trace_pkt && !W->trace_state);
+	CHECK_EQ(told[0], 0);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -172,6 +230,7 @@ main(int argc, char **argv)
 		{"a device without room", test_reset_no_room},
 		{"a frame handed over is traced once", test_traced_once},
 		{"states are traced", test_traced_states},
+		{"packets are told", test_packets},
 		CU_TEST_INFO_NULL,
 	};
 

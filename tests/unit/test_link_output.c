@@ -6,12 +6,17 @@
 #include "linkbed.h"
 #include "stack/worker.h"
 
-static unsigned int traced;
+static unsigned int traced, dropped;
 
 static void
-trace(struct link *k, const struct rte_mbuf *m, bool out)
+trace(struct link *k, const struct rte_mbuf *m, enum tern_packet_what what, unsigned int n)
 {
-	CU_ASSERT_TRUE(out);
+	if (what == TERN_PACKET_DROP) {
+		CU_ASSERT_EQUAL(n, STAT_DROP_TX_FULL);
+		dropped++;
+		return;
+	}
+	CU_ASSERT_EQUAL(what, TERN_PACKET_OUT);
 	CU_ASSERT_EQUAL(get16(rte_pktmbuf_mtod_offset(m, const uint8_t *, 12)), 0x0800);
 	traced++;
 }
@@ -33,13 +38,14 @@ test_tx_full(void)
 	CU_ASSERT_EQUAL(w->stats[STAT_DROP_TX_FULL], 0);
 	tx_clear();
 	w->trace_pkt = trace;
-	traced = 0;
+	traced = dropped = 0;
 	ifc->n_tx = TX_RING - 2; /* as good as full */
 	for (i = 0; i < 5; i++)
 		output(n, 4, i);
 	CU_ASSERT_EQUAL(ifc->n_tx, TX_RING);
 	CU_ASSERT_EQUAL(w->stats[STAT_DROP_TX_FULL], 3);
-	CU_ASSERT_EQUAL(traced, 2); /* what was sent, not what was dropped */
+	CU_ASSERT_EQUAL(traced, 2);
+	CU_ASSERT_EQUAL(dropped, 3);
 	rte_pktmbuf_free(ifc->tx[TX_RING - 1]);
 	rte_pktmbuf_free(ifc->tx[TX_RING - 2]);
 	ifc->n_tx = 0;

@@ -525,7 +525,7 @@ test_hooks(void)
 	memset(&m, 0, sizeof(m));
 	m.buf_addr = f.b;
 	m.data_len = m.pkt_len = f.len;
-	trace_pkt_hook(&w->link, &m, true);
+	trace_pkt_hook(&w->link, &m, TERN_PACKET_OUT, 0);
 	CU_ASSERT_EQUAL(hooked_count, 1);
 	CU_ASSERT_EQUAL(strncmp(hooked, ends4, strlen(ends4)), 0);
 	CU_ASSERT_STRING_EQUAL(hooked + strlen(ends4), rows[0].text);

@@ -436,6 +436,53 @@ test_listener_walk(void)
 	CHECK_EQ(n, 6);
 }
 
+/* --- neighbours --------------------------------------------------------------------------------------------------- */
+
+static struct tern_neigh neighs[8];
+static unsigned int n_neighs;
+
+static void
+keep_neigh(const struct tern_neigh *n, void *arg)
+{
+	CHECK(arg == neighs);
+	neighs[n_neighs++ % RTE_DIM(neighs)] = *n;
+}
+
+static void
+test_neigh_walk(void)
+{
+	static const uint8_t none[6];
+	uint32_t cursor = 0, calls = 1;
+	struct neigh *n;
+	uint8_t was;
+
+	fx_established();
+	n_neighs = 0;
+	while (tern_neigh_walk(W, &cursor, 7, keep_neigh, neighs))
+		calls++;
+	CHECK_EQ(cursor, 0);
+	CHECK_EQ(calls, (W->neighs.max + 6) / 7);
+	CHECK_EQ(n_neighs, W->neighs.n);
+	CHECK_EQ(n_neighs, 1); /* the peer */
+	CHECK_EQ(neighs[0].addr.af, bed.af);
+	CHECK_EQ(neighs[0].addr.port, 0);
+	CHECK_EQ(neighs[0].conns, 1);
+	CHECK_EQ(neighs[0].queued, 0);
+	CHECK(memcmp(neighs[0].mac, none, sizeof(none)) != 0);
+	CHECK(strcmp(neighs[0].state, "REACHABLE") == 0 ? neighs[0].confirmed_us > 0
+							  : strcmp(neighs[0].state, "STALE") == 0);
+	n = W->neighs.at;
+	while (n->state == NEIGH_FREE)
+		n++;
+	was = n->state;
+	n->state = NEIGH_FAILED; /* its MAC is none any more */
+	n_neighs = 0;
+	CHECK(!tern_neigh_walk(W, &cursor, W->neighs.max, keep_neigh, neighs));
+	n->state = was;
+	CHECK_EQ(n_neighs, 1);
+	CHECK(strcmp(neighs[0].state, "FAILED") == 0 && memcmp(neighs[0].mac, none, sizeof(none)) == 0);
+}
+
 /* --- counters ----------------------------------------------------------------------------------------------------- */
 
 static void
@@ -515,6 +562,7 @@ static CU_TestInfo tests[] = {
 	{"walk: abort", test_walk_abort},
 	{"listener: info", test_listener_info},
 	{"listener: walk", test_listener_walk},
+	{"neighbours: walk", test_neigh_walk},
 	{"stats: text", test_stats_text},
 	{"stats: help", test_stats_help},
 	CU_TEST_INFO_NULL,
