@@ -23,7 +23,6 @@
  */
 #ifndef TERN_H
 #define TERN_H
-
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
