@@ -8,9 +8,11 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <string.h>
+#include <rte_errno.h>
 #include <rte_ethdev.h>
 #include <rte_lcore.h>
 #include <rte_mbuf.h>
+#include <rte_random.h>
 #include "bench.h"
 #include "client.h"
 #include "option.h"
@@ -24,7 +26,7 @@
 #define CABLE_MAX (1u << 20) /* frames taken at once: more than a cable can hold */
 
 static struct {
-	uint32_t ring_size, syn_flood, client_addrs;
+	uint32_t ring_size, syn_flood, client_addrs, loss_ppm;
 	bool ipv6, one_lcore;
 	uint16_t mtu;
 } bench;
@@ -35,6 +37,8 @@ static struct opt opts[] = {
 	NUM("bench", "client-addrs", bench.client_addrs, 1, 250, "250", "local addresses of the client"),
 	FLAG("bench", "bench-ipv6", bench.ipv6, "over IPv6"),
 	NUM("bench", "bench-mtu", bench.mtu, 1280, 9216, "1500", "of the cable, in bytes"),
+	NUM("bench", "bench-loss", bench.loss_ppm, 0, 500000, NULL,
+	    "of a million frames that the cable loses, each way"),
 	FLAG("bench", "one-lcore", bench.one_lcore,
 	     "both ends in turn on the same lcore: less noise, no line goes between cores"),
 };
@@ -63,6 +67,33 @@ client_poll(struct stack *s, struct tern_worker *w, uint64_t now_us)
 {
 	role_client.poll(s, w, now_us);
 	flood_poll(now_us, __atomic_load_n(&s->stopping, __ATOMIC_RELAXED));
+}
+
+/* The cable's loss: of what came, some did not. */
+static uint16_t
+lose(uint16_t port, uint16_t queue, struct rte_mbuf **m, uint16_t n, uint16_t max, void *arg)
+{
+	const uint64_t ppm = bench.loss_ppm;
+	uint16_t i, k = 0;
+
+	for (i = 0; i < n; i++) {
+		if (((rte_rand() >> 32) * 1000000) >> 32 < ppm)
+			rte_pktmbuf_free(m[i]);
+		else
+			m[k++] = m[i];
+	}
+	return k;
+}
+
+static int
+client_start(struct stack *s, struct tern_worker *w)
+{
+	unsigned int i;
+
+	for (i = 0; i < 2 && bench.loss_ppm; i++)
+		if (!rte_eth_add_rx_callback(cable[i], tern_worker_index(w), lose, NULL))
+			return complain("--bench-loss: the cable cannot lose frames: %s", rte_strerror(rte_errno));
+	return role_client.start(s, w);
 }
 
 static int
@@ -171,6 +202,7 @@ set_up(struct stack st[2], const struct options *given)
 	}
 	client = role_client;
 	client.poll = client_poll;
+	client.start = client_start;
 	o[0] = o[1] = *given;
 	addresses(&o[0], &o[1]);
 	/* only who closes first needs room for TIME-WAITs; a large table costs both cache and start-up time */

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # conn-lines.sh          the cache lines of struct conn that each kind of segment reads and writes (tests/bench/lines.c)
 # conn-lines.sh fields   and, below each, the bytes: offset, and r, w or rw
+# conn-lines.sh packets  the lines of everything that a worker has, by what they belong to, and their 4 KB pages
 # Counted in virtual time, one connection at a time: the same however busy the machine is.
 set -euo pipefail
 shopt -s inherit_errexit

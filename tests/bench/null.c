@@ -5,10 +5,12 @@
  * sends what the form says comes next: the first answer by swapping the headers in the received mbuf, any other in a
  * new one. No table, no state, no timer, no checksum.
  *
- *	null <EAL options> -- FORM SECONDS [CONCURRENCY [one]]
+ *	null <EAL options> -- FORM SECONDS [CONCURRENCY [one | FLOWS]]
  *
  * FORM has a letter per packet, C from the client and S from the server: CSCSCS is SYN, SYN-ACK, ACK with the request,
- * response with FIN, FIN, ACK. With `one`, both ends take turns on one lcore.
+ * response with FIN, FIN, ACK. With `one`, both ends take turns on one lcore. With FLOWS, each packet to the server is
+ * of one of so many, by chance, and the server writes two cache lines of it that it finds by a bucket of its own: the
+ * least that a flow costs whose state is cold, all of it asked for ahead.
  *
  *	null <EAL options> -- BYTES SECONDS
  *
@@ -18,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <rte_cycles.h>
 #include <rte_eal.h>
 #include <rte_ethdev.h>
@@ -25,6 +28,7 @@
 #include <rte_launch.h>
 #include <rte_lcore.h>
 #include <rte_mbuf.h>
+#include <rte_random.h>
 #include <rte_tcp.h>
 #include "tern.h"
 
@@ -57,6 +61,17 @@ static bool stop;
 static unsigned int payload; /* of a stream's frames; 0: connections */
 static uint64_t source[32768], seen;
 
+/* Of FLOWS. */
+struct flow {
+	uint64_t packets __rte_cache_aligned, bytes __rte_cache_aligned;
+};
+struct bucket {
+	struct flow *flow __rte_cache_aligned;
+};
+static struct flow *flows;
+static struct bucket *buckets;
+static uint32_t n_flows;
+
 static void
 swap(struct frame *f)
 {
@@ -72,6 +87,13 @@ swap(struct frame *f)
 	f->tcp.src_port = port;
 }
 
+/* Which flow is the packet's? */
+static void
+choose(struct frame *f)
+{
+	f->tcp.recv_ack = (rte_rand() >> 32) * n_flows >> 32;
+}
+
 static struct rte_mbuf *
 fresh(const struct frame *like, unsigned int at)
 {
@@ -85,7 +107,62 @@ fresh(const struct frame *like, unsigned int at)
 	f = (struct frame *)rte_pktmbuf_append(m, sizeof(*f));
 	*f = *like;
 	f->tcp.sent_seq = at;
+	if (n_flows)
+		choose(f);
 	return m;
+}
+
+static void *
+huge(size_t bytes)
+{
+	void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (p == MAP_FAILED) {
+		fprintf(stderr, "null: no memory for %u flows\n", n_flows);
+		exit(1);
+	}
+	madvise(p, bytes, MADV_HUGEPAGE);
+	return p;
+}
+
+static void
+make_flows(void)
+{
+	uint32_t i, k;
+
+	flows = huge(n_flows * sizeof(*flows));
+	buckets = huge(n_flows * sizeof(*buckets));
+	for (i = 0; i < n_flows; i++)
+		buckets[i].flow = &flows[i];
+	for (i = n_flows - 1; i; i--) { /* in no order */
+		struct flow *f = buckets[i].flow;
+
+		k = rte_rand() % (i + 1);
+		buckets[i].flow = buckets[k].flow;
+		buckets[k].flow = f;
+	}
+}
+
+static void
+touch(struct rte_mbuf **rx, unsigned int n)
+{
+	struct bucket *b[BURST];
+	struct flow *f;
+	unsigned int i;
+
+	for (i = 0; i < n; i++) {
+		b[i] = &buckets[rte_pktmbuf_mtod(rx[i], struct frame *)->tcp.recv_ack];
+		rte_prefetch0(b[i]);
+	}
+	for (i = 0; i < n; i++) {
+		rte_prefetch0(&b[i]->flow->packets);
+		rte_prefetch0(&b[i]->flow->bytes);
+	}
+	for (i = 0; i < n; i++) {
+		f = b[i]->flow;
+		f->packets++;
+		f->bytes += rx[i]->data_len;
+	}
 }
 
 /* What follows the received packet m goes to tx. @return how many. */
@@ -106,6 +183,8 @@ answer(struct end *e, struct rte_mbuf *m, struct rte_mbuf **tx)
 	}
 	swap(f);
 	f->tcp.sent_seq = at + 1;
+	if (n_flows && e->client)
+		choose(f);
 	tx[0] = m;
 	for (i = 1; i < n; i++)
 		tx[i] = fresh(f, at + 1 + i);
@@ -123,6 +202,8 @@ poll(struct end *e)
 
 	for (i = 0; i < n; i++)
 		rte_prefetch0(rte_pktmbuf_mtod(rx[i], void *));
+	if (n_flows && !e->client)
+		touch(rx, n);
 	for (i = 0; i < n; i++)
 		k += answer(e, rx[i], &tx[k]);
 	starts = __atomic_load_n(&stop, __ATOMIC_RELAXED) ? 0 : RTE_MIN(e->idle, BURST);
@@ -285,11 +366,15 @@ main(int argc, char **argv)
 	payload = argc > 1 ? atoi(argv[1]) : 0;
 	if (argc < 3 || payload > 9000 || (!payload && !parse_form(argv[1])) || (seconds = atoi(argv[2])) == 0) {
 		fprintf(stderr,
-			"null <EAL options> -- FORM SECONDS [CONCURRENCY [one]]: FORM as CSCCSCSC, or bytes a frame\n");
+			"null <EAL options> -- FORM SECONDS [CONCURRENCY [one | FLOWS]]: FORM as CSCCSCSC, or bytes a "
+			"frame\n");
 		return 1;
 	}
 	conc = argc > 3 ? atoi(argv[3]) : 512;
 	one = argc > 4 && strcmp(argv[4], "one") == 0;
+	n_flows = argc > 4 && !one ? atoi(argv[4]) : 0;
+	if (n_flows)
+		make_flows();
 	if (conc * form_len > RING * 2 || conc < 1 || (!one && rte_lcore_count() < 2)) {
 		fprintf(stderr, "null: at most %u connections at a time, and two lcores or `one`\n",
 			RING * 2 / form_len);

@@ -8,6 +8,7 @@ import time
 
 from harness import (BUILD, CPUS, OUT, TERN, Benchmark, Failed, Skip, Variant, eal, finish, free_hugepages, is_root, netns,
                      numbers, output, run, start, tsc_hz, wait_line)
+import suite_cold
 from suite_run import programs
 from suite_run_parts import parts
 from suite_tls import tls
@@ -393,9 +394,14 @@ def start_time(o):
     yield Benchmark("start", "from exec to the first connection, default limits", "s until the first connection", vs)
 
 
-SUITES = {"cps": cps, "one": one, "workers": workers, "null": null_only, "memif": memif, "dperf": dperf, "rr": rr, "bulk": bulk,
-          "flood": flood, "scale": scale, "micro": micro, "expire": expire, "start": start_time, "run": programs,
-          "run-parts": parts, "tls": lambda o: tls(o, lambda *args: parse_bench(tern_bench(o, *args)))}
+SUITES = {
+    "cps": cps, "one": one, "workers": workers, "null": null_only, "memif": memif, "dperf": dperf, "rr": rr, "bulk": bulk,
+    "far": lambda o: suite_cold.far(o, tern_bench, tool("null")),
+    "churn": lambda o: suite_cold.churn(o, tern_bench),
+    "bulkmany": lambda o: suite_cold.bulkmany(o, tern_bench),
+    "loss": lambda o: suite_cold.loss(o, tern_bench),
+    "flood": flood, "scale": scale, "micro": micro, "expire": expire, "start": start_time, "run": programs, "run-parts": parts,
+    "tls": lambda o: tls(o, lambda *args: parse_bench(tern_bench(o, *args)))}
 
 
 def measure_tsc():

@@ -51,3 +51,14 @@ test_tx_wait() { # too few for a burst: a request waits at the client, its respo
 	[ "${half:-0}" -ge 9000 ] || fail "half of the responses came within ${half:-?} us"
 	grep -q 'client: 20 responses' "$LIB_TMP/tern.out" || fail "not every request was answered"
 }
+
+# Many open, some at a time in work, over a cable that loses frames: all is repaired, and it did lose some.
+test_bench_cold() {
+	[ "$(nproc)" -ge 2 ] || { echo "one core: not run"; return; }
+	timeout 120 "$TERN" --no-huge --no-shconf -m 256 --no-pci --no-telemetry -l 0,1 -- --role bench --duration 2 --hold 2000 --active 500 \
+		--requests-per-conn 1 --bench-loss 10000 --stats-interval 0 --drain-ms 20000 >"$LIB_TMP/cold.out" 2>&1 ||
+		fail "bench ended with $?: $(tail -5 "$LIB_TMP/cold.out")"
+	grep -qE '^TcpRetransSegs +[1-9]' "$LIB_TMP/cold.out" || fail "nothing was lost"
+	grep -qE '^client: 2000 connections were held, [1-9][0-9]* ended and were replaced' "$LIB_TMP/cold.out" || fail "none came after them"
+	grep -qE '^client: .* 0 failed$' "$LIB_TMP/cold.out" || fail "some failed"
+}
