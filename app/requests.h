@@ -4,12 +4,13 @@
 #define REQUESTS_H
 #include "role.h"
 
-#define REQUEST_OPTIONS "request-size response-size requests-per-conn close packets"
+#define REQUEST_OPTIONS "request-size response-size requests-per-conn work-us close packets"
 
 enum close_mode { CLOSE_CLIENT, CLOSE_SERVER, CLOSE_RESET };
 
 struct requests {
 	uint32_t request_size, response_size, per_conn;
+	uint32_t work_us; /* before each answer */
 	uint8_t close_mode;
 	uint8_t packets; /* of a short connection: 6, 7 or 8; 0: as close_mode says */
 };

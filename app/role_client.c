@@ -79,6 +79,8 @@ static struct opt opts[] = {
 	NUM("client", "response-size", requests.response_size, 1, 1 << 30, "64", "bytes (client, serve, bench)"),
 	NUM("client", "requests-per-conn", requests.per_conn, 1, UINT32_MAX, "1",
 	    "requests per connection; with --hold and without --cps: no limit"),
+	NUM("client", "work-us", requests.work_us, 0, 1000000, NULL,
+	    "the server computes for N us before each answer, as an application would (serve, bench)"),
 	ENUM("client", "close", "MODE", requests.close_mode, "client", close_names,
 	     "who closes first, and so holds TIME-WAIT (serve, too)"),
 	NUM("client", "packets", requests.packets, 0, 8, NULL,

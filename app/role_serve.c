@@ -4,6 +4,7 @@
  * With --close server it closes after --requests-per-conn of them, else when the client does.
  */
 #include <string.h>
+#include <rte_cycles.h>
 #include <rte_mbuf.h>
 #include "requests.h"
 #include "role.h"
@@ -33,6 +34,8 @@ answer(struct serve *v, struct serve_conn *sc, unsigned int *visit)
 	while (sc->answered < sc->requests) {
 		if (!slab_spend(&v->s.slab, &sc->i, visit))
 			return false;
+		if (unlikely(requests.work_us && !sc->sent))
+			rte_delay_us_block(requests.work_us);
 		left = requests.response_size - sc->sent;
 		if (left < PATTERN_CHUNK || sc->i.tls)
 			n = item_send(&sc->i, role_pattern(sc->sent), RTE_MIN(left, PATTERN_CHUNK));

@@ -469,10 +469,18 @@ fastopen(struct tern_worker *w, struct tern_listener *l, struct seg *s, const st
 	return rc;
 }
 
+/* May one more be half open? Each has a claim to a connection, too; a cookie has none, as there may be a flood of
+ * them. */
+static inline bool
+half_room(const struct tern_worker *w, const struct tern_listener *l)
+{
+	return l->half_n < l->half_max && w->conns.avail > w->listeners.half_open;
+}
+
 static int
 listen_syn(struct tern_worker *w, struct tern_listener *l, struct seg *s, struct timewait *tw)
 {
-	const bool half_full = l->half_n >= l->half_max;
+	const bool half_full = !half_room(w, l);
 	uint32_t old_snd_nxt = 0, iss, ts_off;
 	const bool reuse = tw != NULL;
 	struct tcp_opts o;
@@ -489,6 +497,11 @@ listen_syn(struct tern_worker *w, struct tern_listener *l, struct seg *s, struct
 	}
 	if (l->accept_n >= l->accept_max) {
 		STAT_INC(w, LISTEN_OVERFLOWS);
+		STAT_INC(w, LISTEN_DROPS);
+		return STAT_DROP_LISTEN;
+	}
+	if (unlikely(!w->conns.avail)) { /* refused now, it costs less than a handshake, a request, and both again */
+		STAT_INC(w, CONN_POOL_EMPTY);
 		STAT_INC(w, LISTEN_DROPS);
 		return STAT_DROP_LISTEN;
 	}

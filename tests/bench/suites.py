@@ -9,6 +9,7 @@ import time
 from harness import (BUILD, CPUS, OUT, TERN, Benchmark, Failed, Skip, Variant, eal, finish, free_hugepages, is_root, netns,
                      numbers, output, run, start, tsc_hz, wait_line)
 import suite_cold
+import suite_overload
 from suite_run import programs
 from suite_run_parts import parts
 from suite_tls import tls
@@ -400,6 +401,7 @@ SUITES = {
     "churn": lambda o: suite_cold.churn(o, tern_bench),
     "bulkmany": lambda o: suite_cold.bulkmany(o, tern_bench),
     "loss": lambda o: suite_cold.loss(o, tern_bench),
+    "overload": lambda o: suite_overload.overload(o, memif_server),
     "flood": flood, "scale": scale, "micro": micro, "expire": expire, "start": start_time, "run": programs, "run-parts": parts,
     "tls": lambda o: tls(o, lambda *args: parse_bench(tern_bench(o, *args)))}
 

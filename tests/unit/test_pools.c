@@ -16,19 +16,75 @@ test_conns(void)
 		s[i] = fx_established();
 	}
 	peer_new(2000);
-	tx(SYN, 0, 0, 0);
-	expect(SYN | ACK, 0, 1, 0);
-	tx(ACK, 1, 1, 0);
-	CHECK(sock_accept(&bed.n[0]) == NULL);
-	CHECK(STAT(CONN_POOL_EMPTY) >= 1);
-	while (rx_peek()) /* dropped, or reset so that the peer knows; never a connection */
-		CHECK(rx()->flags & RST);
+	tx(SYN, 0, 0, 0); /* refused before there is any work */
+	expect_silence();
+	CHECK_EQ(STAT(CONN_POOL_EMPTY), 1);
+	CHECK_EQ(STAT(DROP_LISTEN), 1);
+	CHECK_EQ(W->listeners.half_open, 0);
 	sock_abort(s[0]);
 	run();
 	rx_flush();
 	peer_new(2001);
 	s[0] = fx_established();
 	CHECK(s[0] != NULL);
+}
+
+/* A half-open request has a claim to a connection: with none left a SYN is as if the queue were full. */
+static void
+claims(unsigned int cookie_mode)
+{
+	bed.conf.max_conns = 1;
+	bed.conf.tcp.cookie_mode = cookie_mode;
+	bed_start();
+	CHECK_EQ(node_listen(&bed.n[0], SRV_PORT, 16, &bed.n[0].l[0]), 0);
+	peer_new(1000);
+	tx(SYN, 0, 0, 0);
+	expect(SYN | ACK, 0, 1, 0);
+	peer_new(2000);
+	tx(SYN, 0, 0, 0);
+}
+
+static void
+test_claims(void)
+{
+	claims(TERN_COOKIE_NEVER);
+	expect_silence();
+	CHECK_EQ(STAT(REQQ_FULL_DROP), 1);
+	CHECK_EQ(STAT(CONN_POOL_EMPTY), 0);
+}
+
+static void
+test_claims_cookie(void)
+{
+	claims(TERN_COOKIE_AUTO);
+	expect(SYN | ACK, 0, 1, 0);
+	CHECK_EQ(STAT(COOKIES_SENT), 1);
+	CHECK_EQ(STAT(REQQ_FULL_COOKIES), 1);
+	tx(ACK, 1, 1, 0); /* it came first */
+	CHECK(sock_accept(&bed.n[0]) != NULL);
+	CHECK_EQ(STAT(CONN_POOL_EMPTY), 0);
+}
+
+/* An active open heeds no claims: whose connection it took is answered by RST, or not at all. */
+static void
+test_claim_taken(void)
+{
+	struct sock *s;
+
+	bed.conf.max_conns = 1;
+	bed_start();
+	CHECK_EQ(node_listen(&bed.n[0], SRV_PORT, 16, &bed.n[0].l[0]), 0);
+	peer_new(1000);
+	tx(SYN, 0, 0, 0);
+	expect(SYN | ACK, 0, 1, 0);
+	CHECK_EQ(node_connect(9000, 0, &s), 0);
+	run();
+	rx_flush();
+	tx(ACK, 1, 1, 0);
+	CHECK(sock_accept(&bed.n[0]) == NULL);
+	CHECK_EQ(STAT(CONN_POOL_EMPTY), 1);
+	while (rx_peek()) /* dropped, or reset so that the peer knows; never a connection */
+		CHECK(rx()->flags & RST);
 }
 
 static void
@@ -390,6 +446,9 @@ main(int argc, char **argv)
 {
 	static CU_TestInfo tests[] = {
 		{"connections", test_conns},
+		{"claims", test_claims},
+		{"claims and cookies", test_claims_cookie},
+		{"a claim taken", test_claim_taken},
 		{"requests", test_requests},
 		{"mbufs: many", test_mbufs_many},
 		{"mbufs: send", test_mbufs_send},

@@ -202,7 +202,8 @@ random_ops(uint64_t start)
 		}
 		check_state();
 	}
-	CU_ASSERT(callback_ops > OPS / 100 && told > OPS / 100 && unfinished > OPS / 1000); /* the paths were taken */
+	/* the paths were taken */
+	CU_ASSERT(callback_ops > OPS / 100 && unfinished > OPS / 1000 && (told > OPS / 100 || !TERN_SHORTCUTS));
 	CU_ASSERT((now - start) * 128 / 1000000 > 24 * 3600);		/* at the worker's 128 us a tick */
 	while (heaped)
 		both_cancel(heap[0]);
