@@ -13,6 +13,7 @@
 #include <rte_version.h>
 #include "option.h"
 #include "record_own.h"
+#include "search.h"
 
 static void
 put(json_t *o, const char *name, json_t *v)
@@ -454,6 +455,46 @@ last_side(const struct side *v)
 	return o;
 }
 
+static json_t *
+trial(const struct trial *t)
+{
+	json_t *o = json_object();
+
+	put_n(o, "load", t->load);
+	put_real(o, "seconds", t->seconds, 1e-3);
+	put_n(o, "done", t->done);
+	put_n(o, "failed", t->failed);
+	put_n(o, "p50_us", t->p50_us);
+	put_n(o, "p99_us", t->p99_us);
+	put_real(o, "spread", t->spread, 1e-4);
+	put(o, "passed", json_boolean(!t->why));
+	if (t->why)
+		put(o, "why", text(t->why));
+	return o;
+}
+
+/* --search: every load, and what came of it. */
+static json_t *
+searched(void)
+{
+	json_t *o = json_object(), *all = json_array();
+	const struct trial *t;
+	uint64_t best, worst;
+	const char *unit;
+	unsigned int i, n;
+
+	put(o, "ended", json_boolean(search_found(&best, &worst, &unit)));
+	put(o, "unit", text(unit));
+	if (best)
+		put_n(o, "passed", best);
+	if (worst)
+		put_n(o, "failed", worst);
+	for (i = 0, n = search_trials(&t); i < n; i++)
+		json_array_append_new(all, trial(&t[i]));
+	put(o, "trials", all);
+	return o;
+}
+
 json_t *
 record_last(const struct side *v, unsigned int n, uint64_t failed)
 {
@@ -466,5 +507,7 @@ record_last(const struct side *v, unsigned int n, uint64_t failed)
 	put_n(o, "failed", failed);
 	for (i = 0; i < n; i++)
 		put(o, sample_side(v[i].s), last_side(&v[i]));
+	if (search.what != SEARCH_NONE)
+		put(o, "search", searched());
 	return o;
 }

@@ -33,6 +33,8 @@ static struct {
 	struct sample begin, now;
 	char error[160];
 	bool twice; /* this load is tried again */
+	struct trial trials[TRIALS_MAX];
+	unsigned int n_trials;
 } job;
 
 static const struct {
@@ -134,27 +136,38 @@ quantile(double q)
 	return hist_quantile(&h, q);
 }
 
+static const char *
+verdict(const struct trial *t)
+{
+	if (t->failed * 1000000 > search.failed_ppm * (t->done + t->failed))
+		return "too many failed";
+	if (search.what != SEARCH_CONNS && t->done < REACHED * t->load * t->seconds)
+		return "not reached";
+	if (!t->done)
+		return "no answer";
+	return search.p99_us && t->p99_us > search.p99_us ? "too slow" : NULL;
+}
+
 /* The load was there for long enough: a line. @return whether it passed. */
 static bool
 judge(void)
 {
-	const double took_s = job.now.at_s - job.begin.at_s;
-	const uint64_t n = done(), failed = sample_failed(&job.now, &job.begin), p99 = quantile(0.99);
-	const char *why = NULL;
+	struct trial *t = &job.trials[RTE_MIN(job.n_trials, TRIALS_MAX - 1)];
 
-	if (failed * 1000000 > search.failed_ppm * (n + failed))
-		why = "too many failed";
-	else if (search.what != SEARCH_CONNS && n < REACHED * job.load * took_s)
-		why = "not reached";
-	else if (!n)
-		why = "no answer";
-	else if (search.p99_us && p99 > search.p99_us)
-		why = "too slow";
+	*t = (struct trial){.load = job.load,
+			    .done = done(),
+			    .failed = sample_failed(&job.now, &job.begin),
+			    .p50_us = quantile(0.5),
+			    .p99_us = quantile(0.99),
+			    .seconds = job.now.at_s - job.begin.at_s};
+	t->spread = t->done ? (job.most - job.least) * t->seconds / t->done : 0;
+	t->why = verdict(t);
+	job.n_trials = t - job.trials + 1;
 	printf("search: %lu %s for %.0f s: %.0f %s/s, %lu failed, half within %lu us, 99 %% within %lu us, "
 	       "seconds differ by %.0f %%: %s%s\n",
-	       job.load, kinds[search.what].unit, took_s, n / took_s, kinds[search.what].what, failed, quantile(0.5),
-	       p99, n ? 100.0 * (job.most - job.least) * took_s / n : 0.0, why ? "fails, " : "passes", why ? why : "");
-	return !why;
+	       t->load, kinds[search.what].unit, t->seconds, t->done / t->seconds, kinds[search.what].what, t->failed,
+	       t->p50_us, t->p99_us, 100 * t->spread, t->why ? "fails, " : "passes", t->why ? t->why : "");
+	return !t->why;
 }
 
 /* @return 0: it is found. */
@@ -221,6 +234,22 @@ search_tick(struct stack *s, double now_s)
 	}
 	if (job.state == END)
 		run_end(true);
+}
+
+unsigned int
+search_trials(const struct trial **t)
+{
+	*t = job.trials;
+	return job.n_trials;
+}
+
+bool
+search_found(uint64_t *best, uint64_t *worst, const char **unit)
+{
+	*best = job.best;
+	*worst = job.worst;
+	*unit = kinds[search.what].unit;
+	return job.state == END && !*job.error;
 }
 
 uint64_t

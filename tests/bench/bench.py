@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Runs benchmarks by name, alternating with their comparisons; see scripts/bench.sh."""
 import argparse
+import glob
 import json
 import os
 import re
@@ -11,37 +12,38 @@ import harness
 import suites
 
 
+def section(doc):
+    """A benchmark's results as text."""
+    m = doc["machine"]
+    text = ["### %s: %s" % (doc["name"], doc["title"]), "",
+            "%s, %d cores, kernel %s, DPDK %s; commit %s%s, %s; load before %.1f; `%s`" % (
+                m["cpu"], m["cores"], m["kernel"], m["dpdk"], m["commit"][:10], "+" if m["changed"] else "",
+                m["time"][:10], m["load_before"], doc["command"]), ""]
+    metrics = []
+    for v in doc["variants"]:
+        metrics += [x for x in v["runs"][0] if x not in metrics]
+    text += ["| | " + " | ".join(metrics) + " |", "|---" * (len(metrics) + 1) + "|"]
+    for v in doc["variants"]:
+        text.append("| " + " | ".join([v["name"]] + [
+            harness.spread([r[x] for r in v["runs"] if x in r]) for x in metrics]) + " |")
+    text += [""] + ["- %s: **%.3g** (%.3g..%.3g)" % (r["label"], r["median"], min(r["runs"]), max(r["runs"]))
+                    for r in doc["ratios"]] + [""] * bool(doc["ratios"])
+    text += ["- failed: %s: %s" % (k, v.split("\n")[0]) for k, v in doc["failed"].items()]
+    return "\n".join(text) + "\n"
+
+
 def docs():
-    """The results of build/bench/ as a section of docs/performance.md."""
+    """The results of build/bench/ into docs/performance.md, each in place of its former ones."""
     page = os.path.join(harness.TOP, "docs", "performance.md")
-    text = []
-    for name in suites.SUITES:
-        path = os.path.join(harness.OUT, name + ".json")
-        if not os.path.exists(path):
-            continue
+    with open(page) as f:
+        before, block, after = re.split(r"(?<=-->\n)(?=###)|(?=<!-- end of results)", f.read())
+    old = {re.match(r"### ([\w-]+)", part).group(1): part for part in re.split(r"(?m)^(?=### )", block) if part}
+    for path in sorted(glob.glob(os.path.join(harness.OUT, "*.json"))):
         with open(path) as f:
             doc = json.load(f)
-        m = doc["machine"]
-        text += ["### %s: %s" % (name, doc["title"]), "",
-                 "%s, %d cores, kernel %s, DPDK %s; commit %s%s, %s; load before %.1f; `%s`" % (
-                     m["cpu"], m["cores"], m["kernel"], m["dpdk"], m["commit"][:10], "+" if m["changed"] else "",
-                     m["time"][:10], m["load_before"], doc["command"]), ""]
-        metrics = []
-        for v in doc["variants"]:
-            metrics += [x for x in v["runs"][0] if x not in metrics]
-        text += ["| | " + " | ".join(metrics) + " |", "|---" * (len(metrics) + 1) + "|"]
-        for v in doc["variants"]:
-            text.append("| " + " | ".join([v["name"]] + [
-                harness.spread([r[x] for r in v["runs"] if x in r]) for x in metrics]) + " |")
-        text += [""] + ["- %s: **%.3g** (%.3g..%.3g)" % (r["label"], r["median"], min(r["runs"]), max(r["runs"]))
-                        for r in doc["ratios"]] + [""] * bool(doc["ratios"])
-        text += ["- failed: %s: %s" % (k, v.split("\n")[0]) for k, v in doc["failed"].items()]
-    with open(page) as f:
-        old = f.read()
-    new = re.sub(r"(<!-- results:[^\n]*-->\n).*?(<!-- end of results -->)",
-                 lambda m: m.group(1) + "\n".join(text) + "\n" + m.group(2), old, flags=re.S)
+        old[doc["name"]] = section(doc)
     with open(page, "w") as f:
-        f.write(new)
+        f.write(before + "".join(old.values()) + after)
     return 0
 
 

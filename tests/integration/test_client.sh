@@ -173,7 +173,15 @@ searched() {
 # A server that takes a tenth of a second for each of twenty at a time: 200 a second, whatever is offered.
 test_search() {
 	odd_server slow 8080
-	searched --search cps --search-from 100 --concurrency 20 --search-within 50
+	searched --search cps --search-from 100 --concurrency 20 --search-within 50 --json "$LIB_TMP/run.json"
+	python3 "$HERE/report.py" "$LIB_TMP/run.json" || fail "the report is not as docs/report.md says"
+	python3 - "$LIB_TMP/run.json" "$BEST" <<'END' || fail "the report has another search"
+import json, sys
+s = json.load(open(sys.argv[1]))["end"]["search"]
+loads = {t["passed"]: [x["load"] for x in s["trials"] if x["passed"] == t["passed"]] for t in s["trials"]}
+assert s["ended"] and s["unit"] == "connections/s" and s["passed"] == int(sys.argv[2]) == max(loads[True]), s
+assert s["failed"] == min(loads[False]) and all(("why" in t) != t["passed"] for t in s["trials"]), s
+END
 	[ $RC = 0 ] && [ "${BEST:-0}" -ge 25 ] && [ "$BEST" -le 210 ] || fail "status $RC, '$BEST' connections/s pass"
 	grep -qE '^search: [0-9]+ connections/s for 1 s: .*: fails, not reached$' "$LIB_TMP/tern.out" || fail "no load was too much"
 	searched --search rps --hold 20 --search-from 100 --search-within 50
