@@ -458,60 +458,40 @@ check_neighs(struct tally *t)
 	return check_lru(w, unused);
 }
 
-/* Of the application: nothing else of the worker's knows them. */
+/* Nodes of a slot, and those among them that are the application's: nothing else of the worker's knows them. */
 static uint32_t
-timers_in(const struct wheel_node *const *heads, unsigned int n)
+nodes_in(struct wheel_node *const heads[WHEEL_CHAINS], uint32_t *timers)
 {
 	const struct wheel_node *node;
-	uint32_t count = 0;
+	uint32_t n = 0;
 	unsigned int i;
 
-	for (i = 0; i < n; i++)
-		for (node = heads[i]; node; node = node->next)
-			count += ((const struct tobj *)node)->kind == TOBJ_TIMER;
-	return count;
+	for (i = 0; i < WHEEL_CHAINS; i++)
+		for (node = heads[i]; node; node = node->next, n++)
+			*timers += ((const struct tobj *)node)->kind == TOBJ_TIMER;
+	return n;
 }
 
-static uint32_t
-timers(const struct wheel *wh)
+/* What the map says is there, and nothing is where it says there is nothing: else some would be missing. */
+static bool
+map_right(const struct wheel *wh, uint32_t *timers)
 {
-	uint32_t count = timers_in((const struct wheel_node *const *)wh->due, WHEEL_LEVELS * WHEEL_CHAINS);
+	uint32_t n = 0, of_slot;
 	unsigned int i;
 	uint64_t word;
-
-	for (i = 0; i < WHEEL_SLOTS / 64; i++)
-		for (word = wh->map[i]; word; word &= word - 1)
-			count += timers_in((const struct wheel_node *const *)wh->slot[i * 64 + __builtin_ctzll(word)],
-					   WHEEL_CHAINS);
-	return count;
-}
-
-/* What the map says of 64 slots; most are empty, and those are seen at once. */
-static bool
-map_right(const struct wheel *wh, unsigned int word)
-{
-	static const struct wheel_node *const none[64][WHEEL_CHAINS];
-	unsigned int i;
-
-	if (!wh->map[word])
-		return memcmp(wh->slot[word * 64], none, sizeof(none)) == 0;
-	for (i = 0; i < 64; i++)
-		if ((memcmp(wh->slot[word * 64 + i], none, sizeof(none[0])) != 0) != (wh->map[word] >> i & 1))
-			return false;
-	return true;
-}
-
-static bool
-maps_right(const struct wheel *wh)
-{
 	bool ok = true;
-	unsigned int i;
 
+	for (i = 0; i < WHEEL_LEVELS; i++)
+		n += nodes_in(wh->due[i], timers);
 	for (i = 0; i < WHEEL_SLOTS / 64; i++)
-		ok &= map_right(wh, i);
+		for (word = wh->map[i]; word; word &= word - 1) {
+			of_slot = nodes_in(wh->slot[i * 64 + __builtin_ctzll(word)], timers);
+			ok &= of_slot > 0;
+			n += of_slot;
+		}
 	for (i = 0; i < WHEEL_LEVELS * WHEEL_CHAINS; i++)
-		ok &= (((const struct wheel_node *const *)wh->due)[i] != NULL) == (wh->n_due >> i & 1);
-	return ok;
+		ok &= (wh->due[i / WHEEL_CHAINS][i % WHEEL_CHAINS] != NULL) == (wh->n_due >> i & 1);
+	return ok && n == wh->armed;
 }
 
 static bool
@@ -538,6 +518,8 @@ static bool
 check_all(struct tally *t)
 {
 	const struct tern_worker *w = t->w;
+	uint32_t timers = 0;
+	bool map_ok;
 
 	MUST(CLOCK, w->now_ms == (uint32_t)(w->now_us / 1000) && w->wheel.now <= w->now_us >> TICK_SHIFT, NULL);
 	t->ok = true;
@@ -548,8 +530,9 @@ check_all(struct tally *t)
 	if (!check_listeners(t) || !check_pending(t) || !check_ports(t) || !check_pools(t) || !check_mem(t) ||
 	    !check_neighs(t) || !check_rings(w))
 		return false;
-	MUST(WHEEL_ARMED, t->armed + timers(&w->wheel) == w->wheel.armed, NULL);
-	MUST(WHEEL_MAP, maps_right(&w->wheel), NULL);
+	map_ok = map_right(&w->wheel, &timers);
+	MUST(WHEEL_ARMED, t->armed + timers == w->wheel.armed, NULL);
+	MUST(WHEEL_MAP, map_ok, NULL);
 	return true;
 }
 
