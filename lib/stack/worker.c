@@ -313,7 +313,7 @@ merge(struct tern_worker *w, struct seg *s, unsigned int n)
 
 /* As below, with every segment named while it is worked on. */
 static __rte_noinline void
-input_traced(struct tern_worker *w, struct seg *s, struct seg *end)
+input_traced(struct tern_worker *w, struct seg *s, const struct seg *end)
 {
 	for (; s < end; s++) {
 		w->input = s->m;
