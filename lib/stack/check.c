@@ -458,17 +458,25 @@ check_neighs(struct tally *t)
 	return check_lru(w, unused);
 }
 
-/* Nodes of a slot, and those among them that are the application's: nothing else of the worker's knows them. */
+/* Nodes of a list, and those among them that are the application's: nothing else of the worker's knows them. */
 static uint32_t
-nodes_in(struct wheel_node *const heads[WHEEL_CHAINS], uint32_t *timers)
+nodes_of(const struct wheel_node *node, uint32_t *timers)
 {
-	const struct wheel_node *node;
+	uint32_t n = 0;
+
+	for (; node; node = node->next, n++)
+		*timers += ((const struct tobj *)node)->kind == TOBJ_TIMER;
+	return n;
+}
+
+static uint32_t
+nodes_of_slot(const struct wheel *wh, unsigned int slot, uint32_t *timers)
+{
 	uint32_t n = 0;
 	unsigned int i;
 
 	for (i = 0; i < WHEEL_CHAINS; i++)
-		for (node = heads[i]; node; node = node->next, n++)
-			*timers += ((const struct tobj *)node)->kind == TOBJ_TIMER;
+		n += nodes_of(wh->slot[slot][i], timers);
 	return n;
 }
 
@@ -476,21 +484,22 @@ nodes_in(struct wheel_node *const heads[WHEEL_CHAINS], uint32_t *timers)
 static bool
 map_right(const struct wheel *wh, uint32_t *timers)
 {
-	uint32_t n = 0, of_slot;
+	uint32_t n = 0, of_list;
 	unsigned int i;
 	uint64_t word;
 	bool ok = true;
 
-	for (i = 0; i < WHEEL_LEVELS; i++)
-		n += nodes_in(wh->due[i], timers);
 	for (i = 0; i < WHEEL_SLOTS / 64; i++)
 		for (word = wh->map[i]; word; word &= word - 1) {
-			of_slot = nodes_in(wh->slot[i * 64 + __builtin_ctzll(word)], timers);
-			ok &= of_slot > 0;
-			n += of_slot;
+			of_list = nodes_of_slot(wh, i * 64 + __builtin_ctzll(word), timers);
+			ok &= of_list > 0;
+			n += of_list;
 		}
-	for (i = 0; i < WHEEL_LEVELS * WHEEL_CHAINS; i++)
-		ok &= (wh->due[i / WHEEL_CHAINS][i % WHEEL_CHAINS] != NULL) == (wh->n_due >> i & 1);
+	for (i = 0; i < WHEEL_LEVELS * WHEEL_CHAINS; i++) {
+		of_list = nodes_of(wh->due[i / WHEEL_CHAINS][i % WHEEL_CHAINS], timers);
+		ok &= (of_list > 0) == (wh->n_due >> i & 1);
+		n += of_list;
+	}
 	return ok && n == wh->armed;
 }
 
