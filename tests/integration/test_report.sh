@@ -110,7 +110,7 @@ except OSError: # the other end is closed
 text = text.decode()
 print(text)
 assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
-drawn = text.split("\x1b[3A")
+drawn = text.split("\x1b[3A\x1b[J")
 assert len(drawn) >= 3, len(drawn)
 for d in drawn[1:]:
     assert re.match(r"\r\x1b\[K[0-9]+ s of 2 \[#*\.*\] [0-9]+ %\r\n\r\x1b\[Kserver [0-9]+ conns/s .*\r\n\r\x1b\[Kclient [0-9]+ conns/s ", d), d[:400]
