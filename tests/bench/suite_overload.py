@@ -20,14 +20,16 @@ def overload(o, memif_server):
 
     def pair(server_conns, *load):
         ns = netns("overload")
-        server = memif_server(o, ns, "--close", "client", "--work-us", str(WORK_US), "--max-conns", str(server_conns), "--packets", "8",
+        server = memif_server(o, ns, "--work-us", str(WORK_US), "--max-conns", str(server_conns), "--packets", "8",
                               "--max-timewait", "1")
         seconds = o.seconds + 2
-        client = run(ns + [TERN] + eal(500, CPUS[1], extra=["--vdev=net_memif0,rsize=12"]) + [
-            "--role", "client", "--addr", "198.51.100.1/24+200", "--connect", "198.51.100.254:80", "--mbufs", "131072", "--max-conns",
-            str(CLIENT_CONNS), "--duration", str(seconds), "--packets", "8", "--max-timewait", str(o.timewaits), "--prefault",
-            "--drain-ms", "0", *load], seconds + 60, ok=(0, 1))
-        text = finish(server, 30, signal.SIGINT)
+        try:
+            client = run(ns + [TERN] + eal(500, CPUS[1], extra=["--vdev=net_memif0,rsize=12"]) + [
+                "--role", "client", "--addr", "198.51.100.1/24+200", "--connect", "198.51.100.254:80", "--mbufs", "131072", "--max-conns",
+                str(CLIENT_CONNS), "--duration", str(seconds), "--packets", "8", "--max-timewait", str(o.timewaits), "--prefault",
+                "--drain-ms", "100", *load], seconds + 60, ok=(0, 1))
+        finally:
+            text = finish(server, 30, signal.SIGINT)
         r = numbers(r"client: %s connections opened, %s established, %s done" % (N, N, N), client, ["offered/s", "established/s", DONE])
         r = {k: v / seconds for k, v in r.items()}
         r.update(numbers(r"request to response: half within %s us, 99 %% within %s us" % (N, N), client, ["p50 us", "p99 us"]))

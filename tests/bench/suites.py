@@ -225,7 +225,7 @@ def scale(o):
 def memif_server(o, ns, *args):
     cmd = ns + [TERN] + eal(500, CPUS[0], extra=["--vdev=net_memif0,role=server,rsize=12"])
     p = start([c for c in cmd] + [
-        "--role", "serve", "--addr", "198.51.100.254/24", "--close", "server", "--max-conns", "131072", "--max-requests",
+        "--role", "serve", "--addr", "198.51.100.254/24", "--max-conns", "131072", "--max-requests",
         "65536", "--max-timewait", str(o.timewaits * 4), "--mbufs", "131072", "--backlog", "4096", "--prefault",
         "--drain-ms", "100"] + list(args))
     wait_line(p, "ready:", 60)
@@ -251,13 +251,14 @@ def memif(o):
 
     def run_pair(rate, packets):
         ns = netns("memif")
-        close = "server" if packets == 6 else "client"
         server = memif_server(o, ns, "--packets", str(packets))
-        client = run(ns + [TERN] + eal(500, CPUS[1], extra=["--vdev=net_memif0,rsize=12"]) + [
-            "--role", "client", "--addr", "198.51.100.1/24+200", "--connect", "198.51.100.254:80", "--mbufs", "131072",
-            "--duration", str(o.seconds + 1), "--concurrency", "512", "--cps", str(rate), "--close", close,
-            "--packets", str(packets), "--max-timewait", str(o.timewaits), "--prefault"], o.seconds + 60, ok=(0, 1))
-        text = finish(server, 30, signal.SIGINT)
+        try:
+            client = run(ns + [TERN] + eal(500, CPUS[1], extra=["--vdev=net_memif0,rsize=12"]) + [
+                "--role", "client", "--addr", "198.51.100.1/24+200", "--connect", "198.51.100.254:80", "--mbufs", "131072",
+                "--duration", str(o.seconds + 1), "--concurrency", "512", "--cps", str(rate),
+                "--packets", str(packets), "--max-timewait", str(o.timewaits), "--prefault"], o.seconds + 60, ok=(0, 1))
+        finally:
+            text = finish(server, 30, signal.SIGINT)
         r = tern_cost(text, 1)
         r["retransmitted"] = numbers(r"TcpRetransSegs +(\d+)", client + "TcpRetransSegs 0", ["n"])["n"]
         return r
@@ -321,7 +322,7 @@ def dperf(o):
     def against(rate, ours):
         if ours:
             # dperf's tx_burst 32: what it has to send waits for 32 frames or its tick of 10 ms
-            server = memif_server(o, netns("dperf"), "--tx-wait-us", "10000", "--max-timewait",
+            server = memif_server(o, netns("dperf"), "--close", "server", "--tx-wait-us", "10000", "--max-timewait",
                                   str(rate * (o.seconds + DPERF_WARM_S + 2)))
         else:
             server = launch("server", rate)
