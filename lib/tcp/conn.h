@@ -224,7 +224,7 @@ tcp_conn_prefetch(const void *o)
 	unsigned int i;
 
 	for (i = 0; i < CONN_LINES; i++)
-		rte_prefetch0((const char *)o + i * RTE_CACHE_LINE_SIZE);
+		rte_prefetch0((const void *)((uintptr_t)o + i * RTE_CACHE_LINE_SIZE));
 }
 
 struct tern_conn *tcp_conn_new(struct tern_worker *w, const struct tcp_sockopts *o, const struct flow *f, uint32_t hash,
@@ -270,8 +270,8 @@ static inline void
 tcp_mark_readable(struct tern_conn *c, unsigned int pend)
 {
 	if (usual(true)) {
-		rte_prefetch0(c->user);
-		rte_prefetch0((const char *)c->user + RTE_CACHE_LINE_SIZE);
+		rte_prefetch0(c->user); /* which is whatever the application likes, also NULL */
+		rte_prefetch0((const void *)((uintptr_t)c->user + RTE_CACHE_LINE_SIZE));
 	}
 	tcp_mark(c, pend | P_READABLE);
 }
