@@ -560,7 +560,7 @@ int tern_setopt(struct tern_conn *c, enum tern_opt opt, uint32_t value);
 int tern_getopt(const struct tern_conn *c, enum tern_opt opt, uint32_t *value);
 /** The same for the connections that l will accept: they have it when tern_accept() hands them out, and what shows on
  *  the wire counts for l's SYN-ACKs (RCVBUF: window and scale; MAXSEG, TTL, TOS, CC). At first all is as tern_tcp_conf
- *  says. Of a handshake under way the window stays what the SYN-ACK said. @return as tern_setopt(). */
+ *  says. Of a handshake under way the window stays what the SYN-ACK said. @return as tern_setopt(), tern_getopt(). */
 int tern_listen_setopt(struct tern_listener *l, enum tern_opt opt, uint32_t value);
 int tern_listen_getopt(const struct tern_listener *l, enum tern_opt opt, uint32_t *value);
 

@@ -88,16 +88,13 @@ table_peek(const struct table *t, uint32_t hash, struct table_hint *hint)
 {
 	const struct bucket *b = &t->buckets[hash & t->mask];
 	const unsigned int mask = matches(b, tag(hash));
-	struct tobj *o;
 
 	hint->entry = 0;
 	if (!mask)
 		return NULL;
 	hint->slot = &b->slot[__builtin_ctz(mask)];
 	hint->entry = *hint->slot;
-	o = table_object(hint->entry);
-	rte_prefetch0(o);
-	return o;
+	return table_object(hint->entry);
 }
 
 struct tobj *

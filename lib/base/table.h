@@ -162,7 +162,7 @@ table_prefetch_bucket(const struct table *t, uint32_t hash)
 	if (usual(true))
 		rte_prefetch0(&t->buckets[hash & t->mask]);
 }
-/** First object of the hash's first line whose tag matches, prefetched but not compared; NULL: absent or in a spare. */
+/** First object of the hash's first line whose tag matches, not looked at; NULL: absent or in a spare. */
 struct tobj *table_peek(const struct table *t, uint32_t hash, struct table_hint *hint);
 /** The object of flow f, compared in full, or NULL. */
 struct tobj *table_lookup(const struct table *t, const struct flow *f, uint32_t hash);
