@@ -31,7 +31,6 @@ set_connect(const char *val)
 static const char *const kind_names[] = {"request", "half-close", "connect", "silent", "stall",
 					 "abort",   "cut",        "deaf",    NULL};
 static const char *const method_names[] = {"GET", "HEAD", "POST", "PUT", NULL};
-static const char *const close_names[] = {"client", "server", "reset", NULL};
 
 /* Which of them a kind has a use for. */
 #define ASKS (1u << KIND_REQUEST | 1u << KIND_HALF_CLOSE)

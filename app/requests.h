@@ -7,6 +7,7 @@
 #define REQUEST_OPTIONS "request-size response-size requests-per-conn work-us close packets"
 
 enum close_mode { CLOSE_CLIENT, CLOSE_SERVER, CLOSE_RESET };
+extern const char *const close_names[]; /* as an option says it; NULL ends them */
 
 struct requests {
 	uint32_t request_size, response_size, per_conn;

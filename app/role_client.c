@@ -57,7 +57,7 @@ set_connect(const char *val)
 
 static const char *const arrivals_names[] = {"constant", "poisson", NULL};
 static const char *const search_names[] = {"none", "cps", "rps", "conns", NULL};
-static const char *const close_names[] = {"client", "server", "reset", NULL};
+const char *const close_names[] = {"client", "server", "reset", NULL};
 
 static struct opt opts[] = {
 	CALL("client", "connect", "ADDR:PORT[,COUNT]", set_connect, NULL, "server, and how many consecutive ports"),
