@@ -176,6 +176,16 @@ def numbers(pattern, text, names):
     return dict(zip(names, (float(g.replace(",", "")) for g in m.groups())))
 
 
+def bench_costs(text, what):
+    """What role bench says of a connection, or a request."""
+    n = r"([\d.]+)"
+    r = numbers(r"bench: %s %ss/s" % (n, what), text, [what + "s/s"])
+    r.update(numbers(r"packets per %s %s" % (what, n), text, ["packets/" + what]))
+    r.update(numbers(r"cycles per %s: server %s \(%s %% busy\), client %s \(%s" % (what, n, n, n, n), text,
+                     ["server cycles/" + what, "server busy %", "client cycles/" + what, "client busy %"]))
+    return r
+
+
 # --- measuring ----------------------------------------------------------------------------------------------------
 
 class Variant:

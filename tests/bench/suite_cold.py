@@ -2,7 +2,7 @@
 """State that is cold: N connections are open, a few of them, picked at random, do something at a time (--hold N --active K). Few packets
 queue, so it is connections that come from memory, not packet buffers. The floor: bare frames whose flow is one of N by chance, a
 bucket and two lines of it, all asked for ahead."""
-from harness import Benchmark, Variant, eal, numbers, run
+from harness import Benchmark, Variant, bench_costs, eal, numbers, run
 
 N = r"([\d.]+)"
 ACTIVE = 256
@@ -22,10 +22,7 @@ def held(o, bench, n, *args, active=ACTIVE, others=1024, timewaits=0):
     r = {}
     for what in ("connection", "request"):
         if "bench: packets per %s " % what in text:
-            r.update(numbers(r"bench: %s %ss/s" % (N, what), text, [what + "s/s"]))
-            r.update(numbers(r"packets per %s %s" % (what, N), text, ["packets/" + what]))
-            r.update(numbers(r"cycles per %s: server %s \(%s %% busy\), client %s \(%s" % (what, N, N, N, N), text,
-                             ["server cycles/" + what, "server busy %", "client cycles/" + what, "client busy %"]))
+            r.update(bench_costs(text, what))
     r.update(numbers(r"client: .* %s failed" % N, text, ["failed"]))
     r.update(numbers(r"request to response: half within %s us, 99 %% within %s us" % (N, N), text, ["p50 us", "p99 us"]))
     return r

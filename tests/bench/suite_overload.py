@@ -2,9 +2,8 @@
 """More is offered than the server can do: connections at a rate, whatever became of those before (an open loop), over net_memif. The server
 computes for some time before each answer, so the client's core is not what is full."""
 import re
-import signal
 
-from harness import CPUS, TERN, Benchmark, Skip, Variant, eal, finish, free_hugepages, netns, numbers, run
+from harness import Benchmark, Skip, Variant, free_hugepages, netns, numbers
 
 N = r"([\d.]+)"
 WORK_US = 5
@@ -13,7 +12,7 @@ FACTORS = (0.5, 1, 1.5, 2, 4)
 DONE = "connections/s that were done"
 
 
-def overload(o, memif_server):
+def overload(o, memif_server, memif_client):
     if free_hugepages() < 2 * 258:
         raise Skip("two processes need 516 free huge pages of 2 MB (scripts/setup.sh hugepages 1024)")
     most = {}  # server's connections: what it did with 256 at a time
@@ -23,13 +22,7 @@ def overload(o, memif_server):
         server = memif_server(o, ns, "--work-us", str(WORK_US), "--max-conns", str(server_conns), "--packets", "8",
                               "--max-timewait", "1")
         seconds = o.seconds + 2
-        try:
-            client = run(ns + [TERN] + eal(500, CPUS[1], extra=["--vdev=net_memif0,rsize=12"]) + [
-                "--role", "client", "--addr", "198.51.100.1/24+200", "--connect", "198.51.100.254:80", "--mbufs", "131072", "--max-conns",
-                str(CLIENT_CONNS), "--duration", str(seconds), "--packets", "8", "--max-timewait", str(o.timewaits), "--prefault",
-                "--drain-ms", "100", *load], seconds + 60, ok=(0, 1))
-        finally:
-            text = finish(server, 30, signal.SIGINT)
+        client, text = memif_client(o, ns, server, seconds, "--max-conns", str(CLIENT_CONNS), "--packets", "8", "--drain-ms", "100", *load)
         r = numbers(r"client: %s connections opened, %s established, %s done" % (N, N, N), client, ["offered/s", "established/s", DONE])
         r = {k: v / seconds for k, v in r.items()}
         r.update(numbers(r"request to response: half within %s us, 99 %% within %s us" % (N, N), client, ["p50 us", "p99 us"]))

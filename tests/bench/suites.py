@@ -6,8 +6,8 @@ import signal
 import subprocess
 import time
 
-from harness import (BUILD, CPUS, OUT, TERN, Benchmark, Failed, Skip, Variant, eal, finish, free_hugepages, is_root, netns,
-                     numbers, output, run, start, tsc_hz, wait_line)
+from harness import (BUILD, CPUS, OUT, TERN, Benchmark, Failed, Skip, Variant, bench_costs, eal, finish, free_hugepages, is_root,
+                     netns, numbers, output, run, start, tsc_hz, wait_line)
 import suite_cold
 import suite_overload
 from suite_run import programs
@@ -31,10 +31,7 @@ def need_root(what):
 
 def parse_bench(text):
     """The end report of `tern --role bench`."""
-    r = numbers(r"bench: %s connections/s" % N, text, ["connections/s"])
-    r.update(numbers(r"packets per connection %s" % N, text, ["packets/connection"]))
-    r.update(numbers(r"cycles per connection: server %s \(%s %% busy\), client %s \(%s" % (N, N, N, N), text,
-                     ["server cycles/connection", "server busy %", "client cycles/connection", "client busy %"]))
+    r = bench_costs(text, "connection")
     for m in re.finditer(r"client: (\w+) latency: half within (\d+) us, 99 % within (\d+) us, 99.9 % within (\d+) us",
                          text):
         for q, v in zip(("p50", "p99", "p99.9"), m.groups()[1:]):
@@ -121,10 +118,7 @@ def requests(o, conns, *args):
     # an mbuf at least for each request that is not acknowledged yet
     text = tern_bench(o, "--requests-per-conn", "4000000000", "--concurrency", str(conns), "--max-conns",
                       str(max(conns + 100, 16384)), "--mbufs", str(max(conns, 16384)), *args)
-    r = numbers(r"bench: %s requests/s" % N, text, ["requests/s"])
-    r.update(numbers(r"cycles per request: server %s \(%s %% busy\), client %s" % (N, N, N), text,
-                     ["server cycles/request", "server busy %", "client cycles/request"]))
-    r.update(numbers(r"packets per request %s" % N, text, ["packets/request"]))
+    r = bench_costs(text, "request")
     r.update(numbers(r"request to response: half within %s us, 99 %% within %s us" % (N, N), text,
                      ["p50 us", "p99 us"]))
     return r
@@ -232,6 +226,17 @@ def memif_server(o, ns, *args):
     return p
 
 
+def memif_client(o, ns, server, seconds, *args):
+    """A client for so long, then the server ends, however that went. What both printed."""
+    try:
+        client = run(ns + [TERN] + eal(500, CPUS[1], extra=["--vdev=net_memif0,rsize=12"]) + [
+            "--role", "client", "--addr", "198.51.100.1/24+200", "--connect", "198.51.100.254:80", "--mbufs", "131072", "--duration",
+            str(seconds), "--max-timewait", str(o.timewaits), "--prefault"] + list(args), seconds + 60, ok=(0, 1))
+    finally:
+        text = finish(server, 30, signal.SIGINT)
+    return client, text
+
+
 def tern_cost(text, least):
     """Of the server's lines, a second each, those at the full rate."""
     rows = [tuple(map(float, m)) for m in re.findall(
@@ -252,13 +257,7 @@ def memif(o):
     def run_pair(rate, packets):
         ns = netns("memif")
         server = memif_server(o, ns, "--packets", str(packets))
-        try:
-            client = run(ns + [TERN] + eal(500, CPUS[1], extra=["--vdev=net_memif0,rsize=12"]) + [
-                "--role", "client", "--addr", "198.51.100.1/24+200", "--connect", "198.51.100.254:80", "--mbufs", "131072",
-                "--duration", str(o.seconds + 1), "--concurrency", "512", "--cps", str(rate),
-                "--packets", str(packets), "--max-timewait", str(o.timewaits), "--prefault"], o.seconds + 60, ok=(0, 1))
-        finally:
-            text = finish(server, 30, signal.SIGINT)
+        client, text = memif_client(o, ns, server, o.seconds + 1, "--concurrency", "512", "--cps", str(rate), "--packets", str(packets))
         r = tern_cost(text, 1)
         r["retransmitted"] = numbers(r"TcpRetransSegs +(\d+)", client + "TcpRetransSegs 0", ["n"])["n"]
         return r
@@ -402,7 +401,7 @@ SUITES = {
     "churn": lambda o: suite_cold.churn(o, tern_bench),
     "bulkmany": lambda o: suite_cold.bulkmany(o, tern_bench),
     "loss": lambda o: suite_cold.loss(o, tern_bench),
-    "overload": lambda o: suite_overload.overload(o, memif_server),
+    "overload": lambda o: suite_overload.overload(o, memif_server, memif_client),
     "flood": flood, "scale": scale, "micro": micro, "expire": expire, "start": start_time, "run": programs, "run-parts": parts,
     "tls": lambda o: tls(o, lambda *args: parse_bench(tern_bench(o, *args)))}
 
