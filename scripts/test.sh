@@ -10,7 +10,12 @@ cd "$(dirname "$0")/.."
 lib_init
 
 unit_tests() { # DIR TEST...
-	meson test -C "$1" --no-rebuild --print-errorlogs "${@:2}" | tail -40
+	local log=$LIB_TMP/unit.log
+	meson test -C "$1" --no-rebuild --print-errorlogs "${@:2}" >"$log" || {
+		grep -Ev '[0-9] (OK|EXPECTEDFAIL) ' "$log"
+		die "unit tests of $1"
+	}
+	tail -40 "$log"
 	# CUnit's own count, over all programs of the directory
 	awk '/^ +asserts/ { n += $2; failed += $5 } END { printf "CUnit: %d asserts, %d failed\n", n, failed }' \
 		"$1/meson-logs/testlog.txt"

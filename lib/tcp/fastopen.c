@@ -29,7 +29,7 @@
 
 #define COOKIE_LEN 8u
 #define COOKIE_MAX 16u /* RFC 7413 4.1.1 */
-#define CACHE_SLOTS 512u
+#define CACHE_SLOTS 512u /* half for pairs of addresses, half for what went wrong with one port: apart */
 #define HOLE_US 60000000ull
 #define HOLE_SHIFT_MAX 6
 #define RESETS_US 60000000ull
@@ -240,7 +240,7 @@ peer_slot(const struct tern_worker *w, const struct tern_conn *c, uint16_t port,
 	flow_addr_copy(&k->addr, &c->addr, c->af);
 	crypto_shorthash_siphash24((unsigned char *)&h, (const unsigned char *)k, sizeof(*k),
 				   (const unsigned char *)w->secret);
-	return &w->fastopen.peers[h % CACHE_SLOTS];
+	return &w->fastopen.peers[h % (CACHE_SLOTS / 2) + (port ? CACHE_SLOTS / 2 : 0)];
 }
 
 static struct tfo_peer *

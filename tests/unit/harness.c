@@ -14,6 +14,7 @@
 #include "harness_frames.h"
 #include "suite.h"
 #include "stack/check.h"
+#include "../random.h"
 
 #define N_MBUFS 4096
 #define N_WIRE 8192	/* frames on the wire */
@@ -22,7 +23,7 @@ struct bed bed;
 uint64_t harness_seed;
 
 static struct rte_mempool *pools[2];
-static uint64_t rng;
+static uint64_t rng, secret_state;
 
 uint64_t
 harness_rand(void)
@@ -227,6 +228,9 @@ seed_init(void)
 
 	harness_seed = e ? strtoull(e, NULL, 0) : (uint64_t)time(NULL) * 2654435761u;
 	rng = harness_seed ? harness_seed : 1;
+	secret_state = harness_seed;
+	if (secrets_from(&secret_state) < 0)
+		exit(1);
 	printf("TERN_SEED=%llu\n", (unsigned long long)harness_seed);
 }
 

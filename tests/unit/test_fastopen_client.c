@@ -204,6 +204,23 @@ test_client_keys(void)
 	expect(ACK, 101, 1, 0);
 }
 
+/* What goes wrong with a server's ports, however many, does not cost its cookie. */
+static void
+test_client_many_ports(void)
+{
+	warm_up();
+	for (srv_port = 1; srv_port <= 2000; srv_port++) {
+		connect_fastopen(5001, 100);
+		expect(SYN, 0, 0, 100);
+		tx(SYN | ACK, 0, 1, 0);
+		expect(ACK | PSH, 1, 1, 100);
+		tx(ACK, 1, 101, 0);
+		tx(RST | ACK, 1, 101, 0);
+	}
+	CHECK_EQ(STAT(TFO_ACTIVE_FAIL), 2000);
+	srv_port = SRV_PORT;
+}
+
 /* First the cookie, then data in the SYN; what the server does not take is sent after the handshake (4.2.1). */
 static void
 test_client(void)
@@ -402,6 +419,7 @@ main(int argc, char **argv)
 		{"too big", test_client_too_big},
 		{"MSS", test_client_mss},
 		{"addresses and ports", test_client_keys},
+		{"many ports", test_client_many_ports},
 		{"no memory", test_no_memory},
 		{"both", test_pair},
 		CU_TEST_INFO_NULL,
