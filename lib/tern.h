@@ -193,7 +193,7 @@ struct tern_conf {
 	uint32_t max_timewait;	/* TIME-WAIT records [65536]; who finds none is forgotten at once
 				 * (TcpExtTCPTimeWaitOverflow) */
 	uint32_t max_portsets;	/* (local address, peer address, peer port) triples with active opens [1024] */
-	uint32_t max_listeners; /* [64] */
+	uint32_t max_listeners; /* [64] at most 32767 */
 	uint32_t max_neighbours; /* [1024] */
 	uint32_t n_mbufs;	/* [16384]; and of 256 bytes for small tern_send()s one for each connection, at most
 				 * as many */

@@ -137,8 +137,8 @@ check_conn(struct tally *t, const struct tern_conn *c)
 	t->accept += !!(c->flags & C_ACCEPTQ);
 	t->orphans += !!(c->flags & C_COUNTED);
 	t->tfo += c->state != TERN_CLOSED && c->flags & C_TFO && c->feat & F_PASSIVE;
-	t->accounts[c->account - t->w->mem.accounts].held += t->mbufs.own + t->mbufs.foreign - held;
-	t->accounts[c->account - t->w->mem.accounts].users++;
+	t->accounts[c->account].held += t->mbufs.own + t->mbufs.foreign - held;
+	t->accounts[c->account].users++;
 	if (c->neigh != NEIGH_NONE)
 		t->refs[c->neigh]++;
 	if (c->rare) {
@@ -270,7 +270,7 @@ check_listeners(struct tally *t)
 		accept += l->accept_n;
 		half += l->half_n;
 		reserved += l->half_max;
-		t->accounts[l->account - w->mem.accounts].users++;
+		t->accounts[l->account].users++;
 	}
 	MUST(LISTENERS, n == w->listeners.n, NULL);
 	MUST(ACCEPT_SUM, accept == w->listeners.accept_queued && accept == t->accept, NULL);

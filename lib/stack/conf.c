@@ -8,6 +8,7 @@
 #include <sodium.h>
 #include "base/core.h"
 #include "base/log.h"
+#include "tcp/account.h"
 #include "tcp/ecn.h"
 #include "stack/conf.h"
 
@@ -170,6 +171,10 @@ conf_settle(struct tern_conf *conf)
 		    "name, max_conns %u, max_requests %u, max_neighbours %u, n_mbufs %u: none can be 0: "
 		    "tern_conf_init() sets them",
 		    conf->max_conns, conf->max_requests, conf->max_neighbours, conf->n_mbufs);
+		return -EINVAL;
+	}
+	if (conf->max_listeners > MEM_LISTENERS_MAX) {
+		LOG(ERR, "max_listeners %u: must be %u at most", conf->max_listeners, MEM_LISTENERS_MAX);
 		return -EINVAL;
 	}
 	t->snd_buf_max = RTE_MAX(t->snd_buf_max, t->snd_buf);

@@ -82,6 +82,7 @@ worker_create(struct tern_worker **out, const struct tern_conf *conf, unsigned i
 	w->node = node;
 	w->pending.tail = &w->pending.head;
 	tcp_sockopts_init(&w->sockopts, &conf->tcp);
+	w->least_user_timeout_us = UINT64_MAX;
 	trace_set(w, true, true);
 	w->handover = conf->app.unbound ? offer_unbound : NULL;
 	w->share = conf->app.neighbour ? offer_neighbour : NULL;

@@ -7,6 +7,8 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#define MEM_LISTENERS_MAX (UINT16_MAX / 2) /* each may have an account, and one that was closed before it */
+
 struct tern_conn;
 
 /** Who is charged beside the connection: a listener for all that it accepted; the first is for active opens. */
@@ -25,7 +27,7 @@ struct mem {
 	uint32_t half;	       /* of budget: from here on each connection and each listener has a limit */
 	uint32_t reserve;
 	uint32_t foreign_max; /* more of other pools are copied into mbufs of our own */
-	struct mem_account *accounts;
+	struct mem_account *accounts; /* conn.account and tern_listener.account say which */
 	uint32_t n_accounts;
 	uint32_t resets;  /* of connections whose window is shut, until the next measurement */
 	uint32_t orphans; /* closed by the application, not by the peer yet */

@@ -8,6 +8,7 @@ struct tern_conn;
 struct tern_worker;
 
 #define TCP_TUNE_AFTER 65536u /* received bytes before a connection is long enough to be measured */
+#define TCP_TUNE_READ 512u    /* a reader of less than that at a time, with nothing behind it, needs no more room */
 /** The application has taken data. */
 void tcp_rcv_tune(struct tern_worker *w, struct tern_conn *c);
 /** The application waits for room to send. */

@@ -503,12 +503,11 @@ check_flags(const struct tern_conn *c)
 static bool
 check_life(const struct tern_conn *c, const struct check_held *held)
 {
-	const struct mem_account *a = c->w->mem.accounts;
 
 	MUST(PEND, !c->pend || c->pend & P_QUEUED, c);
 	MUST(ACCEPTQ, !(c->flags & C_ACCEPTQ) == !c->lst, c);
 	MUST(HELD, c->held == held->own + held->foreign, c);
-	MUST(ACCOUNT, c->account >= a && c->account < a + c->w->mem.n_accounts, c);
+	MUST(ACCOUNT, c->account < c->w->mem.n_accounts, c);
 	MUST(NEIGHBOUR, (c->state == TERN_CLOSED) == (c->neigh == NEIGH_NONE) &&
 			(c->neigh == NEIGH_NONE || c->neigh < c->w->neighs.max), c);
 	return true;

@@ -44,7 +44,7 @@ tcp_conn_new(struct tern_worker *w, const struct tcp_sockopts *o, const struct f
 	c->rcv_buf = o->rcv_buf;
 	c->rcv_ws = o->rcv_ws;
 	c->rto_us = w->conf.tcp.rto_init_ms * 1000;
-	c->user_timeout_ms = o->user_timeout_ms;
+	tcp_user_timeout(w, c, o->user_timeout_ms);
 	c->cc = o->cc;
 	c->ttl = o->ttl;
 	c->tos = o->tos;
@@ -100,7 +100,7 @@ tcp_acceptq_add(struct tern_listener *l, struct tern_conn *c)
 {
 	c->lst = l;
 	c->account = l->account;
-	c->account->users++;
+	l->w->mem.accounts[c->account].users++;
 	c->flags |= C_ACCEPTQ;
 	c->acc_next = NULL;
 	c->acc_pprev = l->acc_tail;

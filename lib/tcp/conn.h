@@ -109,8 +109,8 @@ struct conn_rare {
 
 /**
  * Full connection, ordered by who touches which cache line (scripts/conn-lines.sh counts): a segment with text touches
- * lines 0 to 3 and the count in 5 on its way in, its answer 0 to 5, an ACK 0 to 5. The rest is for opening, closing
- * and whatever is not the rule.
+ * lines 0 to 3 on its way in, its answer and an ACK 0 to 4. The rest is for opening, closing and whatever is not the
+ * rule.
  */
 struct tern_conn {
 	union {
@@ -139,7 +139,9 @@ struct tern_conn {
 	uint32_t snd_wl1; /* SND.WL1; SND.WL2 is never asked for: tcp/recovery.c */
 	uint8_t ttl, tos;
 	uint8_t snd_ws, rcv_ws;
-	uint32_t ts_recent, ts_recent_at; /* at: of tcp_paws_clock() */
+	uint32_t ts_recent;
+	uint16_t ts_recent_at; /* of tcp_paws_clock() */
+	uint16_t neigh;
 	uint32_t last_ack;    /* Last.ACK.sent (RFC 7323 4.3) */
 	uint32_t rcv_queued;
 	struct rte_mbuf *rcv_head, *rcv_tail;
@@ -153,12 +155,12 @@ struct tern_conn {
 	/* line 3: deadlines, in us, 0: none, and what sets them */
 	uint64_t rto_at, delack_at;
 	uint64_t unacked_at; /* when the oldest unacknowledged data was first sent or last progress */
-	struct mem_account *account; /* of worker.mem */
+	uint32_t segs_in, segs_out;
 	uint32_t held; /* mbufs in its queues: tcp/mem.c */
 	uint32_t last_data_at_ms; /* text in order */
 	uint32_t rto_us, srtt_us, rttvar_us;
 	uint32_t rtt_seq, rtt_at;
-	uint16_t neigh;
+	uint16_t account; /* of worker.mem.accounts */
 	uint8_t backoff; /* doublings of rto_us, until there is a new sample (RFC 6298 5.7) */
 	uint8_t retries; /* timeouts since the last progress; of a closed window's probes, since the last answer */
 
@@ -174,8 +176,7 @@ struct tern_conn {
 	const struct tern_ops *ops;
 	void *user;
 
-	/* line 5: counts, and what sends more rarely */
-	uint32_t segs_in, segs_out;
+	/* line 5: opening, closing, and what sends more rarely */
 	uint64_t limit_at, keep_at; /* deadlines as in line 3 */
 	struct conn_rare *rare; /* NULL as long as nothing needs it */
 	uint32_t iss;
@@ -186,21 +187,21 @@ struct tern_conn {
 	uint8_t keep_cnt, keep_probes;
 	bool tfo_new; /* with C_TFO: the SYN-ACK brings a new cookie */
 	uint32_t user_timeout_ms;
-	uint32_t ofo_bytes, ofo_segs;
+	int32_t err;
+	uint32_t portset;     /* index + 1, 0: none */
+	uint32_t opened_at_ms; /* ESTABLISHED since */
+	uint32_t challenge_at_ms; /* start of the challenge ACK budget's period */
 
-	/* line 6 */
+	/* line 6: text out of order, the accept queue */
+	uint32_t ofo_bytes, ofo_segs;
+	uint32_t ofo_newest;  /* run, as rxrun.older: SACK blocks are reported newest first (RFC 2018 4) */
 	uint16_t ofo_runs;
 	uint16_t challenge;   /* challenge ACKs sent since challenge_at_ms */
-	uint32_t ofo_newest;  /* run, as rxrun.older: SACK blocks are reported newest first (RFC 2018 4) */
 	uint32_t dsack[2];    /* received twice, to be reported (RFC 2883): valid with C_DSACK */
 	uint32_t ofo_fin;
-	uint32_t challenge_at_ms; /* start of the challenge ACK budget's period */
-	int32_t err;
-	uint32_t opened_at_ms; /* ESTABLISHED since */
 	struct tern_listener *lst; /* while on its accept queue */
 	struct tern_conn *acc_next, **acc_pprev;
 	uint16_t keep_idle_s, keep_intvl_s;
-	uint32_t portset; /* index + 1, 0: none */
 };
 _Static_assert(sizeof(struct tern_conn) <= 512, "a connection is at most 512 bytes");
 _Static_assert(offsetof(struct tern_conn, addr) == offsetof(struct tobj, addr), "conn starts as a tobj");
@@ -212,11 +213,11 @@ _Static_assert(offsetof(struct tern_conn, flags) == 64 + 24, "flags lie in line 
 CONN_LINE(snd_wl1, 2);
 CONN_LINE(rto_at, 3);
 CONN_LINE(snd_head, 4);
-CONN_LINE(segs_in, 5);
-CONN_LINE(ofo_runs, 6);
+CONN_LINE(limit_at, 5);
+CONN_LINE(ofo_bytes, 6);
 #undef CONN_LINE
 
-#define CONN_LINES 6u /* that a request or an answer touches; of smaller objects what comes next, which does no harm */
+#define CONN_LINES 5u /* that a request or an answer touches; of smaller objects what comes next, which does no harm */
 
 static inline void
 tcp_conn_prefetch(const void *o)

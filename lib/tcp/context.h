@@ -45,6 +45,7 @@ struct tern_worker {
 	struct fastopen fastopen;
 	struct tcp_sockopts sockopts; /* by conf */
 	uint64_t buf_granted;	      /* sum of conn_rare.buf_grant */
+	uint64_t least_user_timeout_us; /* of all connections that there were: what ends sooner asks none of them */
 	struct tern_conf conf;	      /* as conf_settle() left it */
 	unsigned int index;
 

@@ -86,7 +86,7 @@ tcp_rto_start(struct tern_worker *w, struct tern_conn *c)
 		c->flags |= C_TLP;
 	}
 	c->rto_at = w->now_us + at;
-	if (unlikely(c->rto_at > tcp_r2_at(c)))
+	if (unlikely(c->rto_at - c->unacked_at > w->least_user_timeout_us) && c->rto_at > tcp_r2_at(c))
 		r2_ends_wait(c);
 }
 

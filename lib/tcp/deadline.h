@@ -19,6 +19,13 @@ tcp_r2_at(const struct tern_conn *c)
 	return c->unacked_at + (uint64_t)c->user_timeout_ms * 1000;
 }
 
+static inline void
+tcp_user_timeout(struct tern_worker *w, struct tern_conn *c, uint32_t ms)
+{
+	c->user_timeout_ms = ms;
+	w->least_user_timeout_us = RTE_MIN(w->least_user_timeout_us, ms * 1000ull);
+}
+
 /* What is due is a probe of a closed window, perhaps of one that was shut over data in flight. */
 static inline bool
 tcp_probing(const struct tern_conn *c)

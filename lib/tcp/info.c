@@ -100,7 +100,7 @@ conn_counts(const struct tern_conn *c, struct tern_info *i)
 	i->unread = c->rcv_queued;
 	i->out_of_order = c->ofo_bytes;
 	i->mbufs = c->held;
-	i->account_mbufs = c->account->held;
+	i->account_mbufs = c->w->mem.accounts[c->account].held;
 }
 
 static void
@@ -223,8 +223,8 @@ tern_listener_info(const struct tern_listener *l, struct tern_listener_info *inf
 		.accept_max = l->accept_max,
 		.half_open = l->half_n,
 		.half_open_max = l->half_max,
-		.conns = l->account->users - 1,
-		.mbufs = l->account->held,
+		.conns = l->w->mem.accounts[l->account].users - 1,
+		.mbufs = l->w->mem.accounts[l->account].held,
 		.fastopen_max = l->tfo_max,
 		.cookie_at_us = l->cookie_at,
 	};

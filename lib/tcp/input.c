@@ -21,7 +21,7 @@
 #define CHALLENGE_PERIOD_MS 5000u	   /* RFC 5961 7: no more than 10 in any 5 s */
 #define CHALLENGE_MAX 10u
 #define CHALLENGE_ALL 1000u /* a second, half to one and a half of it: as Linux's tcp_challenge_ack_limit */
-#define PAWS_IDLE (24ull * 24 * 3600 * 1000000 >> 20) /* of tcp_paws_clock(): ts_recent is void after 24 days, RFC
+#define PAWS_IDLE (24ull * 24 * 3600 * 1000000 >> 32) /* of tcp_paws_clock(): ts_recent is void after 24 days, RFC
 						       * 7323 5.5 */
 
 enum { GO_ON = -2, PROCESS_ACK = -3 }; /* the next step; the part of the fourth that is common to all */
@@ -136,7 +136,7 @@ syn_acked(struct tern_worker *w, struct tern_conn *c, const struct tcp_opts *o)
 static bool
 ts_recent_void(const struct tern_worker *w, const struct tern_conn *c)
 {
-	return tcp_paws_clock(w) - c->ts_recent_at > PAWS_IDLE;
+	return (uint16_t)(tcp_paws_clock(w) - c->ts_recent_at) > PAWS_IDLE;
 }
 
 /*

@@ -7,7 +7,6 @@
 #include "base/table.h"
 #include "tcp/sockopt.h"
 
-struct mem_account;
 struct seg;
 struct tern_conn;
 struct timewait;
@@ -49,7 +48,7 @@ struct tern_listener {
 	bool left; /* tern_listener_leave(): no segment finds it */
 	uint8_t cookie_mode;
 	struct tcp_sockopts sockopts;
-	struct mem_account *account; /* for the connections it accepts */
+	uint16_t account; /* of worker.mem.accounts: for the connections it accepts */
 	uint32_t accept_max, accept_n;
 	uint32_t half_max, half_n;
 	struct tern_conn *acc_head, **acc_tail;

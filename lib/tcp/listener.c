@@ -177,6 +177,6 @@ tcp_listener_free(struct tern_listener *l)
 	*pp = l->next;
 	w->listeners.reserved_requests -= l->half_max;
 	w->listeners.n--;
-	mem_account_put(l->account);
+	mem_account_put(w, l->account);
 	free(l);
 }

@@ -83,7 +83,7 @@ mem_measure(struct tern_worker *w)
 	w->mem.resets = RESETS;
 }
 
-struct mem_account *
+uint16_t
 mem_account_get(struct tern_worker *w)
 {
 	uint32_t i = w->mem.n_accounts - 1;
@@ -91,14 +91,14 @@ mem_account_get(struct tern_worker *w)
 	while (i && w->mem.accounts[i].users)
 		i--;
 	w->mem.accounts[i].users++;
-	return &w->mem.accounts[i];
+	return i;
 }
 
 /* What c may hold while mem_tight(). */
 static uint32_t
 limit(const struct tern_worker *w, const struct tern_conn *c)
 {
-	const uint32_t left = mem_left(w), held = c->account->held;
+	const uint32_t left = mem_left(w), held = w->mem.accounts[c->account].held;
 
 	return RTE_MIN(left, 3 * left > held ? 3 * left - held : 0) / SHARE;
 }

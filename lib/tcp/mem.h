@@ -12,7 +12,7 @@ static inline void
 mem_charge(struct tern_worker *w, struct tern_conn *c, const struct rte_mbuf *m)
 {
 	w->mem.own++;
-	c->account->held++;
+	w->mem.accounts[c->account].held++;
 	c->held++;
 	if (unlikely(m->pool != w->mbufs.pool)) {
 		w->mem.own--;
@@ -25,7 +25,7 @@ static inline void
 mem_uncharge(struct tern_worker *w, struct tern_conn *c, const struct rte_mbuf *m)
 {
 	w->mem.own--;
-	c->account->held--;
+	w->mem.accounts[c->account].held--;
 	c->held--;
 	if (unlikely(m->pool != w->mbufs.pool)) {
 		w->mem.own++;
@@ -61,11 +61,11 @@ void mem_fini(struct tern_worker *w);
 void mem_measure(struct tern_worker *w);
 
 /** An account for a listener; given back with mem_account_put(), and once more by each of its connections. */
-struct mem_account *mem_account_get(struct tern_worker *w);
+uint16_t mem_account_get(struct tern_worker *w);
 static inline void
-mem_account_put(struct mem_account *a)
+mem_account_put(struct tern_worker *w, uint16_t account)
 {
-	a->users--;
+	w->mem.accounts[account].users--;
 }
 
 /** What becomes of text in order that arrives while mem_tight(). */

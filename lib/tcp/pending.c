@@ -99,7 +99,7 @@ visit(struct tern_worker *w, struct tern_conn *c)
 	if (c->pend & (P_CLOSED | P_FREE)) {
 		told_end(w, c);
 		free_received(c);
-		mem_account_put(c->account);
+		mem_account_put(w, c->account);
 		if (TERN_CHECKS)
 			c->kind = 0; /* tcp/call.h */
 		pool_put(&w->conns, c);

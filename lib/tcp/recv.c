@@ -23,11 +23,12 @@ tern_urgent_left(const struct tern_conn *c)
 
 /* The window may have opened: tell the peer when it is worth a segment (RFC 9293 3.8.6.2.2, MUST-39). */
 static void
-window_moved(struct tern_conn *c)
+window_moved(struct tern_conn *c, size_t taken)
 {
 	uint32_t space, wnd;
 
-	if (unlikely(c->rcv_nxt - c->irs > TCP_TUNE_AFTER) && c->state != TERN_CLOSED)
+	if (unlikely(taken >= TCP_TUNE_READ || c->rcv_queued) && c->rcv_nxt - c->irs > TCP_TUNE_AFTER &&
+	    c->state != TERN_CLOSED)
 		tcp_rcv_tune(c->w, c);
 	if (unlikely(c->flags & C_RCV_URG) && !tern_urgent_left(c))
 		c->flags &= ~C_RCV_URG;
@@ -105,7 +106,7 @@ tern_recv(struct tern_conn *c, void *buf, size_t len)
 		mbufs_put(&c->w->mbufs, m);
 	}
 	c->rcv_queued -= n;
-	window_moved(c);
+	window_moved(c, n);
 	return n;
 }
 
@@ -114,6 +115,7 @@ tern_recv_mbufs(struct tern_conn *c, struct rte_mbuf **out, unsigned int n)
 {
 	CALL_OF(c);
 	struct tern_worker *w = c->w;
+	const uint32_t queued = c->rcv_queued;
 	unsigned int i;
 
 	if (unlikely(!c->rcv_head))
@@ -127,7 +129,7 @@ tern_recv_mbufs(struct tern_conn *c, struct rte_mbuf **out, unsigned int n)
 		c->rcv_queued -= m->data_len;
 		out[i] = m;
 	}
-	window_moved(c);
+	window_moved(c, queued - c->rcv_queued);
 	return i;
 }
 
@@ -139,7 +141,7 @@ tcp_rcv_shut(struct tern_conn *c)
 	tcp_queue_free(c->w, c, c->rcv_head);
 	c->rcv_head = c->rcv_tail = NULL;
 	c->rcv_queued = 0;
-	window_moved(c);
+	window_moved(c, 0);
 }
 
 size_t

@@ -315,7 +315,7 @@ tern_setopt(struct tern_conn *c, enum tern_opt opt, uint32_t v)
 		c->keep_cnt = v;
 		break;
 	case TERN_OPT_USER_TIMEOUT_MS:
-		c->user_timeout_ms = v;
+		tcp_user_timeout(c->w, c, v);
 		tcp_r2_moved(c->w, c);
 		break;
 	case TERN_OPT_LINGER_MS:

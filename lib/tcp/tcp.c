@@ -136,14 +136,14 @@ tern_connect(struct tern_worker *w, const struct tern_endpoint *local, const str
 	c->portset = portset + 1;
 	c->ops = ops;
 	c->user = user;
-	c->account = &w->mem.accounts[0];
-	c->account->users++;
+	c->account = 0;
+	w->mem.accounts[0].users++;
 	c->neigh = neigh;
 	if (table_insert(&w->table, &c->o)) {
 		STAT_INC(w, TABLE_FULL);
 		link_neigh_put(&w->link, neigh);
 		portset_release(w, portset, c->lport);
-		mem_account_put(c->account);
+		mem_account_put(w, c->account);
 		tcp_conn_unmake(w, c);
 		return -ENOMEM;
 	}

@@ -105,7 +105,7 @@ hash_conn(const struct tern_conn *from)
 	c.rcv_head = c.rcv_tail = c.snd_head = c.snd_tail = c.snd_cur = NULL;
 	c.ofo = NULL;
 	c.loss = NULL;
-	c.account = NULL;
+	c.account = 0;
 	c.ops = NULL;
 	c.user = NULL;
 	c.rare = NULL;

@@ -73,16 +73,15 @@ test_memory_bound(void)
 	CHECK(bed.n[1].w->stats[STAT_BUF_PRESSURE] > 0);
 }
 
+static uint32_t edge; /* of the window, as last advertised; 0: not yet */
+
 /* Rounds of 100 ms in which n bytes come and are read. The right edge must not move left. @return the window. */
 static uint32_t
 rounds(struct sock *s, unsigned int k, uint32_t n, uint32_t *pos)
 {
-	static uint32_t edge;
 	const struct frame *f;
 	uint32_t wnd = 0;
 
-	if (*pos == 1)
-		edge = 0;
 	while (k--) {
 		for (uint32_t i = 0; i < n; i += 1000, *pos += 1000)
 			tx(ACK, *pos, 1, 1000);
@@ -102,6 +101,7 @@ rounds(struct sock *s, unsigned int k, uint32_t n, uint32_t *pos)
 static struct sock *
 scripted(void)
 {
+	edge = 0;
 	bed.conf.tcp.rcv_buf = BASE;
 	bed.conf.tcp.rcv_buf_max = 1 << 20;
 	peer.ws = 7;
@@ -147,6 +147,24 @@ test_slow_reader(void)
 	CHECK(rounds(s, 6, 30000, &pos) <= 2 * BASE);
 	CHECK_EQ(W->buf_granted, 0);
 	CHECK_EQ(STAT(BUF_GROWN), 0);
+}
+
+/* Who asks and answers in small pieces, however long, needs nothing that is kept of bulk; when he does, he has it. */
+static void
+test_small_pieces(void)
+{
+	struct sock *s = scripted();
+	uint32_t pos = 1;
+
+	for (unsigned int i = 0; i < 200; i++, pos += 500) {
+		tx(ACK, pos, 1, 500);
+		sock_recv_all(s);
+		advance_us(100 * MS);
+	}
+	rx_flush();
+	CHECK(!s->c->rare);
+	rounds(s, 8, 15000, &pos);
+	CHECK(rounds(s, 4, 30000, &pos) >= 4 * BASE);
 }
 
 /* A window of 1 GiB, both ways: offered, believed, and data at its far end taken (RFC 7323 2.3). */
@@ -214,6 +232,7 @@ main(int argc, char **argv)
 		{"bound of the worker's memory", test_memory_bound},
 		{"shrinking under pressure", test_pressure},
 		{"slow reader, chosen buffer", test_slow_reader},
+		{"small pieces", test_small_pieces},
 		{"window of 1 GiB", test_gib_window},
 		{"scale of an active open", test_scale_of_connect},
 		CU_TEST_INFO_NULL,

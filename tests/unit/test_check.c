@@ -79,7 +79,7 @@ test_send_queue(void)
 	BREAK(DEADLINE, c->delack_at, W->now_us + 1);
 	BREAK(HELD, c->held, c->held + 1);
 	BREAK(MEM_SUM, W->mem.own, W->mem.own + 1);
-	BREAK(MEM_ACCOUNTS, c->account->held, c->account->held + 1);
+	BREAK(MEM_ACCOUNTS, W->mem.accounts[c->account].held, W->mem.accounts[c->account].held + 1);
 	tx(ACK, 1, 5001, 0);
 	BREAK(RTO_IDLE, c->rto_at, W->now_us + 10 * SEC);
 }
@@ -210,7 +210,7 @@ test_flags(void)
 	BREAK(SCALE, c->snd_ws, TCP_WS_MAX + 1);
 	BREAK(MSS, c->mss, 0);
 	BREAK(CWND, c->cwnd, 0);
-	BREAK(ACCOUNT, c->account, NULL);
+	BREAK(ACCOUNT, c->account, W->mem.n_accounts);
 	BREAK(NEIGHBOUR, c->neigh, NEIGH_NONE);
 }
 

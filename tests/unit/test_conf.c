@@ -137,6 +137,7 @@ test_refused(void)
 	REFUSED(max_requests, 0, "max_requests 0");
 	REFUSED(max_neighbours, 0, "max_neighbours 0");
 	REFUSED(n_mbufs, 0, "n_mbufs 0");
+	REFUSED(max_listeners, 32768, "max_listeners 32768");
 	REFUSED(tcp.reserved[7], 1, "reserved");
 	REFUSED(ifs[3].reserved[0], 1, "reserved");
 	REFUSED(app.reserved[0], abort, "reserved");

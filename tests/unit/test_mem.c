@@ -280,7 +280,7 @@ test_listeners(void)
 	expect(SYN | ACK, 0, 1, 0);
 	tx(ACK, 1, 1, 0);
 	CHECK(((struct tern_listener *)bed.n[0].l[1])->account != ((struct tern_listener *)bed.n[0].l[0])->account);
-	CHECK_EQ(((struct tern_listener *)bed.n[0].l[1])->account->users, 2);
+	CHECK_EQ(W->mem.accounts[((struct tern_listener *)bed.n[0].l[1])->account].users, 2);
 	k = tern_send_space(bed.n[0].l[1]->acc_head);
 	CHECK(k > 2048);
 	leave();
