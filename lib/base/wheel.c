@@ -2,7 +2,8 @@
 /*
  * Theory of operation. Level 0 holds nodes up to 2047 ticks ahead, in slot expiry & 2047; level l those of up to 256
  * times as much as the one below it. A bitmap says which slots are occupied, so the next event (a slot of level 0 that
- * expires or a slot of a higher level that has to be spread) is found in a few words and empty time costs nothing. When
+ * expires or a slot of a higher level that has to be spread) is found in a few words and empty time costs nothing; of a
+ * slot that cancelling has emptied it says so until its time or wheel_next() comes, which is cheaper than to look. When
  * time reaches an event the slot's lists are spliced to due[level] in O(1); due nodes are then popped one by one: those
  * whose time has come fire, the others go back into a lower level. Each pop costs one of the caller's budget, so the
  * work of a call is bounded however many nodes share a slot. A node moves at most three times before it fires.
@@ -89,34 +90,17 @@ wheel_arm(struct wheel *w, struct wheel_node *n, uint64_t at)
 	w->armed++;
 }
 
-/* A list that begins there has become empty: what says that there is something may be no longer so. */
 static inline void
-emptied(struct wheel *w, struct wheel_node **head)
-{
-	const uintptr_t due = (uintptr_t)head - (uintptr_t)w->due, slot = (uintptr_t)head - (uintptr_t)w->slot;
-	const unsigned int i = slot / sizeof(w->slot[0]);
-	unsigned int chain;
-
-	if (due < sizeof(w->due)) {
-		w->n_due &= ~BIT(due / sizeof(*head));
-	} else if (slot < sizeof(w->slot)) {
-		for (chain = 0; chain < WHEEL_CHAINS; chain++)
-			if (w->slot[i][chain])
-				return;
-		w->map[i >> 6] &= ~BIT(i);
-	}
-}
-
-static void
 unlink_node(struct wheel *w, struct wheel_node *n)
 {
 	struct wheel_node **head = n->pprev;
+	const uintptr_t due = (uintptr_t)head - (uintptr_t)w->due;
 
 	*head = n->next;
 	if (n->next)
 		n->next->pprev = head;
-	else
-		emptied(w, head);
+	else if (due < sizeof(w->due))
+		w->n_due &= ~BIT(due / sizeof(*head));
 	n->pprev = NULL;
 }
 
@@ -160,7 +144,7 @@ next_slot(const uint64_t *map, unsigned int n, unsigned int from)
 	return -1;
 }
 
-/* The next tick at which a slot expires or has to be spread. */
+/* The next tick at which a slot expires or has to be spread, or would have if it was not empty by now. */
 static uint64_t
 next_event(const struct wheel *w)
 {
@@ -258,8 +242,28 @@ wheel_advance(struct wheel *w, uint64_t now, unsigned int budget, void (*soon)(c
 	}
 }
 
-uint64_t
-wheel_next(const struct wheel *w)
+static inline bool
+is_empty(struct wheel_node *const *slot)
 {
-	return w->n_due ? w->now : next_event(w);
+	unsigned int chain;
+
+	for (chain = 0; chain < WHEEL_CHAINS; chain++)
+		if (slot[chain])
+			return false;
+	return true;
+}
+
+uint64_t
+wheel_next(struct wheel *w)
+{
+	unsigned int i;
+	uint64_t word;
+
+	if (w->n_due)
+		return w->now;
+	for (i = 0; i < WHEEL_SLOTS; i += 64)
+		for (word = w->map[i / 64]; word; word &= word - 1)
+			if (is_empty(w->slot[i + __builtin_ctzll(word)]))
+				w->map[i / 64] &= ~BIT(__builtin_ctzll(word));
+	return next_event(w);
 }

@@ -31,8 +31,8 @@ struct wheel {
 	uint32_t turn;	/* the chain of the next node */
 	uint64_t n_due; /* chains of due that have nodes, a bit each, level by level */
 	struct wheel_node *due[WHEEL_LEVELS][WHEEL_CHAINS]; /* slots whose time has come, not handled yet */
-	struct wheel_node *slot[WHEEL_SLOTS][WHEEL_CHAINS]; /* the lowest level's first */
-	uint64_t map[WHEEL_SLOTS / 64]; /* occupied slots, so empty time is skipped */
+	_Alignas(64) struct wheel_node *slot[WHEEL_SLOTS][WHEEL_CHAINS]; /* the lowest level's first */
+	uint64_t map[WHEEL_SLOTS / 64]; /* slots that are or were occupied, so empty time is skipped */
 };
 
 void wheel_init(struct wheel *w, uint64_t now);
@@ -56,5 +56,5 @@ unsigned int wheel_advance(struct wheel *w, uint64_t now, unsigned int budget,
 			   void (*soon)(const struct wheel_node *, void *), void (*fire)(struct wheel_node *, void *),
 			   void *arg);
 /** A tick at or before the earliest expiry (exact within the lowest level), UINT64_MAX when none is armed. */
-uint64_t wheel_next(const struct wheel *w);
+uint64_t wheel_next(struct wheel *w);
 #endif

@@ -480,7 +480,7 @@ nodes_of_slot(const struct wheel *wh, unsigned int slot, uint32_t *timers)
 	return n;
 }
 
-/* What the map says is there, and nothing is where it says there is nothing: else some would be missing. */
+/* Nothing is where the map says there is nothing: else some would be missing. */
 static bool
 map_right(const struct wheel *wh, uint32_t *timers)
 {
@@ -490,11 +490,8 @@ map_right(const struct wheel *wh, uint32_t *timers)
 	bool ok = true;
 
 	for (i = 0; i < WHEEL_SLOTS / 64; i++)
-		for (word = wh->map[i]; word; word &= word - 1) {
-			of_list = nodes_of_slot(wh, i * 64 + __builtin_ctzll(word), timers);
-			ok &= of_list > 0;
-			n += of_list;
-		}
+		for (word = wh->map[i]; word; word &= word - 1)
+			n += nodes_of_slot(wh, i * 64 + __builtin_ctzll(word), timers);
 	for (i = 0; i < WHEEL_LEVELS * WHEEL_CHAINS; i++) {
 		of_list = nodes_of(wh->due[i / WHEEL_CHAINS][i % WHEEL_CHAINS], timers);
 		ok &= (of_list > 0) == (wh->n_due >> i & 1);

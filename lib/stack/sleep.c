@@ -35,7 +35,7 @@ uint64_t
 tern_next_us(const struct tern_worker *w)
 {
 	const struct engine *e = w->tern->engines[w->index];
-	const uint64_t next = worker_next_us(w);
+	const uint64_t next = worker_next_us(e->w);
 
 	if (e->state == ENGINE_LEFT)
 		return UINT64_MAX;

@@ -451,7 +451,7 @@ tern_worker_user(const struct tern_worker *w)
 }
 
 uint64_t
-worker_next_us(const struct tern_worker *w)
+worker_next_us(struct tern_worker *w)
 {
 	const uint64_t tick = wheel_next(&w->wheel);
 

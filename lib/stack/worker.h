@@ -45,7 +45,7 @@ void worker_input(struct tern_worker *w, uint8_t ifidx, struct rte_mbuf **m, uns
 /** Timers due, callbacks, then one output pass over the pending connections. @return true if anything was done. */
 bool worker_run(struct tern_worker *w);
 /** Earliest time worker_run() has work by itself: now when connections are pending, UINT64_MAX when never. */
-uint64_t worker_next_us(const struct tern_worker *w);
+uint64_t worker_next_us(struct tern_worker *w);
 /** True when no connection, half-open request or TIME-WAIT is left (TIME-WAIT counts only if asked). */
 bool worker_idle(const struct tern_worker *w, bool timewait_too);
 #endif
