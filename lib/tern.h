@@ -599,8 +599,8 @@ enum tern_info_kind {
 #define TERN_INFO_ECN 8u	 /* RFC 3168 */
 
 /**
- * What is known of a connection, as `ss -ti` shows it. What tern does not keep is not here: counts of segments, rates,
- * when a segment was sent last. Byte counts are differences of sequence numbers: they come round at 2^32, so an
+ * What is known of a connection, as `ss -ti` shows it. What tern does not keep is not here: rates of delivery, when a
+ * segment was sent last. Byte counts are differences of sequence numbers: they come round at 2^32, so an
  * application that adds them up reads them once in 4 GB and adds (uint32_t)(now - before). Ages are of a clock of
  * milliseconds that comes round in 49 days. New fields come at the end.
  */
