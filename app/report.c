@@ -145,6 +145,26 @@ report_cost(const struct stack *s)
 		       (double)all.busy_cycles / all.established, 100.0 * all.busy_cycles / (all.total_cycles + 1.0));
 }
 
+void
+report_longest(const struct stack *s)
+{
+	uint64_t own_us = 0, any_us = 0, over = 0;
+	unsigned int i;
+
+	for (i = 0; i < s->n_workers; i++) {
+		own_us = RTE_MAX(own_us, s->longest[i].own_us);
+		any_us = RTE_MAX(any_us, s->longest[i].any_us);
+		over += s->longest[i].n_over;
+	}
+	if (!any_us)
+		return;
+	printf("polls: %s%sthe longest took %lu us, %lu took more than %u us", s->name ? s->name : "",
+	       s->name ? ": " : "", own_us, over, LONGEST_LIMIT_US);
+	if (any_us > own_us)
+		printf("; with the lcore given to others meanwhile, %lu us", any_us);
+	putchar('\n');
+}
+
 static unsigned int
 off(const struct stack *s, const char *what, uint64_t n, uint64_t of)
 {

@@ -14,6 +14,8 @@ void report_line(const struct stack *s, struct interval *last, double seconds);
 void report_counters(const struct stack *s);
 /** Memory of the process that is in RAM, huge pages included. */
 uint64_t report_resident_mib(void);
+/** The longest poll of its workers while the load was on. */
+void report_longest(const struct stack *s);
 /** Packets and busy cycles per connection of a stack that is alone in its process. */
 void report_cost(const struct stack *s);
 /** "pools: all full, queues: empty", or every number that is off. @return how many are. */

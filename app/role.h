@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <sys/queue.h>
 #include <rte_branch_prediction.h>
+#include "longest.h"
 #include "options.h"
 #include "tern.h"
 #include "tls.h"
@@ -38,6 +39,8 @@ struct stack {
 	unsigned int ready;           /* workers whose load may be measured from now on */
 	bool failed;                  /* a worker could not start */
 	uint32_t mbufs_at_start;      /* free when nothing was received yet */
+	bool loaded;                  /* the load is on: polls are timed */
+	struct longest longest[TERN_WORKER_MAX];
 };
 
 /** A number that `set NAME N` may change while the role runs. */

@@ -437,6 +437,8 @@ leave_some(struct client *cl)
 
 	for (may = BURST_MAX; may && !TAILQ_EMPTY(&cl->thinking); may--)
 		client_leave((struct client_conn *)TAILQ_FIRST(&cl->thinking));
+	for (; may && !TAILQ_EMPTY(&cl->idle); may--)
+		client_cut((struct client_conn *)TAILQ_FIRST(&cl->idle));
 }
 
 /* --- a poll -------------------------------------------------------------------------------------------------- */
@@ -452,6 +454,7 @@ static void
 poll(struct stack *s, struct tern_worker *w, uint64_t now_us)
 {
 	struct client *cl = tern_worker_user(w);
+	uint32_t stay;
 	uint64_t may;
 
 	cl->stopping = __atomic_load_n(&s->stopping, __ATOMIC_RELAXED);
@@ -463,9 +466,12 @@ poll(struct stack *s, struct tern_worker *w, uint64_t now_us)
 			break;
 	if (cl->hold && !cl->parking)
 		poll_held(cl, now_us);
-	if (cl->stopping && !cl->parking)
+	stay = cl->parked;
+	if (cl->stopping && !cl->parking) {
 		leave_some(cl);
-	if (!cl->finished && cl->slab.n_active == cl->parked &&
+		stay = 0;
+	}
+	if (!cl->finished && cl->slab.n_active == stay &&
 	    (cl->stopping || cl->hopeless ||
 	     (cl->total && !cl->parking && cl->opened == cl->total)))
 		finish(cl);

@@ -93,6 +93,8 @@ app_poll(struct tern_worker *w, uint64_t now_us, void *arg)
 {
 	struct stack *s = arg;
 
+	if (__atomic_load_n(&s->loaded, __ATOMIC_RELAXED))
+		longest_poll(&s->longest[tern_worker_index(w)], now_us);
 	s->role->poll(s, w, now_us);
 }
 
@@ -211,18 +213,19 @@ finished(const struct stack *s)
 	return s->role->finite && __atomic_load_n(&s->finished, __ATOMIC_ACQUIRE) == s->n_workers;
 }
 
-static uint32_t
-timewaits(void)
+/* Of all stacks: in use. */
+static struct tern_gauges
+held(void)
 {
-	struct tern_gauges g;
-	uint32_t n = 0;
+	struct tern_gauges g, sum = {0};
 	unsigned int i;
 
 	for (i = 0; i < run->n; i++) {
 		tern_gauges_get(run->stacks[i].tern, -1, &g, sizeof(g));
-		n += g.timewaits;
+		sum.timewaits += g.timewaits;
+		sum.conns += g.conns;
 	}
-	return n;
+	return sum;
 }
 
 /* Sleep a tick, print what is due. */
@@ -251,18 +254,21 @@ give_up(unsigned int signals_seen)
 	return (unsigned int)run_signals > signals_seen || any_failed();
 }
 
-/* The run is over: a client finishes what it has; TIME-WAITs that end soon are waited for. */
+/* The run is over: a client finishes what it has; TIME-WAITs that end soon are waited for. With both ends here, neither
+ * leaves while the other still closes: its FIN wants an answer, and again if that is lost. */
 static void
 settle(struct stack *client, unsigned int signals_seen)
 {
-	const double deadline_s = seconds() + options.drain_ms / 1e3;
+	const double drain_s = options.drain_ms / 1e3, deadline_s = seconds() + drain_s;
 	const uint32_t wait_ms = options.conf.tcp.time_wait_ms;
 
 	__atomic_store_n(&client->stopping, true, __ATOMIC_RELAXED);
 	while (client->role->finite && !finished(client) && seconds() < deadline_s && !give_up(signals_seen))
 		tick();
+	while (run->n > 1 && held().conns && seconds() < deadline_s + drain_s && !give_up(signals_seen))
+		tick();
 	if (client->role->finite && wait_ms < options.drain_ms)
-		while (timewaits() && seconds() < deadline_s && !give_up(signals_seen))
+		while (held().timewaits && seconds() < deadline_s && !give_up(signals_seen))
 			tick();
 }
 
@@ -277,6 +283,15 @@ ready(void)
 	return true;
 }
 
+static void
+time_polls(bool on)
+{
+	unsigned int i;
+
+	for (i = 0; i < run->n; i++)
+		__atomic_store_n(&run->stacks[i].loaded, on, __ATOMIC_RELAXED);
+}
+
 /* Every worker runs and what is to be parked is: the clock starts. */
 static void
 await_ready(void)
@@ -287,6 +302,7 @@ await_ready(void)
 	if (run->mark)
 		run->mark(run->stacks, false);
 	record_begin(run->stacks, run->n);
+	time_polls(true);
 	printf("ready: %.3f s after the start, %lu MiB resident\n",
 	       (double)(start_tsc - run_began) / rte_get_tsc_hz(), report_resident_mib());
 	live = screen_begin(run->stacks, run->n);
@@ -324,6 +340,7 @@ control(void *arg)
 	stopped_s = seconds();
 	screen_end(stopped_s);
 	__atomic_store_n(&over, true, __ATOMIC_RELAXED);
+	time_polls(false);
 	if (run->mark)
 		run->mark(run->stacks, true);
 	record_stop(stopped_s);
@@ -420,6 +437,7 @@ final_report(void)
 	for (s = run->stacks; s < run->stacks + run->n; s++) {
 		failed += s->role->report(s);
 		failed += s->failed;
+		report_longest(s);
 		tern_gauges_get(s->tern, -1, &g, sizeof(g));
 		if (g.conns)
 			complain("%u connections did not close within %u ms: their peers did not", g.conns,
