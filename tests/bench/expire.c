@@ -108,7 +108,7 @@ main(int argc, char **argv)
 	if (argc - n_eal != 2 || (step_us = strtoul(argv[n_eal + 1], NULL, 10)) == 0)
 		errx(1, "expire <EAL options> -- STEP_US");
 	packets = 6;
-	pair_init(&conf);
+	short_init(&conf);
 	fill();
 	expire(ends[0], step_us, &p);
 	while (idle.cycles < p.cycles)

@@ -27,7 +27,7 @@ main(int argc, char **argv)
 		errx(1, "insn <EAL options> -- CONNECTIONS PACKETS");
 	want = strtoul(argv[n_eal + 1], NULL, 10);
 	packets = atoi(argv[n_eal + 2]);
-	pair_init(&conf);
+	short_init(&conf);
 	for (turns = 0; done < want && turns < TURNS_MAX; turns++)
 		pair_turn();
 	printf("insn: %lu connections, %lu failed, %.2f packets a connection, %lu turns\n", done, failed,

@@ -356,7 +356,7 @@ main(int argc, char **argv)
 	if (n_eal < 0)
 		return 1;
 	packets = 8;
-	pair_init(&conf);
+	short_init(&conf);
 	sigaction(SIGSEGV, &sa, NULL);
 	sa.sa_sigaction = went_on;
 	sigaction(SIGTRAP, &sa, NULL);
