@@ -19,9 +19,7 @@ def section(doc):
             "%s, %d cores, kernel %s, DPDK %s; commit %s%s, %s; load before %.1f; `%s`" % (
                 m["cpu"], m["cores"], m["kernel"], m["dpdk"], m["commit"][:10], "+" if m["changed"] else "",
                 m["time"][:10], m["load_before"], doc["command"]), ""]
-    metrics = []
-    for v in doc["variants"]:
-        metrics += [x for x in v["runs"][0] if x not in metrics]
+    metrics = list(dict.fromkeys(x for v in doc["variants"] for r in v["runs"] for x in r))
     text += ["| | " + " | ".join(metrics) + " |", "|---" * (len(metrics) + 1) + "|"]
     for v in doc["variants"]:
         text.append("| " + " | ".join([v["name"]] + [

@@ -9,6 +9,7 @@ import os
 import platform
 import re
 import shutil
+import socket
 import statistics
 import subprocess
 import sys
@@ -138,6 +139,27 @@ def run(cmd, seconds, env=None, ok=(0,)):
     return text
 
 
+def ask(path, command):
+    """What a running tern says to a command of docs/ctl.md, JSON."""
+    try:
+        with socket.socket(socket.AF_UNIX) as s:
+            s.settimeout(30)
+            s.connect(path)
+            s.sendall(("json %s\n" % command).encode())
+            text = b"".join(iter(lambda: s.recv(65536), b""))
+    except OSError as e:
+        raise Failed("%s: %s: %s" % (path, command, e))
+    said, _, verdict = text.partition(b"\0")
+    if not verdict.startswith(b"0"):
+        raise Failed("%s: %s" % (command, verdict.decode().strip() or "the answer broke off"))
+    return json.loads(said) if said.strip() else {}
+
+
+def resident_mib(pid):
+    with open("/proc/%d/status" % pid) as f:
+        return sum(int(kib) for kib in re.findall(r"(?m)^(?:VmRSS|HugetlbPages):\s+(\d+)", f.read())) / 1024
+
+
 def netns(name):
     """A network namespace of our own, removed at the end. @return the prefix that runs a command in it."""
     name = "tern-bench-%s-%d" % (name, os.getpid())
@@ -186,6 +208,15 @@ def bench_costs(text, what):
     return r
 
 
+def longest_polls(text):
+    """Of each end: the longest poll in which it had its lcore for itself, and how many of both took over 1 ms."""
+    r, over = {}, 0
+    for end, us, n in re.findall(r"(?m)^polls: (?:(\w+): )?the longest took (\d+) us, (\d+) took more", text):
+        r[(end + " " if end else "") + "longest poll us"] = float(us)
+        over += int(n)
+    return dict(r, **{"polls over 1 ms": float(over)}) if r else r
+
+
 # --- measuring ----------------------------------------------------------------------------------------------------
 
 class Variant:
@@ -193,10 +224,14 @@ class Variant:
         self.name, self.fn, self.runs = name, fn, []
 
     def median(self, metric):
-        return statistics.median(r[metric] for r in self.runs)
+        return statistics.median(self.values(metric))
 
     def values(self, metric):
         return [r[metric] for r in self.runs if metric in r]
+
+    def metrics(self):
+        """Of all runs: one that failed to be at a rate has fewer."""
+        return list(dict.fromkeys(m for r in self.runs for m in r))
 
 
 class Benchmark:
@@ -240,7 +275,7 @@ class Benchmark:
     def report(self):
         width = max([len(v.name) for v in self.variants] + [10])
         for v in self.variants:
-            for i, m in enumerate(v.runs[0]):
+            for i, m in enumerate(v.metrics()):
                 say("   %-*s  %-26s %s" % (width, "" if i else v.name, m, spread(v.values(m))))
         for label, value in self.ratio_values():
             say("   ratio: %s: %s" % (label, spread(value)))
@@ -249,8 +284,8 @@ class Benchmark:
         by = {v.name: v for v in self.variants}
         for label, metric, over, under in self.ratios:
             if over in by and under in by:
-                pairs = zip(by[over].values(metric), by[under].values(metric))
-                value = [a / b for a, b in pairs if b]
+                pairs = zip(by[over].runs, by[under].runs)
+                value = [a[metric] / b[metric] for a, b in pairs if metric in a and b.get(metric)]
                 if value:
                     yield label, value
 
@@ -258,7 +293,7 @@ class Benchmark:
         doc = {
             "name": self.name, "title": self.title, "command": command, "machine": self.machine,
             "variants": [{"name": v.name, "runs": v.runs,
-                          "median": {m: v.median(m) for m in v.runs[0] if len(v.values(m)) == len(v.runs)}}
+                          "median": {m: v.median(m) for m in v.metrics()}}
                          for v in self.variants],
             "ratios": [{"label": label, "median": statistics.median(value), "runs": value}
                        for label, value in self.ratio_values()],

@@ -3,10 +3,11 @@
  * The kernel's TCP under the load of `tern --role bench`: an epoll server and an epoll client in one process, each one
  * pinned thread, over loopback (start it in a network namespace of its own).
  *
- *	kernel_cps SECONDS CONNECTIONS REQUESTS SERVER_CPU CLIENT_CPU
+ *	kernel_cps SECONDS CONNECTIONS REQUESTS SERVER_CPU CLIENT_CPU [ACTIVE]
  *
  * REQUESTS a connection of 64 bytes, answered by 64; 0: keep-alive to the end. The client closes first; 250 local
  * addresses keep TIME-WAIT off the ports. Both sockets are non-blocking, TCP_NODELAY, quick to be accepted (accept4).
+ * ACTIVE: CONNECTIONS are opened first, and so many at a time, picked at random, ask; those that end are replaced.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -37,6 +38,9 @@ static volatile bool stop;
 static uint64_t n_conns, n_requests, n_failed;
 static unsigned int requests, concurrency, open_now, next_from;
 static uint32_t asked[FD_MAX]; /* requests sent on this descriptor */
+static unsigned int active, asking, n_resting;
+static int resting[FD_MAX]; /* connected, not asking; with ACTIVE */
+static bool held;           /* all were open once */
 static struct timespec cpu[2]; /* of server and client, at the end */
 
 static void
@@ -147,6 +151,32 @@ open_one(int ep)
 	watch(ep, fd, EPOLLIN | EPOLLOUT);
 }
 
+/* Its turn, or it waits for it. */
+static void
+go_on(int fd)
+{
+	if (active)
+		resting[n_resting++] = fd;
+	else
+		ask(fd);
+}
+
+static void
+ask_any(void)
+{
+	int fd;
+	unsigned int i;
+
+	held |= n_resting == concurrency;
+	while (held && asking < active && n_resting) {
+		i = random() % n_resting;
+		fd = resting[i];
+		resting[i] = resting[--n_resting];
+		asking++;
+		ask(fd);
+	}
+}
+
 static void
 gone(int fd)
 {
@@ -171,9 +201,10 @@ client_one(int ep, const struct epoll_event *ev)
 		}
 		epoll_ctl(ep, EPOLL_CTL_MOD, fd, &in);
 		n_conns++;
-		ask(fd);
+		go_on(fd);
 		return;
 	}
+	asking -= active != 0;
 	n = read(fd, buf, sizeof(buf));
 	if (n != SIZE) {
 		n_failed++;
@@ -184,7 +215,7 @@ client_one(int ep, const struct epoll_event *ev)
 	if (requests && asked[fd] == requests)
 		gone(fd);
 	else
-		ask(fd);
+		go_on(fd);
 }
 
 static void *
@@ -200,6 +231,7 @@ client(void *arg)
 		n = epoll_wait(ep, ev, EVENTS, open_now < concurrency ? 0 : 10);
 		for (i = 0; i < n; i++)
 			client_one(ep, &ev[i]);
+		ask_any();
 	}
 	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &cpu[1]);
 	return NULL;
@@ -230,8 +262,8 @@ main(int argc, char **argv)
 	int core[2], i;
 	double s;
 
-	if (argc != 6) {
-		fprintf(stderr, "kernel_cps SECONDS CONNECTIONS REQUESTS SERVER_CPU CLIENT_CPU\n");
+	if (argc != 6 && argc != 7) {
+		fprintf(stderr, "kernel_cps SECONDS CONNECTIONS REQUESTS SERVER_CPU CLIENT_CPU [ACTIVE]\n");
 		return 1;
 	}
 	s = atoi(argv[1]);
@@ -239,14 +271,15 @@ main(int argc, char **argv)
 	requests = atoi(argv[3]);
 	core[0] = atoi(argv[4]);
 	core[1] = atoi(argv[5]);
+	active = argc > 6 ? atoi(argv[6]) : 0;
 	if (getrlimit(RLIMIT_NOFILE, &files))
 		die("getrlimit");
-	files.rlim_cur = files.rlim_max;
+	files.rlim_cur = files.rlim_max = files.rlim_max < FD_MAX && geteuid() == 0 ? FD_MAX : files.rlim_max;
 	setrlimit(RLIMIT_NOFILE, &files); /* what is not enough shows as a failing socket() */
 	pthread_create(&t[0], NULL, server_main, &core[0]);
 	usleep(100000); /* it listens */
 	pthread_create(&t[1], NULL, client_main, &core[1]);
-	if (!requests)
+	if (!requests || active)
 		for (i = 0; i < 600 && n_conns < concurrency; i++)
 			usleep(100000);
 	conns = n_conns;

@@ -4,11 +4,11 @@ import os
 import re
 import signal
 import subprocess
-import time
 
-from harness import (BUILD, CPUS, OUT, TERN, Benchmark, Failed, Skip, Variant, bench_costs, eal, finish, free_hugepages, is_root,
-                     netns, numbers, output, run, start, tsc_hz, wait_line)
+from harness import (BUILD, CPUS, TERN, Benchmark, Failed, Skip, Variant, bench_costs, eal, finish, free_hugepages, is_root,
+                     longest_polls, netns, numbers, run, start, tsc_hz, wait_line)
 import suite_cold
+import suite_dperf
 import suite_overload
 from suite_run import programs
 from suite_run_parts import parts
@@ -64,10 +64,11 @@ def null(o, packets, one=False):
     return r
 
 
-def kernel(o, conns, requests):
+def kernel(o, conns, requests, active=0):
+    """active: of the connections, so many at a time; 0: all."""
     need_root("a network namespace")
-    text = run(netns("kernel") + [tool("kernel_cps"), str(o.seconds), str(conns), str(requests), str(CPUS[0]),
-                                  str(CPUS[1])], o.seconds + 90)
+    text = run(netns("kernel") + [tool("kernel_cps"), str(o.seconds), str(conns), str(requests), str(CPUS[0]), str(CPUS[1]), str(active)],
+               o.seconds + 90)
     r = numbers(r"kernel: %s connections/s, %s requests/s, %s failed; CPU seconds: server %s, client %s" %
                 (N, N, N, N, N), text,
                 ["connections/s", "requests/s", "failed", "server CPU s", "client CPU s"])
@@ -121,6 +122,7 @@ def requests(o, conns, *args):
     r = bench_costs(text, "request")
     r.update(numbers(r"request to response: half within %s us, 99 %% within %s us" % (N, N), text,
                      ["p50 us", "p99 us"]))
+    r.update(longest_polls(text))
     return r
 
 
@@ -136,26 +138,37 @@ def rr(o):
         for n in many if n <= 1000])
 
 
+BULK = 1 << 24 # bytes of a response
+
+
 def bulk(o):
     def goodput(mtu):
-        text = tern_bench(o, "--requests-per-conn", "1000000", "--concurrency", "1", "--response-size", str(1 << 24),
+        text = tern_bench(o, "--requests-per-conn", "1000000", "--concurrency", "1", "--response-size", str(BULK),
                           "--bench-mtu", str(mtu))
         r = numbers(r"goodput %s Gbit/s" % N, text, ["Gbit/s"])
-        r.update(numbers(r"cycles per request: server %s \(%s %% busy\), client %s \(%s" % (N, N, N, N), text,
-                         ["", "sender busy %", "", "receiver busy %"]))
-        del r[""]
+        cost = bench_costs(text, "request")
+        for end, name in (("server", "sender"), ("client", "receiver")):
+            r[name + " busy %"] = cost[end + " busy %"]
+            r[name + " cycles/byte"] = cost[end + " cycles/request"] / BULK
+        r.update(longest_polls(text))
         return r
 
     def bare(mtu):
         text = run([tool("null")] + eal(600, *CPUS) + [str(mtu - 52), str(o.seconds)], o.seconds + 30)
         return numbers(r"goodput %s Gbit/s" % N, text, ["Gbit/s"])
-    vs = []
-    for mtu in (1500, 9000):
-        vs += [Variant("tern, MTU %u" % mtu, lambda m=mtu: goodput(m)),
-               Variant("bare cable, MTU %u" % mtu, lambda m=mtu: bare(m))]
-    yield Benchmark("bulk", "one connection over net_ring, 16 MiB a response; bare: each byte written once and read once",
-                    "Gbit/s", vs, [("tern / bare cable, MTU %u" % m, "Gbit/s", "tern, MTU %u" % m, "bare cable, MTU %u" % m)
-                                   for m in (1500, 9000)])
+
+    def alone(mtu, *how):
+        """Both ends on one lcore, without a ring; memcpy() of as much in the same run."""
+        text = run([tool("held")] + eal(300, CPUS[0]) + [str(o.seconds * 10), "1", str(BULK), "mtu=%u" % mtu] + list(how), o.seconds * 10 + 60)
+        return numbers(r"of a byte: server %s, client %s; memcpy: in %s, out %s" % (N, N, N, N), text,
+                       ["sender cycles/byte", "receiver cycles/byte", "memcpy in", "memcpy out"])
+    vs, ratios, how = [], [], (("copied", ()), ("not looked at", ("refs",)), ("not looked at, sums by the device", ("refs", "device")))
+    for m in (1500, 9000):
+        vs += [Variant("tern, MTU %u" % m, lambda m=m: goodput(m)), Variant("bare cable, MTU %u" % m, lambda m=m: bare(m))]
+        vs += [Variant("alone, %s, MTU %u" % (name, m), lambda m=m, args=args: alone(m, *args)) for name, args in how]
+        ratios.append(("tern / bare cable, MTU %u" % m, "Gbit/s", "tern, MTU %u" % m, "bare cable, MTU %u" % m))
+    yield Benchmark("bulk", "one connection over net_ring, 16 MiB a response; bare: each byte written once and read once; alone: one lcore, "
+                    "no ring", "Gbit/s", vs, ratios)
 
 
 def flood(o):
@@ -226,15 +239,10 @@ def memif_server(o, ns, *args):
     return p
 
 
-def memif_client(o, ns, server, seconds, *args):
-    """A client for so long, then the server ends, however that went. What both printed."""
-    try:
-        client = run(ns + [TERN] + eal(500, CPUS[1], extra=["--vdev=net_memif0,rsize=12"]) + [
-            "--role", "client", "--addr", "198.51.100.1/24+200", "--connect", "198.51.100.254:80", "--mbufs", "131072", "--duration",
-            str(seconds), "--max-timewait", str(o.timewaits), "--prefault"] + list(args), seconds + 60, ok=(0, 1))
-    finally:
-        text = finish(server, 30, signal.SIGINT)
-    return client, text
+def memif_client(o, ns, seconds, *args, rsize=12):
+    return start(ns + [TERN] + eal(500, CPUS[1], extra=["--vdev=net_memif0,rsize=%d" % rsize]) + [
+        "--role", "client", "--addr", "198.51.100.1/24+200", "--connect", "198.51.100.254:80", "--mbufs", "131072", "--duration",
+        str(seconds), "--max-timewait", str(o.timewaits), "--prefault"] + list(args))
 
 
 def tern_cost(text, least):
@@ -257,101 +265,14 @@ def memif(o):
     def run_pair(rate, packets):
         ns = netns("memif")
         server = memif_server(o, ns, "--packets", str(packets))
-        client, text = memif_client(o, ns, server, o.seconds + 1, "--concurrency", "512", "--cps", str(rate), "--packets", str(packets))
+        client = memif_client(o, ns, o.seconds + 1, "--concurrency", "512", "--cps", str(rate), "--packets", str(packets))
+        client = finish(client, o.seconds + 60)
+        text = finish(server, 30, signal.SIGINT)
         r = tern_cost(text, 1)
         r["retransmitted"] = numbers(r"TcpRetransSegs +(\d+)", client + "TcpRetransSegs 0", ["n"])["n"]
         return r
     yield Benchmark("memif", "short connections over net_memif, two processes", "connections/s", [
         Variant("tern %u packets" % p, lambda p=p: run_pair(0, p)) for p in (8, 6)])
-
-
-DPERF_WARM_S = 11 # its slowest ramp is 10 s, after 1 s of waiting
-
-
-def dperf_conf(role, o, rate):
-    me, peer = ("254", "1") if role == "server" else ("1", "254")
-    name = os.path.join(OUT, "dperf-%s.conf" % role)
-    lines = ["mode " + role, "cpu %d" % CPUS[0 if role == "server" else 1],
-             "duration %ds" % (200 if role == "server" else o.seconds + 10), "socket_mem %d" % (800 if role == "server"
-                                                                                          else o.dperf_mib),
-             "port net_memif000 198.51.100.%s 198.51.100.%s%s" % (me, peer, ""),
-             "client 198.51.100.1 %d" % o.dperf_clients, "server 198.51.100.254 1", "listen 80 1", "payload_size 64",
-             "tx_burst 32"]
-    if role == "client":
-        lines += ["cps %d" % rate, "slow_start 10", "wait 1"]
-    with open(name, "w") as f:
-        f.write("\n".join(lines) + "\n")
-    return name
-
-
-def dperf(o):
-    """dperf as the client of its own server and of ours: same rate, 3 packets each way, cycles at the server."""
-    binary = os.environ.get("TERN_BENCH_DPERF")
-    if not binary:
-        raise Skip("TERN_BENCH_DPERF does not name a dperf (docs/performance.md says how to build one)")
-    if not os.access(binary, os.X_OK):
-        raise Skip("TERN_BENCH_DPERF: %s cannot be run" % binary)
-    need_root("a network namespace")
-    o.dperf_clients, o.dperf_mib = 250, 1800
-    if free_hugepages() < (o.dperf_mib + 800) // 2:
-        o.dperf_clients, o.dperf_mib = 60, 600
-    if free_hugepages() < (o.dperf_mib + 800) // 2:
-        raise Skip("700 free huge pages of 2 MB are needed, %d are" % free_hugepages())
-    # a private mount of hugetlbfs: gone with the process
-    mount = ["sh", "-c", 'mkdir -p /dev/hugepages; mount -t hugetlbfs none /dev/hugepages && exec "$@"', "dperf"]
-
-    def launch(role, rate):
-        vdev = "net_memif000,rsize=12" + (",role=server" if role == "server" else "")
-        return start(netns("dperf") + mount + ["env", "LD_PRELOAD=" + tool("eal_port.so"), "BENCH_VDEV=" + vdev, binary,
-                                               "-c", dperf_conf(role, o, rate)])
-
-    def per_second(text):
-        """(cpu %, connections, packets) of each second."""
-        return [(float(c), float(p.replace(",", "")) + float(t.replace(",", "")), float(n.replace(",", "")))
-                for c, p, t, n in re.findall(
-                    r"seconds \d+ +cpuUsage (\d+).*?pktRx +([\d,]+) +pktTx +([\d,]+).*?skOpen +([\d,]+)", text, re.S)]
-
-    def dirty(text):
-        m = re.search(r"Total Numbers:(.*)", text, re.S)
-        if not m:
-            raise Failed("dperf's client did not finish:\n" + text[-800:])
-        return sum(float(x.replace(",", "")) for x in re.findall(
-            r"(?:skErr|synRt|finRt|ackRt|pushRt|dropTx) +([\d,]+)", m.group(1)))
-
-    def against(rate, ours):
-        if ours:
-            # dperf's tx_burst 32: what it has to send waits for 32 frames or its tick of 10 ms
-            server = memif_server(o, netns("dperf"), "--close", "server", "--tx-wait-us", "10000", "--max-timewait",
-                                  str(rate * (o.seconds + DPERF_WARM_S + 2)))
-        else:
-            server = launch("server", rate)
-            time.sleep(3)
-        client = launch("client", rate)
-        client_text = finish(client, o.seconds + DPERF_WARM_S + 120) # its memory takes long to zero
-        server_text = finish(server, 30, signal.SIGINT)
-        lost = dirty(client_text)
-        if ours:
-            r = tern_cost(server_text, rate * 0.95)
-        else:
-            rows = [x for x in per_second(server_text) if x[2] >= rate * 0.95]
-            if not rows or not tsc_hz.hz:
-                raise Failed("dperf's server never reached the rate:\n" + server_text[-800:])
-            conns = sum(x[2] for x in rows)
-            r = {"connections/s": conns / len(rows),
-                 # in whole percents, cut off: half of one is missing in the mean
-                 "server cycles/connection": sum(x[0] + 0.5 for x in rows) / 100 * tsc_hz.hz / conns,
-                 "packets/connection": sum(x[1] for x in rows) / conns}
-        r["retransmitted, lost or failed"] = lost
-        return r
-
-    vs, ratios = [], []
-    for rate in o.rates:
-        label = "%g M/s" % (rate / 1e6)
-        vs += [Variant("dperf server, " + label, lambda rate=rate: against(rate, False)),
-               Variant("tern server, " + label, lambda rate=rate: against(rate, True))]
-        ratios.append(("cycles at the server, dperf / tern, " + label, "server cycles/connection",
-                       "dperf server, " + label, "tern server, " + label))
-    yield Benchmark("dperf", "dperf as the client over net_memif, 6 packets", "server cycles/connection", vs, ratios)
 
 
 # --- parts --------------------------------------------------------------------------------------------------------
@@ -396,8 +317,9 @@ def start_time(o):
 
 
 SUITES = {
-    "cps": cps, "one": one, "workers": workers, "null": null_only, "memif": memif, "dperf": dperf, "rr": rr, "bulk": bulk,
-    "far": lambda o: suite_cold.far(o, tern_bench, tool("null")),
+    "cps": cps, "one": one, "workers": workers, "null": null_only, "memif": memif, "rr": rr, "bulk": bulk,
+    "dperf": lambda o: suite_dperf.dperf(o, memif_server, tern_cost),
+    "far": lambda o: suite_cold.far(o, tern_bench, tool("null"), kernel),
     "churn": lambda o: suite_cold.churn(o, tern_bench),
     "bulkmany": lambda o: suite_cold.bulkmany(o, tern_bench),
     "loss": lambda o: suite_cold.loss(o, tern_bench),
