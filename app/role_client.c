@@ -430,14 +430,20 @@ poll_held(struct client *cl, uint64_t now_us)
 		;
 }
 
+/* As many as were opened at a time: if all closed at once, what the device has no room for would come again and again. */
 static void
 leave_some(struct client *cl)
 {
+	struct tern_gauges g = {0};
 	unsigned int may;
 
-	for (may = BURST_MAX; may && !TAILQ_EMPTY(&cl->thinking); may--)
+	if (TAILQ_EMPTY(&cl->thinking) && TAILQ_EMPTY(&cl->idle))
+		return;
+	if (cl->s->tern) /* tests may have the worker only */
+		tern_gauges_get(cl->s->tern, tern_worker_index(cl->w), &g, sizeof(g));
+	for (may = BURST_MAX; may && g.conns < cl->slab.n_active + cl->window && !TAILQ_EMPTY(&cl->thinking); may--)
 		client_leave((struct client_conn *)TAILQ_FIRST(&cl->thinking));
-	for (; may && !TAILQ_EMPTY(&cl->idle); may--)
+	for (; may && g.conns < cl->slab.n_active + cl->window && !TAILQ_EMPTY(&cl->idle); may--)
 		client_cut((struct client_conn *)TAILQ_FIRST(&cl->idle));
 }
 

@@ -274,8 +274,11 @@ main(int argc, char **argv)
 	active = argc > 6 ? atoi(argv[6]) : 0;
 	if (getrlimit(RLIMIT_NOFILE, &files))
 		die("getrlimit");
-	files.rlim_cur = files.rlim_max = files.rlim_max < FD_MAX && geteuid() == 0 ? FD_MAX : files.rlim_max;
+	files.rlim_cur = files.rlim_max;
 	setrlimit(RLIMIT_NOFILE, &files); /* what is not enough shows as a failing socket() */
+	files.rlim_cur = files.rlim_max = FD_MAX;
+	if (active)
+		setrlimit(RLIMIT_NOFILE, &files); /* root may, mostly */
 	pthread_create(&t[0], NULL, server_main, &core[0]);
 	usleep(100000); /* it listens */
 	pthread_create(&t[1], NULL, client_main, &core[1]);
