@@ -251,16 +251,20 @@ state_of(const struct end *e)
 }
 
 static void
-flags_of(const struct rte_tcp_hdr *tcp, char *out)
+flags_of(uint8_t flags, char *out)
 {
 	static const struct {
 		uint8_t bit;
 		char name;
-	} bits[] = {{RTE_TCP_SYN_FLAG, 'S'}, {RTE_TCP_FIN_FLAG, 'F'}, {RTE_TCP_RST_FLAG, 'R'}, {RTE_TCP_ACK_FLAG, '.'}};
+	} bits[] = {{RTE_TCP_SYN_FLAG, 'S'},
+		    {RTE_TCP_FIN_FLAG, 'F'},
+		    {RTE_TCP_RST_FLAG, 'R'},
+		    {RTE_TCP_PSH_FLAG, 'P'},
+		    {RTE_TCP_ACK_FLAG, '.'}};
 	unsigned int i;
 
 	for (i = 0; i < RTE_DIM(bits); i++)
-		if (tcp->tcp_flags & bits[i].bit)
+		if (flags & bits[i].bit)
 			*out++ = bits[i].name;
 	*out = 0;
 }
@@ -275,7 +279,7 @@ describe(const struct rte_mbuf *m, bool back, char *line, size_t size)
 	char flags[8];
 	size_t n;
 
-	flags_of(tcp, flags);
+	flags_of(tcp->tcp_flags, flags);
 	if (tcp->tcp_flags & RTE_TCP_SYN_FLAG && (!from->has_isn || ntohl(tcp->sent_seq) != from->isn)) {
 		from->isn = ntohl(tcp->sent_seq);
 		from->has_isn = true;
@@ -340,7 +344,7 @@ see(const struct step *st)
 	m = queue[i].m;
 	memmove(&queue[i], &queue[i + 1], (--n_queue - i) * sizeof(queue[0]));
 	tcp = tcp_of(m, &text);
-	flags_of(tcp, flags);
+	flags_of(tcp->tcp_flags & ~RTE_TCP_PSH_FLAG, flags);
 	if (strcmp(flags, st->packet + 1)) {
 		rte_pktmbuf_free(m);
 		return otherwise(st->packet, " was to come, not ", flags);

@@ -58,41 +58,58 @@ static const struct step handshake[] = {
 	DOES(QUEUES, 0, NULL),
 	STATES("CLOSED", "LISTEN"),
 	DOES(CONNECT, 40000,
-	     "client: connect(). It chooses a port and an initial sequence number, and is in SYN_SENT."),
-	SEES(">S", "First: SYN, seq = J. The numbers here are relative, so J is 0; a SYN counts as one byte. The "
-		   "client starts its "
-		   "retransmission timer. The server makes a half-open entry, puts it into the half-open queue, starts "
-		   "a timer for it, and is in "
-		   "SYN_RECEIVED. Were the accept queue full, it would drop the SYN (RFC 9293 3.10.7.2)."),
+	     "client: connect(). It takes a free port, chooses an initial sequence number, and is in SYN_SENT."),
+	SEES(">S",
+	     "First: SYN, seq = J, to the server's port. The flag SYN asks for a connection, and J, which nobody can "
+	     "foretell, is where the client's numbers begin (RFC 9293 3.4.1). They are relative here, so J is 0; a SYN "
+	     "counts as one byte. The client starts its retransmission timer and waits in SYN_SENT for the answer. By "
+	     "the flag SYN the server knows that a connection is asked for. Were the accept queue full, it would drop "
+	     "the SYN (RFC 9293 3.10.7.2). As it is not, the server makes a half-open entry, puts it into the "
+	     "half-open queue, starts a timer for it, and is in SYN_RECEIVED. For tcpdump it is Flags [S]."),
 	DOES(QUEUES, 0, NULL),
-	SEES("<S.", "Second: SYN and ACK, seq = K, ack = J + 1. The flag ACK says that the number ack counts. The "
-		    "client checks that ack is J + 1, "
-		    "stops its retransmission timer, and is in ESTABLISHED."),
-	SEES(">.", "Third: ACK, ack = K + 1. The server finds the half-open entry, checks that ack is K + 1, takes the "
-		   "entry out, makes a connection "
-		   "of it, puts that into the accept queue, and is in ESTABLISHED."),
+	SEES("<S.", "Second: SYN and ACK in one packet, Flags [S.], seq = K, which is the server's own initial number, "
+		    "ack = J + 1. That confirms the client's SYN. ack is the number that is expected next: what it "
+		    "confirms, plus one for a SYN. The flag ACK says that the number ack counts; whatever confirms "
+		    "something has it set. The client checks that ACK is set and ack is J + 1, stops its "
+		    "retransmission timer, and is in ESTABLISHED. It starts a keep-alive timer only if its program "
+		    "asked for that: it is off by default (RFC 9293 3.8.4, MUST-25)."),
+	SEES(">.", "Third: ACK, Flags [.], ack = K + 1. The server finds the half-open entry, checks that ACK is set "
+		   "and ack is K + 1, takes the entry out, makes a connection of it, puts that into the accept queue, "
+		   "and is in ESTABLISHED."),
 	DOES(QUEUES, 0, NULL),
 	STATES("ESTABLISHED", "ESTABLISHED"),
-	DOES(ACCEPT, 0, "server: accept(). The program has the connection; the accept queue is empty."),
+	DOES(ACCEPT, 0,
+	     "server: accept(). It takes the connection out of the accept queue and gives it to the program."),
 	DOES(QUEUES, 0, NULL),
-	NOTED("Now both may send."),
+	NOTED("The handshake is done and the connection open at both ends: now both may send."),
+	DOES(SEND, 752, "client: send(752), a request"),
+	SEES(">.", "Flags [P.]: text begins at J + 1, as the SYN has counted. P (push): nothing follows for now."),
+	SEES("<.", "Of text each byte counts: ack = seq + length."),
 	FIN};
 
 static const struct step close4[] = {
 	OPENED,
+	NOTED("TCP is a connection-oriented, reliable stream of bytes, and full duplex: each direction is closed by "
+	      "itself, with a FIN and its ACK, which makes four packets. close() or shutdown() of either program "
+	      "begins it. Who closes first does the active close, the other one the passive."),
 	DOES(SHUT, 0, "client: shutdown(). It has no more to send."),
-	SEES(">F.", "First: FIN. It counts as one byte. The client is in FIN_WAIT_1."),
-	SEES("<.", "Second: its ACK. The server is in CLOSE_WAIT: it may still send, for as long as it likes. The "
-		   "client is in FIN_WAIT_2."),
+	SEES(">F.", "First: FIN, with a seq of its own. It ends this direction: all text was sent before it. It counts "
+		    "as one byte. The client is in FIN_WAIT_1."),
+	SEES("<.", "Second: its ACK, ack = seq + 1. So the server has seen that the client is done, and agrees. It is "
+		   "in CLOSE_WAIT: no more text will come, but it may still send, for as long as it likes, until it "
+		   "sends a FIN, too. The client is in FIN_WAIT_2."),
 	STATES("FIN_WAIT_2", "CLOSE_WAIT"),
 	DOES(CLOSE_SERVER, 0, "server: close(). It has no more to send, either."),
-	SEES("<F.", "Third: the server's FIN. It is in LAST_ACK. That is why it takes four to close and three to open: "
-		    "SYN and ACK of the server go "
-		    "together, as it has nothing to wait for; its FIN waits until its program is done."),
+	SEES("<F.", "Third: the server's FIN says that it is done, too. The server is in LAST_ACK: who closes second, "
+		    "never the client here (RFC 9293 3.6, figure 12). That is why it takes four to close and three to "
+		    "open: SYN and ACK of the server go together, the ACK as an answer and the SYN to synchronize its "
+		    "own numbers, as it has nothing to wait for; its FIN waits until its program is done."),
 	SEES(">.", "Fourth: its ACK. The server is CLOSED. The client closed first, so it is in TIME_WAIT, for 2 MSL "
-		   "(here a second, for a minute)."),
+		   "(here a second, for a minute). MSL, the maximum segment lifetime, is the longest that a segment "
+		   "may be in the network before it is dropped."),
 	STATES("TIME_WAIT", "LISTEN"),
-	WAITS(1200, "2 MSL pass."),
+	WAITS(1200, "2 MSL pass, and no FIN comes again: the server has the last ACK and is closed. So the client is "
+		    "CLOSED, too."),
 	STATES("CLOSED", "LISTEN"),
 	FIN};
 
@@ -103,7 +120,7 @@ static const struct step half_close[] = {
 	SEES("<.", NULL),
 	STATES("FIN_WAIT_2", "CLOSE_WAIT"),
 	DOES(ANSWER, 500, "server: send(500), in CLOSE_WAIT"),
-	SEES("<.", "Text goes on in this direction."),
+	SEES("<.", "Text goes on in this direction. The server does not close its socket before all of it is sent."),
 	SEES(">.", NULL),
 	DOES(READ, 0, "client: recv()"),
 	DOES(CLOSE_SERVER, 0, "server: close()"),
@@ -161,7 +178,7 @@ static const struct step lost_ack[] = {
 static const struct step old_syn[] = {
 	DOES(LISTEN, 8, "server: listen()"),
 	DOES(CONNECT, 40000, "client: connect()"),
-	COPIES(0, ">S", "A copy of this SYN lies in some queue of the network, for long."),
+	COPIES(0, ">S", "A copy of this SYN is not lost: it lies in some node of the network, for long."),
 	SEES("<S.", NULL),
 	SEES(">.", NULL),
 	DOES(ACCEPT, 0, "server: accept()"),
@@ -174,10 +191,13 @@ static const struct step old_syn[] = {
 	WAITS(1200, "2 MSL pass. The client has forgotten it."),
 	STATES("CLOSED", "LISTEN"),
 	DOES(RELEASE, 0, "now the old SYN arrives"),
-	SEES("<S.", "The server can't know that it is old. With a handshake of two it would be in ESTABLISHED now, and "
-		    "wait for a client that "
-		    "wants nothing, with all that a connection takes."),
-	SEES(">R", "The client knows of no such connection, and says so. That is what the third packet is for."),
+	SEES("<S.",
+	     "Its connection is over, but the server can't know that it is old: it takes it for a new request of the "
+	     "client's, and agrees. With a handshake of two it would be in ESTABLISHED now, by its own answer alone, "
+	     "and wait for ever for text of a client that wants nothing: what a connection takes would be wasted."),
+	SEES(">R", "The client has asked for nothing: it does not confirm that, and sends no text. It even says that "
+		   "it knows of no such connection (RFC 9293 3.5, figure 8). So the server knows that none is wanted. "
+		   "That is what the third packet is for."),
 	STATES("CLOSED", "LISTEN"),
 	FIN};
 
@@ -188,12 +208,13 @@ static const struct step last_ack[] = {
 	SEES("<.", NULL),
 	DOES(CLOSE_SERVER, 0, "server: close()"),
 	SEES("<F.", NULL),
-	LOSES(">.", "The last ACK is lost. The client is in TIME_WAIT, the server in LAST_ACK."),
-	SEES("<F.", "The server's timer: its FIN comes again. Were the client CLOSED by now, it would answer with RST, "
-		    "and the server's program would "
-		    "hear of an error at the end of a connection without one."),
-	SEES(">.", "That is the first reason to wait for 2 MSL: to acknowledge it again. And 2 MSL begin anew (RFC "
-		   "9293 3.10.7.4)."),
+	LOSES(">.",
+	      "The last ACK is lost, as IP promises nothing. The client is in TIME_WAIT, the server in LAST_ACK."),
+	SEES("<F.", "The server's timer runs out, and its FIN comes again. Were the client CLOSED by now, the FIN "
+		    "would find no connection: it would be answered with RST, and the server's program would hear of "
+		    "an error at the end of a connection without one."),
+	SEES(">.", "That is the first reason to wait for 2 MSL, and not to be CLOSED at once: to acknowledge it again, "
+		   "so that the server closes in order. And 2 MSL begin anew (RFC 9293 3.10.7.4)."),
 	STATES("TIME_WAIT", "LISTEN"),
 	FIN};
 
@@ -211,10 +232,10 @@ static const struct step old_text[] = {
 	SEES("<.", "The server closed first: it is in TIME_WAIT."),
 	STATES("CLOSED", "TIME_WAIT"),
 	DOES(RELEASE, 0, "the old segment arrives: it finds TIME_WAIT"),
-	SEES("<.", "It is acknowledged and dropped. In a new connection with the same addresses and ports its numbers "
-		   "might fit, and old text would "
-		   "be taken for new. After 2 MSL no segment of the old one is left in the network: the second reason "
-		   "(RFC 9293 3.4.2)."),
+	SEES("<.", "It is acknowledged and dropped. Were there no TIME_WAIT, there might be a new connection by now, "
+		   "with the same addresses and the same ports, for nothing forbids to take them again. The old "
+		   "numbers might fit, and old text would be taken for new. After 2 MSL no segment of the old one is "
+		   "left in the network: the second reason (RFC 9293 3.4.2)."),
 	SEES(">R", "(The client has no connection any more, and says so. TIME_WAIT does not end by it: RFC 1337.)"),
 	STATES("CLOSED", "TIME_WAIT"),
 	FIN};

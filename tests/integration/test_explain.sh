@@ -24,7 +24,7 @@ test_explain() {
 		'TIME_WAIT.*--- \[\.\] seq 2 ack 2' '2 MSL pass' 'CLOSED .* LISTEN$'
 	lines old-syn 'now the old SYN arrives' 'CLOSED +--- \[S\] .*--> SYN_RCVD' '<-- \[S\.\]' 'CLOSED +--- \[R\] seq 1 .*--> LISTEN'
 	lines last-ack '--- \[\.\] seq 2 ack 2 .* -x +LAST_ACK' 'TIME_WAIT .*<-- \[F\.\] seq 1 ack 2' '--- \[\.\] seq 2 ack 2 .*--> LISTEN'
-	lines old-segment 'the old segment arrives' '--- \[\.\] seq 1 ack 1 length 100 .*--> TIME_WAIT' 'TIME_WAIT \('
+	lines old-segment 'the old segment arrives' '--- \[P\.\] seq 1 ack 1 length 100 .*--> TIME_WAIT' 'TIME_WAIT \('
 	lines syn-flood 'SYN cookies sent 84' 'ESTABLISHED .*<-- \[S\.\] seq 0 ack 1 .*--- LISTEN' '--- \[\.\] seq 1 ack 1 .*--> ESTABLISHED' 'sent 85'
 	lines full-queue 'accept queue 1 of 1' '--> LISTEN$' 'for want of room 1$' 'accept\(\)' 'ESTABLISHED$'
 	lines zero-window 'win 0 ' 'persist.*length 1 ' 'win 0 ' 'recv\(\)' 'win 8192'
@@ -32,6 +32,8 @@ test_explain() {
 	for scene in $(awk '/^  [a-z]/ { print $1 }' "$LIB_TMP/help.out"); do
 		[ -s "$LIB_TMP/$scene.out" ] || lines "$scene" "^$scene: .*RFC" '^ +[0-9.]+ +[A-Z]'
 	done
+	/usr/bin/python3 "$HERE/explained.py" "$TOP/docs/explain-sentences.csv" "$LIB_TMP" >"$LIB_TMP/explained.out" 2>&1 ||
+		fail "explain-sentences.csv: $(head -n 1 "$LIB_TMP/explained.out")"
 	local rc=0
 	"$TERN" explain --svg "$LIB_TMP/x.svg" >"$LIB_TMP/none.out" 2>"$LIB_TMP/none.err" || rc=$?
 	[ $rc = 2 ] && grep -q 'draws one scene: name it' "$LIB_TMP/none.err" || fail "a picture of all: status $rc"
