@@ -18,6 +18,7 @@
 #include <rte_errno.h>
 #include <rte_lcore.h>
 #include <rte_log.h>
+#include <rte_pdump.h>
 #include "eal.h"
 #include "options.h"
 
@@ -139,6 +140,21 @@ check_taps(int n, char **args)
 	return rc;
 }
 
+/* --- packets for others -------------------------------------------------------------------------------------- */
+
+/* dpdk-dumpcap asks us to copy packets for it. Without what processes share nobody can ask, and the 4 MiB are saved. */
+static void
+offer_packets(int n, char **args)
+{
+	int i;
+
+	for (i = 1; i < n; i++)
+		if (strcmp(args[i], "--no-shconf") == 0 || strcmp(args[i], "--in-memory") == 0)
+			return;
+	if (rte_eal_process_type() == RTE_PROC_PRIMARY && rte_pdump_init())
+		notice("dpdk-dumpcap will see no packets: %s", rte_strerror(rte_errno));
+}
+
 int
 eal_start(const char *file_args, int argc, char **argv)
 {
@@ -162,7 +178,11 @@ eal_start(const char *file_args, int argc, char **argv)
 	if (check_taps(n, args))
 		return -EINVAL;
 	used = init(n, args);
-	if (used >= 0) /* getopt has moved to the end what is no option, nor an option's value */
-		return used + 1 < n ? complain("'%s' is not an EAL option: see tern --help", args[used + 1]) : 0;
+	if (used >= 0 && used + 1 < n) /* getopt has moved to the end what is no option, nor an option's value */
+		return complain("'%s' is not an EAL option: see tern --help", args[used + 1]);
+	if (used >= 0) {
+		offer_packets(n, args);
+		return 0;
+	}
 	return complain("EAL did not start: %s; %s", *reason ? reason : rte_strerror(rte_errno), what_to_do());
 }

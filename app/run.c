@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 #include <rte_cycles.h>
+#include <rte_ethdev.h>
 #include <rte_launch.h>
 #include <rte_lcore.h>
 #include "capture.h"
@@ -407,6 +408,27 @@ make_stack(struct stack *s)
 	return 0;
 }
 
+/* dpdk-dumpcap and dpdk-proc-info see no port that has an owner. While it runs ours needs none: nothing else of this
+ * process is after it. */
+static void
+lend_ports(const struct run *r, bool lend)
+{
+	static struct rte_eth_dev_owner owners[RTE_MAX_ETHPORTS];
+	const struct stack *s;
+	unsigned int i;
+
+	for (s = r->stacks; s < r->stacks + r->n; s++) {
+		for (i = 0; i < s->o->conf.n_ifs; i++) {
+			const uint16_t port = s->o->conf.ifs[i].port_id;
+
+			if (!lend)
+				rte_eth_dev_owner_set(port, &owners[port]);
+			else if (rte_eth_dev_owner_get(port, &owners[port]) == 0)
+				rte_eth_dev_owner_unset(port, owners[port].id);
+		}
+	}
+}
+
 static int
 set_up(void)
 {
@@ -481,8 +503,10 @@ run_stacks(const struct run *r)
 	}
 	began = !rc;
 	if (began) {
+		lend_ports(r, true);
 		rc = run_workers();
 		pthread_join(thread, NULL);
+		lend_ports(r, false);
 	}
 	metrics_close();
 	ctl_close();

@@ -96,6 +96,28 @@ test_capture_two_workers() {
 	[ -z "$n" ] || fail "a frame is there twice: $n"
 }
 
+# What dpdk-dumpcap does, by librte_pdump: a second process, which needs the memory that processes share, in huge pages. Those are
+# mounted for tern alone.
+test_second_process() {
+	local eal=(--file-prefix "tern-$NS" --huge-dir /mnt --no-pci --no-telemetry --log-level=lib.eal:error --log-level=pmd.net.tap:critical)
+	[ "$(huge_free)" -ge 220 ] || { say "not tried: less than 220 huge pages are free"; return; }
+	bg tern ip netns exec "$NS" bash -c 'mount -t hugetlbfs none /mnt && exec "$@"' - "$TERN" "${eal[@]}" -m 400 -l $LCORES \
+		--vdev net_tap0,iface=dtap0 -- --addr $HOST/24 --role http --root "$LIB_TMP/www"
+	TERN_PID=$BG_PID
+	tap_up "$NS" || fail "the tap device did not appear"
+	wait_for 10 ip netns exec "$NS" ping -c 1 -W 1 -q $HOST || fail "no answer to ping"
+	bg second nsenter -t $TERN_PID -m -n "$BUILD/tests/second/second" "${eal[@]}" --proc-type=secondary -l $LCORES -- 0 6
+	wait_for 30 grep -q listening "$LIB_TMP/second.out" || fail "it does not listen"
+	grep -qE '^port 0: net_tap0, rx [1-9][0-9]*, tx [1-9][0-9]*$' "$LIB_TMP/second.out" || fail "the port"
+	in_ns curl -sS --max-time 60 -o /dev/null -H 'Connection: close' "http://$HOST/index.html" || fail "curl"
+	wait_exit 30 $BG_PID || fail "status $?"
+	grep -qE '^IP 192\.0\.2\.2\.[0-9]+ > 192\.0\.2\.1\.80: Flags \[S\]$' "$LIB_TMP/second.out" || fail "no SYN"
+	grep -qE '^IP 192\.0\.2\.1\.80 > 192\.0\.2\.2\.[0-9]+: Flags \[S\.\]$' "$LIB_TMP/second.out" || fail "no SYN-ACK"
+	in_ns curl -sS --max-time 60 -o /dev/null "http://$HOST/index.html" || fail "curl when it has left"
+	tern_end
+	rm -rf "/var/run/dpdk/tern-$NS"
+}
+
 test_capture_refused() {
 	local ok=(--role http --body x --addr $HOST/24)
 	refused '--capture-filter: .*no filter of tcpdump' "${ok[@]}" --capture "$LIB_TMP/x" --capture-filter 'tcp prot 80'
