@@ -107,6 +107,12 @@ tap_up() {
 		ip -n "$1" -batch -
 }
 
+# browser ARGS...: Chromium without a screen, its window 1000 pixels wide and as high as a page may be.
+browser() {
+	HOME=$LIB_TMP timeout 200 chromium --headless --no-sandbox --disable-gpu --hide-scrollbars --force-device-scale-factor=1 \
+		--window-size=1000,9000 --user-data-dir="$LIB_TMP/chromium" "$@" 2>"$LIB_TMP/chromium.err"
+}
+
 # random_file PATH MEGABYTES
 random_file() { head -c $(($2 * 1048576)) /dev/urandom >"$1"; }
 

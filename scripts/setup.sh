@@ -9,10 +9,11 @@
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
+# Chromium is the largest: 120 MB to fetch and 410 MB on the disk
 PACKAGES=(build-essential pkg-config meson ninja-build libdpdk-dev dpdk libnuma-dev libsodium-dev libjansson-dev libpcap-dev libssl-dev libcunit1-dev
 	clang clang-format clang-tidy cppcheck libclang-rt-dev git ca-certificates gnuplot-nox valgrind
 	iproute2 iputils-ping ethtool nftables tcpdump tshark nmap curl nginx-light apache2-utils wrk netcat-openbsd
-	redis-server haproxy memcached iperf3 openssl socat prometheus python3-prometheus-client
+	redis-server haproxy memcached iperf3 openssl socat prometheus python3-prometheus-client chromium python3-pil
 	python3 libpython3.11-testsuite util-linux procps kmod groff-base man-db mandoc doxygen bash-completion)
 FUZZ_PACKAGES=(llvm afl++) # llvm: its symbolizer names functions in reports
 PACKAGE_PACKAGES=(dpkg-dev debhelper lintian fakeroot)

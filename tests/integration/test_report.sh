@@ -86,6 +86,18 @@ test_report_page() {
 	no_page "--frob is not an option" --frob
 }
 
+# Chromium's picture of it: lines, legends and words where they belong, and none over another.
+test_report_picture() {
+	local f=$LIB_TMP
+	report_bench --total 3000 --cps 1000 --stats-interval 1 --json $f/rate.json >"$f/tern.out" 2>&1 || fail "tern ended with $?"
+	report_bench --hold 50 --rps 500 --duration 4 --json $f/held.json >"$f/tern.out" 2>&1 || fail "tern ended with $?"
+	"$TERN" report $f/rate.json $f/held.json -o $f/page.html || fail "tern report ended with $?"
+	/usr/bin/python3 "$HERE/report_picture.py" measure $f/page.html >$f/measured.html || fail "the page can't be measured"
+	browser --screenshot=$f/page.png "file://$f/page.html" >/dev/null || fail "chromium made no picture: status $?"
+	browser --dump-dom "file://$f/measured.html" >$f/dom.html || fail "chromium did not open the page: status $?"
+	/usr/bin/python3 "$HERE/report_picture.py" check $f/dom.html $f/page.png >$f/picture.out 2>&1 || fail "the picture"
+}
+
 no_page() { # REGEX ARGS...
 	local re=$1
 	shift
