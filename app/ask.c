@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 #include <rte_common.h>
@@ -114,6 +115,23 @@ ask(struct stack *s, unsigned int i, ask_fn fn, struct ask *a)
 		rc = tern_post(s->tern, i, on_worker, a);
 		rc = rc ? rc : await(a, s);
 	} while (!rc && a->again);
+	return rc;
+}
+
+int
+ask_copy(struct stack *s, unsigned int i, ask_fn fn, void *arg, size_t size)
+{
+	struct ask *a = ask_new(size);
+	int rc;
+
+	if (!a)
+		return -ENOMEM;
+	memcpy(a->arg, arg, size);
+	rc = ask(s, i, fn, a);
+	if (!rc)
+		memcpy(arg, a->arg, size);
+	if (rc != -ETIMEDOUT)
+		ask_free(a);
 	return rc;
 }
 

@@ -27,6 +27,8 @@ void ask_free(struct ask *a);
  * caller must forget it.
  */
 int ask(struct stack *s, unsigned int i, ask_fn fn, struct ask *a);
+/** The same in one call: the worker gets a copy of arg, and what it made of that stands there when this returns 0. */
+int ask_copy(struct stack *s, unsigned int i, ask_fn fn, void *arg, size_t size);
 /** What the three errors mean. */
 const char *ask_error(int rc);
 #endif

@@ -17,9 +17,7 @@
 #include <unistd.h>
 #include <sys/eventfd.h>
 #include <rte_cycles.h>
-#include <rte_ethdev.h>
 #include <rte_lcore.h>
-#include "ask.h"
 #include "capture.h"
 #include "ctl.h"
 #include "option.h"
@@ -112,15 +110,11 @@ look_all(const struct eye *as, struct tap *taps[][TERN_WORKER_MAX], char *why, s
 
 	for (k = 0; k < run->n && !rc; k++) {
 		for (w = 0; w < run->stacks[k].n_workers && !rc; w++) {
-			struct ask *a = ask_new(sizeof(struct look));
+			struct look l = {&eyes[k][w], *as};
 
-			if (a)
-				*(struct look *)a->arg = (struct look){&eyes[k][w], *as};
-			if (a && taps)
-				((struct look *)a->arg)->as.tap = taps[k][w];
-			rc = a ? ask(&run->stacks[k], w, look, a) : -ENOMEM;
-			if (rc != -ETIMEDOUT)
-				ask_free(a);
+			if (taps)
+				l.as.tap = taps[k][w];
+			rc = ask_copy(&run->stacks[k], w, look, &l, sizeof(l));
 			if (rc)
 				snprintf(why, size, "worker %u: %s", w, ask_error(rc));
 			if (rc == -ESHUTDOWN)
@@ -276,8 +270,7 @@ put_heads(void)
 		const struct stack *s = &run->stacks[k];
 
 		for (i = 0; i < s->o->conf.n_ifs; i++) {
-			if (rte_eth_dev_get_name_by_port(s->o->conf.ifs[i].port_id, dev))
-				snprintf(dev, sizeof(dev), "if%u", i);
+			ctl_port_name(s, i, dev);
 			snprintf(name, sizeof(name), "%s%s%s", s->name ? s->name : "", s->name ? " " : "", dev);
 			pcapng_iface(cap.f, name);
 		}

@@ -167,6 +167,23 @@ ctl_wrong(struct ctl *c, const char *fmt, ...)
 	return -EINVAL;
 }
 
+int
+ctl_worker(struct ctl *c, const char *what, unsigned int k, unsigned int w, ask_fn fn, void *arg, size_t size)
+{
+	const int rc = ask_copy(&c->run->stacks[k], w, fn, arg, size);
+
+	if (rc)
+		ctl_wrong(c, "%s: worker %u: %s", what, w, ask_error(rc));
+	return rc;
+}
+
+void
+ctl_port_name(const struct stack *s, unsigned int ifidx, char dev[RTE_ETH_NAME_MAX_LEN])
+{
+	if (rte_eth_dev_get_name_by_port(s->o->conf.ifs[ifidx].port_id, dev))
+		snprintf(dev, RTE_ETH_NAME_MAX_LEN, "if%u", ifidx);
+}
+
 static int
 run_command(struct ctl *c, const char *line)
 {

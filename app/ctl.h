@@ -7,6 +7,8 @@
 #ifndef CTL_H
 #define CTL_H
 #include <stddef.h>
+#include <rte_ethdev.h>
+#include "ask.h"
 #include "filter.h"
 #include "out.h"
 #include "run.h"
@@ -32,6 +34,10 @@ extern const unsigned int n_commands;
 /** Run a line. @return 0, or a negative errno and why. What it says may have begun then. */
 int ctl_do(const char *line, struct out *o, char *why, size_t size);
 int __attribute__((format(printf, 2, 3))) ctl_wrong(struct ctl *c, const char *fmt, ...);
+/** ask_copy() of worker w of the run's stack k for the command `what`, with c->why. */
+int ctl_worker(struct ctl *c, const char *what, unsigned int k, unsigned int w, ask_fn fn, void *arg, size_t size);
+/** Of an interface's port; one that has none is "ifN". */
+void ctl_port_name(const struct stack *s, unsigned int ifidx, char dev[RTE_ETH_NAME_MAX_LEN]);
 
 /** Before the workers start, as the options say: opens what they ask for. @return 0, or -errno after one line. */
 int ctl_open(const struct run *r);

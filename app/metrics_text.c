@@ -10,7 +10,6 @@
 #include <string.h>
 #include <rte_common.h>
 #include <rte_cycles.h>
-#include "ask.h"
 #include "ctl.h"
 #include "metrics.h"
 #include "sample.h"

@@ -15,6 +15,7 @@
 #include <rte_lcore.h>
 #include "eal.h"
 #include "preflight.h"
+#include "report.h"
 #include "run.h"
 
 #define LIST_LEN 256
@@ -89,14 +90,8 @@ static bool
 hugetlbfs_mounted(void)
 {
 	char text[4096];
-	bool is = false;
-	FILE *f = fopen("/proc/mounts", "r");
 
-	while (f && !is && fgets(text, sizeof(text), f))
-		is = strstr(text, " hugetlbfs ");
-	if (f)
-		fclose(f);
-	return is;
+	return report_line_of("/proc/mounts", " hugetlbfs ", text, sizeof(text));
 }
 
 static void
@@ -135,14 +130,9 @@ static void
 check_clock(void)
 {
 	char source[64], text[4096];
-	bool steady = false;
-	FILE *f = fopen("/proc/cpuinfo", "r");
+	const bool steady = report_line_of("/proc/cpuinfo", "flags", text, sizeof(text)) &&
+			    strstr(text, " constant_tsc") && strstr(text, " nonstop_tsc");
 
-	while (f && !steady && fgets(text, sizeof(text), f))
-		steady =
-			strncmp(text, "flags", 5) == 0 && strstr(text, " constant_tsc") && strstr(text, " nonstop_tsc");
-	if (f)
-		fclose(f);
 	first_line(source, sizeof(source), "/sys/devices/system/clocksource/clocksource0/current_clocksource");
 	if (steady)
 		line(OK, "clock", NULL, "the TSC is constant and does not stop; the kernel's clock is %s",

@@ -13,6 +13,7 @@
 #include <rte_version.h>
 #include "option.h"
 #include "record_own.h"
+#include "report.h"
 #include "search.h"
 
 static void
@@ -60,21 +61,13 @@ text(const char *s)
 static json_t *
 cpu_model(void)
 {
-	FILE *f = fopen("/proc/cpuinfo", "r");
-	char line[256];
-	json_t *v = NULL;
+	char line[256], *colon;
 
-	while (f && !v && fgets(line, sizeof(line), f)) {
-		char *colon = strchr(line, ':');
-
-		if (strncmp(line, "model name", 10) || !colon)
-			continue;
-		line[strcspn(line, "\n")] = 0;
-		v = text(colon + 1 + strspn(colon + 1, " \t"));
-	}
-	if (f)
-		fclose(f);
-	return v ? v : json_null();
+	if (!report_line_of("/proc/cpuinfo", "model name", line, sizeof(line)))
+		return json_null();
+	colon = strchr(line, ':');
+	line[strcspn(line, "\n")] = 0;
+	return colon ? text(colon + 1 + strspn(colon + 1, " \t")) : json_null();
 }
 
 static json_t *

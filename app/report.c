@@ -117,18 +117,30 @@ report_counters(const struct stack *s)
 	report_fill(s);
 }
 
+bool
+report_line_of(const char *path, const char *word, char *line, size_t size)
+{
+	FILE *f = fopen(path, "r");
+	bool found = false;
+
+	while (f && !found && fgets(line, (int)size, f))
+		found = strstr(line, word);
+	if (f)
+		fclose(f);
+	return found;
+}
+
 uint64_t
 report_resident_mib(void)
 {
-	FILE *f = fopen("/proc/self/status", "r");
+	static const char *const words[] = {"VmRSS:", "HugetlbPages:"};
+	uint64_t sum = 0;
 	char line[128];
-	uint64_t kib, sum = 0;
+	unsigned int i;
 
-	while (f && fgets(line, sizeof(line), f))
-		if (sscanf(line, "VmRSS: %lu", &kib) == 1 || sscanf(line, "HugetlbPages: %lu", &kib) == 1)
-			sum += kib;
-	if (f)
-		fclose(f);
+	for (i = 0; i < RTE_DIM(words); i++)
+		if (report_line_of("/proc/self/status", words[i], line, sizeof(line)))
+			sum += strtoul(line + strlen(words[i]), NULL, 10);
 	return sum >> 10;
 }
 

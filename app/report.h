@@ -16,6 +16,8 @@ void report_counters(const struct stack *s);
 uint64_t report_resident_mib(void);
 /** The longest poll of its workers while the load was on. */
 void report_longest(const struct stack *s);
+/** The first line of a file that has the word. @return whether there is one. */
+bool report_line_of(const char *path, const char *word, char *line, size_t size);
 /** Packets and busy cycles per connection of a stack that is alone in its process. */
 void report_cost(const struct stack *s);
 /** "pools: all full, queues: empty", or every number that is off. @return how many are. */

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <rte_log.h>
-#include "ask.h"
 #include "ctl.h"
 
 int
@@ -59,14 +58,10 @@ change_each(struct stack *s, const struct knob *knob, uint64_t n, char *why, siz
 	int rc = 0, done;
 
 	for (w = 0; w < s->n_workers && !rc; w++) {
-		struct ask *a = ask_new(sizeof(struct change));
+		struct change d = {s, knob, n, 0};
 
-		if (a)
-			*(struct change *)a->arg = (struct change){s, knob, n, 0};
-		rc = a ? ask(s, w, change, a) : -ENOMEM;
-		done = rc ? 0 : ((const struct change *)a->arg)->rc;
-		if (rc != -ETIMEDOUT)
-			ask_free(a);
+		rc = ask_copy(s, w, change, &d, sizeof(d));
+		done = rc ? 0 : d.rc;
 		if (rc || done)
 			snprintf(why, size, "worker %u: %s", w, rc ? ask_error(rc) : strerror(-done));
 		rc = rc ? rc : done;

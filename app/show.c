@@ -7,7 +7,6 @@
 #include <string.h>
 #include <unistd.h>
 #include <rte_cycles.h>
-#include "ask.h"
 #include "ctl.h"
 #include "sample.h"
 
@@ -421,22 +420,17 @@ show_listeners(struct ctl *c)
 
 	for (k = 0; k < c->run->n && !rc; k++) {
 		for (w = 0; w < c->run->stacks[k].n_workers && !rc; w++) {
-			struct ask *a = ask_new(sizeof(struct told_listeners));
-			const struct told_listeners *t = a ? a->arg : NULL;
+			struct told_listeners t = {0};
 
-			rc = a ? ask(&c->run->stacks[k], w, take_listeners, a) : -ENOMEM;
+			rc = ctl_worker(c, "show listeners", k, w, take_listeners, &t, sizeof(t));
 			if (!c->out->open && !rc)
 				TABLE(c, "listeners", cols);
-			for (i = 0; !rc && i < t->n; i++)
-				out_row(c->out, listener_row(c, k, w, &t->i[i], t->now_us));
-			if (rc != -ETIMEDOUT)
-				ask_free(a);
+			for (i = 0; !rc && i < t.n; i++)
+				out_row(c->out, listener_row(c, k, w, &t.i[i], t.now_us));
 		}
 	}
-	if (rc) {
-		ctl_wrong(c, "show listeners: worker %u: %s", w - 1, ask_error(rc));
+	if (rc)
 		return rc;
-	}
 	counters(c, of_listeners, NULL, false);
 	return 0;
 }

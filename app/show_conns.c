@@ -7,7 +7,6 @@
  */
 #include <errno.h>
 #include <string.h>
-#include "ask.h"
 #include "ctl.h"
 #include "filter.h"
 

@@ -3,23 +3,10 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <string.h>
-#include <rte_ethdev.h>
 #include <rte_ether.h>
-#include "ask.h"
 #include "ctl.h"
 
 #define NEIGHS_A_POLL 256u
-
-/* The worker is asked until fn, which knows a's arg, says that it is all. @return 0, or a negative errno and why. */
-static int
-ask_one(struct ctl *c, const char *what, unsigned int k, unsigned int w, struct ask *a, ask_fn fn)
-{
-	const int rc = a ? ask(&c->run->stacks[k], w, fn, a) : -ENOMEM;
-
-	if (rc)
-		ctl_wrong(c, "%s: worker %u: %s", what, w, ask_error(rc));
-	return rc;
-}
 
 static void
 of_stack(const struct ctl *c, unsigned int k, json_t *row)
@@ -30,13 +17,6 @@ of_stack(const struct ctl *c, unsigned int k, json_t *row)
 }
 
 #define COLUMNS(c, cols) (RTE_DIM(cols) - !(c)->run->stacks[0].name)
-
-static void
-name_of(const struct stack *s, unsigned int ifidx, char dev[RTE_ETH_NAME_MAX_LEN])
-{
-	if (rte_eth_dev_get_name_by_port(s->o->conf.ifs[ifidx].port_id, dev))
-		snprintf(dev, RTE_ETH_NAME_MAX_LEN, "if%u", ifidx);
-}
 
 /* --- neighbours ---------------------------------------------------------------------------------------------- */
 
@@ -76,7 +56,7 @@ neigh_row(const struct stack *s, unsigned int w, const struct tern_neigh *n, uin
 
 	memcpy(m.addr_bytes, n->mac, sizeof(n->mac));
 	rte_ether_format_addr(mac, sizeof(mac), &m);
-	name_of(s, n->ifidx, dev);
+	ctl_port_name(s, n->ifidx, dev);
 	row = json_pack("{s:s,s:s,s:s,s:I,s:I,s:i}", "address", tern_endpoint_format(&n->addr, addr), "dev", dev,
 			"state", n->state, "conns", (json_int_t)n->conns, "queued", (json_int_t)n->queued, "worker",
 			(int)w);
@@ -104,16 +84,13 @@ show_neigh(struct ctl *c)
 	out_table(c->out, "neighbours", cols, COLUMNS(c, cols));
 	for (k = 0; k < c->run->n; k++) {
 		for (w = 0; w < c->run->stacks[k].n_workers && !rc; w++) {
-			struct ask *a = ask_new(sizeof(struct neighs));
-			const struct neighs *t = a ? a->arg : NULL;
+			struct neighs t = {0};
 
 			do {
-				rc = ask_one(c, "show neigh", k, w, a, take_neighs);
-				for (i = 0; !rc && t && i < t->n; i++)
-					of_stack(c, k, neigh_row(&c->run->stacks[k], w, &t->at[i], t->now_us));
-			} while (!rc && t && !t->over);
-			if (rc != -ETIMEDOUT)
-				ask_free(a);
+				rc = ctl_worker(c, "show neigh", k, w, take_neighs, &t, sizeof(t));
+				for (i = 0; !rc && i < t.n; i++)
+					of_stack(c, k, neigh_row(&c->run->stacks[k], w, &t.at[i], t.now_us));
+			} while (!rc && !t.over);
 		}
 	}
 	return rc;
@@ -136,7 +113,7 @@ route(struct ctl *c, unsigned int k, unsigned int ifidx, uint8_t af, const uint8
 		net[i / 8] |= to[i / 8] & (0x80 >> i % 8);
 	inet_ntop(family, net, text, sizeof(text));
 	snprintf(dst, sizeof(dst), "%s/%u", text, prefix);
-	name_of(&c->run->stacks[k], ifidx, dev);
+	ctl_port_name(&c->run->stacks[k], ifidx, dev);
 	row = json_pack("{s:s,s:s}", "dst", prefix ? dst : "default", "dev", dev);
 	json_object_set_new(row, "family", json_integer(af == TERN_AF_INET ? 4 : 6));
 	json_object_set_new(row, "via", via ? json_string(inet_ntop(family, via, text, sizeof(text))) : json_null());
@@ -201,20 +178,37 @@ static const struct {
 #define WAITS (TERN_WAIT_TIME_WAIT + 1u)
 
 struct timers {
-	uint32_t cursor;
-	uint64_t n[WAITS][RTE_DIM(spans)];
+	uint32_t cursor, neigh_cursor;
+	bool neighs; /* connections are through */
+	uint64_t n[WAITS][RTE_DIM(spans)], of_neighs[RTE_DIM(spans)];
 };
+
+static unsigned int
+span_of(uint32_t ms)
+{
+	unsigned int s = 0;
+
+	while (s + 1 < RTE_DIM(spans) && ms >= spans[s].below_ms)
+		s++;
+	return s;
+}
 
 static void
 take_timer(const struct tern_info *i, struct tern_conn *conn, void *arg)
 {
 	struct timers *t = arg;
-	unsigned int s = 0;
 
-	while (s + 1 < RTE_DIM(spans) && i->timer_ms >= spans[s].below_ms)
-		s++;
 	if (i->timer < WAITS)
-		t->n[i->timer][s]++;
+		t->n[i->timer][span_of(i->timer_ms)]++;
+}
+
+static void
+take_neigh_timer(const struct tern_neigh *n, void *arg)
+{
+	struct timers *t = arg;
+
+	if (n->timer_ms != UINT32_MAX)
+		t->of_neighs[span_of(n->timer_ms)]++;
 }
 
 static bool
@@ -222,31 +216,52 @@ take_timers(struct tern_worker *w, void *arg)
 {
 	struct timers *t = arg;
 
-	return tern_conn_walk(w, &t->cursor, WALK_LINES, take_timer, t);
+	if (t->neighs)
+		return tern_neigh_walk(w, &t->neigh_cursor, NEIGHS_A_POLL, take_neigh_timer, t);
+	t->neighs = !tern_conn_walk(w, &t->cursor, WALK_LINES, take_timer, t);
+	return true;
+}
+
+/* n NULL: of those it is not known when they are due. */
+static void
+timer_row(struct ctl *c, unsigned int k, unsigned int w, const char *name, uint64_t armed, const uint64_t *n)
+{
+	json_t *row = json_pack("{s:s,s:i,s:I}", "timer", name, "worker", (int)w, "armed", (json_int_t)armed);
+	unsigned int s;
+
+	for (s = 0; s < RTE_DIM(spans); s++)
+		json_object_set_new(row, spans[s].key, n ? json_integer(n[s]) : json_null());
+	of_stack(c, k, row);
+}
+
+static void
+span_rows(struct ctl *c, unsigned int k, unsigned int w, const char *name, const uint64_t *n)
+{
+	uint64_t all = 0;
+	unsigned int s;
+
+	for (s = 0; s < RTE_DIM(spans); s++)
+		all += n[s];
+	if (all)
+		timer_row(c, k, w, name, all, n);
 }
 
 static void
 timer_rows(struct ctl *c, unsigned int k, unsigned int w, const struct timers *t)
 {
-	unsigned int i, s;
+	struct tern_gauges g;
+	unsigned int i;
 
-	for (i = TERN_WAIT_NONE + 1; i < WAITS; i++) {
-		uint64_t all = 0;
-		json_t *row;
-
-		for (s = 0; s < RTE_DIM(spans); s++)
-			all += t->n[i][s];
-		if (!all)
-			continue;
-		row = json_pack("{s:s,s:i,s:I}", "timer", tern_wait_name(i), "worker", (int)w, "armed",
-				(json_int_t)all);
-		for (s = 0; s < RTE_DIM(spans); s++)
-			json_object_set_new(row, spans[s].key, json_integer(t->n[i][s]));
-		of_stack(c, k, row);
-	}
+	for (i = TERN_WAIT_NONE + 1; i < WAITS; i++)
+		span_rows(c, k, w, tern_wait_name(i), t->n[i]);
+	span_rows(c, k, w, "neighbour", t->of_neighs);
+	tern_gauges_get(c->run->stacks[k].tern, w, &g, sizeof(g));
+	if (g.timers)
+		timer_row(c, k, w, "application", g.timers, NULL);
 }
 
-/* The walk over the table, of what is due next: a connection has several deadlines and is once on the wheel. */
+/* Walks over the table and the neighbours, of what is due next: a connection has several deadlines and is once on the
+ * wheel. */
 int
 show_timers(struct ctl *c)
 {
@@ -267,13 +282,11 @@ show_timers(struct ctl *c)
 	out_table(c->out, "timers", cols, COLUMNS(c, cols));
 	for (k = 0; k < c->run->n; k++) {
 		for (w = 0; w < c->run->stacks[k].n_workers && !rc; w++) {
-			struct ask *a = ask_new(sizeof(struct timers));
+			struct timers t = {0};
 
-			rc = ask_one(c, "show timers", k, w, a, take_timers);
+			rc = ctl_worker(c, "show timers", k, w, take_timers, &t, sizeof(t));
 			if (!rc)
-				timer_rows(c, k, w, a->arg);
-			if (rc != -ETIMEDOUT)
-				ask_free(a);
+				timer_rows(c, k, w, &t);
 		}
 	}
 	return rc;

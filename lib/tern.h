@@ -258,8 +258,7 @@ void tern_destroy(struct tern *t);
 int tern_ring_pair(const char *name, unsigned int n_queues, unsigned int slots, uint16_t port_id[2]);
 
 struct tern_worker *tern_worker_get(struct tern *t, unsigned int i);
-/** Whole frames that came in another way than by w's queues: as if interface ifidx had received them. They are w's from
- *  now on. */
+/** Whole frames that came in another way than by w's queues: as if interface ifidx had received them. They are w's. */
 void tern_worker_input(struct tern_worker *w, unsigned int ifidx, struct rte_mbuf **m, unsigned int n);
 unsigned int tern_worker_index(const struct tern_worker *w);
 /** The time of the last poll. It never goes back, and from poll to poll a day on at most: who slept for a week polls
@@ -268,8 +267,7 @@ uint64_t tern_now_us(const struct tern_worker *w);
 
 /* --- the worker --------------------------------------------------------------------------------------------- */
 
-/** A pointer of the application's own, NULL at first; start() is a good place to set it. The library never follows
- *  it. */
+/** A pointer of the application's own, NULL at first, which the library never follows; start() may set it. */
 void tern_worker_set_user(struct tern_worker *w, void *user);
 void *tern_worker_user(const struct tern_worker *w);
 
@@ -679,6 +677,7 @@ struct tern_neigh {
 	const char *state;	/* INCOMPLETE, FAILED: mac is not known; REACHABLE, STALE */
 	uint32_t conns, queued; /* that use it; packets that wait for it */
 	uint64_t confirmed_us;	/* tern_now_us() when it was confirmed last, 0: never */
+	uint32_t timer_ms;	/* until it is asked again or counts as stale; UINT32_MAX: nothing is due */
 };
 /** As tern_conn_walk(), over n neighbours or less a call. */
 bool tern_neigh_walk(struct tern_worker *w, uint32_t *cursor, uint32_t n,
@@ -721,6 +720,7 @@ struct tern_gauges {
 	uint32_t mbufs_free, mbufs_max;
 	uint32_t accept_queued, half_open; /* over all listeners */
 	uint64_t polls, busy_cycles, total_cycles; /* TSC cycles; busy = polls that moved a packet or fired a timer */
+	uint32_t timers; /* tern_timer_start(), and not fired yet */
 };
 /** Of worker w, or summed over all workers for w < 0. @return as tern_conn_info(). */
 size_t tern_gauges_get(const struct tern *t, int w, struct tern_gauges *g, size_t size);

@@ -538,6 +538,7 @@ check_all(struct tally *t)
 		return false;
 	map_ok = map_right(&w->wheel, &timers);
 	MUST(WHEEL_ARMED, t->armed + timers == w->wheel.armed, NULL);
+	MUST(WHEEL_TIMERS, timers == w->n_timers, NULL);
 	MUST(WHEEL_MAP, map_ok, NULL);
 	return true;
 }

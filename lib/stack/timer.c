@@ -43,6 +43,7 @@ tern_timer_start(struct tern_worker *w, struct tern_timer *timer, uint64_t delay
 		return -EINVAL;
 	if (wheel_armed(&t->node) && t->w != w)
 		return -EBUSY;
+	w->n_timers += !wheel_armed(&t->node);
 	t->w = w;
 	wheel_arm(&w->wheel, &t->node, us_to_tick(w->now_us + delay_us));
 	return 0;
@@ -57,6 +58,7 @@ tern_timer_stop(struct tern_worker *w, struct tern_timer *timer)
 	if (!wheel_armed(&t->node) || t->w != w)
 		return false;
 	wheel_cancel(&w->wheel, &t->node);
+	w->n_timers--;
 	return true;
 }
 
@@ -65,5 +67,6 @@ timer_fire(struct wheel_node *n)
 {
 	struct timer *t = (struct timer *)n;
 
+	t->w->n_timers--;
 	t->fn((struct tern_timer *)t, t->arg);
 }

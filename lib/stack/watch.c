@@ -58,7 +58,7 @@ tern_listener_walk(struct tern_worker *w, void (*fn)(struct tern_listener *l, vo
 }
 
 static void
-tell_neigh(const struct neigh *n, void (*fn)(const struct tern_neigh *, void *), void *arg)
+tell_neigh(const struct tern_worker *w, const struct neigh *n, void (*fn)(const struct tern_neigh *, void *), void *arg)
 {
 	static const char *const states[] = {[NEIGH_INCOMPLETE] = "INCOMPLETE",
 					     [NEIGH_STALE] = "STALE",
@@ -69,7 +69,8 @@ tell_neigh(const struct neigh *n, void (*fn)(const struct tern_neigh *, void *),
 			       .state = states[n->state],
 			       .conns = n->refs,
 			       .queued = n->n_queued,
-			       .confirmed_us = n->confirmed_at};
+			       .confirmed_us = n->confirmed_at,
+			       .timer_ms = wheel_armed(&n->timer) ? tcp_info_node_ms(w, &n->timer) : UINT32_MAX};
 
 	i.addr.af = n->af;
 	memcpy(i.addr.addr, n->addr, sizeof(i.addr.addr));
@@ -85,7 +86,7 @@ tern_neigh_walk(struct tern_worker *w, uint32_t *cursor, uint32_t n, void (*fn)(
 	CALL_ON(w);
 	for (; n && *cursor < w->neighs.max; n--, ++*cursor)
 		if (w->neighs.at[*cursor].state != NEIGH_FREE)
-			tell_neigh(&w->neighs.at[*cursor], fn, arg);
+			tell_neigh(w, &w->neighs.at[*cursor], fn, arg);
 	if (*cursor < w->neighs.max)
 		return true;
 	*cursor = 0;
@@ -177,6 +178,7 @@ gauges_add(const struct tern_worker *w, struct tern_gauges *g)
 	g->timewaits_max += w->timewaits[0].total;
 	g->portsets += pool_used(&w->ports.pool);
 	g->neighbours += LOAD(w->neighs.n);
+	g->timers += LOAD(w->n_timers);
 	g->mbufs_free += rte_mempool_avail_count(w->mbufs.pool);
 	g->mbufs_max += w->mbufs.pool->size;
 	g->accept_queued += LOAD(w->listeners.accept_queued);

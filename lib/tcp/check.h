@@ -124,6 +124,7 @@
 	X(NEIGH_QUEUED, "what waits for neighbours is counted and within its limit, in one queue")                     \
 	X(WHEEL_NODE, "an armed node is linked both ways")                                                             \
 	X(WHEEL_ARMED, "the nodes in the wheel are those of objects")                                                  \
+	X(WHEEL_TIMERS, "so many of them are the application's")                                                       \
 	X(WHEEL_MAP, "what is in the wheel is where its maps say")                                                     \
 	X(TX_RING, "the rings to the devices hold frames, within their size")
 

@@ -62,6 +62,7 @@ struct tern_worker {
 
 	struct tern *tern;
 	void *user; /* the application's */
+	uint32_t n_timers; /* of the application, armed */
 	int tid;    /* of the thread that runs it, 0: not known. Only in debug builds: tcp/call.h */
 	struct load load;
 	bool draining;

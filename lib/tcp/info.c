@@ -30,14 +30,20 @@ until_ms(const struct tern_worker *w, uint64_t at_us)
 	return at_us > w->now_us ? RTE_MIN((at_us - w->now_us + 999) / 1000, (uint64_t)UINT32_MAX) : 0;
 }
 
+uint32_t
+tcp_info_node_ms(const struct tern_worker *w, const struct wheel_node *n)
+{
+	const int32_t ticks = (int32_t)(n->expiry - (uint32_t)us_to_tick(w->now_us));
+
+	return ticks > 0 ? ((uint64_t)ticks * TICK_US + 999) / 1000 : 0;
+}
+
 /* Of an object whose one deadline is its node's in the wheel. */
 static void
 node_timer(const struct tern_worker *w, const struct wheel_node *n, enum tern_wait timer, struct tern_info *i)
 {
-	const int32_t ticks = (int32_t)(n->expiry - (uint32_t)us_to_tick(w->now_us));
-
 	i->timer = timer;
-	i->timer_ms = ticks > 0 ? ((uint64_t)ticks * TICK_US + 999) / 1000 : 0;
+	i->timer_ms = tcp_info_node_ms(w, n);
 }
 
 static enum tern_wait

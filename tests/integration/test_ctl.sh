@@ -172,6 +172,17 @@ test_ctl_client() {
 	wait_exit 12 $TERN_PID || fail "status $? after quit"
 }
 
+# A neighbour that was heard of is looked after; so is who is idle, by the server.
+timers_right() {
+	in_ns ping -c 1 -W 5 -q $HOST >/dev/null
+	ctl --json show timers | python3 -c 'import json, sys
+t = {t["timer"]: t for t in json.load(sys.stdin)["timers"]}
+w, n, a = t["time-wait"], t["neighbour"], t["application"]
+spans = [k for k in n if k.startswith("in_") or k == "later"]
+assert w["armed"] == 1 and w["in_1min"] == 1 and w["in_1s"] == 0, t
+assert n["armed"] == sum(n[k] for k in spans) >= 1 and a["armed"] >= 1 and not any(a[k] for k in spans), t'
+}
+
 # Neighbours as ip neigh of the other end has them, routes as they were given, timers of what is there.
 test_ctl_net() {
 	local row mac
@@ -191,10 +202,7 @@ for n in json.load(sys.stdin)["neighbours"]:
 		"default 192.0.2.2 net_tap0 $HOST"; do
 		grep -qxF "$mac" <<<"$row" || fail "no route $mac: $row"
 	done
-	ctl --json show timers | python3 -c 'import json, sys
-t = {t["timer"]: t for t in json.load(sys.stdin)["timers"]}
-w = t["time-wait"]
-assert w["armed"] == 1 and w["in_1min"] == 1 and w["in_1s"] == 0, t' || fail "timers: $(ctl show timers)"
+	wait_for 20 timers_right || fail "timers: $(ctl show timers)"
 	kill $BG_PID
 	tern_end
 }

@@ -98,6 +98,36 @@ test_pieces(void)
 	ask_free(a);
 }
 
+static void *
+copier(void *arg)
+{
+	answer = ask_copy(&s, 0, piece, arg, sizeof(struct asked));
+	__atomic_fetch_add(&s.ready, 1, __ATOMIC_RELEASE);
+	return NULL;
+}
+
+/* The asker's own memory has the answer, and stays as it was when there is none. */
+static void
+test_copy(void)
+{
+	struct asked d = {.want = 3};
+	pthread_t thread;
+
+	s.ready = 0;
+	posts = 0;
+	__atomic_store_n(&s.running, 1, __ATOMIC_RELEASE);
+	CU_ASSERT_EQUAL_FATAL(pthread_create(&thread, NULL, copier, &d), 0);
+	poll_until_answered();
+	pthread_join(thread, NULL);
+	CU_ASSERT_EQUAL(answer, 0);
+	CU_ASSERT_EQUAL(d.pieces, 3);
+	CU_ASSERT_EQUAL_FATAL(pthread_create(&thread, NULL, copier, &d), 0); /* the worker comes too late */
+	pthread_join(thread, NULL);
+	CU_ASSERT_EQUAL(answer, -ETIMEDOUT);
+	CU_ASSERT_TRUE(poll_once());
+	CU_ASSERT_EQUAL(d.pieces, 3);
+}
+
 /* Its queue is full: at first that is the answer; in the middle the asker posts what the worker could not. */
 static void
 test_full(void)
@@ -172,6 +202,7 @@ main(void)
 {
 	static CU_TestInfo tests[] = {
 		{"in pieces", test_pieces},
+		{"copied", test_copy},
 		{"queue full", test_full},
 		{"worker left", test_left},
 		{"worker late", test_late},

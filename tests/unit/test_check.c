@@ -313,6 +313,7 @@ test_below_tcp(void)
 	BREAK(NEIGH_QUEUED, W->neighs.queued, 1);
 	BREAK(WHEEL_NODE, n->timer.pprev, &n->timer.next);
 	BREAK(WHEEL_ARMED, W->wheel.armed, 0);
+	BREAK(WHEEL_TIMERS, W->n_timers, 1);
 	wheel_next(&W->wheel); /* the map says no more than there is */
 	while (!W->wheel.map[word])
 		word++;

@@ -474,12 +474,15 @@ test_neigh_walk(void)
 	n = W->neighs.at;
 	while (n->state == NEIGH_FREE)
 		n++;
+	CHECK_EQ(neighs[0].timer_ms == UINT32_MAX, !wheel_armed(&n->timer));
+	wheel_arm(&W->wheel, &n->timer, us_to_tick(W->now_us + 3 * SEC));
 	was = n->state;
 	n->state = NEIGH_FAILED; /* its MAC is none any more */
 	n_neighs = 0;
 	CHECK(!tern_neigh_walk(W, &cursor, W->neighs.max, keep_neigh, neighs));
 	n->state = was;
 	CHECK_EQ(n_neighs, 1);
+	CHECK(neighs[0].timer_ms >= 3000 && neighs[0].timer_ms <= 3001);
 	CHECK(strcmp(neighs[0].state, "FAILED") == 0 && memcmp(neighs[0].mac, none, sizeof(none)) == 0);
 }
 

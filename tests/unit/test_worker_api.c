@@ -232,6 +232,8 @@ test_timer_time(void)
 	down();
 }
 
+#define TIMERS(s, n) CU_ASSERT_EQUAL(w[s]->n_timers, n) /* the gauge's */
+
 static void
 test_timer_stop_start(void)
 {
@@ -244,17 +246,21 @@ test_timer_stop_start(void)
 	CU_ASSERT_EQUAL(tern_timer_start(w[0], &t, 1000), 0);
 	CU_ASSERT_FALSE(tern_timer_stop(w[1], &t)); /* not its */
 	CU_ASSERT_EQUAL(tern_timer_start(w[1], &t, 1000), -EBUSY);
+	TIMERS(0, 1);
 	CU_ASSERT_TRUE(tern_timer_stop(w[0], &t));
 	CU_ASSERT_FALSE(tern_timer_stop(w[0], &t));
+	TIMERS(0, 0);
 	pass(1000000);
 	CU_ASSERT_EQUAL(fired, 0);
 	CU_ASSERT_EQUAL(tern_timer_start(w[1], &t, 1000), 0);
 	pass(900);
 	CU_ASSERT_EQUAL(tern_timer_start(w[1], &t, 1000), 0); /* the new delay counts */
+	TIMERS(1, 1);
 	pass(900);
 	CU_ASSERT_EQUAL(fired, 0);
 	pass(100 + TICK_US);
 	CU_ASSERT_EQUAL(fired, 1);
+	TIMERS(1, 0);
 	CU_ASSERT_EQUAL(tern_timer_start(w[0], &t, 5000), 0);
 	CU_ASSERT_EQUAL(tern_timer_start(w[0], &t, 0), 0); /* earlier, too */
 	pass(TICK_US);
