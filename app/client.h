@@ -52,7 +52,7 @@ enum {
 	N_WAITED,
 	N_LATE, /* opened more than LATE_US after their time */
 	N_PARKED, /* at most at a time */
-	N_HELD, /* when the load began */
+	N_HELD, /* when the load began; with ramps, at most */
 	N_REPLACED, /* held ones */
 	N_LATE_REQUESTS, /* sent more than LATE_US after their time */
 	N_COUNT
@@ -74,6 +74,7 @@ enum {
 	HIST_FIRST_SENT,
 	HIST_RESPONSE_SENT,
 	HIST_TLS, /* the handshake, from the connection on */
+	HIST_CLOSE, /* from the FIN that is sent to the end, or TIME-WAIT */
 	N_HIST
 };
 #define LATE_US 1000u
@@ -152,12 +153,14 @@ struct client {
 	uint32_t n_picked;      /* taken of them */
 	uint64_t rps, think_us;
 	struct pace asks;    /* of rps, from start_us */
+	struct pace ramp;    /* of hold: how many are held when */
 	uint32_t n_first;    /* held ones that had their turn */
 	double stagger_us;   /* between the first requests of two */
 	uint64_t start_us, pause_us;
 	uint64_t end_us;     /* no request of a held connection begins then */
 	uint64_t slack_us; /* an eighth of the timeout; without one no touch is worth it */
 	bool parking, finished, stopping;
+	bool ramps;  /* as ramp says, else those of hold are all opened first */
 	bool mixed;  /* --mix: connections are struct mixed_conn */
 	bool paused; /* `stop`: opens nothing until `start` */
 	uint8_t hopeless_class;

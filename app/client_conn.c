@@ -113,6 +113,26 @@ client_cut(struct client_conn *cc)
 	client_gone(cc, cc->connected ? N_CUT : info.soft_err ? N_UNREACHABLE : N_CUT_CONNECTING);
 }
 
+/* Nothing of ours is left of a connection that is closed, but the time at which it was. */
+static void
+on_ended(struct tern_worker *w, void *user, int err)
+{
+	struct client *cl = tern_worker_user(w);
+
+	if (!err)
+		hist_add(&cl->hist[HIST_CLOSE], tern_now_us(w) - (uintptr_t)user);
+}
+
+static void
+close_timed(struct client_conn *cc)
+{
+	static const struct tern_ops closing_ops = {.ended = on_ended};
+	const struct client *cl = cc->i.owner;
+
+	tern_conn_set_user(cc->i.c, &closing_ops, (void *)(uintptr_t)tern_now_us(cl->w));
+	item_close(&cc->i);
+}
+
 /* The last response is in. */
 static void
 complete(struct client_conn *cc)
@@ -121,10 +141,12 @@ complete(struct client_conn *cc)
 
 	if (mode == CLOSE_RESET)
 		tern_abort(cc->i.c);
-	else if (mode == CLOSE_CLIENT || tern_recv_eof(cc->i.c))
-		item_close(&cc->i);
-	else
+	else if (mode != CLOSE_CLIENT && !tern_recv_eof(cc->i.c))
 		return; /* the server's FIN follows */
+	else if (plan.latency)
+		close_timed(cc);
+	else
+		item_close(&cc->i);
 	client_gone(cc, N_DONE);
 }
 

@@ -31,6 +31,7 @@ static const struct {
 	{"first byte (as sent)", "first_byte_sent"},
 	{"response (as sent)", "response_sent"},
 	{"TLS handshake", "tls"},
+	{"close", "close"},
 };
 
 /* --- latency ------------------------------------------------------------------------------------------------- */
@@ -61,6 +62,8 @@ is_told(unsigned int which)
 {
 	if (which == HIST_TLS)
 		return tls_conf.on;
+	if (which == HIST_CLOSE)
+		return plan.latency && requests.close_mode != CLOSE_RESET;
 	if (which >= HIST_FIRST_SENT)
 		return plan.hold;
 	return plan.cps || which < HIST_CONNECT_SENT;

@@ -3,6 +3,7 @@
  * with its share (--mix). */
 #ifndef MIX_H
 #define MIX_H
+#include <rte_common.h>
 #include <rte_random.h>
 #include "http.h"
 #include "role.h"

@@ -29,6 +29,15 @@ pace_next(struct pace *p)
 	p->due_us = due(p);
 }
 
+double
+pace_rate(const struct pace *p, double at_us)
+{
+	const double left_us = p->up_us + p->even_us + p->down_us - at_us, up = p->up_us ? at_us / p->up_us : 1,
+		     down = p->down_us ? left_us / p->down_us : 1;
+
+	return 1e6 * p->rate * fmax(fmin(fmin(up, down), 1), 0);
+}
+
 void
 pace_init(struct pace *p, uint64_t per_s, uint32_t up_ms, uint32_t down_ms, uint32_t end_s, bool poisson)
 {

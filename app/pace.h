@@ -17,4 +17,6 @@ struct pace {
 void pace_init(struct pace *p, uint64_t per_s, uint32_t up_ms, uint32_t down_ms, uint32_t end_s, bool poisson);
 /** It started: the one after it. */
 void pace_next(struct pace *p);
+/** The rate a second, so long after the start. */
+double pace_rate(const struct pace *p, double at_us);
 #endif

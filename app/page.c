@@ -27,7 +27,7 @@ static struct one runs[RUNS_MAX];
 static unsigned int n_runs;
 static struct chart chart;
 
-static const char *const times[] = {"response", "first_byte", "connect", "whole"};
+static const char *const times[] = {"response", "first_byte", "connect", "whole", "close"};
 
 /* --- reading ------------------------------------------------------------------------------------------------- */
 

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* --csv: a line for each interval and side. The columns are the same for every role; what a side has not is empty. */
+/* --csv: a line for each interval and side, and for each class of a mix. The columns are the same for every role; what
+ * a side or a class has not is empty. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include "mix.h"
 #include "record_own.h"
 
 static const char *const counts[] = {"opened", "accepted", "done", "requests", "bytes", "late"};
-static const char *const times[] = {"connect", "first_byte", "response", "whole"};
+static const char *const times[] = {"connect", "first_byte", "response", "whole", "close"};
 static const double quantiles[] = {0.5, 0.9, 0.99, 0.999};
 
 void
@@ -27,16 +29,15 @@ record_csv_head(FILE *f)
 }
 
 static void
-put_times(FILE *f, const struct side *v, const char *name)
+put_times(FILE *f, const struct tally *t, const struct tally *last, const char *name)
 {
-	const struct tally *t = &v->now.t;
 	struct hist h = {.max_us = 0};
 	unsigned int i, q;
 
 	for (i = 0; i < t->n_times && strcmp(t->time_names[i], name); i++)
 		;
 	if (i < t->n_times)
-		hist_since(&h, &t->times[i], &v->last.t.times[i]);
+		hist_since(&h, &t->times[i], &last->times[i]);
 	if (!hist_count(&h)) {
 		fputs(",,,,,", f);
 		return;
@@ -46,18 +47,13 @@ put_times(FILE *f, const struct side *v, const char *name)
 	fprintf(f, ",%" PRIu64, h.max_us);
 }
 
-void
-record_csv_line(FILE *f, const struct side *v, bool settling)
+/* The rest of a line. */
+static void
+put_role(FILE *f, const struct sample *now, const struct sample *last)
 {
-	const struct sample *now = &v->now, *last = &v->last;
 	unsigned int i;
 	uint64_t n;
 
-	fprintf(f, "%.3f,%.3f,%s,%d,%.1f,%u,%u,%u,%.4f", last->at_s, now->at_s, sample_side(v->s), settling,
-		sample_rate(now, last, now->n[S_ESTABLISHED] - last->n[S_ESTABLISHED]), now->all.conns,
-		now->all.half_open, now->all.timewaits, sample_busy(now, last, -1));
-	for (i = 0; i < N_SAMPLE; i++)
-		fprintf(f, ",%" PRIu64, now->n[i] - last->n[i]);
 	for (i = 0; i < RTE_DIM(counts); i++) {
 		if (sample_count(now, last, counts[i], &n))
 			fprintf(f, ",%" PRIu64, n);
@@ -66,6 +62,39 @@ record_csv_line(FILE *f, const struct side *v, bool settling)
 	}
 	fprintf(f, ",%" PRIu64, sample_failed(now, last));
 	for (i = 0; i < RTE_DIM(times); i++)
-		put_times(f, v, times[i]);
+		put_times(f, &now->t, &last->t, times[i]);
 	fputc('\n', f);
+}
+
+/* What the stack counts is not told by class. */
+static void
+put_classes(FILE *f, const struct side *v, bool settling)
+{
+	static struct sample now, last[MIX_MAX];
+	const struct role *role = v->s->role;
+	const char *name;
+	unsigned int i, k;
+
+	for (i = 0; role->tally_class && role->tally_class(v->s, i, &name, &now.t); i++) {
+		fprintf(f, "%.3f,%.3f,%s:%s,%d,,,,,", v->last.at_s, v->now.at_s, sample_side(v->s), name, settling);
+		for (k = 0; k < N_SAMPLE; k++)
+			fputc(',', f);
+		put_role(f, &now, &last[i]);
+		last[i] = now;
+	}
+}
+
+void
+record_csv_line(FILE *f, const struct side *v, bool settling)
+{
+	const struct sample *now = &v->now, *last = &v->last;
+	unsigned int i;
+
+	fprintf(f, "%.3f,%.3f,%s,%d,%.1f,%u,%u,%u,%.4f", last->at_s, now->at_s, sample_side(v->s), settling,
+		sample_rate(now, last, now->n[S_ESTABLISHED] - last->n[S_ESTABLISHED]), now->all.conns,
+		now->all.half_open, now->all.timewaits, sample_busy(now, last, -1));
+	for (i = 0; i < N_SAMPLE; i++)
+		fprintf(f, ",%" PRIu64, now->n[i] - last->n[i]);
+	put_role(f, now, last);
+	put_classes(f, v, settling);
 }

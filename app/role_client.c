@@ -88,9 +88,9 @@ static struct opt opts[] = {
 	ENUM("client", "arrivals", "HOW", plan.arrivals, "constant", arrivals_names,
 	     "of --cps and --rps: constant, each as long after the one before it, or poisson, as users come"),
 	NUM("client", "ramp-up-ms", plan.ramp_up_ms, 0, 1 << 30, NULL,
-	    "the rate of --cps or --rps is reached evenly in so many ms"),
+	    "the rate of --cps or --rps, else the connections of --hold, are reached evenly in so many ms"),
 	NUM("client", "ramp-down-ms", plan.ramp_down_ms, 0, 1 << 30, NULL,
-	    "and falls to none in the last N ms of --duration"),
+	    "and fall to none in the last N ms of --duration"),
 	ENUM("client", "search", "WHAT", search.what, "none", search_names,
 	     "find the most new connections/s, requests/s of --hold or open connections that pass"),
 	NUM("client", "search-from", search.from, 0, UINT32_MAX / 2, NULL,
@@ -163,16 +163,16 @@ client_check_pace(const struct options *o)
 {
 	if (check_hold(o))
 		return -EINVAL;
-	if (plan.cps || plan.rps) {
+	if (plan.cps || plan.rps || (plan.hold && !plan.arrivals)) {
 		if (plan.ramp_down_ms && !o->duration_s)
 			return complain("--ramp-down-ms: the end is not known: give --duration");
 		if (o->duration_s && (uint64_t)plan.ramp_up_ms + plan.ramp_down_ms > o->duration_s * UINT64_C(1000))
 			return complain("--ramp-up-ms %u and --ramp-down-ms %u are more than --duration %u",
 					plan.ramp_up_ms, plan.ramp_down_ms, o->duration_s);
 	} else if (plan.ramp_up_ms || plan.ramp_down_ms || plan.arrivals) {
-		return complain("--%s is of a rate: give --cps or --rps", plan.ramp_up_ms     ? "ramp-up-ms" :
-								 plan.ramp_down_ms ? "ramp-down-ms" :
-										     "arrivals");
+		return complain("--%s is of a rate: give --cps or --rps", plan.arrivals	   ? "arrivals" :
+								 plan.ramp_up_ms ? "ramp-up-ms" :
+										   "ramp-down-ms");
 	}
 	return 0;
 }
@@ -246,6 +246,8 @@ begin(struct client *cl)
 	cl->start_us = tern_now_us(cl->w);
 	cl->end_us = duration_s ? cl->start_us + duration_s * UINT64_C(1000000) : UINT64_MAX;
 	cl->n[N_HELD] = cl->n_thinking;
+	if (cl->ramps)
+		pace_init(&cl->ramp, cl->hold, plan.ramp_up_ms, plan.ramp_down_ms, duration_s, false);
 	if (cl->cps)
 		pace_init(&cl->pace, cl->cps, plan.ramp_up_ms, plan.ramp_down_ms, duration_s, poisson);
 	if (cl->rps)
@@ -255,10 +257,17 @@ begin(struct client *cl)
 	report_ready(cl);
 }
 
+/* How many are held before the load begins. */
+static uint32_t
+held_first(const struct client *cl)
+{
+	return cl->ramps ? 0 : cl->hold;
+}
+
 void
 client_ready(struct client *cl)
 {
-	if (cl->parking && cl->parked == cl->park && cl->n_thinking == cl->hold)
+	if (cl->parking && cl->parked == cl->park && cl->n_thinking == held_first(cl))
 		begin(cl);
 }
 
@@ -309,7 +318,7 @@ open_one(struct client *cl, uint64_t now_us, bool held)
 		return false;
 	}
 	cl->n[N_OPENED]++;
-	cl->n[N_REPLACED] += held && !cl->parking;
+	cl->n[N_REPLACED] += held && !cl->parking && cl->held <= cl->n[N_HELD];
 	cl->opened += held ? !cl->cps : !cl->parking;
 	if (in_time)
 		pace_next(&cl->pace);
@@ -333,7 +342,7 @@ may_open(struct client *cl, uint64_t now_us)
 	if (cl->stopping || cl->hopeless || cl->paused || now_us < cl->pause_us)
 		return 0;
 	if (cl->parking) {
-		may = RTE_MIN(may, cl->park + cl->hold - cl->slab.n_active);
+		may = RTE_MIN(may, cl->park + held_first(cl) - cl->slab.n_active);
 		limit = cl->window + cl->parked + cl->n_thinking;
 	} else {
 		if (cl->total && cl->total - cl->opened < may)
@@ -352,11 +361,20 @@ is_due(const struct client *cl, uint64_t now_us)
 
 /* --- held connections ---------------------------------------------------------------------------------------- */
 
+/* So many are to be held now: with ramps as many as there would be of a rate. At first a few: see PROBE_MAX. */
+static uint32_t
+held_now(const struct client *cl, uint64_t now_us)
+{
+	const uint32_t n = cl->ramps ? pace_rate(&cl->ramp, now_us - cl->start_us) + 0.5 : cl->hold;
+
+	return cl->ramps && !cl->n[N_CONNECTED] ? RTE_MIN(n, PROBE_MAX) : n;
+}
+
 static bool
 may_replace(const struct client *cl, uint64_t now_us)
 {
-	return cl->held < cl->hold && !cl->stopping && !cl->hopeless && now_us >= cl->pause_us && now_us < cl->end_us &&
-	       (cl->cps || !cl->total || cl->opened < cl->total);
+	return cl->held < held_now(cl, now_us) && !cl->stopping && !cl->hopeless && now_us >= cl->pause_us &&
+	       now_us < cl->end_us && (cl->cps || !cl->total || cl->opened < cl->total);
 }
 
 /* The next request of all: it is due, and who thinks longest may ask. Their first ones are spread over a think time. */
@@ -417,12 +435,26 @@ ask_any(struct client *cl, uint64_t now_us)
 	}
 }
 
+/* Who is idle longest closes. */
+static bool
+leave_one(struct client *cl)
+{
+	struct client_conn *cc = (struct client_conn *)TAILQ_FIRST(&cl->thinking);
+
+	if (cc)
+		client_leave(cc);
+	return cc;
+}
+
 static void
 poll_held(struct client *cl, uint64_t now_us)
 {
 	unsigned int may;
 
 	for (may = BURST_MAX; may && may_replace(cl, now_us) && open_one(cl, now_us, true); may--)
+		;
+	cl->n[N_HELD] = RTE_MAX(cl->n[N_HELD], cl->held);
+	for (may = BURST_MAX; may && cl->ramps && cl->held > held_now(cl, now_us) && leave_one(cl); may--)
 		;
 	if (cl->active && !cl->stopping)
 		ask_any(cl, now_us);
@@ -441,8 +473,8 @@ leave_some(struct client *cl)
 		return;
 	if (cl->s->tern) /* tests may have the worker only */
 		tern_gauges_get(cl->s->tern, tern_worker_index(cl->w), &g, sizeof(g));
-	for (may = BURST_MAX; may && g.conns < cl->slab.n_active + cl->window && !TAILQ_EMPTY(&cl->thinking); may--)
-		client_leave((struct client_conn *)TAILQ_FIRST(&cl->thinking));
+	for (may = BURST_MAX; may && g.conns < cl->slab.n_active + cl->window && leave_one(cl); may--)
+		;
 	for (; may && g.conns < cl->slab.n_active + cl->window && !TAILQ_EMPTY(&cl->idle); may--)
 		client_cut((struct client_conn *)TAILQ_FIRST(&cl->idle));
 }
@@ -465,7 +497,8 @@ poll(struct stack *s, struct tern_worker *w, uint64_t now_us)
 
 	cl->stopping = __atomic_load_n(&s->stopping, __ATOMIC_RELAXED);
 	slab_retry(&cl->slab, client_go_on);
-	if (cl->parking && cl->n[N_OPENED] >= 2 * ((uint64_t)cl->park + cl->hold) + PARK_TRIES)
+	if ((cl->parking || (cl->ramps && !cl->n[N_CONNECTED])) &&
+	    cl->n[N_OPENED] >= 2 * ((uint64_t)cl->park + cl->hold) + PARK_TRIES)
 		give_up(cl);
 	for (may = may_open(cl, now_us); may && is_due(cl, now_us); may--)
 		if (!open_one(cl, now_us, cl->parking && cl->slab.n_active - cl->held >= cl->park))
@@ -627,7 +660,8 @@ start(struct stack *s, struct tern_worker *w)
 		cl->concurrency = 0; /* more workers than connections */
 	cl->mixed = plan.mix != NULL;
 	http = start_classes(cl, i);
-	cl->parking = cl->park || cl->hold;
+	cl->ramps = cl->hold && !cl->cps && !cl->rps && (plan.ramp_up_ms || plan.ramp_down_ms);
+	cl->parking = cl->park || held_first(cl);
 	if (!cl->parking)
 		begin(cl);
 	if (!cl->concurrency && !cl->hold)

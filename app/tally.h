@@ -8,7 +8,7 @@
 
 #define TALLY_COUNTS 24u
 #define TALLY_FAILURES 8u
-#define TALLY_TIMES 9u
+#define TALLY_TIMES 10u
 #define TALLY_LAST 4u
 
 /* A connection that failed. */

@@ -74,8 +74,14 @@ def main(argv):
             continue
         rows = list(csv.DictReader(text.splitlines()))
         sides = doc["start"]["workers"]
-        assert len(rows) == len(sides) * len(doc["intervals"]) and all(None not in r and None not in r.values() for r in rows), path
+        classes = [c for side in sides for c in doc["end"][side].get("classes", [])]
+        assert len(rows) == (len(sides) + len(classes)) * len(doc["intervals"]) and all(None not in r and None not in r.values() for r in rows), path
         for side in sides:
+            for c in doc["end"][side].get("classes", []):
+                mine = [r for r in rows if r["side"] == side + ":" + c["name"]]
+                for name in set(c["counts"]) & set(rows[0]):
+                    assert sum(int(r[name]) for r in mine) == c["counts"][name], (c["name"], name)
+                assert sum(int(r["failed"]) for r in mine) == sum(c["failures"].values())
             assert sum(int(r["established"]) for r in rows if r["side"] == side) <= doc["end"][side]["established"]
     return 0
 

@@ -209,10 +209,11 @@ test_client_mix() {
 		fail "nginx did not start"
 	cp "$TOP/config/client-mix.cfg" "$LIB_TMP/mix.cfg"
 	printf '\n[six]\nweight = 10\nconnect = [2001:db8::2]:8080\nhttp = /index.html?six\n' >>"$LIB_TMP/mix.cfg"
-	tern_bg --role client --connect 192.0.2.2:8080 --mix "$LIB_TMP/mix.cfg" --total 2000 --concurrency 32 --json "$LIB_TMP/run.json"
+	tern_bg --role client --connect 192.0.2.2:8080 --mix "$LIB_TMP/mix.cfg" --total 2000 --concurrency 32 --json "$LIB_TMP/run.json" \
+		--csv "$LIB_TMP/run.csv"
 	wait_exit 120 $TERN_PID || fail "the client failed"
 	pools_clean
-	python3 "$HERE/report.py" "$LIB_TMP/run.json" || fail "the report is not as docs/report.md says"
+	python3 "$HERE/report.py" "$LIB_TMP/run.json" "$LIB_TMP/run.csv" || fail "the report is not as docs/report.md says"
 	for class in browse:'GET /index.html.page=[0-9]+ HTTP/1.1" 200' look:'HEAD /index.html.look=[1-3] HTTP/1.1" 200' \
 		form:'POST /form.[0-9]+ HTTP/1.1" 201' missing:'GET /missing/[0-9]+.html HTTP/1.1" 404' \
 		half-close:'GET /index.html.half HTTP/1.1" 200' slow-reader:'GET /index.html.slow HTTP/1.1" 200' \

@@ -60,6 +60,9 @@ test_bad_combinations() {
 	refused '--packets 6: then the server closes first' "${cl[@]}" --packets 6 --close client
 	refused '--arrivals is of a rate: give --cps' "${cl[@]}" --arrivals poisson
 	refused '--ramp-down-ms: the end is not known: give --duration' "${cl[@]}" --cps 9 --ramp-down-ms 100
+	refused '--ramp-down-ms: the end is not known: give --duration' "${cl[@]}" --hold 9 --ramp-down-ms 100
+	refused '--ramp-up-ms is of a rate' "${cl[@]}" --ramp-up-ms 100
+	refused '--arrivals is of a rate' "${cl[@]}" --hold 9 --ramp-up-ms 100 --arrivals poisson
 	refused '--ramp-up-ms 900 and --ramp-down-ms 200 are more than --duration 1' "${cl[@]}" --cps 9 --duration 1 --ramp-up-ms 900 \
 		--ramp-down-ms 200
 	refused '--rps is of connections that are held: give --hold' "${cl[@]}" --rps 9

@@ -263,6 +263,94 @@ test_active(void)
 	roles_down();
 }
 
+static uint32_t
+held(void)
+{
+	return ((const struct client *)client.state[0])->held;
+}
+
+/* 400 are there after two seconds and go in the last of five; each asks at once, and as long as it is there. */
+static void
+test_ramps(void)
+{
+	hold_plan(400);
+	plan.think_ms = 100;
+	plan.ramp_up_ms = 2000;
+	plan.ramp_down_ms = 1000;
+	options.duration_s = 5;
+	hold_start();
+	CHECK_EQ(client.ready, 1); /* the clock runs while they come */
+	turns(1000);
+	CHECK(held() >= 198 && held() <= 202);
+	CHECK(n_asked >= 1000 && n_asked <= 1200); /* half a second each, on average */
+	turns(1000);
+	CHECK(held() >= 398);
+	turns(1900);
+	CHECK_EQ(held(), 400);
+	CHECK_EQ(count(N_OPENED), 400);
+	turns(600);
+	CHECK(held() >= 198 && held() <= 202);
+	turns(500);
+	CHECK_EQ(held(), 0);
+	CHECK_EQ(count(N_DONE), 400);
+	CHECK_EQ(count(N_HELD), 400);
+	CHECK_EQ(count(N_REPLACED), 0);
+	CHECK_EQ(shortest_us, 100 * MS);
+	hold_down();
+}
+
+/* While they come those that end are replaced, too. */
+static void
+test_ramp_replaced(void)
+{
+	hold_plan(100);
+	plan.think_ms = 100;
+	plan.ramp_up_ms = 2000;
+	requests.per_conn = 3;
+	option_find("requests-per-conn", 17)->set = true;
+	hold_start();
+	turns(1000);
+	CHECK(held() >= 48 && held() <= 52);
+	CHECK(count(N_REPLACED) >= 60 && count(N_REPLACED) <= 130); /* 25 on average, every 200 ms and a few */
+	CHECK_EQ(count(N_OPENED), count(N_HELD) + count(N_REPLACED));
+	turns(1100);
+	CHECK_EQ(held(), 100);
+	client.stopping = true;
+	turns(200);
+	CHECK_EQ(client.finished, 1);
+	CHECK_EQ(count(N_DONE), count(N_OPENED) - count(N_CUT)); /* those that open, and did not ask yet */
+	CHECK(count(N_CUT) <= 3);
+	roles_down();
+}
+
+/* From FIN to FIN is a round trip, here of 100 ms. */
+static void
+test_close_time(void)
+{
+	static struct tally t;
+	unsigned int i;
+
+	hold_plan(20);
+	plan.think_ms = 100;
+	plan.latency = true;
+	requests.per_conn = 2;
+	option_find("requests-per-conn", 17)->set = true;
+	bed.dir[0].delay_us = bed.dir[1].delay_us = 50 * MS;
+	hold_start();
+	hold_ready();
+	turns(3000);
+	client.stopping = true;
+	turns(1000);
+	CHECK(client_quantile(&client, HIST_CLOSE, 0.01) >= 100 * MS);
+	CHECK(client_quantile(&client, HIST_CLOSE, 1) <= 103 * MS);
+	memset(&t, 0, sizeof(t));
+	client_tally(&client, &t);
+	for (i = 0; i < t.n_times && strcmp(t.time_names[i], "close"); i++)
+		;
+	CHECK(i < t.n_times && count(N_DONE) > 50 && hist_count(&t.times[i]) == count(N_DONE));
+	hold_down();
+}
+
 /* And no more than --total, then it is over by itself. */
 static void
 test_total(void)
@@ -333,6 +421,9 @@ main(int argc, char **argv)
 		{"timed from when it was due", test_corrected},
 		{"replaced", test_replaced},
 		{"some at a time", test_active},
+		{"they come and go evenly", test_ramps},
+		{"replaced while they come", test_ramp_replaced},
+		{"closing is timed", test_close_time},
 		{"total", test_total},
 		{"beside new ones", test_beside},
 		{"idle is not silent", test_idle},

@@ -24,6 +24,7 @@ test_constant(void)
 	CU_ASSERT_EQUAL(p.due_us, 0);
 	NEAR(due_after(&p, 1), 1000, 1e-6);
 	NEAR(due_after(&p, 59999), 60e6, 1e-3); /* a minute, and nothing was lost */
+	NEAR(pace_rate(&p, 60e6), 1000, 1e-9);
 	pace_init(&p, 1700000, 0, 0, 0, false);
 	NEAR(due_after(&p, 17000000), 10e6, 1e-3);
 	pace_init(&p, 1, 0, 0, 3, false);
@@ -46,6 +47,11 @@ test_ramps(void)
 	NEAR(due_after(&p, 750), 9e6, 1e-3);
 	CU_ASSERT_TRUE(due_after(&p, 249) < 10e6);
 	CU_ASSERT_TRUE(isinf(due_after(&p, 1)));
+	NEAR(pace_rate(&p, 0), 0, 1e-9);
+	NEAR(pace_rate(&p, 5e5), 250, 1e-9);
+	NEAR(pace_rate(&p, 5e6), 1000, 1e-9);
+	NEAR(pace_rate(&p, 9e6), 500, 1e-9);
+	NEAR(pace_rate(&p, 11e6), 0, 1e-9);
 	pace_init(&p, 1000, 500, 500, 1, false); /* nothing between the ramps */
 	NEAR(due_after(&p, 250), 5e5, 1e-3);
 	CU_ASSERT_TRUE(isinf(due_after(&p, 250)));
