@@ -231,12 +231,12 @@ static void *
 serve(void *arg)
 {
 	struct pollfd p[FDS_MAX];
-	bool ask = options.interactive;
+	bool prompt = options.interactive;
 	unsigned int n, first;
 
 	for (;;) {
 		p[0] = (struct pollfd){.fd = wake, .events = POLLIN};
-		p[1] = (struct pollfd){.fd = ask ? STDIN_FILENO : -1, .events = POLLIN};
+		p[1] = (struct pollfd){.fd = prompt ? STDIN_FILENO : -1, .events = POLLIN};
 		first = 2;
 		n = first + serve_fds(p + first, FDS_MAX - first);
 		if (poll(p, n, -1) < 0 && errno != EINTR)
@@ -244,7 +244,7 @@ serve(void *arg)
 		if (p[0].revents)
 			break;
 		if (p[1].revents)
-			ask = prompt_turn();
+			prompt = prompt_turn();
 		serve_turn(p + first, n - first);
 	}
 	return NULL;

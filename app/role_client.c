@@ -365,7 +365,7 @@ is_due(const struct client *cl, uint64_t now_us)
 static uint32_t
 held_now(const struct client *cl, uint64_t now_us)
 {
-	const uint32_t n = cl->ramps ? pace_rate(&cl->ramp, now_us - cl->start_us) + 0.5 : cl->hold;
+	const uint32_t n = cl->ramps ? (uint32_t)(pace_rate(&cl->ramp, now_us - cl->start_us) + 0.5) : cl->hold;
 
 	return cl->ramps && !cl->n[N_CONNECTED] ? RTE_MIN(n, PROBE_MAX) : n;
 }
