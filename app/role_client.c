@@ -462,7 +462,7 @@ poll_held(struct client *cl, uint64_t now_us)
 		;
 }
 
-/* As many as were opened at a time: if all closed at once, what the device has no room for would come again and again. */
+/* As many as were opened at a time: else what finds no room at the device would come again and again. */
 static void
 leave_some(struct client *cl)
 {
