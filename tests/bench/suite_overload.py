@@ -84,12 +84,14 @@ def after_the_fall(kind, path, rate):
 
 
 def quiet(path):
-    """The load has ended: until the client's connections have, too."""
+    """The load has ended: until the client's connections have, too. @return how many have not in DRAIN_S."""
     ask(path, "stop")
     for _ in range(int(DRAIN_S / STEP_S)):
-        if not unfinished(look(path)):
+        left = unfinished(look(path))
+        if not left:
             break
         time.sleep(STEP_S)
+    return left
 
 
 def left_at(path):
@@ -117,9 +119,8 @@ class Overload:
         path = os.path.join(OUT, "overload-server.sock")
         return path, self.memif_server(self.o, netns("overload"), "--ctl", path, *kind.server)
 
-    def load(self, kind, client, path, rate, after):
+    def load(self, kind, path, rate, after):
         """The load is on: what was done in a while of it; what came later."""
-        time.sleep(WARM_S)
         a = look(path)
         time.sleep(self.o.seconds)
         b = look(path)
@@ -138,11 +139,12 @@ class Overload:
                                        "--ctl", path, *kind.client(rate), rsize=kind.rsize)
             try:
                 wait_line(client, "ready:", 60)
-                before = resident_mib(server.pid) # the client's rings, which it maps, too
-                r = self.load(kind, client, path, rate, after)
+                time.sleep(WARM_S)
+                before = resident_mib(server.pid)
+                r = self.load(kind, path, rate, after)
                 if not kind.requests: # those stay open
-                    quiet(path)
-                    r["wedged"] = left_at(server_path)
+                    r["unfinished"] = quiet(path)
+                    r["wedged"] = left_at(server_path) # though its client has none
                 r["MiB more"] = resident_mib(server.pid) - before
                 # now, as net_memif may crash when its peer has gone
                 r.update(counters(path, server_path))
