@@ -233,13 +233,15 @@ check_accept_queue(struct tally *t, const struct tern_listener *l)
 }
 
 static bool
-check_half_open(const struct tern_listener *l)
+check_half_open(const struct tern_listener *l, uint32_t *fresh)
 {
 	struct request *const *pp = &l->reqs, *r;
 	uint32_t n;
 
-	for (n = 0; (r = *pp) != NULL && n < l->half_n; n++, pp = &r->next)
+	for (n = 0; (r = *pp) != NULL && n < l->half_n; n++, pp = &r->next) {
 		MUST(HALF_LIST, r->pprev == pp && r->lst == l && r->kind == TOBJ_REQ, r);
+		*fresh += r->retries == 0;
+	}
 	MUST(HALF_LIST, !r && n == l->half_n && n <= l->half_max, NULL);
 	return true;
 }
@@ -261,11 +263,11 @@ check_listeners(struct tally *t)
 {
 	const struct tern_worker *w = t->w;
 	const struct tern_listener *l;
-	uint32_t n = 0, accept = 0, half = 0, reserved = 0;
+	uint32_t n = 0, accept = 0, half = 0, fresh = 0, reserved = 0;
 
 	for (l = w->listeners.first; l && n <= w->listeners.n; l = l->next, n++) {
 		MUST(LISTENERS, l->w == w && in_a_chain(w, l) != l->left, NULL);
-		if (!check_accept_queue(t, l) || !check_half_open(l))
+		if (!check_accept_queue(t, l) || !check_half_open(l, &fresh))
 			return false;
 		accept += l->accept_n;
 		half += l->half_n;
@@ -275,6 +277,7 @@ check_listeners(struct tally *t)
 	MUST(LISTENERS, n == w->listeners.n, NULL);
 	MUST(ACCEPT_SUM, accept == w->listeners.accept_queued && accept == t->accept, NULL);
 	MUST(HALF_SUM, half == w->listeners.half_open && half == t->maps[OF_REQUESTS].n, NULL);
+	MUST(HALF_FRESH, fresh == w->listeners.fresh, NULL);
 	MUST(HALF_RESERVED, reserved == w->listeners.reserved_requests && reserved <= w->requests.total, NULL);
 	return true;
 }

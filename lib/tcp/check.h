@@ -105,6 +105,7 @@
 	X(ACCEPT_SUM, "accept_queued are those of all accept queues, who all have C_ACCEPTQ")                          \
 	X(HALF_LIST, "a listener's requests are linked both ways and as many as it says")                              \
 	X(HALF_SUM, "half_open are the requests of all listeners, and those of the table")                             \
+	X(HALF_FRESH, "fresh are those whose SYN-ACK was sent once")                                                   \
 	X(HALF_RESERVED, "the listeners' requests are reserved, and are there")                                        \
 	X(REQUEST, "a request is half open, with a timer, and belongs to a listener")                                  \
 	X(TIMEWAIT, "a TIME-WAIT has a timer")                                                                         \

@@ -80,6 +80,7 @@ request_new(struct tern_worker *w, struct tern_listener *l, const struct seg *s)
 	l->reqs = r;
 	l->half_n++;
 	w->listeners.half_open++;
+	w->listeners.fresh++;
 	return r;
 }
 
@@ -95,6 +96,7 @@ request_release(struct tern_worker *w, struct request *r)
 		r->next->pprev = r->pprev;
 	l->half_n--;
 	w->listeners.half_open--;
+	w->listeners.fresh -= r->retries == 0;
 	pool_put(&w->requests, r);
 }
 
@@ -199,7 +201,7 @@ tcp_request_timer(struct tern_worker *w, struct request *r)
 	uint16_t neigh;
 
 	if (r->retries < w->conf.tcp.synack_retries) {
-		r->retries++;
+		w->listeners.fresh -= r->retries++ == 0;
 	} else if ((uint32_t)us_to_tick(w->now_us) - r->timer.expiry <= us_to_tick(AWAY_US)) {
 		STAT_INC(w, ATTEMPT_FAILS);
 		tcp_request_free(w, r);
@@ -500,7 +502,10 @@ listen_syn(struct tern_worker *w, struct tern_listener *l, struct seg *s, struct
 		STAT_INC(w, LISTEN_DROPS);
 		return STAT_DROP_LISTEN;
 	}
-	if (unlikely(!w->conns.avail)) { /* refused now, it costs less than a handshake, a request, and both again */
+	/* Those that are free, if any, are taken by the time that this one's would be. Refused now, it costs less
+	 * than a handshake, a request, and both again; a cookie would promise what there is not. Of a flood nothing is
+	 * fresh for long: then there are cookies. */
+	if (unlikely(w->conns.avail <= w->listeners.fresh)) {
 		STAT_INC(w, CONN_POOL_EMPTY);
 		STAT_INC(w, LISTEN_DROPS);
 		return STAT_DROP_LISTEN;

@@ -64,6 +64,7 @@ struct listeners {
 	uint32_t n;
 	uint32_t reserved_requests; /* half-open queues of all of them */
 	uint32_t accept_queued, half_open;
+	uint32_t fresh; /* of half_open, whose SYN-ACK was sent once: most become connections soon */
 };
 
 /** A segment for a listener. tw: the TIME-WAIT record that a newer SYN replaces, or NULL. */

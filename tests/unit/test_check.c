@@ -276,6 +276,7 @@ test_requests(void)
 	BREAK(REQUEST, l->reqs->state, TERN_ESTABLISHED);
 	BREAK(HALF_LIST, l->half_n, 0);
 	BREAK(HALF_SUM, W->listeners.half_open, 0);
+	BREAK(HALF_FRESH, W->listeners.fresh, 0);
 	BREAK(HALF_RESERVED, W->listeners.reserved_requests, 0);
 	BREAK(POOL_REQUESTS, W->requests.avail, W->requests.avail - 1);
 }
