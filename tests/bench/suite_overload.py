@@ -18,6 +18,7 @@ AFTER = 0.5    # of what it can do, when the load has fallen
 FALL_S = 10    # at most, until all is as usual again
 LEFT_S = 10    # likewise, until the server's last connection has ended
 STEP_S = 0.05  # between two looks
+STEADY = 10    # looks in a row that find all as usual
 DRAIN_S = 20   # likewise, until the client's has
 WARM_S = 1
 DONE = "done/s"
@@ -64,22 +65,24 @@ def unfinished(r):
     return r["opened"] - r["done"] - r["failed"] - r["cut_off"] - r["cut_off_connecting"]
 
 
-def after_the_fall(kind, path, rate):
-    """The load falls. @return when no more is open than usual (connections), or nothing is late any more (requests), and what failed."""
+def after_the_fall(kind, path, server_path, rate):
+    """The load falls. @return when no more is refused (connections) or late (requests) and as much is done as is offered; what failed. What was
+    refused before comes again as late as the client's timers say, so how long that is open says nothing of the server."""
+    def in_vain(now):
+        return now["late_requests"] if kind.requests else counters(path, server_path)["SYNs refused"]
     ask(path, "set %s %d" % (kind.set, rate))
     first = before = look(path)
-    usual = 256 + rate // 50
-    recovered = None
+    tried, recovered, usual = in_vain(first), float(FALL_S), 0
     while before["at"] < first["at"] + FALL_S:
         time.sleep(STEP_S)
         now = look(path)
-        as_usual = now["late_requests"] == before["late_requests"] if kind.requests else unfinished(now) <= usual
-        if as_usual and now[kind.what] - before[kind.what] >= 0.9 * rate * (now["at"] - before["at"]):
-            recovered = now["at"] - first["at"]
+        last, tried = tried, in_vain(now)
+        as_usual = tried == last and now[kind.what] - before[kind.what] >= 0.9 * rate * (now["at"] - before["at"])
+        usual = usual + 1 if as_usual else 0
+        if usual == STEADY:
+            recovered = now["at"] - first["at"] - STEADY * STEP_S
             break
         before = now
-    if recovered is None:
-        recovered = float(FALL_S)
     return {"s to recover": recovered, "failed after it fell": before["failed"] - first["failed"]}
 
 
@@ -119,7 +122,7 @@ class Overload:
         path = os.path.join(OUT, "overload-server.sock")
         return path, self.memif_server(self.o, netns("overload"), "--ctl", path, *kind.server)
 
-    def load(self, kind, path, rate, after):
+    def load(self, kind, path, server_path, rate, after):
         """The load is on: what was done in a while of it; what came later."""
         a = look(path)
         time.sleep(self.o.seconds)
@@ -128,7 +131,7 @@ class Overload:
         r = {"offered/s": rate or (b[kind.what] - a[kind.what]) / per, DONE: (b[kind.what] - a[kind.what]) / per,
              "failed/s": (b["failed"] - a["failed"]) / per}
         if after:
-            r.update(after_the_fall(kind, path, after))
+            r.update(after_the_fall(kind, path, server_path, after))
         return r
 
     def pair(self, kind, rate=0, after=0):
@@ -141,7 +144,7 @@ class Overload:
                 wait_line(client, "ready:", 60)
                 time.sleep(WARM_S)
                 before = resident_mib(server.pid)
-                r = self.load(kind, path, rate, after)
+                r = self.load(kind, path, server_path, rate, after)
                 if not kind.requests: # those stay open
                     r["unfinished"] = quiet(path)
                     r["wedged"] = left_at(server_path) # though its client has none
