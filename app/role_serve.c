@@ -15,6 +15,7 @@ struct serve_conn {
 	uint32_t sent;     /* bytes of the response in progress */
 	uint32_t requests; /* that came whole */
 	uint32_t answered;
+	bool worked; /* for the answer in progress */
 };
 
 struct serve {
@@ -34,8 +35,10 @@ answer(struct serve *v, struct serve_conn *sc, unsigned int *visit)
 	while (sc->answered < sc->requests) {
 		if (!slab_spend(&v->s.slab, &sc->i, visit))
 			return false;
-		if (unlikely(requests.work_us && !sc->sent))
+		if (unlikely(requests.work_us && !sc->worked)) {
 			rte_delay_us_block(requests.work_us);
+			sc->worked = true; /* whoever finds no memory to send comes again */
+		}
 		left = requests.response_size - sc->sent;
 		if (left < PATTERN_CHUNK || sc->i.tls)
 			n = item_send(&sc->i, role_pattern(sc->sent), RTE_MIN(left, PATTERN_CHUNK));
@@ -46,6 +49,7 @@ answer(struct serve *v, struct serve_conn *sc, unsigned int *visit)
 		sc->sent += n;
 		if (sc->sent == requests.response_size) {
 			sc->sent = 0;
+			sc->worked = false;
 			sc->answered++;
 			v->s.n[SERVER_DONE]++;
 		}
