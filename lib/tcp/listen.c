@@ -23,6 +23,7 @@
 #include "tcp/timewait.h"
 
 #define REQUEST_ACKS 32u /* in a request's life of a minute: RFC 5961 7 has 10 in 5 s */
+#define LATELY_US 16384u   /* some round trips of a busy server */
 
 /* --- accept queue ----------------------------------------------------------------------------------------------- */
 
@@ -479,6 +480,25 @@ half_room(const struct tern_worker *w, const struct tern_listener *l)
 	return l->half_n < l->half_max && w->conns.avail > w->listeners.half_open;
 }
 
+/*
+ * Are the connections that are free, if any, taken by the time that one more would be? Then its SYN is refused, which
+ * costs less than a handshake, a request, and both again; a cookie would promise what there is not. Of fresh requests
+ * so many become connections as did lately: of a flood none, and there are cookies.
+ */
+static __rte_noinline bool
+spoken_for(struct tern_worker *w)
+{
+	struct listeners *ls = &w->listeners;
+	const uint64_t opens = w->stats[STAT_PASSIVE_OPENS], age_us = w->now_us - ls->looked_at;
+
+	if (age_us >= LATELY_US) {
+		ls->lately = age_us < 2 * LATELY_US ? opens - ls->opens : 0;
+		ls->opens = opens;
+		ls->looked_at = w->now_us;
+	}
+	return w->conns.avail <= RTE_MIN(ls->fresh, ls->lately);
+}
+
 static int
 listen_syn(struct tern_worker *w, struct tern_listener *l, struct seg *s, struct timewait *tw)
 {
@@ -502,10 +522,7 @@ listen_syn(struct tern_worker *w, struct tern_listener *l, struct seg *s, struct
 		STAT_INC(w, LISTEN_DROPS);
 		return STAT_DROP_LISTEN;
 	}
-	/* Those that are free, if any, are taken by the time that this one's would be. Refused now, it costs less
-	 * than a handshake, a request, and both again; a cookie would promise what there is not. Of a flood nothing is
-	 * fresh for long: then there are cookies. */
-	if (unlikely(w->conns.avail <= w->listeners.fresh)) {
+	if (unlikely(w->conns.avail <= w->listeners.fresh) && spoken_for(w)) {
 		STAT_INC(w, CONN_POOL_EMPTY);
 		STAT_INC(w, LISTEN_DROPS);
 		return STAT_DROP_LISTEN;

@@ -64,7 +64,9 @@ struct listeners {
 	uint32_t n;
 	uint32_t reserved_requests; /* half-open queues of all of them */
 	uint32_t accept_queued, half_open;
-	uint32_t fresh; /* of half_open, whose SYN-ACK was sent once: most become connections soon */
+	uint32_t fresh;	 /* of half_open, whose SYN-ACK was sent once: they may become connections soon */
+	uint32_t lately; /* handshakes done between two looks, as those to come */
+	uint64_t looked_at, opens; /* the last look, and handshakes done until then */
 };
 
 /** A segment for a listener. tw: the TIME-WAIT record that a newer SYN replaces, or NULL. */
