@@ -144,6 +144,22 @@ next_slot(const uint64_t *map, unsigned int n, unsigned int from)
 	return -1;
 }
 
+/* The slot behind the one of the wheel's time, not yet taken round. */
+static inline uint64_t
+base_of(const struct wheel *w, unsigned int level)
+{
+	return (w->now >> shift_of(level)) + 1;
+}
+
+/* Slots from there to the next that is or was occupied; -1: none. */
+static inline int
+distance(const struct wheel *w, unsigned int level)
+{
+	const unsigned int n = slots_of(level);
+
+	return next_slot(&w->map[first_of(level) / 64], n, base_of(w, level) & (n - 1));
+}
+
 /* The next tick at which a slot expires or has to be spread, or would have if it was not empty by now. */
 static uint64_t
 next_event(const struct wheel *w)
@@ -152,10 +168,8 @@ next_event(const struct wheel *w)
 	unsigned int level;
 
 	for (level = 0; level < WHEEL_LEVELS; level++) {
-		const uint64_t base = (w->now >> shift_of(level)) + 1;
-		const unsigned int n = slots_of(level);
-		const int d = next_slot(&w->map[first_of(level) / 64], n, base & (n - 1));
-		const uint64_t at = (base + d) << shift_of(level);
+		const int d = distance(w, level);
+		const uint64_t at = (base_of(w, level) + d) << shift_of(level);
 
 		if (d >= 0 && at < best)
 			best = at;
@@ -256,14 +270,17 @@ is_empty(struct wheel_node *const *slot)
 uint64_t
 wheel_next(struct wheel *w)
 {
-	unsigned int i;
-	uint64_t word;
+	unsigned int level, i;
+	int d;
 
 	if (w->n_due)
 		return w->now;
-	for (i = 0; i < WHEEL_SLOTS; i += 64)
-		for (word = w->map[i / 64]; word; word &= word - 1)
-			if (is_empty(w->slot[i + __builtin_ctzll(word)]))
-				w->map[i / 64] &= ~BIT(__builtin_ctzll(word));
+	for (level = 0; level < WHEEL_LEVELS; level++)
+		while ((d = distance(w, level)) >= 0) {
+			i = first_of(level) + ((base_of(w, level) + d) & (slots_of(level) - 1));
+			if (!is_empty(w->slot[i]))
+				break;
+			w->map[i / 64] &= ~BIT(i);
+		}
 	return next_event(w);
 }

@@ -503,7 +503,6 @@ check_flags(const struct tern_conn *c)
 static bool
 check_life(const struct tern_conn *c, const struct check_held *held)
 {
-
 	MUST(PEND, !c->pend || c->pend & P_QUEUED, c);
 	MUST(ACCEPTQ, !(c->flags & C_ACCEPTQ) == !c->lst, c);
 	MUST(HELD, c->held == held->own + held->foreign, c);

@@ -305,7 +305,8 @@ test_below_tcp(void)
 {
 	struct tern_conn *c = conn_of(fx_connected());
 	struct neigh *n = &W->neighs.at[c->neigh], *head = &W->neighs.at[W->neighs.max];
-	unsigned int word = 0;
+	const struct wheel *wh = &W->wheel;
+	unsigned int slot = 0;
 
 	BREAK(NEIGH_REFS, n->refs, 2);
 	BREAK(NEIGH_LRU, head->lru_next, NULL);
@@ -315,10 +316,9 @@ test_below_tcp(void)
 	BREAK(WHEEL_NODE, n->timer.pprev, &n->timer.next);
 	BREAK(WHEEL_ARMED, W->wheel.armed, 0);
 	BREAK(WHEEL_TIMERS, W->n_timers, 1);
-	wheel_next(&W->wheel); /* the map says no more than there is */
-	while (!W->wheel.map[word])
-		word++;
-	BREAK(WHEEL_MAP, W->wheel.map[word], 0);
+	while (!wh->slot[slot / WHEEL_CHAINS][slot % WHEEL_CHAINS])
+		slot++;
+	BREAK(WHEEL_MAP, W->wheel.map[slot / WHEEL_CHAINS / 64], 0);
 	BREAK(WHEEL_MAP, W->wheel.n_due, 1);
 	BREAK(TX_RING, W->ifs[0].n_tx, TX_RING + 1);
 }
