@@ -61,6 +61,14 @@ hold_plan(unsigned int hold)
 	shortest_us = UINT64_MAX;
 }
 
+/* --requests-per-conn */
+static void
+per_conn(uint32_t n)
+{
+	requests.per_conn = n;
+	option_find("requests-per-conn", 17)->set = true;
+}
+
 static void
 hold_start(void)
 {
@@ -214,8 +222,7 @@ test_replaced(void)
 {
 	hold_plan(100);
 	plan.think_ms = 100;
-	requests.per_conn = 3;
-	option_find("requests-per-conn", 17)->set = true;
+	per_conn(3);
 	hold_start();
 	hold_ready();
 	turns(3000);
@@ -235,8 +242,7 @@ test_active(void)
 
 	hold_plan(300);
 	plan.active = 3;
-	requests.per_conn = 20;
-	option_find("requests-per-conn", 17)->set = true;
+	per_conn(20);
 	hold_start();
 	hold_ready();
 	for (i = 0; i < 2000; i++) {
@@ -306,8 +312,7 @@ test_ramp_replaced(void)
 	hold_plan(100);
 	plan.think_ms = 100;
 	plan.ramp_up_ms = 2000;
-	requests.per_conn = 3;
-	option_find("requests-per-conn", 17)->set = true;
+	per_conn(3);
 	hold_start();
 	turns(1000);
 	CHECK(held() >= 48 && held() <= 52);
@@ -333,8 +338,7 @@ test_close_time(void)
 	hold_plan(20);
 	plan.think_ms = 100;
 	plan.latency = true;
-	requests.per_conn = 2;
-	option_find("requests-per-conn", 17)->set = true;
+	per_conn(2);
 	bed.dir[0].delay_us = bed.dir[1].delay_us = 50 * MS;
 	hold_start();
 	hold_ready();
@@ -359,8 +363,7 @@ test_total(void)
 
 	hold_plan(100);
 	plan.total = 250;
-	requests.per_conn = 3;
-	option_find("requests-per-conn", 17)->set = true;
+	per_conn(3);
 	hold_start();
 	hold_ready();
 	for (i = 0; i < 10000 && !client.finished; i++)
