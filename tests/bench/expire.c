@@ -98,10 +98,7 @@ main(int argc, char **argv)
 	const double us = rte_get_tsc_hz() / 1e6;
 	uint64_t step_us;
 
-	tern_conf_init(&conf, sizeof(conf));
-	conf.name = "expire";
-	conf.n_workers = 1;
-	conf.n_ifs = 1;
+	pair_conf(&conf, "expire");
 	conf.max_timewait = TIMERS;
 	if (n_eal < 0)
 		return 1;

@@ -240,10 +240,7 @@ set_up(void)
 	struct tern_conf conf;
 	uint32_t i;
 
-	tern_conf_init(&conf, sizeof(conf));
-	conf.name = "held";
-	conf.n_workers = 1;
-	conf.n_ifs = 1;
+	pair_conf(&conf, "held");
 	conf.max_conns = 2 * n_peers;
 	pair_init(&conf, &ops);
 	askers = calloc(n_open, sizeof(*askers));

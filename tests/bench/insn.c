@@ -17,10 +17,7 @@ main(int argc, char **argv)
 	struct tern_conf conf;
 	uint64_t want, turns;
 
-	tern_conf_init(&conf, sizeof(conf));
-	conf.name = "insn";
-	conf.n_workers = 1;
-	conf.n_ifs = 1;
+	pair_conf(&conf, "insn");
 	if (n_eal < 0)
 		return 1;
 	if (argc - n_eal != 3)

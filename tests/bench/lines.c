@@ -348,10 +348,7 @@ main(int argc, char **argv)
 	struct sigaction sa = {.sa_sigaction = stopped, .sa_flags = SA_SIGINFO};
 	unsigned int end, kind, step;
 
-	tern_conf_init(&conf, sizeof(conf));
-	conf.name = "lines";
-	conf.n_workers = 1;
-	conf.n_ifs = 1;
+	pair_conf(&conf, "lines");
 	conf.max_conns = 64;
 	if (n_eal < 0)
 		return 1;

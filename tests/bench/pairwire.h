@@ -88,6 +88,16 @@ make(unsigned int i, const struct tern_conf *conf, struct rte_mempool *mp)
 	ends[i]->ifs[0].tx_tcp_cksum = device_sums;
 }
 
+/* The defaults for one of the ends. */
+static inline void
+pair_conf(struct tern_conf *conf, const char *name)
+{
+	tern_conf_init(conf, sizeof(*conf));
+	conf->name = name;
+	conf->n_workers = 1;
+	conf->n_ifs = 1;
+}
+
 /* Both ends, from conf, and the server listening. */
 static void
 pair_init(struct tern_conf *conf, const struct tern_listener_ops *ops)
