@@ -28,7 +28,9 @@ out.textContent = JSON.stringify(page);
 document.body.replaceChildren(out);
 </script>"""
 WIDTH = 860  # of a chart's own units
-NEAR = 3     # pixels: a dash's gap, and what smoothing makes of a line
+NEAR = 3     # pixels: what smoothing makes of a line
+GAP = 5      # pixels: from a line's end that falls into a gap to its last dash, and what smoothing makes of that
+SHARES = [i / 8 for i in range(9)]
 bad = []
 
 
@@ -41,6 +43,15 @@ def is_of(pixel, colour):
     return any(all(abs(p - (255 + (c - 255) * share)) <= 24 for p, c in zip(pixel, colour)) for share in (1, 0.85, 0.7, 0.55))
 
 
+def is_under(pixel, colour, other):
+    """At least half of the two, the rest white: smoothed lines of two colours that lie over each other mix."""
+    for mine, over in ((m, o) for o in SHARES for m in SHARES if m + o - m * o >= 0.5):
+        below = [255 + (c - 255) * mine for c in colour]
+        if all(abs(p - (b + (o - b) * over)) <= 24 for p, b, o in zip(pixel, below, other)):
+            return True
+    return False
+
+
 def overlaps(things, what):
     for i, a in enumerate(things):
         for b in things[:i]:
@@ -51,11 +62,12 @@ def overlaps(things, what):
 
 def check_line(picture, place, line, later, title):
     """Is it where its points are? There may be a line over it that is drawn later."""
-    colours = [rgb(line["colour"])] + [rgb(o["colour"]) for o in later]
+    colour = rgb(line["colour"])
+    others = {colour} | {rgb(o["colour"]) for o in later}
     for point in line["points"]:
         x, y = map(round, place(point))
-        around = [picture.getpixel((i, k)) for i in range(x - NEAR, x + NEAR + 1) for k in range(y - NEAR, y + NEAR + 1)]
-        if not any(is_of(p, c) for p in around for c in colours):
+        around = {picture.getpixel((i, k)) for i in range(x - GAP, x + GAP + 1) for k in range(y - GAP, y + GAP + 1)}
+        if not any(is_under(p, colour, o) for p in around for o in others):
             bad.append("%s: '%s' is not drawn at %d, %d" % (title, line["name"], x, y))
             return
 
