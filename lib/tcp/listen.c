@@ -483,7 +483,8 @@ half_room(const struct tern_worker *w, const struct tern_listener *l)
 /*
  * Are the connections that are free, if any, taken by the time that one more would be? Then its SYN is refused, which
  * costs less than a handshake, a request, and both again; a cookie would promise what there is not. Of fresh requests
- * so many become connections as did lately: of a flood none, and there are cookies.
+ * so many become connections as did lately, in the mean before the last look or since: of a flood none, and there are
+ * cookies.
  */
 static __rte_noinline bool
 spoken_for(struct tern_worker *w)
@@ -492,11 +493,11 @@ spoken_for(struct tern_worker *w)
 	const uint64_t opens = w->stats[STAT_PASSIVE_OPENS], age_us = w->now_us - ls->looked_at;
 
 	if (age_us >= LATELY_US) {
-		ls->lately = age_us < 2 * LATELY_US ? opens - ls->opens : 0;
+		ls->lately = ((opens - ls->opens) * LATELY_US + age_us - 1) / age_us;
 		ls->opens = opens;
 		ls->looked_at = w->now_us;
 	}
-	return w->conns.avail <= RTE_MIN(ls->fresh, ls->lately);
+	return w->conns.avail <= RTE_MIN(ls->fresh, RTE_MAX(ls->lately, opens - ls->opens));
 }
 
 static int
