@@ -85,9 +85,9 @@ struct wrong {
 	uint64_t n;
 };
 
-/* item.seen_us: something happened, to an eighth of the timeout; the longest idle comes first on the active list. */
 struct client_conn {
 	struct item i;      /* c is NULL while the rest of the requests waits for a new connection */
+	TAILQ_ENTRY(client_conn) rest; /* on `thinking` or `idle`; it may be untouched there */
 	struct head *part;  /* of a response */
 	uint64_t due_us;    /* its time; a held one's request's */
 	uint64_t opened_us; /* the SYN */
@@ -139,8 +139,7 @@ struct client {
 	struct stack *s;
 	struct tern_worker *w;
 	struct slab slab;
-	struct items idle; /* the parked ones */
-	struct items thinking; /* the longest idle first */
+	TAILQ_HEAD(, client_conn) idle, thinking; /* the parked ones; at rest, the longest first */
 	struct heads heads;
 	uint64_t total, cps; /* this worker's share */
 	struct pace pace;    /* of cps, from start_us */
@@ -158,7 +157,6 @@ struct client {
 	double stagger_us;   /* between the first requests of two */
 	uint64_t start_us, pause_us;
 	uint64_t end_us;     /* no request of a held connection begins then */
-	uint64_t slack_us; /* an eighth of the timeout; without one no touch is worth it */
 	bool parking, finished, stopping;
 	bool ramps;  /* as ramp says, else those of hold are all opened first */
 	bool mixed;  /* --mix: connections are struct mixed_conn */
@@ -192,10 +190,7 @@ client_class(const struct client_conn *cc)
 static inline void
 client_touch(struct client *cl, struct client_conn *cc)
 {
-	const uint64_t now_us = tern_now_us(cl->w);
-
-	if (now_us - cc->i.seen_us > cl->slack_us && !cc->parked && !cc->thinks)
-		slab_touch(&cl->slab, &cc->i, now_us);
+	slab_touch(&cc->i, tern_now_us(cl->w));
 }
 
 /* role_client.c */

@@ -45,20 +45,20 @@ client_rest(struct client *cl, struct client_conn *cc, uint64_t until_us, bool f
 	cc->asked_us = until_us;
 	cc->thinks = true;
 	cl->n_thinking++;
-	TAILQ_REMOVE(&cl->slab.active, &cc->i, next);
+	cc->i.patient = true;
 	if (first)
-		TAILQ_INSERT_HEAD(&cl->thinking, &cc->i, next);
+		TAILQ_INSERT_HEAD(&cl->thinking, cc, rest);
 	else
-		TAILQ_INSERT_TAIL(&cl->thinking, &cc->i, next);
+		TAILQ_INSERT_TAIL(&cl->thinking, cc, rest);
 }
 
 void
 client_end_rest(struct client *cl, struct client_conn *cc)
 {
-	cc->thinks = false;
+	cc->thinks = cc->i.patient = false;
 	cl->n_thinking--;
-	TAILQ_REMOVE(&cl->thinking, &cc->i, next);
-	TAILQ_INSERT_TAIL(&cl->slab.active, &cc->i, next);
+	TAILQ_REMOVE(&cl->thinking, cc, rest);
+	client_touch(cl, cc);
 }
 
 void
@@ -73,8 +73,7 @@ client_gone(struct client_conn *cc, unsigned int what)
 		latency(cc, HIST_WHOLE, HIST_WHOLE_SENT);
 	head_drop(&cl->heads, &cc->part);
 	if (cc->parked) {
-		TAILQ_REMOVE(&cl->idle, &cc->i, next);
-		TAILQ_INSERT_TAIL(&cl->slab.active, &cc->i, next);
+		TAILQ_REMOVE(&cl->idle, cc, rest);
 		cl->parked--;
 	}
 	if (cc->thinks)
@@ -245,7 +244,6 @@ client_ask(struct client_conn *cc, uint64_t due_us)
 	struct client *cl = cc->i.owner;
 
 	client_end_rest(cl, cc);
-	cc->i.seen_us = tern_now_us(cl->w);
 	cc->due_us = due_us;
 	client_next(cc);
 }
@@ -529,9 +527,8 @@ is_open(struct client_conn *cc)
 		return;
 	}
 	if (cl->parking) {
-		cc->parked = true;
-		TAILQ_REMOVE(&cl->slab.active, &cc->i, next);
-		TAILQ_INSERT_TAIL(&cl->idle, &cc->i, next);
+		cc->parked = cc->i.patient = true;
+		TAILQ_INSERT_TAIL(&cl->idle, cc, rest);
 		cl->parked++;
 		cl->n[N_PARKED] = RTE_MAX(cl->n[N_PARKED], cl->parked);
 		client_ready(cl);

@@ -29,7 +29,6 @@ on_timer(struct tern_timer *t, void *arg)
 
 	if (cc->thinks) {
 		client_end_rest(cl, cc);
-		cc->i.seen_us = tern_now_us(cl->w);
 		if (client_class(cc)->odd)
 			mixed_end(cc);
 		else if (cc->i.c)
@@ -81,10 +80,13 @@ mixed_pause(struct client_conn *cc, uint32_t n, uint32_t rate)
 void
 mixed_init(struct client *cl)
 {
-	struct item *it;
+	uint32_t i;
 
-	TAILQ_FOREACH (it, &cl->slab.idle, next)
-		tern_timer_init(&mixed((struct client_conn *)it)->timer, on_timer, it);
+	for (i = 0; i < cl->slab.n; i++) {
+		struct client_conn *cc = (struct client_conn *)slab_item(&cl->slab, i);
+
+		tern_timer_init(&mixed(cc)->timer, on_timer, cc);
+	}
 }
 
 void

@@ -46,8 +46,7 @@ slab_init(struct slab *s, struct stack *st, struct tern_worker *w, uint32_t n, s
 {
 	uint32_t i;
 
-	TAILQ_INIT(&s->idle);
-	TAILQ_INIT(&s->active);
+	SLIST_INIT(&s->idle);
 	TAILQ_INIT(&s->again);
 	size = RTE_ALIGN_CEIL(size, (size_t)RTE_CACHE_LINE_SIZE);
 	s->base = slab_memory(n * size);
@@ -58,11 +57,11 @@ slab_init(struct slab *s, struct stack *st, struct tern_worker *w, uint32_t n, s
 	s->size = size;
 	s->n = n;
 	st->items[tern_worker_index(w)] = s->base;
-	for (i = 0; i < n; i++) {
+	for (i = n; i-- > 0;) {
 		struct item *it = slab_item(s, i);
 
 		it->owner = owner;
-		TAILQ_INSERT_TAIL(&s->idle, it, next);
+		SLIST_INSERT_HEAD(&s->idle, it, idle);
 	}
 	return 0;
 }
@@ -70,15 +69,17 @@ slab_init(struct slab *s, struct stack *st, struct tern_worker *w, uint32_t n, s
 struct item *
 slab_get(struct slab *s, struct tern_conn *c, uint64_t now_us)
 {
-	struct item *i = TAILQ_FIRST(&s->idle);
+	struct item *i = SLIST_FIRST(&s->idle);
 
 	if (!i)
 		return NULL;
-	TAILQ_REMOVE(&s->idle, i, next);
-	TAILQ_INSERT_TAIL(&s->active, i, next);
+	SLIST_REMOVE_HEAD(&s->idle, idle);
+	if (unlikely((char *)i == s->base + s->top * s->size))
+		s->top++;
 	i->c = c;
-	i->seen_us = now_us;
-	i->waits = false;
+	i->used = true;
+	i->waits = i->patient = false;
+	slab_touch(i, now_us);
 	s->n_active++;
 	return i;
 }
@@ -90,18 +91,21 @@ slab_put(struct slab *s, struct item *i)
 		tls_free(i);
 	if (i->waits)
 		TAILQ_REMOVE(&s->again, i, again);
-	i->waits = false;
-	TAILQ_REMOVE(&s->active, i, next);
-	TAILQ_INSERT_HEAD(&s->idle, i, next); /* the warmest */
+	i->used = false;
+	SLIST_INSERT_HEAD(&s->idle, i, idle); /* the warmest comes first */
 	s->n_active--;
 }
 
-void
-slab_touch(struct slab *s, struct item *i, uint64_t now_us)
+struct item *
+slab_next(const struct slab *s, uint32_t *i)
 {
-	i->seen_us = now_us;
-	TAILQ_REMOVE(&s->active, i, next);
-	TAILQ_INSERT_TAIL(&s->active, i, next);
+	while (*i < s->top) {
+		struct item *it = slab_item(s, (*i)++);
+
+		if (it->used)
+			return it;
+	}
+	return NULL;
 }
 
 void
@@ -129,23 +133,39 @@ slab_retry_some(struct slab *s, void (*fn)(struct item *i))
 	} while (i != last && in_vain < RETRY_MAX && !TAILQ_EMPTY(&s->again));
 }
 
+/* The hand goes round all items eight times while one may be idle, */
+static uint64_t
+round_us(const struct slab *s)
+{
+	return RTE_MIN(s->idle_us / 8 + 1, TERN_TIMER_MAX_US);
+}
+
+/* in so many steps: of few items if there are many, in one if there are few. */
+static uint32_t
+steps_of(const struct slab *s)
+{
+	return RTE_MIN(s->top / LATE_MAX, (uint32_t)(round_us(s) / 1000)) + 1;
+}
+
 static void
 on_timer(struct tern_timer *t, void *arg)
 {
 	struct slab *s = arg;
 	const uint64_t now_us = tern_now_us(s->w);
-	uint64_t wait_us = s->idle_us;
-	unsigned int n = 0;
-	struct item *i;
+	const uint32_t now = slab_clock(now_us), steps = steps_of(s);
+	uint32_t n = s->top / steps + 1, late = 0;
 
-	while ((i = TAILQ_FIRST(&s->active)) != NULL) {
-		wait_us = i->seen_us + s->idle_us;
-		wait_us = wait_us > now_us ? wait_us - now_us : 0;
-		if (wait_us || n++ == LATE_MAX)
-			break;
-		s->late(i);
+	for (; n && late < LATE_MAX && s->top; n--) {
+		struct item *i = slab_item(s, s->hand);
+
+		s->hand = s->hand + 1 < s->top ? s->hand + 1 : 0;
+		if (i->used && !i->patient && now - i->seen > s->idle_us >> 10) {
+			s->late(i);
+			late++;
+		}
 	}
-	tern_timer_start(s->w, t, RTE_MIN(wait_us, TERN_TIMER_MAX_US));
+	s->step_us = late == LATE_MAX ? now_us : RTE_MAX(s->step_us + round_us(s) / steps, now_us);
+	tern_timer_start(s->w, t, s->step_us - now_us);
 }
 
 void
@@ -155,7 +175,8 @@ slab_timeout(struct slab *s, struct tern_worker *w, uint64_t idle_us, void (*lat
 	s->idle_us = idle_us;
 	s->late = late;
 	tern_timer_init(&s->timer, on_timer, s);
-	tern_timer_start(w, &s->timer, RTE_MIN(idle_us, TERN_TIMER_MAX_US));
+	s->step_us = tern_now_us(w) + round_us(s);
+	tern_timer_start(w, &s->timer, round_us(s));
 }
 
 void
@@ -405,9 +426,10 @@ void
 server_drain(struct stack *s, struct tern_worker *w)
 {
 	struct server *v = tern_worker_user(w);
-	struct item *i;
+	struct item *it;
+	uint32_t i = 0;
 
 	server_unlisten(v);
-	while ((i = TAILQ_FIRST(&v->slab.active)) != NULL)
-		server_close(i);
+	while ((it = slab_next(&v->slab, &i)) != NULL)
+		server_close(it);
 }

@@ -91,16 +91,21 @@ extern const unsigned int n_roles;
 
 /**
  * Fixed set of equal objects of one worker, one per connection: taken at start, so that nothing is allocated later.
- * Active ones are listed, the longest untouched first. `again` has those that no event will call: a visit
- * would have been too long.
+ * Those in use are on no list, which would have to be mended next to each that ends: who looks for them looks at all.
+ * `again` has those that no event will call: a visit would have been too long.
  */
 struct item {
-	TAILQ_ENTRY(item) next, again;
+	union {
+		SLIST_ENTRY(item) idle;
+		TAILQ_ENTRY(item) again;
+	};
 	struct tern_conn *c;
 	struct tls *tls; /* NULL: as it is */
 	void *owner;     /* the role's state of this worker */
-	uint64_t seen_us;
-	bool waits; /* on `again` */
+	uint32_t seen;   /* slab_clock() when something happened */
+	bool used;
+	bool waits;   /* on `again` */
+	bool patient; /* it may be untouched as long as it likes */
 };
 TAILQ_HEAD(items, item);
 
@@ -109,15 +114,19 @@ TAILQ_HEAD(items, item);
 #define VISIT_MBUFS 256u
 
 struct slab {
-	struct items idle, active, again;
+	SLIST_HEAD(, item) idle;
+	struct items again;
 	uint32_t n_active;
 	char *base; /* n items of size bytes */
 	size_t size;
 	uint32_t n;
+	uint32_t top; /* from there on none was ever used */
 	struct tls_ctx *tls; /* its connections speak it; NULL: they do not */
 	/* slab_timeout() */
 	struct tern_worker *w;
 	uint64_t idle_us;
+	uint64_t step_us; /* when some are looked at */
+	uint32_t hand;    /* the next of them */
 	void (*late)(struct item *i);
 	struct tern_timer timer;
 };
@@ -133,7 +142,20 @@ slab_item(const struct slab *s, uint32_t i)
 /** NULL: none left. All but the header keeps what it held before. */
 struct item *slab_get(struct slab *s, struct tern_conn *c, uint64_t now_us);
 void slab_put(struct slab *s, struct item *i);
-void slab_touch(struct slab *s, struct item *i, uint64_t now_us);
+/** The next in use from number *i on, which becomes the one behind it; NULL: there are no more. Beginning with 0 it is
+ *  each, whatever became of those before. */
+struct item *slab_next(const struct slab *s, uint32_t *i);
+/** Time as items keep it: units of 1.024 ms, so that it takes 4 bytes and no division. */
+static inline uint32_t
+slab_clock(uint64_t now_us)
+{
+	return now_us >> 10;
+}
+static inline void
+slab_touch(struct item *i, uint64_t now_us)
+{
+	i->seen = slab_clock(now_us);
+}
 void slab_again(struct slab *s, struct item *i);
 /** tern_send() of the connection, by TLS where it speaks it: then what was not taken must be sent again as it is. */
 static inline ssize_t
@@ -186,7 +208,8 @@ slab_retry(struct slab *s, void (*fn)(struct item *i))
 		slab_retry_some(s, fn);
 }
 
-/** Call late() once for each item that is untouched for so long, a few a poll; it puts the item back. */
+/** Call late() once for each item that is untouched for so long, or an eighth longer, a few a poll; it puts the item
+ *  back. */
 void slab_timeout(struct slab *s, struct tern_worker *w, uint64_t idle_us, void (*late)(struct item *i));
 void slab_no_timeout(struct slab *s);
 

@@ -381,7 +381,7 @@ may_replace(const struct client *cl, uint64_t now_us)
 static bool
 ask_one(struct client *cl, uint64_t now_us)
 {
-	struct client_conn *cc = (struct client_conn *)TAILQ_FIRST(&cl->thinking);
+	struct client_conn *cc = TAILQ_FIRST(&cl->thinking);
 	uint64_t may_us, due_us;
 
 	if (!cc || (plan.rps && (!cl->rps || cl->asks.due_us > now_us - cl->start_us)))
@@ -439,7 +439,7 @@ ask_any(struct client *cl, uint64_t now_us)
 static bool
 leave_one(struct client *cl)
 {
-	struct client_conn *cc = (struct client_conn *)TAILQ_FIRST(&cl->thinking);
+	struct client_conn *cc = TAILQ_FIRST(&cl->thinking);
 
 	if (cc)
 		client_leave(cc);
@@ -476,7 +476,7 @@ leave_some(struct client *cl)
 	for (may = BURST_MAX; may && g.conns < cl->slab.n_active + cl->window && leave_one(cl); may--)
 		;
 	for (; may && g.conns < cl->slab.n_active + cl->window && !TAILQ_EMPTY(&cl->idle); may--)
-		client_cut((struct client_conn *)TAILQ_FIRST(&cl->idle));
+		client_cut(TAILQ_FIRST(&cl->idle));
 }
 
 /* --- a poll -------------------------------------------------------------------------------------------------- */
@@ -655,7 +655,6 @@ start(struct stack *s, struct tern_worker *w)
 				  o->conf.max_conns - cl->park - cl->hold);
 	if (plan.hold && !plan.cps)
 		cl->concurrency = 0;
-	cl->slack_us = plan.timeout_ms ? plan.timeout_ms * UINT64_C(125) : UINT64_MAX;
 	if ((plan.total && !cl->total) || (plan.cps && !cl->cps))
 		cl->concurrency = 0; /* more workers than connections */
 	cl->mixed = plan.mix != NULL;
@@ -682,7 +681,7 @@ start(struct stack *s, struct tern_worker *w)
 			return -EINVAL;
 	}
 	if (plan.timeout_ms)
-		slab_timeout(&cl->slab, w, 9 * cl->slack_us, client_late);
+		slab_timeout(&cl->slab, w, plan.timeout_ms * UINT64_C(1000), client_late);
 	return 0;
 }
 
@@ -691,11 +690,11 @@ drain(struct stack *s, struct tern_worker *w)
 {
 	struct client *cl = tern_worker_user(w);
 	struct item *it;
+	uint32_t i = 0;
 
 	cl->concurrency = 0;
 	slab_no_timeout(&cl->slab);
-	while ((it = TAILQ_FIRST(&cl->slab.active)) != NULL || (it = TAILQ_FIRST(&cl->idle)) != NULL ||
-	       (it = TAILQ_FIRST(&cl->thinking)) != NULL)
+	while ((it = slab_next(&cl->slab, &i)) != NULL)
 		client_cut((struct client_conn *)it);
 }
 

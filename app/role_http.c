@@ -303,7 +303,7 @@ next_request(struct http *h, struct http_conn *hc)
 		return false;
 	if (len > 0) {
 		if (unlikely(hc->part != NULL))
-			slab_touch(&h->s.slab, &hc->i, tern_now_us(h->w));
+			slab_touch(&hc->i, tern_now_us(h->w));
 		http_parse_request(p, len, &r);
 		head_done(&h->heads, &hc->part, &hc->i, len);
 	} else {
@@ -346,7 +346,7 @@ on_event(struct tern_conn *c, void *user)
 	struct http *h = hc->i.owner;
 
 	if (likely(!hc->part)) /* a head that trickles in is as good as idle */
-		slab_touch(&h->s.slab, &hc->i, tern_now_us(h->w));
+		slab_touch(&hc->i, tern_now_us(h->w));
 	go_on(h, hc);
 }
 
@@ -403,16 +403,16 @@ static void
 drain(struct stack *s, struct tern_worker *w)
 {
 	struct http *h = tern_worker_user(w);
-	struct item *it, *next;
+	struct item *it;
+	uint32_t i = 0;
 
 	server_unlisten(&h->s);
 	slab_no_timeout(&h->s.slab);
 	tern_timer_stop(w, &h->second);
 	h->draining = true;
-	for (it = TAILQ_FIRST(&h->s.slab.active); it; it = next) {
+	while ((it = slab_next(&h->s.slab, &i)) != NULL) {
 		struct http_conn *hc = (struct http_conn *)it;
 
-		next = TAILQ_NEXT(it, next);
 		if (hc->shut || (!hc->left && hc->head_sent == hc->head_len))
 			server_close(it);
 		else

@@ -470,7 +470,7 @@ on_client(struct tern_conn *c, void *user)
 	struct pair *p = user;
 	struct proxy *v = p->i.owner;
 
-	slab_touch(&v->s.slab, &p->i, tern_now_us(v->w));
+	slab_touch(&p->i, tern_now_us(v->w));
 	if (p->state == NEW)
 		open_backend(v, p);
 	else if (p->state == JOINED)
@@ -483,7 +483,7 @@ on_backend(struct proxy *v, struct pair *p, uint32_t events)
 	socklen_t len = sizeof(int);
 	int err = 0;
 
-	slab_touch(&v->s.slab, &p->i, tern_now_us(v->w));
+	slab_touch(&p->i, tern_now_us(v->w));
 	p->can_read |= (events & ~EPOLLOUT) != 0;
 	p->can_write |= (events & (EPOLLOUT | EPOLLERR | EPOLLHUP)) != 0;
 	p->hung_up |= (events & (EPOLLRDHUP | EPOLLERR | EPOLLHUP)) != 0;
@@ -559,8 +559,9 @@ on_last(struct tern_timer *t, void *arg)
 {
 	struct proxy *v = arg;
 	struct item *it;
+	uint32_t i = 0;
 
-	while ((it = TAILQ_FIRST(&v->s.slab.active)) != NULL) {
+	while ((it = slab_next(&v->s.slab, &i)) != NULL) {
 		struct pair *p = (struct pair *)it;
 
 		if (p->state == JOINED && it->c && !p->can_read && !tern_send_queued(it->c) && !tern_recv_queued(it->c))
@@ -584,15 +585,16 @@ drain(struct stack *s, struct tern_worker *w)
 static uint64_t
 report(const struct stack *s)
 {
-	unsigned int i;
 	struct item *it;
+	unsigned int i;
 
 	for (i = 0; i < s->n_workers; i++) {
 		struct proxy *v = s->state[i];
+		uint32_t k = 0;
 
 		if (!v || !v->w)
 			continue;
-		TAILQ_FOREACH (it, &v->s.slab.active, next) /* whose client was done */
+		while ((it = slab_next(&v->s.slab, &k)) != NULL) /* whose client was done */
 			release(v, (struct pair *)it);
 		close(v->set);
 	}

@@ -11,11 +11,11 @@
 
 struct serve_conn {
 	struct item i;
-	uint32_t got;      /* bytes of the request */
-	uint32_t sent;     /* bytes of the response in progress */
-	uint32_t requests; /* that came whole */
+	uint32_t got;  /* bytes of the request */
+	uint32_t sent; /* bytes of the response in progress */
 	uint32_t answered;
-	bool worked; /* for the answer in progress */
+	uint16_t owed; /* requests that came whole; of one read, and then there is none */
+	bool worked;   /* for the answer in progress */
 };
 
 struct serve {
@@ -32,7 +32,7 @@ answer(struct serve *v, struct serve_conn *sc, unsigned int *visit)
 	uint32_t left;
 	ssize_t n;
 
-	while (sc->answered < sc->requests) {
+	while (sc->owed) {
 		if (!slab_spend(&v->s.slab, &sc->i, visit))
 			return false;
 		if (unlikely(requests.work_us && !sc->worked)) {
@@ -51,6 +51,7 @@ answer(struct serve *v, struct serve_conn *sc, unsigned int *visit)
 			sc->sent = 0;
 			sc->worked = false;
 			sc->answered++;
+			sc->owed--;
 			v->s.n[SERVER_DONE]++;
 		}
 	}
@@ -95,9 +96,9 @@ pump(struct tern_conn *c, void *user)
 			return;
 		sc->got += got;
 		for (; sc->got >= requests.request_size; sc->got -= requests.request_size)
-			sc->requests++;
+			sc->owed++;
 	}
-	if (sc->answered < sc->requests)
+	if (sc->owed)
 		return; /* writable(), closed() or the next poll follows */
 	server_close(&sc->i);
 }

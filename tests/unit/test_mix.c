@@ -487,7 +487,7 @@ test_slow_number(void)
 	srv = sock_accept(SERVER);
 	CU_ASSERT_FATAL(srv != NULL);
 	sock_abort(srv); /* and of this one it read nothing */
-	gone = (struct mixed_conn *)TAILQ_FIRST(&((struct client *)stack.state[0])->slab.idle);
+	gone = (struct mixed_conn *)SLIST_FIRST(&((struct client *)stack.state[0])->slab.idle);
 	CHECK(gone && !tern_timer_stop(TW_(&bed.n[0]), &gone->timer));
 	turns(5000);
 	CHECK_EQ(of_class(0, N_RESET), 1);

@@ -190,6 +190,71 @@ test_idle(void)
 	role_down();
 }
 
+#define ITEMS 1000u
+#define PATIENT 7u /* of them one in so many is */
+#define IDLE_MS 4000u
+
+static struct slab slab;
+static uint64_t seen_us[ITEMS], late_us[ITEMS];
+
+static uint32_t
+number_of(const struct item *i)
+{
+	return ((const char *)i - slab.base) / slab.size;
+}
+
+static void
+note_late(struct item *i)
+{
+	CHECK_EQ(late_us[number_of(i)], 0);
+	late_us[number_of(i)] = bed.now_us;
+	slab_put(&slab, i);
+}
+
+/* Each is told once, when it was untouched for so long and not an eighth longer, but those that may rest. */
+static void
+test_late(void)
+{
+	struct item *it[ITEMS];
+	struct stack own = {0};
+	unsigned int i;
+	uint32_t at = 0;
+
+	role_up(&role_discard);
+	CU_ASSERT_FATAL(slab_init(&slab, &own, TW_(SERVER), ITEMS, sizeof(struct item), NULL) == 0);
+	slab_timeout(&slab, TW_(SERVER), IDLE_MS * MS, note_late);
+	for (i = 0; i < ITEMS; i++) {
+		it[i] = slab_get(&slab, NULL, bed.now_us);
+		CU_ASSERT_FATAL(it[i] != NULL);
+		it[i]->patient = i % PATIENT == 0;
+		late_us[i] = 0;
+	}
+	CHECK(slab_get(&slab, NULL, bed.now_us) == NULL);
+	for (i = 0; i < ITEMS; i++) {
+		seen_us[number_of(it[i])] = bed.now_us;
+		slab_touch(it[i], bed.now_us);
+		advance_us(2 * MS);
+	}
+	for (i = 0; i < 2 * IDLE_MS; i++)
+		advance_us(MS);
+	for (i = 0; i < ITEMS; i++) {
+		const uint64_t waited_us = late_us[i] - seen_us[i];
+
+		if (it[i]->patient) {
+			CHECK_EQ(late_us[i], 0);
+			CHECK(slab_next(&slab, &at) == it[i]);
+			slab_put(&slab, it[i]);
+		} else {
+			CHECK(waited_us > IDLE_MS * MS && waited_us < IDLE_MS * MS * 9 / 8 + 4 * MS);
+		}
+	}
+	CHECK(slab_next(&slab, &at) == NULL);
+	CHECK_EQ(slab.n_active, 0);
+	slab_no_timeout(&slab);
+	free(own.items[1]);
+	role_down();
+}
+
 /* --- the others ---------------------------------------------------------------------------------------------- */
 
 /* 20,000 answers owed to one byte each. */
@@ -374,6 +439,7 @@ main(int argc, char **argv)
 		{"a pipeline takes turns", test_pipeline},
 		{"refused, and no end", test_refused},
 		{"idle, and as good as idle", test_idle},
+		{"late, each by itself", test_late},
 		{"serve takes turns", test_serve_bound},
 		{"http starved", test_http_starved},
 		{"serve starved", test_serve_starved},
