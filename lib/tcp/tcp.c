@@ -264,6 +264,8 @@ tern_close(struct tern_conn *c)
 	}
 	w->mem.orphans++;
 	c->flags |= C_ORPHAN | C_COUNTED;
+	if (usual(true))
+		rte_prefetch0(&c->limit_at); /* its line 5, which the end, an ACK away, is the next to need */
 	queue_fin(c);
 	if (c->state == TERN_FIN_WAIT_2) /* after an earlier tern_shutdown() */
 		limit_state(c, w->conf.tcp.fin_timeout_ms);
