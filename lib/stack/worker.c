@@ -31,7 +31,7 @@
 #include "stack/worker.h"
 
 #define AHEAD 6u /* frames fetched ahead: 4 lines each, as many as a core has line fill buffers */
-#define BUCKET_AHEAD 6u /* frames parsed between asking for a bucket and looking into it */
+#define OBJECT_AHEAD 8u /* segments whose objects are on the way: 5 lines each */
 #define SMALL_PART 4  /* for one small mbuf there are so many others, and one for each connection */
 #define RXRUN_PART 4  /* for one run of out-of-order text there are so many mbufs */
 #define TIMER_BUDGET 4096 /* wheel nodes a poll may handle: bounds a poll when many expire in one tick */
@@ -281,15 +281,14 @@ stage_parse(struct tern_worker *w, const struct iface *ifc, struct rte_mbuf *m, 
 	return true;
 }
 
-/* Stage B: the bucket is there by now; ask for the object. @return whether s is bulk data. */
-static inline bool
+/* Stage B: the bucket is there by now; ask for the object. */
+static inline void
 stage_peek(struct tern_worker *w, struct seg *s)
 {
 	const struct tobj *o = usual(true) ? table_peek(&w->table, s->hash, &s->hint) : NULL;
 
 	if (o)
 		tcp_conn_prefetch(o);
-	return seg_is_bulk(s);
 }
 
 /* Bulk data: what follows each other becomes one. Only for connections of this worker: another one would parse it
@@ -312,14 +311,28 @@ merge(struct tern_worker *w, struct seg *s, unsigned int n)
 	return k;
 }
 
-/* As below, with every segment named while it is worked on. */
+/* Stages B and C: no more objects are on the way than a core can wait for, and what it waits for it does beside. */
+static __rte_always_inline void
+stages(struct tern_worker *w, struct seg *s, const struct seg *end, bool traced)
+{
+	struct seg *ahead = s;
+
+	while (ahead < end && ahead < s + OBJECT_AHEAD)
+		stage_peek(w, ahead++);
+	for (; s < end; s++) {
+		if (ahead < end)
+			stage_peek(w, ahead++);
+		if (traced)
+			w->input = s->m;
+		tcp_input(w, table_lookup_hint(&w->table, &s->flow, s->hash, &s->hint), s);
+	}
+}
+
+/* With every segment named while it is worked on. */
 static __rte_noinline void
 input_traced(struct tern_worker *w, struct seg *s, const struct seg *end)
 {
-	for (; s < end; s++) {
-		w->input = s->m;
-		tcp_input(w, table_lookup_hint(&w->table, &s->flow, s->hash, &s->hint), s);
-	}
+	stages(w, s, end, true);
 	w->input = NULL;
 }
 
@@ -327,7 +340,7 @@ void
 worker_input(struct tern_worker *w, uint8_t ifidx, struct rte_mbuf **m, unsigned int n)
 {
 	const struct iface *ifc = &w->ifs[ifidx];
-	struct seg segs[BURST], *s = segs, *peeked = segs, *end;
+	struct seg segs[BURST], *s = segs;
 	const bool traced = w->trace_pkt != NULL;
 	unsigned int i, bulk = 0;
 
@@ -338,12 +351,11 @@ worker_input(struct tern_worker *w, uint8_t ifidx, struct rte_mbuf **m, unsigned
 	for (i = 0; i < n; i++) {
 		if (i + AHEAD < n)
 			worker_prefetch(m[i + AHEAD]);
-		s += stage_parse(w, ifc, m[i], s);
-		if (s >= peeked + BUCKET_AHEAD)
-			bulk += stage_peek(w, peeked++);
+		if (stage_parse(w, ifc, m[i], s)) {
+			bulk += seg_is_bulk(s);
+			s++;
+		}
 	}
-	while (peeked < s)
-		bulk += stage_peek(w, peeked++);
 	if (likely(!w->handed_over)) /* else the worker that received them has counted them */
 		w->stats[STAT_IN_SEGS] += s - segs;
 	for (i = 0; unlikely(traced) && w->handed_over && &segs[i] < s; i++)
@@ -354,8 +366,7 @@ worker_input(struct tern_worker *w, uint8_t ifidx, struct rte_mbuf **m, unsigned
 		input_traced(w, segs, s);
 		return;
 	}
-	for (end = s, s = segs; s < end; s++)
-		tcp_input(w, table_lookup_hint(&w->table, &s->flow, s->hash, &s->hint), s);
+	stages(w, segs, s, false);
 }
 
 void
