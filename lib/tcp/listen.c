@@ -483,8 +483,8 @@ half_room(const struct tern_worker *w, const struct tern_listener *l)
 /*
  * Are the connections that are free, if any, taken by the time that one more would be? Then its SYN is refused, which
  * costs less than a handshake, a request, and both again; a cookie would promise what there is not. Of fresh requests
- * so many become connections as did lately, in the mean before the last look or since: of a flood none, and there are
- * cookies.
+ * so many become connections as did lately, which is since the last look or before: of a flood none, and there are
+ * cookies, after the first look at it, which has ordinary times to judge by.
  */
 static __rte_noinline bool
 spoken_for(struct tern_worker *w)
@@ -493,7 +493,7 @@ spoken_for(struct tern_worker *w)
 	const uint64_t opens = w->stats[STAT_PASSIVE_OPENS], age_us = w->now_us - ls->looked_at;
 
 	if (age_us >= LATELY_US) {
-		ls->lately = ((opens - ls->opens) * LATELY_US + age_us - 1) / age_us;
+		ls->lately = opens - ls->opens;
 		ls->opens = opens;
 		ls->looked_at = w->now_us;
 	}
