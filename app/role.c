@@ -91,7 +91,7 @@ slab_put(struct slab *s, struct item *i)
 		tls_free(i);
 	if (i->waits)
 		TAILQ_REMOVE(&s->again, i, again);
-	i->used = false;
+	i->used = i->waits = false;
 	SLIST_INSERT_HEAD(&s->idle, i, idle); /* the warmest comes first */
 	s->n_active--;
 }
