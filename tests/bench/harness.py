@@ -51,6 +51,14 @@ def is_root():
     return os.geteuid() == 0
 
 
+def may_use_memif(o):
+    """Two processes that hand each other frames."""
+    if o.rt:
+        raise Skip("Linux stops what has real-time priority for 50 ms of each second, in which the other process goes on: leave out --rt")
+    if free_hugepages() < 2 * 258:
+        raise Skip("two processes need 516 free huge pages of 2 MB (scripts/setup.sh hugepages 1024)")
+
+
 def tsc_hz():
     """The TSC's frequency as tern counts it."""
     return float(tsc_hz.hz) if tsc_hz.hz else 0.0

@@ -10,8 +10,8 @@ import re
 import signal
 import time
 
-from harness import (BUILD, CPUS, OUT, Benchmark, Failed, Skip, Variant, finish, free_hugepages, is_root, netns, output, run, say, start,
-                     tsc_hz, wait_line)
+from harness import (BUILD, CPUS, OUT, Benchmark, Failed, Skip, Variant, finish, free_hugepages, is_root, may_use_memif, netns, output,
+                     run, say, start, tsc_hz, wait_line)
 
 RAMP_S = 10    # dperf knows no quicker start
 WAIT_S = 1     # before it
@@ -186,6 +186,7 @@ def name(ours):
 
 
 def dperf(o, memif_server, tern_cost):
+    may_use_memif(o)
     c = Comparison(o, memif_server, tern_cost)
     say("\n== dperf: what each server carries without loss")
     most = {ours: c.carries(ours) for ours in (False, True)}

@@ -6,7 +6,7 @@ import os
 import signal
 import time
 
-from harness import (OUT, Benchmark, Failed, Skip, Variant, ask, finish, free_hugepages, longest_polls, netns, numbers, resident_mib,
+from harness import (OUT, Benchmark, Failed, Skip, Variant, ask, finish, longest_polls, may_use_memif, netns, numbers, resident_mib,
                      wait_line)
 from suite_dperf import EASE, Dperf, lost, per_second
 
@@ -190,10 +190,7 @@ class Overload:
 
 
 def overload(o, memif_server, memif_client):
-    if o.rt:
-        raise Skip("its looks wait for what has real-time priority, and that is stopped for 50 ms of each second: leave out --rt")
-    if free_hugepages() < 2 * 258:
-        raise Skip("two processes need 516 free huge pages of 2 MB (scripts/setup.sh hugepages 1024)")
+    may_use_memif(o)
     run = Overload(o, memif_server, memif_client)
     try:
         Dperf()

@@ -6,7 +6,7 @@ import signal
 import subprocess
 
 from harness import (BUILD, CPUS, TERN, Benchmark, Failed, Skip, Variant, bench_costs, eal, finish, free_hugepages, is_root,
-                     longest_polls, netns, numbers, run, start, tsc_hz, wait_line)
+                     longest_polls, may_use_memif, netns, numbers, run, start, tsc_hz, wait_line)
 import suite_cold
 import suite_dperf
 import suite_overload
@@ -259,8 +259,7 @@ def tern_cost(text, least):
 
 def memif(o):
     need_root("a network namespace")
-    if free_hugepages() < 2 * 258:
-        raise Skip("two processes need 516 free huge pages of 2 MB (scripts/setup.sh hugepages 1024)")
+    may_use_memif(o)
 
     def run_pair(rate, packets):
         ns = netns("memif")

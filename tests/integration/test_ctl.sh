@@ -325,17 +325,18 @@ test_top_screen() {
 	timeout 60 python3 - "$TERN" top -i 0.2 "$LIB_TMP/ctl" <<'E' >"$LIB_TMP/pty.out" 2>&1 || fail "the terminal"
 import os, pty, sys, termios
 def session(keys):
-    pid, fd = pty.fork()
+    fd, end = pty.openpty()
+    before = termios.tcgetattr(end)[3] # now: top is quick to change it
+    pid = os.fork()
     if pid == 0:
+        os.login_tty(end)
         os.execv(sys.argv[1], sys.argv[1:])
-    before = termios.tcgetattr(fd)[3]
     seen = b""
     while seen.count(b"worker 0 lcore") < 3:
         seen += os.read(fd, 4096)
     print(seen.decode(errors="replace"))
     assert b"conns/s 0" in seen and b"] busy " in seen and b"\033[J" in seen
     assert termios.tcgetattr(fd)[3] != before
-    end = os.open(os.readlink("/proc/%d/fd/0" % pid), os.O_RDWR | os.O_NOCTTY) # it stays open for us
     os.write(fd, keys)
     assert os.waitpid(pid, 0)[1] == 0
     assert termios.tcgetattr(end)[3] == before, "the terminal is not as it was"
