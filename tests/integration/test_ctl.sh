@@ -254,10 +254,12 @@ test_ctl_prompt() {
 	timeout 60 ip netns exec "$NS" python3 - "$TERN" "${EAL_TAP[@]}" -l $LCORES --vdev net_tap0,iface=dtap0 -- \
 		--addr $HOST/24 --role http --body x --nb-cores 1 --stats-period 0 --auto-start --interactive <<'E' >"$LIB_TMP/pty.out" 2>&1 || fail "the terminal"
 import os, pty, sys, termios, time
-pid, fd = pty.fork()
+fd, end = pty.openpty()
+before = termios.tcgetattr(end)[3]
+pid = os.fork()
 if pid == 0:
+    os.login_tty(end)
     os.execv(sys.argv[1], sys.argv[1:])
-before = termios.tcgetattr(fd)[3]
 seen = b""
 def until(what):
     global seen
