@@ -11,11 +11,10 @@
 
 struct serve_conn {
 	struct item i;
-	uint32_t got;  /* bytes of the request */
+	uint32_t got;  /* bytes of requests that are not answered; of one read, however many it brought */
 	uint32_t sent; /* bytes of the response in progress */
 	uint32_t answered;
-	uint16_t owed; /* requests that came whole; of one read, and then there is none */
-	bool worked;   /* for the answer in progress */
+	bool worked; /* for the answer in progress */
 };
 
 struct serve {
@@ -32,7 +31,7 @@ answer(struct serve *v, struct serve_conn *sc, unsigned int *visit)
 	uint32_t left;
 	ssize_t n;
 
-	while (sc->owed) {
+	while (sc->got >= requests.request_size) {
 		if (!slab_spend(&v->s.slab, &sc->i, visit))
 			return false;
 		if (unlikely(requests.work_us && !sc->worked)) {
@@ -51,7 +50,7 @@ answer(struct serve *v, struct serve_conn *sc, unsigned int *visit)
 			sc->sent = 0;
 			sc->worked = false;
 			sc->answered++;
-			sc->owed--;
+			sc->got -= requests.request_size;
 			v->s.n[SERVER_DONE]++;
 		}
 	}
@@ -95,10 +94,8 @@ pump(struct tern_conn *c, void *user)
 		if (got < 0)
 			return;
 		sc->got += got;
-		for (; sc->got >= requests.request_size; sc->got -= requests.request_size)
-			sc->owed++;
 	}
-	if (sc->owed)
+	if (sc->got >= requests.request_size)
 		return; /* writable(), closed() or the next poll follows */
 	server_close(&sc->i);
 }

@@ -68,18 +68,20 @@ def unfinished(r):
 def after_the_fall(kind, path, server_path, rate):
     """The load falls. @return when no more is refused (connections) or late (requests) and as much is done as is offered; what failed. What was
     refused before comes again as late as the client's timers say, so how long that is open says nothing of the server."""
-    def in_vain(now):
-        return now["late_requests"] if kind.requests else counters(path, server_path)["SYNs refused"]
+    def looked():
+        now = look(path)
+        now["in vain"] = now["late_requests"] if kind.requests else counters(path, server_path)["SYNs refused"]
+        return now
     ask(path, "set %s %d" % (kind.set, rate))
-    looks, recovered = [look(path)], float(FALL_S)
-    looks[0]["in vain"] = in_vain(looks[0])
+    looks, recovered = [looked()], float(FALL_S)
     while looks[-1]["at"] < looks[0]["at"] + FALL_S:
         time.sleep(STEP_S)
-        looks.append(look(path))
-        now, before = looks[-1], looks[-1 - min(STEADY, len(looks) - 1)]
-        now["in vain"] = in_vain(now)
+        looks.append(looked())
+        if len(looks) <= STEADY:
+            continue
+        before, now = looks[-1 - STEADY], looks[-1]
         done = now[kind.what] - before[kind.what] >= 0.9 * rate * (now["at"] - before["at"])
-        if len(looks) > STEADY and done and now["in vain"] == before["in vain"]:
+        if done and now["in vain"] == before["in vain"]:
             recovered = before["at"] - looks[0]["at"]
             break
     return {"s to recover": recovered, "failed after it fell": looks[-1]["failed"] - looks[0]["failed"]}
