@@ -4,8 +4,8 @@
  * microseconds by a multiplication; what was busy in one poll is accounted with the time stamp of the next.
  *
  * The clock of a worker goes on from poll to poll, by a day at most, whatever the TSC says: a machine that was asleep
- * for weeks catches up in as many polls, in each of which packets come before timers; one whose TSC begins anew loses
- * what passed meanwhile, and nothing else.
+ * for weeks catches up in as many polls; one whose TSC begins anew loses what passed meanwhile, and nothing else. After
+ * a while in which it did not run a worker looks at what has come before a timer says that nothing came.
  *
  * A poll: clock, commands, rx of the queues this worker owns, frames from other workers, posted calls, worker_run(),
  * the application, tx. What the device does not take stays in ifs[].tx and the stack sees less room: nothing is
@@ -33,6 +33,8 @@
 
 #define STEER_CHECKS 64u  /* frames watched per worker; a quarter wrong is no stray fragment but a wrong hash */
 #define BACK_US 1000000u  /* a clock that goes back by less stands still so long; by more, it goes on where it was */
+#define BEHIND_US 1000u   /* longer than a poll takes: the machine, or the application, did something else */
+#define BEHIND_POLLS 64u  /* the timers wait so many bursts for what came first: more than a queue holds */
 #define STEP_US (86400 * UINT64_C(1000000)) /* the clock's longest step in a poll */
 #define LEAVE_US 1000000u /* after the deadline of a drain: who sends for others waits so long for them */
 #define FLUSH_TRIES 1000u /* at the end: a device that takes nothing in so many tries never will */
@@ -268,6 +270,9 @@ poll_once(struct engine *e)
 
 	if (e->inbox)
 		busy |= poll_inbox(e);
+	if (unlikely(e->behind))
+		e->behind = busy ? e->behind - 1 : 0;
+	w->timers_wait = e->behind;
 	if (unlikely(post_waits(e))) {
 		post_run(e);
 		busy = true;
@@ -323,6 +328,8 @@ set_clock(struct engine *e)
 {
 	const uint64_t most = (e->w->wheel.now << TICK_SHIFT) + STEP_US, now = engine_clock_us(e, e->tsc);
 
+	if (unlikely(now > e->w->now_us + BEHIND_US)) /* again and again: the polls are as slow as that */
+		e->behind = e->behind ? e->behind / 2 : BEHIND_POLLS;
 	worker_set_time(e->w, RTE_MIN(now, most));
 }
 

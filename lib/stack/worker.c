@@ -438,9 +438,12 @@ timer_soon(const struct wheel_node *n, void *arg)
 bool
 worker_run(struct tern_worker *w)
 {
-	const unsigned int fired = wheel_advance(&w->wheel, w->now_us >> TICK_SHIFT, TIMER_BUDGET,
-						 usual(true) ? timer_soon : NULL, timer_fired, w);
+	unsigned int fired = 0;
 	bool any;
+
+	if (likely(!w->timers_wait))
+		fired = wheel_advance(&w->wheel, w->now_us >> TICK_SHIFT, TIMER_BUDGET,
+				      usual(true) ? timer_soon : NULL, timer_fired, w);
 
 	if (unlikely(w->mem.listed))
 		mem_relieve(w);

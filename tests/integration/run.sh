@@ -104,6 +104,29 @@ capture_end() {
 	kill -TERM $DUMP_PID && wait $DUMP_PID
 }
 
+# shark_remarks FILE FILTER: what Wireshark's analysis remarks on in the packets of the filter and no pause explains: who
+# heard nothing for 2 ms may send again (RFC 8985 7.2), and is then told that once was enough.
+shark_remarks() {
+	tshark -n -r "$1" -Y tcp -T fields -E separator=/t -e frame.number -e frame.time_epoch -e tcp.stream -e tcp.srcport \
+		-e tcp.analysis.retransmission -e tcp.analysis.spurious_retransmission -e tcp.analysis.out_of_order \
+		-e tcp.analysis.duplicate_ack 2>"$LIB_TMP/shark.err" >"$LIB_TMP/shark.all"
+	tshark -n -r "$1" -Y "($2) && (tcp.analysis.retransmission || tcp.analysis.out_of_order || tcp.analysis.duplicate_ack ||
+		tcp.analysis.zero_window || tcp.analysis.ack_lost_segment || tcp.flags.reset == 1)" 2>>"$LIB_TMP/shark.err" |
+		awk 'NR == FNR {
+			split($0, f, "\t")
+			for (k in heard)
+				if (k != f[3] " " f[4] && index(k, f[3] " ") == 1 && f[2] - heard[k] >= 0.002 && (f[5] f[7]) && !f[6]) {
+					explained[f[1]]
+					again[f[3]]++
+				}
+			if (f[8] && again[f[3]]-- > 0)
+				explained[f[1]]
+			heard[f[3] " " f[4]] = f[2]
+			next
+		}
+		!($1 in explained)' "$LIB_TMP/shark.all" -
+}
+
 same_sha() { [ "$(sha "$1")" = "$(sha "$2")" ] || fail "$2 differs from $1"; }
 
 run_one() { # in a process of its own

@@ -441,6 +441,60 @@ test_clock(void)
 	destroy();
 }
 
+static uint64_t
+synacks_again(void)
+{
+	return worker(1)->stats[STAT_SYN_RETRANS];
+}
+
+/* A worker that did not run for a while: what came meanwhile, and waits behind a burst, is looked at before a timer
+ * says that nothing came. Where nothing waits the timer does not either; and where there is no end of it, not long. */
+static void
+test_away(void)
+{
+	static const struct tern_listener_ops ops;
+	const struct tern_endpoint at = {.af = TERN_AF_INET, .port = RTE_BE16(80)};
+	struct tern_listener *l;
+	unsigned int i, polls;
+	uint8_t f[FRAME_MAX];
+	uint32_t iss, question;
+	uint16_t port;
+
+	up();
+	RTE_PER_LCORE(_lcore_id) = 1;
+	CU_ASSERT_EQUAL_FATAL(tern_listen(worker(1), &at, 1, &ops, NULL, &l), 0);
+	port = port_of(1);
+	receive(1, f, put_segment(f, port, TCP_SYN, UINT32_MAX, 0));
+	turn_all();
+	iss = get32(sent(1) + L4_V4 + 4);
+	t->us_per_tsc = (uint64_t)(((unsigned __int128)1000000 << 64) / rte_get_tsc_hz());
+	clock_after(1);
+	shift_tsc(1.1e6); /* nothing came: again */
+	clock_after(1);
+	CU_ASSERT_EQUAL(synacks_again(), 1);
+	last_sent(1); /* behind a question for the peer's MAC */
+	shift_tsc(2.2e6);
+	for (polls = 0; polls < 100 && synacks_again() == 1; polls++) { /* what comes does not end */
+		question = put_arp(f, 1, peer_mac, peer4, our4);
+		for (i = 0; i < BURST; i++)
+			receive(1, f, question);
+		clock_after(1);
+		last_sent(1);
+	}
+	CU_ASSERT(polls > 20 && polls < 100);
+	CU_ASSERT_EQUAL(synacks_again(), 2);
+	for (i = 0; i < BURST; i++)
+		receive(1, f, question);
+	receive(1, f, put_segment(f, port, TCP_ACK, 0, iss + 1));
+	shift_tsc(5e6);
+	clock_after(5);
+	last_sent(1);
+	CU_ASSERT_EQUAL(synacks_again(), 2);
+	CU_ASSERT_EQUAL(worker(1)->stats[STAT_PASSIVE_OPENS], 1);
+	t->us_per_tsc = 0;
+	destroy();
+}
+
 int
 main(void)
 {
@@ -458,6 +512,7 @@ main(void)
 		{"test_caller", test_caller},
 		{"test_port_stops", test_port_stops},
 		{"test_clock", test_clock},
+		{"test_away", test_away},
 		CU_TEST_INFO_NULL,
 	};
 
