@@ -70,10 +70,13 @@ test_capture_filter() {
 test_capture_client() {
 	local f=$LIB_TMP/client.pcapng
 	nginx_start "$NS" 80 "$LIB_TMP/www" || fail "nginx"
-	tern_bg --role client --connect 192.0.2.2:80 --http /10m.bin --total 2 --concurrency 1 --capture "$f"
+	tern_bg --role client --connect 192.0.2.2:80 --http /index.html --total 2 --concurrency 1 --capture "$f"
 	wait_exit 60 $TERN_PID || fail "status $?"
 	[ "$(how_many "$f" 'frame.comment == "CLOSED -> SYN_SENT"')" = 2 ] || fail "no open: $(shark "$f" frame.comment -e frame.comment)"
 	[ "$(how_many "$f" 'frame.comment == "SYN_SENT -> ESTABLISHED"')" = 2 ] || fail "no handshake"
+	tern_bg --role client --connect 192.0.2.2:80 --http /10m.bin --total 2 --concurrency 1 --capture "$f"
+	wait_exit 60 $TERN_PID || fail "status $?"
+	[ "$(how_many "$f" 'frame.comment == "CLOSED -> SYN_SENT"')" -ge 1 ] || fail "no open of a bulk transfer"
 	grep -q 'lacks' "$LIB_TMP/tern.err" || [ "$(how_many "$f" tcp.analysis.ack_lost_segment)" = 0 ] || fail "packets are missing"
 }
 
