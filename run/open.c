@@ -142,6 +142,7 @@ run_inherit(int fd, bool blocking)
 			     : (int)info.tcpi_sacked; /* so it is of listeners */
 	n = sizeof(v6only);
 	s->v6only = e.af == TERN_AF_INET6 && getsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6only, &n) == 0 && v6only;
+	run_inherit_options(s, fd);
 	sock_attach(s, fd);
 	run_leave();
 	return 0;

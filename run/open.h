@@ -26,6 +26,8 @@ ssize_t run_sendfile(int out, int in, off_t *off, size_t n);
 int run_name(int fd, struct sockaddr *sa, socklen_t *len, bool peer);
 int run_setsockopt(int fd, int level, int name, const void *val, socklen_t len);
 int run_getsockopt(int fd, int level, int name, void *val, socklen_t *len);
+/** What another program set on the listener fd, s has, too. */
+void run_inherit_options(struct sock *s, int fd);
 int run_fcntl(int fd, int cmd, long arg);
 int run_ioctl(int fd, unsigned long what, void *arg);
 /* set.c, wait.c */

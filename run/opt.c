@@ -261,6 +261,49 @@ run_setsockopt(int fd, int level, int name, const void *val, socklen_t len)
 	return rc;
 }
 
+/* --- a listener that another program made ---------------------------------------------------------------------- */
+
+static const struct {
+	int level, name;
+} special[] = {
+	{SOL_SOCKET, SO_LINGER}, {SOL_SOCKET, SO_RCVTIMEO}, {SOL_SOCKET, SO_SNDTIMEO}, {IPPROTO_TCP, TCP_CONGESTION}};
+
+/* @return its length, when it is not what a new socket has. */
+static socklen_t
+was_set(int fd, int fresh, int level, int name, void *val, socklen_t room)
+{
+	socklen_t n = room, n0 = room;
+	char val0[16];
+
+	if (getsockopt(fd, level, name, val, &n) || getsockopt(fresh, level, name, val0, &n0))
+		return 0;
+	return n == n0 && memcmp(val, val0, n) == 0 ? 0 : n;
+}
+
+void
+run_inherit_options(struct sock *s, int fd)
+{
+	const int fresh = socket(s->family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	char val[16]; /* TCP_CA_NAME_MAX */
+	unsigned int i;
+	socklen_t n;
+	int v;
+
+	if (fresh < 0) {
+		run_say("no descriptor to see what was set on listener %d: it has tern's defaults", fd);
+		return;
+	}
+	for (i = 0; i < RTE_DIM(known); i++)
+		if (was_set(fd, fresh, known[i].level, known[i].name, &v, sizeof(v)))
+			set_known(s, i, is_buffer(known[i].opt) ? v / 2 : v);
+	for (i = 0; i < RTE_DIM(special); i++) {
+		n = was_set(fd, fresh, special[i].level, special[i].name, val, sizeof(val));
+		if (n)
+			set_special(s, special[i].level, special[i].name, val, n);
+	}
+	close(fresh);
+}
+
 /* --- asking --------------------------------------------------------------------------------------------------- */
 
 /* Linux's struct tcp_info goes on behind what libc's header has. */

@@ -179,14 +179,26 @@ import socket, sys
 l = socket.socket(fileno=int(sys.argv[1]))
 c, _ = l.accept()
 print(l.getsockname(), c.recv(100))
+for s in l, c:
+    for level, opt, n in %s:
+        print(s.getsockopt(level, opt, n) if n else s.getsockopt(level, opt), end=" ")
+    print()
 c.sendall(b"got it")
 """
+SET_BEFORE = [(so.SOL_SOCKET, so.SO_KEEPALIVE, 1), (so.SOL_SOCKET, so.SO_RCVBUF, 30000), (so.SOL_SOCKET, so.SO_SNDBUF, 40000),
+              (so.IPPROTO_TCP, so.TCP_NODELAY, 1), (so.IPPROTO_TCP, so.TCP_KEEPIDLE, 77), (so.IPPROTO_TCP, so.TCP_KEEPINTVL, 7),
+              (so.IPPROTO_TCP, so.TCP_KEEPCNT, 5), (so.IPPROTO_TCP, so.TCP_USER_TIMEOUT, 5000), (so.IPPROTO_IP, so.IP_TTL, 33),
+              (so.IPPROTO_IP, so.IP_TOS, 0x10), (so.IPPROTO_TCP, so.TCP_CONGESTION, b"reno"),
+              (so.SOL_SOCKET, so.SO_LINGER, struct.pack("ii", 1, 7)), (so.SOL_SOCKET, so.SO_RCVTIMEO, struct.pack("ll", 30, 0)),
+              (so.SOL_SOCKET, so.SO_SNDTIMEO, struct.pack("ll", 40, 0))]
+TAKER %= [(level, opt, 0 if isinstance(v, int) else 16) for level, opt, v in SET_BEFORE]
 
 
 @case
 def listener_goes_over_exec():
     """To a program that waits in accept(), with nothing in its environment; who comes before it does is refused by the stack."""
-    fd, port = listener()
+    fd, port = socket(), new_port()
+    say("set", *[setopt(fd, level, opt, v) for level, opt, v in SET_BEFORE], bind(fd, ME, port), listen(fd))
     os.set_inheritable(fd, False)
     say("closed", subprocess.run([sys.executable, "-c", TAKER, str(fd)], close_fds=False, env={}, capture_output=True).returncode)
     os.set_inheritable(fd, True)
