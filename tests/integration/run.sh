@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
-# run.sh [-v] [TEST...]: the program against the kernel's TCP, nginx, curl, ab and tcpdump, over a tap device.
+# run.sh [-v] [--pauses SEED] [TEST...]: the program against the kernel's TCP, nginx, curl, ab and tcpdump, over a tap device.
 # Every test is a function test_*() of the test_*.sh files here, runs alone in a network namespace of its own and has
 # TEST_TIMEOUT_S seconds. Two run at a time, each with its lcore, but for those that need both, or look at the time (alone()).
+# --pauses: on a machine whose CPUs are another's for up to 60 ms at a time (pauses.py), which finds who takes a pause for a fault.
 # BUILD names the meson build directory [build]. The last line is "N passed, N failed".
 set -uo pipefail
 HERE=$(cd "$(dirname "$0")" && pwd)
@@ -151,7 +152,7 @@ alone() {
 run_bg() {
 	LCORES=$1 timeout --kill-after=20 "$TEST_TIMEOUT_S" bash "$HERE/run.sh" --one "$2" >"$LIB_TMP/$2.out" 2>&1 &
 	ON[$!]=$1 TEST[$!]=$2 START[$!]=$SECONDS
-	LIB_PIDS=("${!TEST[@]}")
+	LIB_PIDS=("${PAUSES[@]}" "${!TEST[@]}")
 }
 
 # run_wait: until one of them ends. Says how it went; its LCORE is free again.
@@ -161,7 +162,7 @@ run_wait() {
 	rc=$? t=${TEST[$pid]} took=$((SECONDS - ${START[$pid]}))
 	LCORE=${ON[$pid]}
 	unset "TEST[$pid]"
-	LIB_PIDS=("${!TEST[@]}")
+	LIB_PIDS=("${PAUSES[@]}" "${!TEST[@]}")
 	if [ $rc = 0 ]; then
 		PASSED=$((PASSED + 1))
 		say "ok   $t ($took s)"
@@ -188,15 +189,31 @@ run_all() {
 }
 
 main() {
-	local t cpus all=("$@") one=() two=()
+	local t cpus all pauses= one=() two=()
 	declare -gA ON=() TEST=() START=()
+	declare -ga PAUSES=()
 	PASSED=0 FAILED=0 VERBOSE=0
-	[ "${1:-}" = -v ] && VERBOSE=1 && all=("${@:2}")
 	need_root
+	while [[ ${1:-} == -* ]]; do
+		case $1 in
+		-v) VERBOSE=1 ;;
+		--pauses)
+			pauses=${2:?a seed}
+			shift
+			;;
+		*) die "no option $1" ;;
+		esac
+		shift
+	done
+	all=("$@")
 	t=$(grep -hoE '^[a-z_0-9]+\(\)' "$TOP/scripts/lib.sh" "$HERE"/*.sh | sort | uniq -d)
 	[ -z "$t" ] || die "two functions of one name, of which only the last is one: $t"
 	[ -x "$TERN" ] || die "$TERN is missing: build first (meson setup build && ninja -C build)"
 	lib_init
+	if [ -n "$pauses" ]; then
+		python3 "$HERE/pauses.py" "$pauses" &
+		PAUSES=($!)
+	fi
 	[ ${#all[@]} -gt 0 ] || mapfile -t all < <(declare -F | awk '$3 ~ /^test_/ { print $3 }')
 	for t in "${all[@]}"; do if alone "$t"; then one+=("$t"); else two+=("$t"); fi; done
 	mapfile -t cpus < <(allowed_cpus | head -2)
