@@ -118,6 +118,16 @@ plain_chart(FILE *f, const char *title, const char *name)
 }
 
 static void
+states_chart(FILE *f)
+{
+	chart_begin(&chart, "half-open, waiting for accept, TIME-WAIT", LINEAR, LINEAR, false);
+	over_time(NULL, "half_open", "half-open", 1);
+	over_time(NULL, "accept_queued", "waiting for accept", 0);
+	over_time(NULL, "time_wait", "TIME-WAIT", 2);
+	chart_end(&chart, f);
+}
+
+static void
 times_chart(FILE *f, const char *which)
 {
 	char title[80];
@@ -286,7 +296,7 @@ write_page(FILE *f)
 	      "svg{width:100%;height:auto}polyline{fill:none;stroke-width:1.6}\n"
 	      ".grid{stroke:#ddd;fill:none}text{font-size:11px;fill:#555}.y{text-anchor:end}.x{text-anchor:middle}\n"
 	      ".legend span{border-left:3px;border-left-width:14px;border-top:0;border-bottom:0;border-right:0;"
-	      "padding:0 1em 0 .4em;font-size:.85em}\n"
+	      "padding:0 1em 0 .4em;font-size:.85em;display:inline-block}\n"
 	      "table{border-collapse:collapse;font-size:.9em}td,th{padding:.2em .8em;border-bottom:1px solid #eee;"
 	      "text-align:left}\npre{white-space:pre-wrap;background:#f6f6f6;padding:.6em}\n"
 	      "</style></head><body><h1>tern report</h1>\n",
@@ -295,6 +305,7 @@ write_page(FILE *f)
 	plain_chart(f, "connections a second", "established_per_s");
 	plain_chart(f, "requests a second", "requests_per_s");
 	plain_chart(f, "open connections", "open");
+	states_chart(f);
 	plain_chart(f, "failed in the interval", "failed");
 	plain_chart(f, "packets dropped in the interval", "dropped");
 	plain_chart(f, "busy share", "busy");

@@ -73,6 +73,8 @@ def main(page, *paths):
             close(values, [(i["to_s"], i["client"][key]) for i in load])
             linear_in([(v[0], q[0]) for v, q in zip(values, pixels)])
             linear_in([(v[1], q[1]) for v, q in zip(values, pixels)])
+        for label, key in ("half-open", "half_open"), ("waiting for accept", "accept_queued"), ("TIME-WAIT", "time_wait"):
+            close(p.charts["half-open, waiting for accept, TIME-WAIT"][f"{name} {label}"][0], [(i["to_s"], i["client"][key]) for i in load])
         times = [i for i in load if "response" in i["client"]["times_us"]]
         for key in ("p50", "p99", "max"):
             values, pixels = p.charts["response: percentiles of each interval"][f"{name} {key}"]
