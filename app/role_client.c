@@ -373,8 +373,8 @@ held_now(const struct client *cl, uint64_t now_us)
 static bool
 may_replace(const struct client *cl, uint64_t now_us)
 {
-	return cl->held < held_now(cl, now_us) && !cl->stopping && !cl->hopeless && now_us >= cl->pause_us &&
-	       now_us < cl->end_us && (cl->cps || !cl->total || cl->opened < cl->total);
+	return cl->held < held_now(cl, now_us) && !cl->stopping && !cl->paused && !cl->hopeless &&
+	       now_us >= cl->pause_us && now_us < cl->end_us && (cl->cps || !cl->total || cl->opened < cl->total);
 }
 
 /* The next request of all: it is due, and who thinks longest may ask. Their first ones are spread over a think time. */
@@ -692,7 +692,7 @@ drain(struct stack *s, struct tern_worker *w)
 	struct item *it;
 	uint32_t i = 0;
 
-	cl->concurrency = 0;
+	cl->paused = true; /* or those that are held would be replaced */
 	slab_no_timeout(&cl->slab);
 	while ((it = slab_next(&cl->slab, &i)) != NULL)
 		client_cut((struct client_conn *)it);

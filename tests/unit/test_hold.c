@@ -216,6 +216,12 @@ test_corrected(void)
 	hold_down();
 }
 
+static uint32_t
+held(void)
+{
+	return ((const struct client *)client.state[0])->held;
+}
+
 /* Three requests a connection: it is replaced at once, and the new one asks at once. */
 static void
 test_replaced(void)
@@ -232,6 +238,36 @@ test_replaced(void)
 	CHECK_EQ(shortest_us, 100 * MS);
 	CHECK_EQ(longest_us, 100 * MS);
 	hold_down();
+}
+
+/* After `stop` what ends is not replaced, after `start` it is; nor is what the end of the run cuts off. */
+static void
+test_not_replaced(void)
+{
+	struct tern_worker *w;
+	uint64_t opened;
+
+	hold_plan(100);
+	per_conn(3);
+	plan.think_ms = 100;
+	hold_start();
+	hold_ready();
+	w = TW_(&bed.n[0]);
+	CHECK_EQ(role_client.accepting(&client, w, false), 0);
+	opened = count(N_OPENED);
+	turns(1000);
+	CHECK_EQ(count(N_OPENED), opened);
+	CHECK_EQ(held(), 0);
+	CHECK_EQ(role_client.accepting(&client, w, true), 0);
+	turns(1000);
+	CHECK_EQ(held(), 100);
+	opened = count(N_OPENED);
+	CHECK(opened > 200);
+	role_client.drain(&client, w); /* as after SIGINT: nothing said before that the run ends */
+	turns(1000);
+	CHECK_EQ(count(N_OPENED), opened);
+	CHECK_EQ(held(), 0);
+	roles_down();
 }
 
 /* Of 300 three ask at a time, picked at random: nobody is left out, and what ends is replaced. */
@@ -267,12 +303,6 @@ test_active(void)
 	CHECK_EQ(count(N_DONE), count(N_OPENED) - count(N_CUT)); /* new ones that were not picked yet */
 	CHECK(count(N_CUT) <= 100);
 	roles_down();
-}
-
-static uint32_t
-held(void)
-{
-	return ((const struct client *)client.state[0])->held;
 }
 
 /* 400 are there after two seconds and go in the last of five; each asks at once, and as long as it is there. */
@@ -423,6 +453,7 @@ main(int argc, char **argv)
 		{"requests a second", test_rps},
 		{"timed from when it was due", test_corrected},
 		{"replaced", test_replaced},
+		{"not replaced", test_not_replaced},
 		{"some at a time", test_active},
 		{"they come and go evenly", test_ramps},
 		{"replaced while they come", test_ramp_replaced},
