@@ -81,6 +81,7 @@ int set_gw6(const char *val);
 int set_if(const char *val);
 int set_port_id(const char *val);
 int set_mtu(const char *val);
+int set_portmask(const char *val);
 int set_listen(const char *val);
 int set_metrics(const char *val);
 int set_backlog(const char *val);

@@ -16,6 +16,8 @@ struct options {
 	uint32_t fastopen;
 	uint32_t keepalive_s;
 	bool trace, prefault, interactive, auto_start;
+	uint32_t rxq, txq, mbufs_all; /* testpmd's words; 0: not said */
+	uint64_t portmask;
 	struct tern_endpoint metrics; /* port 0: none; af 0: every address */
 	const char *ctl; /* the commands' socket, "auto" for one that is found; NULL: none */
 	uint32_t stats_s, duration_s, drain_ms;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Options that are right one by one: what only shows when all is known. */
 #include <arpa/inet.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include "option.h"
@@ -144,6 +145,57 @@ check_capture(const struct options *o, const struct role *role)
 	return 0;
 }
 
+/* --rxq, --txq */
+static int
+check_queues(struct options *o)
+{
+	const char *name = o->rxq ? "rxq" : "txq";
+	const uint32_t n = o->rxq ? o->rxq : o->txq;
+
+	if (!n)
+		return 0;
+	if (o->txq && o->txq != n)
+		return complain("--rxq %u, --txq %u: a worker has one of each: give the same", n, o->txq);
+	if (o->workers && o->workers != n)
+		return complain("--%s %u: a worker has one, and --workers is %u: leave --%s out", name, n, o->workers,
+				name);
+	o->workers = n;
+	return 0;
+}
+
+/* --portmask: which ports the interfaces have, in turn. */
+static int
+check_portmask(struct options *o)
+{
+	const unsigned int n = __builtin_popcountll(o->portmask);
+	uint64_t left = o->portmask;
+	unsigned int i;
+
+	if (!n)
+		return 0;
+	if (option_set("port-id"))
+		return complain("--portmask and --port-id both say which ports: leave one out");
+	if (n != o->conf.n_ifs)
+		return complain("--portmask 0x%lx has %u ports, and there are %u interfaces with addresses: --if N "
+				"--addr A/LEN gives one its own",
+				o->portmask, n, o->conf.n_ifs);
+	for (i = 0; i < n; i++, left &= left - 1)
+		o->conf.ifs[i].port_id = __builtin_ctzll(left);
+	return 0;
+}
+
+/* What testpmd calls otherwise. */
+static int
+check_testpmd(struct options *o, const struct role *role)
+{
+	if (role->run && (o->portmask || o->mbufs_all))
+		return complain("--%s: this role makes its own: leave it out",
+				o->portmask ? "portmask" : "total-num-mbufs");
+	if (o->mbufs_all && option_set("mbufs"))
+		return complain("--total-num-mbufs is of all workers, --mbufs of each: leave one out");
+	return check_queues(o) || check_portmask(o) ? -EINVAL : 0;
+}
+
 /* A prompt in which a line of numbers appears each second is none. */
 static void
 settle_prompt(void)
@@ -160,6 +212,7 @@ options_check(void)
 	int rc = check_numbers(&o->conf.tcp);
 
 	rc = rc ? rc : check_takers(role);
+	rc = rc ? rc : check_testpmd(&options, role);
 	if (!role->run) /* else it has interfaces of its own kind */
 		rc = rc ? rc : check_ifs(o);
 	if (!rc && role->unrecorded && (o->json || o->json_stream || o->csv))

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The values of options: messages that say where a value came from, and those values that need more than a range. */
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdarg.h>
@@ -244,6 +245,21 @@ set_mtu(const char *val)
 	if (!rc)
 		cur_if()->mtu = n;
 	return rc;
+}
+
+/* Hexadecimal as testpmd's, with 0x or without. */
+int
+set_portmask(const char *val)
+{
+	char *end;
+
+	errno = 0;
+	options.portmask = strtoull(val, &end, 16);
+	if (!isxdigit((unsigned char)*val) || *end)
+		return bad("'%s' is no hexadecimal number, as 0x3", val);
+	if (errno || !options.portmask || options.portmask >> (RTE_MAX_ETHPORTS - 1) >> 1)
+		return bad("%s: the lowest bit is port 0, the highest port %u", val, RTE_MAX_ETHPORTS - 1);
+	return 0;
 }
 
 int

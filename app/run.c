@@ -374,6 +374,8 @@ pick_lcores(struct stack *s)
 		return complain("--workers %u needs as many lcores, EAL has %u: start with -l 0-%u", options.workers,
 				rte_lcore_count(), options.workers - 1);
 	s->n_workers = options.workers ? options.workers : RTE_MIN(rte_lcore_count(), (unsigned int)TERN_WORKER_MAX);
+	if (options.mbufs_all)
+		options.conf.n_mbufs = RTE_MAX(options.mbufs_all / s->n_workers, 1u);
 	s->lcores[n++] = rte_get_main_lcore();
 	RTE_LCORE_FOREACH_WORKER(lcore)
 	if (n < s->n_workers)

@@ -252,7 +252,7 @@ test_ctl_prompt() {
 	grep -q "^'show nothing' is no command" "$LIB_TMP/tern.out" || fail "a wrong command is not told"
 	pools_clean
 	timeout 60 ip netns exec "$NS" python3 - "$TERN" "${EAL_TAP[@]}" -l $LCORES --vdev net_tap0,iface=dtap0 -- \
-		--addr $HOST/24 --role http --body x --nb-cores 1 --stats-period 0 --auto-start --interactive <<'E' >"$LIB_TMP/pty.out" 2>&1 || fail "the terminal"
+		--addr $HOST/24 --role http --body x --nb-cores 1 --rxq 1 --txq 1 --portmask 0x1 --total-num-mbufs 8192 --stats-period 0 --auto-start --interactive <<'E' >"$LIB_TMP/pty.out" 2>&1 || fail "the terminal"
 import os, pty, sys, termios, time
 fd, end = pty.openpty()
 before = termios.tcgetattr(end)[3]

@@ -79,7 +79,7 @@ test_completion() {
 		*) ! grep -qx -- "--$name" "$LIB_TMP/run" || fail "tern run <TAB> offers --$name" ;;
 		esac
 	done <"$LIB_TMP/table"
-	want_only '--to --total' -- --role proxy --to
+	want_only '--to --total --total-num-mbufs' -- --role proxy --to
 	want_only 'auto always never' -- --syn-cookies ''
 	want_only 'cubic' -- --cc = cu
 	want_only 'cubic newreno dctcp' -- --cc =

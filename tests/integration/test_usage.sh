@@ -39,6 +39,13 @@ test_bad_options() {
 	refused 'only rps can be searched for' "${search[@]}" cps --hold 5
 	refused 'search-from 300 is more than 256' "${search[@]}" conns --search-from 300
 	refused "'speed' is none of: none, cps, rps, conns" "${search[@]}" speed
+	refused 'total-num-mbufs is of all workers, --mbufs of each' "${ok[@]}" --addr $HOST/24 --mbufs 4096 --total-num-mbufs 4096
+	refused 'rxq 2, --txq 1: a worker has one of each' "${ok[@]}" --addr $HOST/24 --rxq 2 --txq 1
+	refused 'txq 1: a worker has one, and --workers is 2' "${ok[@]}" --addr $HOST/24 --txq 1 --nb-cores 2
+	refused 'portmask 0x3 has 2 ports, and there are 1 interfaces' "${ok[@]}" --addr $HOST/24 --portmask 3
+	refused 'portmask and --port-id both' "${ok[@]}" --addr $HOST/24 --portmask 0x1 --port-id 0
+	refused 'port 7 does not exist' "${ok[@]}" --addr $HOST/24 --portmask 80
+	refused 'n_mbufs 8 is too small' "${ok[@]}" --addr $HOST/24 --total-num-mbufs 8
 	refused 'proxy needs --to' --role proxy --addr $HOST/24
 	refused "to: 'localhost:80': write ADDR:PORT" --role proxy --addr $HOST/24 --to localhost:80
 	refused "to: 'unix:': there is no path" --role proxy --addr $HOST/24 --to unix:
