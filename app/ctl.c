@@ -66,6 +66,8 @@ const struct command commands[] = {
 	{"show port info", PORT, "devices", true, show_port_info},
 	{"show port stats", PORT, "what a device counts", true, show_port_stats},
 	{"show port xstats", PORT, "all that a device counts", true, show_port_xstats},
+	{"show port rss", PORT, "what a device hashes, by which key, and which queue gets how much", true,
+	 show_port_rss},
 	{"clear stats", NULL, "counters are shown from here on", false, clear_stats},
 	{"clear port stats", PORT, "a device counts from 0", true, clear_port_stats},
 	{"clear port xstats", PORT, "likewise", true, clear_port_xstats},

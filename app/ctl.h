@@ -60,6 +60,7 @@ int show_routes(struct ctl *c);
 int show_port_info(struct ctl *c);
 int show_port_stats(struct ctl *c);
 int show_port_xstats(struct ctl *c);
+int show_port_rss(struct ctl *c);
 int clear_stats(struct ctl *c);
 int clear_port_stats(struct ctl *c);
 int clear_port_xstats(struct ctl *c);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Devices, in testpmd's words: show port info|stats|xstats, clear port stats|xstats, of one ethdev port or of all. */
+/* Devices, in testpmd's words: show port info|stats|xstats|rss, clear port stats|xstats, of one port or of all. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -136,6 +136,66 @@ show_port_xstats(struct ctl *c)
 	static const struct column cols[] = {{"port", "Port", true}, {"name", "Name"}, {"value", "Value", true}};
 
 	return ports(c, "show port xstats", cols, RTE_DIM(cols), xstats);
+}
+
+#define KEY_MAX 64u
+#define KEY_USUAL 40u /* of a device that does not say how long its key is */
+#define RETA_GROUPS ((unsigned int)RTE_ETH_RSS_RETA_SIZE_512 / RTE_ETH_RETA_GROUP_SIZE)
+
+/* How many entries of the device's table each queue has, "0:64 1:64", or NULL: it tells nothing. */
+static const char *
+reta(uint16_t id, const struct rte_eth_dev_info *d, char *text, size_t size)
+{
+	struct rte_eth_rss_reta_entry64 e[RETA_GROUPS];
+	unsigned int i, q, n;
+	size_t len = 0;
+
+	memset(e, 0xff, sizeof(e)); /* the masks: all of them */
+	if (!d->reta_size || d->reta_size > RETA_GROUPS * RTE_ETH_RETA_GROUP_SIZE ||
+	    rte_eth_dev_rss_reta_query(id, e, d->reta_size))
+		return NULL;
+	*text = 0;
+	for (q = 0; q < d->nb_rx_queues && len < size; q++) {
+		for (n = i = 0; i < d->reta_size; i++)
+			n += e[i / RTE_ETH_RETA_GROUP_SIZE].reta[i % RTE_ETH_RETA_GROUP_SIZE] == q;
+		len += snprintf(text + len, size - len, "%s%u:%u", q ? " " : "", q, n);
+	}
+	return text;
+}
+
+static int
+rss(struct ctl *c, uint16_t id)
+{
+	static const char *const of[] = {"none", "ipv4-tcp", "ipv6-tcp", "ipv4-tcp ipv6-tcp"};
+	uint8_t key[KEY_MAX] = {0};
+	struct rte_eth_rss_conf conf = {.rss_key = key};
+	char hex[2 * KEY_MAX + 1] = "", queues[1024];
+	struct rte_eth_dev_info d;
+	unsigned int i;
+	int rc = rte_eth_dev_info_get(id, &d);
+	bool told;
+
+	if (rc)
+		return refused(c, id, rc);
+	conf.rss_key_len = d.hash_key_size ? RTE_MIN(d.hash_key_size, KEY_MAX) : KEY_USUAL;
+	told = d.flow_type_rss_offloads && rte_eth_dev_rss_hash_conf_get(id, &conf) == 0;
+	for (i = 0; told && i < RTE_MIN(conf.rss_key_len, KEY_MAX); i++)
+		snprintf(hex + 2 * i, sizeof(hex) - 2 * i, "%02x", key[i]);
+	i = (conf.rss_hf & RTE_ETH_RSS_NONFRAG_IPV4_TCP ? 1 : 0) + (conf.rss_hf & RTE_ETH_RSS_NONFRAG_IPV6_TCP ? 2 : 0);
+	out_row(c->out, json_pack("{s:i,s:i,s:s?,s:i,s:s?,s:s?}", "port", (int)id, "rxq", (int)d.nb_rx_queues,
+				  "hash_of", told ? of[i] : NULL, "reta_size", (int)d.reta_size, "reta",
+				  reta(id, &d, queues, sizeof(queues)), "key", told ? hex : NULL));
+	return 0;
+}
+
+int
+show_port_rss(struct ctl *c)
+{
+	static const struct column cols[] = {{"port", "Port", true},     {"rxq", "Rxq", true},
+					     {"hash_of", "TCP hash of"}, {"reta_size", "RETA", true},
+					     {"reta", "Queue:entries"},  {"key", "Key"}};
+
+	return ports(c, "show port rss", cols, RTE_DIM(cols), rss);
 }
 
 static int

@@ -61,7 +61,7 @@ _tern_ctl() {
 	' capture') set -- stop && mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
 	' trace') set -- on off ;;
 	' clear') set -- stats port ;;
-	' show port') set -- info stats xstats ;;
+	' show port') set -- info stats xstats rss ;;
 	' clear port') set -- stats xstats ;;
 	' show port '* | ' clear port '*) set -- all ;;
 	' set') set -- log cps concurrency ;;

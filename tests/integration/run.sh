@@ -142,7 +142,7 @@ run_one() { # in a process of its own
 
 alone() {
 	case $1 in
-	test_bench* | test_bulk_* | test_capture_two_workers | test_config_ring_bench | test_demo* | test_metrics_workers | test_pgo | test_two_workers) ;; # two lcores, or a build
+	test_bench* | test_bulk_* | test_capture_two_workers | test_config_ring_bench | test_ctl_rss | test_demo* | test_metrics_workers | test_pgo | test_two_workers) ;; # two lcores, or a build
 	test_run_reload | test_starve | test_tx_wait | test_wire_perfect | test_wireshark_is_content) ;; # nothing may be late
 	*) false ;;
 	esac

@@ -65,13 +65,14 @@ def ask(line):
     return said
 for show in ("help", "show conns", "show conns -i", "show listeners", "show drops", "show drops all", "show workers", "show memory",
              "show stats", "show stats *", "show role", "show neigh", "show routes", "show timers", "show capture",
-             "show port info all", "show port stats 0", "show port xstats 0"):
+             "show port info all", "show port stats 0", "show port xstats 0", "show port rss all"):
     assert ask("text " + show).count("\n") >= 1, show
     assert json.loads(ask("json " + show)), show
 assert ask("text clear port stats all") == "" and ask("json clear port xstats 0") == "{}\n"
 END
 	[ "$(ctl --json show listeners | json listeners 0 accept_max)" = 1024 ] || fail "listener's queue"
 	[ "$(ctl --json show port info all | json ports 0 driver)" = net_tap ] || fail "port info"
+	[ "$(ctl --json show port rss 0 | json ports 0 rxq)" = 1 ] || fail "port rss"
 	grep -qE '^DropNoSocket +1 +no connection and no listener' <<<"$(ctl show drops)" || fail "the drop is not told"
 	grep -qE '^TcpPassiveOpens +1 ' <<<"$(ctl show stats)" || fail "the connection is not counted"
 	ctl clear stats
@@ -279,6 +280,14 @@ until(b"pools: all full")
 assert os.waitpid(pid, 0)[1] == 0
 assert termios.tcgetattr(fd)[3] == before, "the terminal is not as it was"
 E
+}
+
+# net_null tells what it hashes: half of its table is each worker's.
+test_ctl_rss() {
+	[ "$(nproc)" -ge 2 ] || return 0
+	printf 'show port rss 0\nquit\n' | timeout 60 ip netns exec "$NS" "$TERN" "${EAL_TAP[@]}" -l 0,1 --vdev net_null0 -- \
+		--addr $HOST/24 --role http --body x --rxq 2 -i >"$LIB_TMP/tern.out" 2>"$LIB_TMP/tern.err" || fail "status $?"
+	grep -qE '^ +0 +2 +ipv4-tcp ipv6-tcp +128 +0:64 1:64 +[0-9a-f]{80}$' "$LIB_TMP/tern.out" || fail "port rss"
 }
 
 # top_fails REGEX ARGS...: one line, exit status 2.
