@@ -169,6 +169,7 @@ struct client {
 	struct wrong wrong[WRONGS];
 	struct lost lost[N_FAILURES][TALLY_LAST]; /* the latest, round and round */
 	uint32_t n_lost[N_FAILURES];
+	struct tern_info first; /* of the first connection, when it was there; mss 0: none was */
 	char text[MIX_HEAD_MAX]; /* a request with numbers in its path */
 	struct class_run of[];
 };

@@ -567,7 +567,8 @@ client_connected(struct tern_conn *c, void *user)
 	struct client_conn *cc = user;
 	struct client *cl = cc->i.owner;
 
-	cl->n[N_CONNECTED]++;
+	if (unlikely(!cl->n[N_CONNECTED]++))
+		tern_conn_info(c, &cl->first, sizeof(cl->first));
 	cc->connected = true;
 	if (plan.latency)
 		latency(cc, HIST_CONNECT, HIST_CONNECT_SENT);

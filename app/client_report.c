@@ -140,6 +140,34 @@ tally_failures(const struct stack *s, struct tally *t)
 	}
 }
 
+/* What the first connection of the first worker that had one has agreed on, or NULL. */
+static const struct tern_info *
+first(const struct stack *s)
+{
+	const struct client *cl;
+	unsigned int i;
+
+	for (i = 0; i < s->n_workers; i++) {
+		cl = s->state[i];
+		if (cl && cl->first.mss)
+			return &cl->first;
+	}
+	return NULL;
+}
+
+static void
+report_agreed(const struct stack *s)
+{
+	const struct tern_info *f = first(s);
+
+	if (f)
+		printf("client: the first connection agreed on an MSS of %u%s%s%s%s\n", f->mss,
+		       f->options & TERN_INFO_TIMESTAMPS ? ", timestamps" : "",
+		       f->options & TERN_INFO_SACK ? ", SACK" : "",
+		       f->options & TERN_INFO_WSCALE ? ", window scaling" : "",
+		       f->options & TERN_INFO_ECN ? ", ECN" : "");
+}
+
 void
 client_tally(const struct stack *s, struct tally *t)
 {
@@ -166,6 +194,10 @@ client_tally(const struct stack *s, struct tally *t)
 			continue;
 		t->time_names[t->n_times] = hist_names[i].name;
 		merge(s, i, &t->times[t->n_times++]);
+	}
+	if (first(s)) {
+		t->agreed = first(s)->options;
+		t->mss = first(s)->mss;
 	}
 	t->late = role_sum(s, N_LATE) * 1000 > role_sum(s, N_OPENED) ||
 		  role_sum(s, N_LATE_REQUESTS) * 1000 > role_sum(s, N_REQUESTS);
@@ -411,6 +443,7 @@ client_report(const struct stack *s)
 		printf("; request to response: half within %lu us, 99 %% within %lu us, all within %lu us",
 		       hist_quantile(&h, 0.5), hist_quantile(&h, 0.99), h.max_us);
 	putchar('\n');
+	report_agreed(s);
 	report_classes(s);
 	if (plan.latency)
 		report_latency(s);

@@ -418,6 +418,33 @@ put_classes(json_t *side, const struct stack *s)
 		json_decref(all);
 }
 
+/* Of an interface each: whose work the checksums are. */
+static json_t *
+devices(const struct stack *s)
+{
+	json_t *a = json_array();
+	struct offloads o;
+	unsigned int i;
+
+	for (i = 0; i < s->o->conf.n_ifs; i++) {
+		o = report_offloads(s->o->conf.ifs[i].port_id);
+		json_array_append_new(a, json_pack("{s:i,s:b,s:b,s:b}", "port", (int)s->o->conf.ifs[i].port_id,
+						   "rx_checksums", o.rx_checksums, "tx_checksums", o.tx_checksums,
+						   "tso", o.tso));
+	}
+	return a;
+}
+
+static json_t *
+agreed(const struct tally *t)
+{
+	const uint8_t on = t->agreed;
+
+	return json_pack("{s:i,s:b,s:b,s:b,s:b}", "mss", (int)t->mss, "timestamps", !!(on & TERN_INFO_TIMESTAMPS),
+			 "sack", !!(on & TERN_INFO_SACK), "wscale", !!(on & TERN_INFO_WSCALE), "ecn",
+			 !!(on & TERN_INFO_ECN));
+}
+
 static json_t *
 last_side(const struct side *v)
 {
@@ -443,6 +470,9 @@ last_side(const struct side *v)
 	put(o, "workers_busy", workers_busy(v, &v->stop, &v->begin));
 	put(o, "limited", limits(v));
 	put_classes(o, v->s);
+	if (v->now.t.mss)
+		put(o, "agreed", agreed(&v->now.t));
+	put(o, "devices", devices(v->s));
 	put(o, "counters", counters(v->s));
 	put(o, "pools", pools(v->s));
 	return o;

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* See report.h. Counters are read while the workers write them: each is whole, a set of them is not one instant's. */
+#define ALLOW_EXPERIMENTAL_API /* rte_eth_dev_conf_get() */
 #include <stdlib.h>
 #include <string.h>
 #include <rte_cycles.h>
+#include <rte_ethdev.h>
 #include "report.h"
 
 static uint64_t
@@ -76,11 +78,27 @@ report_line(const struct stack *s, struct interval *last, double seconds)
 	*last = now;
 }
 
+struct offloads
+report_offloads(uint16_t port_id)
+{
+	struct rte_eth_conf c;
+
+	if (rte_eth_dev_conf_get(port_id, &c))
+		return (struct offloads){0};
+	return (struct offloads){c.rxmode.offloads & RTE_ETH_RX_OFFLOAD_TCP_CKSUM,
+				 c.txmode.offloads & RTE_ETH_TX_OFFLOAD_TCP_CKSUM,
+				 c.txmode.offloads & RTE_ETH_TX_OFFLOAD_TCP_TSO};
+}
+
 static void
 report_port(const struct stack *s, unsigned int i)
 {
+	static const char *const who[] = {"software", "the device"};
+	const struct offloads o = report_offloads(s->o->conf.ifs[i].port_id);
 	struct tern_port_stats p;
 
+	printf("port %u: checksums by %s when received, by %s when sent%s\n", s->o->conf.ifs[i].port_id,
+	       who[o.rx_checksums], who[o.tx_checksums], o.tso ? ", TSO" : "");
 	if (tern_port_stats_get(s->tern, i, &p, sizeof(p)) > 0)
 		printf("port %u: rx_missed %lu rx_errors %lu rx_nombuf %lu tx_errors %lu\n", s->o->conf.ifs[i].port_id,
 		       p.rx_missed, p.rx_errors, p.rx_nombuf, p.tx_errors);

@@ -22,4 +22,9 @@ bool report_line_of(const char *path, const char *word, char *line, size_t size)
 void report_cost(const struct stack *s);
 /** "pools: all full, queues: empty", or every number that is off. @return how many are. */
 unsigned int report_pools(const struct stack *st, unsigned int n, unsigned int left_in_cables, uint32_t flood_missing);
+/** Which work of a port the device does. */
+struct offloads {
+	bool rx_checksums, tx_checksums, tso;
+};
+struct offloads report_offloads(uint16_t port_id);
 #endif

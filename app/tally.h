@@ -25,6 +25,8 @@ struct tally {
 	struct hist times[TALLY_TIMES];
 	struct lost last[TALLY_FAILURES][TALLY_LAST]; /* of each kind of failure the latest, that one first */
 	unsigned int n_last[TALLY_FAILURES];
+	uint8_t agreed; /* TERN_INFO_*, of a first connection; mss 0: there was none */
+	uint16_t mss;
 	bool late;   /* more than one in a thousand was started late */
 	bool waited; /* for ports or objects */
 };

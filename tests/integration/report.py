@@ -47,6 +47,8 @@ def agree(doc):
     for side in doc["start"]["workers"]:
         e = end[side]
         parts = [i[side] for i in doc["intervals"]]
+        assert e["devices"], "no device says whose work the checksums are"
+        assert ("agreed" in e) == bool(e["counts"].get("connected")), "what the first connection agreed on"
         for name, n in e["counts"].items():
             assert n == e["before"][name] + sum(p["counts"][name] for p in parts), name
         assert e["failed"] == sum(f["count"] for f in e["failures"].values()) == e["failed_before"] + sum(p["failed"] for p in parts)

@@ -21,6 +21,8 @@ assert c["counts"]["done"] == c["counts"]["requests"] == s["counts"]["requests"]
 assert c["times_us"]["first_byte"]["count"] == c["times_us"]["whole"]["count"] == c["times_us"]["whole_sent"]["count"] == 2000
 assert c["failures"] == {} and doc["end"]["ok"] and doc["end"]["failed"] == 0
 assert c["counters"]["TcpActiveOpens"] == 2000 and "TcpAttemptFails" not in c["counters"]
+assert c["agreed"] == {"mss": 1448, "timestamps": True, "sack": True, "wscale": True, "ecn": False}, c["agreed"]
+assert [(d["rx_checksums"], d["tx_checksums"]) for d in s["devices"] + c["devices"]] == [(False, False)] * 2, s["devices"]
 assert doc["start"]["command"][-2:] == ["--csv", sys.argv[1].replace(".json", ".csv")]
 END
 }
