@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <sys/syscall.h>
 #include "hook_own.h"
 
 struct real real;
@@ -191,6 +192,24 @@ EXPORT pid_t
 vfork(void)
 {
 	return fork();
+}
+
+/* libc's exit() does not come by here: its destructors do. */
+EXPORT void
+_exit(int status)
+{
+	if (run_calls && !run_inside) {
+		run_inside = true;
+		run_calls->leaving();
+	}
+	for (;;)
+		syscall(SYS_exit_group, status);
+}
+
+EXPORT void
+_Exit(int status)
+{
+	_exit(status);
 }
 
 struct begin {

@@ -64,7 +64,8 @@ struct run_calls {
 	int (*give_away)(void); /* one is to be sent to another process */
 	void (*forking)(void);
 	void (*forked)(bool child);
-	void (*dying)(void); /* a signal ends the program: its peers are told */
+	void (*dying)(void);   /* a signal ends the program: its peers are told */
+	void (*leaving)(void); /* _exit(): what is open is closed in order */
 };
 
 /** What libtern-preload.so gives. */

@@ -30,6 +30,7 @@
 #define LATE_MS 1000u  /* for what is on its way from those that are there */
 
 static void dying(void);
+static void leaving(void);
 
 const struct run_calls sock_calls = {
 	.socket = run_socket,
@@ -60,6 +61,7 @@ const struct run_calls sock_calls = {
 	.forking = run_enter,
 	.forked = run_forked,
 	.dying = dying,
+	.leaving = leaving,
 };
 
 extern const struct role role_run;
@@ -407,6 +409,32 @@ dying(void)
 	heirs_end();
 	wait_turn();
 	wait_turn();
+	run.dead = true;
+}
+
+/* As the kernel would close it, and nothing is freed: it may be a handler that leaves, in the middle of malloc(). */
+static void
+leaving(void)
+{
+	unsigned int i;
+
+	if (!run.t || run.dead)
+		return;
+	run_enter();
+	wait_turn(); /* what was sent leaves before a reset does */
+	for (i = 0; i < FD_MAX; i++) {
+		struct tern_conn *const c = run.socks[i] ? run.socks[i]->c : NULL;
+
+		if (!c)
+			continue;
+		run.socks[i]->c = NULL;
+		tern_conn_set_user(c, NULL, NULL);
+		tern_close(c);
+	}
+	heirs_end();
+	tern_drain(run.t, options.drain_ms);
+	while (tern_worker_step(run.t, 0, 1) == 1)
+		;
 	run.dead = true;
 }
 

@@ -456,6 +456,21 @@ test_run_signalled() {
 	[ $? != 124 ] || fail "the client was not told"
 }
 
+# _exit() runs no destructor; what is open is closed in order all the same.
+test_run_exits() {
+	cat >"$LIB_TMP/exits.py" <<-'EOF'
+		import os, socket
+		c = socket.create_server(("0.0.0.0", 8000)).accept()[0]
+		c.sendall(bytes(300000))
+		os._exit(5)
+	EOF
+	run_serve 8000 /usr/bin/python3 "$LIB_TMP/exits.py"
+	in_ns timeout 30 nc -d $HOST 8000 >"$LIB_TMP/got" || fail "the client was not told"
+	[ "$(wc -c <"$LIB_TMP/got")" = 300000 ] || fail "$(wc -c <"$LIB_TMP/got") bytes of 300000"
+	wait_exit 15 $RUN_PID
+	[ $? = 5 ] || fail "another status"
+}
+
 # run_refused WHAT ARGS...: `tern run ARGS` says WHAT in its only line, and fails.
 run_refused() {
 	local want=$1
