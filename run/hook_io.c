@@ -150,6 +150,34 @@ sendto(int fd, const void *buf, size_t n, int flags, const struct sockaddr *sa, 
 	return ours(fd) ? sendmsg(fd, &m, flags) : KERNEL(sendto)(fd, buf, n, flags, sa, len);
 }
 
+/* At -1 they are readv() and writev(); elsewhere, and with flags, the placeholder answers. */
+EXPORT ssize_t
+preadv2(int fd, const struct iovec *iov, int n, off_t at, int flags)
+{
+	return ours(fd) && at == -1 && !flags ? readv(fd, iov, n) : KERNEL(preadv2)(fd, iov, n, at, flags);
+}
+
+EXPORT ssize_t
+pwritev2(int fd, const struct iovec *iov, int n, off_t at, int flags)
+{
+	return ours(fd) && at == -1 && !flags ? writev(fd, iov, n) : KERNEL(pwritev2)(fd, iov, n, at, flags);
+}
+
+ssize_t preadv64v2(int fd, const struct iovec *iov, int n, off64_t at, int flags);
+ssize_t pwritev64v2(int fd, const struct iovec *iov, int n, off64_t at, int flags);
+
+EXPORT ssize_t
+preadv64v2(int fd, const struct iovec *iov, int n, off64_t at, int flags)
+{
+	return preadv2(fd, iov, n, at, flags);
+}
+
+EXPORT ssize_t
+pwritev64v2(int fd, const struct iovec *iov, int n, off64_t at, int flags)
+{
+	return pwritev2(fd, iov, n, at, flags);
+}
+
 /* How many messages there are before one that gives a tern socket away. */
 static unsigned int
 before_ours(const struct mmsghdr *m, unsigned int n)

@@ -17,7 +17,7 @@ import time
 ME, PEER, ME6, PEER6 = "192.0.2.1", "192.0.2.2", "2001:db8::1", "2001:db8::2"
 NOBODY = "192.0.2.77"
 libc = ctypes.CDLL(None, use_errno=True)
-for _name in "recv recvmsg recvfrom read readv send sendmsg sendto write writev sendfile splice tee".split():
+for _name in "recv recvmsg recvfrom read readv preadv2 pwritev2 send sendmsg sendto write writev sendfile splice tee".split():
     getattr(libc, _name).restype = ctypes.c_long
 CASES = {}
 

@@ -242,6 +242,18 @@ def readv_errors():
 
 
 @case
+def preadv2_at_the_place():
+    """At -1 they are readv() and writev()."""
+    fd = passive()
+    peer.ask("send", id="p", data="abcd")
+    at, bufs = ctypes.c_long(-1), room(3)
+    say("in", call("preadv2", fd, iovs(bufs), 1, at, 0), *raw(bufs), recv(fd))
+    say("out", call("pwritev2", fd, iovs(texts(b"xyz")), 1, at, 0), peer.ask("recv", id="p", n=3))
+    at = ctypes.c_long(0)
+    say("elsewhere", call("preadv2", fd, iovs(bufs), 1, at, 0), call("pwritev2", fd, iovs(bufs), 1, at, 0))
+
+
+@case
 def recvmsg_whole():
     fd = passive()
     peer.ask("send", id="p", data="hello")

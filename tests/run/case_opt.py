@@ -7,6 +7,7 @@ from bed import *
 
 SOL, TCP, IP, IP6 = so.SOL_SOCKET, so.IPPROTO_TCP, so.IPPROTO_IP, so.IPPROTO_IPV6
 TCP_USER_TIMEOUT, TCP_DEFER_ACCEPT, TCP_FASTOPEN, TCP_FASTOPEN_CONNECT = 18, 9, 23, 30
+SO_ZEROCOPY, TCP_MD5SIG = 60, 14
 
 
 def states(family=so.AF_INET):
@@ -42,7 +43,7 @@ def simple(name, how, *args):
 for _name, _level, _opt in (
         ("reuseaddr", SOL, so.SO_REUSEADDR), ("reuseport", SOL, so.SO_REUSEPORT), ("keepalive", SOL, so.SO_KEEPALIVE),
         ("oobinline", SOL, so.SO_OOBINLINE), ("dontroute", SOL, so.SO_DONTROUTE), ("broadcast", SOL, so.SO_BROADCAST),
-        ("timestamp", SOL, so.SO_TIMESTAMP if hasattr(so, "SO_TIMESTAMP") else 29), ("zerocopy", SOL, 60),
+        ("timestamp", SOL, so.SO_TIMESTAMP if hasattr(so, "SO_TIMESTAMP") else 29),
         ("nodelay", TCP, so.TCP_NODELAY), ("cork", TCP, so.TCP_CORK), ("quickack_flag", TCP, so.TCP_QUICKACK)):
     simple(_name, flag, _level, _opt)
 
@@ -124,6 +125,15 @@ def opt_unknown():
     for state, fd in states():
         say(state, setopt(fd, SOL, 9999, 1), getopt(fd, SOL, 9999), setopt(fd, TCP, 9999, 1), getopt(fd, TCP, 9999))
         say("level", setopt(fd, 9999, 1, 1), getopt(fd, 9999, 1))
+
+
+@case
+def opt_promises():
+    """Taken and not kept they would be waited for, or relied on."""
+    md5 = addr(PEER, 0).ljust(128, b"\0") + struct.pack("=BBHi80s", 0, 0, 3, 0, b"key")
+    for state, fd in states():
+        say("zerocopy", setopt(fd, SOL, SO_ZEROCOPY, 1))
+        say("md5", setopt(fd, TCP, TCP_MD5SIG, md5))
 
 
 @case
