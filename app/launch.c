@@ -27,7 +27,7 @@ static const char usage[] =
 	"  --only LIST           which sockets are tern's: 80,8000-8100,192.0.2.0/24,192.0.2.1:80,[2001:db8::/32]:80\n"
 	"  --except LIST         these stay the kernel's; likewise\n"
 	"  --stats               counters, and calls that the kernel had, on stderr when the program ends\n"
-	"  --dry-run             say what would be done\n"
+	"  --dry-run             say what would be started and intercepted\n"
 	"and the options of [tern], [if0] and [tcp]: tern --help\n";
 
 /* --- the program ---------------------------------------------------------------------------------------------- */
@@ -165,6 +165,35 @@ check_options(void)
 	return open(NULL) ? 0 : -EINVAL;
 }
 
+static void
+dry_line(const char *name)
+{
+	const char *p = getenv(name);
+
+	if (!p)
+		return;
+	printf("%s=", name);
+	for (; *p; p++)
+		if (p[1] || *p != '\n') /* a word a line; the last newline ends no word */
+			putchar(*p == '\n' ? ' ' : *p);
+	putchar('\n');
+}
+
+/* What would be intercepted, and how. */
+static void
+dry_run(const char *program)
+{
+	printf("program: %s\n", program);
+	dry_line("TERN_CONFIG");
+	dry_line("TERN_OPTIONS");
+	dry_line("LD_PRELOAD");
+	printf("intercepted: libc's calls on sockets and on the descriptors that are such, waiting, fork, exec and "
+	       "signals\n"
+	       "tern's: TCP sockets that listen on its addresses or on all, or connect to where it has a way,\n"
+	       "        as far as --only and --except let them\n"
+	       "the kernel's: all else, and 127.0.0.0/8 and ::1\n");
+}
+
 int
 launch(int argc, char **argv)
 {
@@ -189,7 +218,7 @@ launch(int argc, char **argv)
 	    find_library("libtern-preload.so", preload) || put_preload(preload))
 		return 1;
 	if (dry) {
-		printf("LD_PRELOAD=%s %s\n", getenv("LD_PRELOAD"), program);
+		dry_run(program);
 		return 0;
 	}
 	execv(program, argv + split + 1);

@@ -518,6 +518,9 @@ test_run_refused() {
 	run_refused 'neither an address' "$TERN" run --except 192.0.2.x -- true
 	run_refused 'the first is the lower' "$TERN" run --only 80,90-80 -- true
 	run_refused 'is not an option' "$TERN" run --nosuch 1 -- true
+	in_ns "$TERN" run --dry-run --only 80 --stats -- true >"$LIB_TMP/dry.out" 2>/dev/null || fail "--dry-run"
+	grep -q '^TERN_OPTIONS=--only 80 --stats$' "$LIB_TMP/dry.out" && grep -q "^tern's: " "$LIB_TMP/dry.out" ||
+		fail "--dry-run does not say what would be intercepted"
 	run_refused 'nosuch.cfg: No such file' "$TERN" run --config nosuch.cfg -- true
 	run_refused 'needs root' setpriv --reuid=65534 --clear-groups "$TERN" run -- curl -sS http://192.0.2.2/
 	ip -n "$NS" link add tern0 type veth peer name other0 # no tap of ours, which could be shared
