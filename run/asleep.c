@@ -60,9 +60,23 @@ wakers(struct pollfd *p, int wake_fd)
 	return n;
 }
 
+/* One that is gone would end each sleep at once. */
+static void
+check_devices(const struct pollfd *rx)
+{
+	unsigned int i;
+
+	for (i = 0; run.can_sleep && i < run.n_ports; i++)
+		if (rx[i].revents & (POLLERR | POLLNVAL)) {
+			run.can_sleep = false;
+			run_say("device %u of this program is gone: nothing comes any more", i);
+		}
+}
+
 void
 asleep_for(struct waiting *w, struct pollfd *p, nfds_t n, uint64_t us)
 {
+	struct pollfd *const more = &p[n];
 	struct timespec limit;
 	sigset_t all, old;
 
@@ -73,7 +87,7 @@ asleep_for(struct waiting *w, struct pollfd *p, nfds_t n, uint64_t us)
 	if (w->wake_fd < 0) /* there is no descriptor left */
 		us = RTE_MIN(us, UNHEARD_US);
 	limit = (struct timespec){us / 1000000, us % 1000000 * 1000};
-	n += wakers(&p[n], w->wake_fd);
+	n += wakers(more, w->wake_fd);
 	sigfillset(&all); /* one that comes from here on ends ppoll() */
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	if (!run.host->signalled()) {
@@ -82,6 +96,7 @@ asleep_for(struct waiting *w, struct pollfd *p, nfds_t n, uint64_t us)
 		run_leave();
 		ppoll(p, n, &limit, &old);
 		run_enter();
+		check_devices(more + 1);
 		__atomic_fetch_sub(&run.sleepers, 1, __ATOMIC_SEQ_CST);
 		LIST_REMOVE(w, asleep);
 	}

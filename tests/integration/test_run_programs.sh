@@ -456,6 +456,17 @@ test_run_signalled() {
 	[ $? != 124 ] || fail "the client was not told"
 }
 
+# A device that is taken away: who waits says so and does not burn a core, and the next start works at once.
+test_run_device_gone() {
+	run_serve 8000 /usr/bin/python3 -m http.server 8000
+	in_ns ip link del tern0
+	wait_for 15 grep -q "tern: device 0 of this program is gone" "$LIB_TMP/run.err" || fail "it is not said"
+	run_end TERM 143
+	RUN_DIR=$LIB_TMP/www run_serve 8000 /usr/bin/python3 -m http.server 8000
+	in_ns curl -sS --max-time 30 -o "$LIB_TMP/got" http://$HOST:8000/index.html || fail "the next start"
+	run_end TERM 143
+}
+
 # _exit() runs no destructor; what is open is closed in order all the same.
 test_run_exits() {
 	cat >"$LIB_TMP/exits.py" <<-'EOF'
