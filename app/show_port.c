@@ -181,7 +181,7 @@ rss(struct ctl *c, uint16_t id)
 	told = d.flow_type_rss_offloads && rte_eth_dev_rss_hash_conf_get(id, &conf) == 0;
 	for (i = 0; told && i < RTE_MIN(conf.rss_key_len, KEY_MAX); i++)
 		snprintf(hex + 2 * i, sizeof(hex) - 2 * i, "%02x", key[i]);
-	i = (conf.rss_hf & RTE_ETH_RSS_NONFRAG_IPV4_TCP ? 1 : 0) + (conf.rss_hf & RTE_ETH_RSS_NONFRAG_IPV6_TCP ? 2 : 0);
+	i = !!(conf.rss_hf & RTE_ETH_RSS_NONFRAG_IPV4_TCP) + 2 * !!(conf.rss_hf & RTE_ETH_RSS_NONFRAG_IPV6_TCP);
 	out_row(c->out, json_pack("{s:i,s:i,s:s?,s:i,s:s?,s:s?}", "port", (int)id, "rxq", (int)d.nb_rx_queues,
 				  "hash_of", told ? of[i] : NULL, "reta_size", (int)d.reta_size, "reta",
 				  reta(id, &d, queues, sizeof(queues)), "key", told ? hex : NULL));

@@ -203,14 +203,6 @@ set_special(struct sock *s, int level, int name, const void *val, socklen_t len)
 	return 0;
 }
 
-/* Who is told that it has these waits for what never comes, or sends in the clear what it signs. */
-static bool
-is_promise(int level, int name)
-{
-	return (level == SOL_SOCKET && name == SO_ZEROCOPY) ||
-	       (level == IPPROTO_TCP && (name == TCP_MD5SIG || name == TCP_MD5SIG_EXT || name == TCP_REPAIR));
-}
-
 /* bind() asks the kernel's socket, and what that is this is, too. */
 static bool
 is_kernels(int level, int name)
@@ -242,6 +234,18 @@ int_of(int level, const void *val, socklen_t len, int *out)
 	return 0;
 }
 
+/* Who is told that it has these waits for what never comes, or sends in the clear what it signs. */
+static bool
+is_promise(int level, int name, const void *val, socklen_t len)
+{
+	int v = 1;
+
+	if (val)
+		int_of(level, val, len, &v);
+	return v && ((level == SOL_SOCKET && name == SO_ZEROCOPY) ||
+		     (level == IPPROTO_TCP && (name == TCP_MD5SIG || name == TCP_MD5SIG_EXT || name == TCP_REPAIR)));
+}
+
 int
 run_setsockopt(int fd, int level, int name, const void *val, socklen_t len)
 {
@@ -251,7 +255,7 @@ run_setsockopt(int fd, int level, int name, const void *val, socklen_t len)
 
 	if (rc)
 		return rc;
-	if (is_promise(level, name)) {
+	if (is_promise(level, name, val, len)) {
 		passed_note("setsockopt", level, name, "refused: tern has no such thing");
 		rc = -EOPNOTSUPP;
 	} else if (s->kind == SOCK_CONN && is_early(level, name)) {

@@ -134,6 +134,7 @@ def opt_promises():
     for state, fd in states():
         say("zerocopy", setopt(fd, SOL, SO_ZEROCOPY, 1))
         say("md5", setopt(fd, TCP, TCP_MD5SIG, md5))
+        say("off", setopt(fd, SOL, SO_ZEROCOPY, 0))
 
 
 @case
