@@ -181,6 +181,7 @@ client_tally(const struct stack *s, struct tally *t)
 		{N_WAITED, "waited"},     {N_LATE, "late"},
 		{N_REPLACED, "replaced"}, {N_LATE_REQUESTS, "late_requests"},
 	};
+	const struct tern_info *f = first(s);
 	unsigned int i;
 
 	t->n_counts = RTE_DIM(counts);
@@ -195,9 +196,9 @@ client_tally(const struct stack *s, struct tally *t)
 		t->time_names[t->n_times] = hist_names[i].name;
 		merge(s, i, &t->times[t->n_times++]);
 	}
-	if (first(s)) {
-		t->agreed = first(s)->options;
-		t->mss = first(s)->mss;
+	if (f) {
+		t->agreed = f->options;
+		t->mss = f->mss;
 	}
 	t->late = role_sum(s, N_LATE) * 1000 > role_sum(s, N_OPENED) ||
 		  role_sum(s, N_LATE_REQUESTS) * 1000 > role_sum(s, N_REQUESTS);

@@ -393,16 +393,35 @@ print_stats(void)
 	passed_print();
 }
 
+/* @return whether there is something to end. The stack is ours from here on; what was sent leaves before a reset. */
+static bool
+end_begins(void)
+{
+	if (!run.t || run.dead)
+		return false;
+	run_enter();
+	wait_turn();
+	return true;
+}
+
+/* Until all that was closed is acknowledged, or it took too long. */
+static void
+end_drains(void)
+{
+	heirs_end();
+	tern_drain(run.t, options.drain_ms);
+	while (tern_worker_step(run.t, 0, 1) == 1)
+		;
+}
+
 /* Every peer is told. */
 static void
 dying(void)
 {
 	unsigned int i;
 
-	if (!run.t || run.dead)
+	if (!end_begins())
 		return;
-	run_enter();
-	wait_turn();
 	for (i = 0; i < FD_MAX; i++)
 		if (run.socks[i] && run.socks[i]->c)
 			tern_abort(run.socks[i]->c), run.socks[i]->c = NULL;
@@ -418,10 +437,8 @@ leaving(void)
 {
 	unsigned int i;
 
-	if (!run.t || run.dead)
+	if (!end_begins())
 		return;
-	run_enter();
-	wait_turn(); /* what was sent leaves before a reset does */
 	for (i = 0; i < FD_MAX; i++) {
 		struct tern_conn *const c = run.socks[i] ? run.socks[i]->c : NULL;
 
@@ -431,10 +448,7 @@ leaving(void)
 		tern_conn_set_user(c, NULL, NULL);
 		tern_close(c);
 	}
-	heirs_end();
-	tern_drain(run.t, options.drain_ms);
-	while (tern_worker_step(run.t, 0, 1) == 1)
-		;
+	end_drains();
 	run.dead = true;
 }
 
@@ -458,10 +472,8 @@ static void __attribute__((destructor)) finish(void)
 		*run.host->counts = false; /* what follows is ours */
 	if (run.host && !run.t && run_options.stats)
 		passed_print();
-	if (!run.t || run.dead)
+	if (!end_begins())
 		return;
-	run_enter();
-	wait_turn(); /* what was sent leaves before a reset does */
 	for (i = 0; i < FD_MAX; i++)
 		if (run.socks[i])
 			sock_detach(run.socks[i], i);
@@ -470,10 +482,7 @@ static void __attribute__((destructor)) finish(void)
 		wait_turn();
 		syscall(SYS_nanosleep, &ms, NULL); /* libc's would be the program's, and wait */
 	}
-	heirs_end();
-	tern_drain(run.t, options.drain_ms);
-	while (tern_worker_step(run.t, 0, 1) == 1)
-		;
+	end_drains();
 	if (run_options.stats)
 		print_stats();
 	run.dead = true;

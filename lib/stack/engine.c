@@ -270,9 +270,8 @@ poll_once(struct engine *e)
 
 	if (e->inbox)
 		busy |= poll_inbox(e);
-	if (unlikely(e->behind))
-		e->behind = busy ? e->behind - 1 : 0;
-	w->timers_wait = e->behind;
+	if (unlikely(w->timers_wait))
+		w->timers_wait = busy ? w->timers_wait - 1 : 0;
 	if (unlikely(post_waits(e))) {
 		post_run(e);
 		busy = true;
@@ -326,11 +325,12 @@ account(struct engine *e)
 static inline void
 set_clock(struct engine *e)
 {
-	const uint64_t most = (e->w->wheel.now << TICK_SHIFT) + STEP_US, now = engine_clock_us(e, e->tsc);
+	struct tern_worker *w = e->w;
+	const uint64_t most = (w->wheel.now << TICK_SHIFT) + STEP_US, now = engine_clock_us(e, e->tsc);
 
-	if (unlikely(now > e->w->now_us + BEHIND_US)) /* again and again: the polls are as slow as that */
-		e->behind = e->behind ? e->behind / 2 : BEHIND_POLLS;
-	worker_set_time(e->w, RTE_MIN(now, most));
+	if (unlikely(now > w->now_us + BEHIND_US)) /* again and again: the polls are as slow as that */
+		w->timers_wait = w->timers_wait ? w->timers_wait / 2 : BEHIND_POLLS;
+	worker_set_time(w, RTE_MIN(now, most));
 }
 
 static void

@@ -35,7 +35,6 @@ struct engine {
 	/* The burst received last, its lines on the way from whoever wrote them while earlier work is done. */
 	struct rte_mbuf *staged[BURST];
 	uint16_t n_staged, staged_if;
-	uint16_t behind;                      /* the worker did not run for a while: so many polls without timers */
 	uint32_t checked, misdelivered;       /* steering by RSS, watched on the first packets */
 	uint64_t out_mask;                    /* workers with n_out > 0 */
 	uint16_t n_out[TERN_WORKER_MAX];

@@ -67,7 +67,7 @@ struct tern_worker {
 	struct load load;
 	bool draining;
 	bool handed_over; /* input comes from another worker */
-	bool timers_wait; /* for what came while the worker did not run */
+	uint8_t timers_wait; /* so many polls at most, for what came while the worker did not run */
 };
 
 static inline struct tern_worker *

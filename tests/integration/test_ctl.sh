@@ -284,7 +284,6 @@ E
 
 # net_null tells what it hashes: half of its table is each worker's.
 test_ctl_rss() {
-	[ "$(nproc)" -ge 2 ] || return 0
 	printf 'show port rss 0\nquit\n' | timeout 60 ip netns exec "$NS" "$TERN" "${EAL_TAP[@]}" -l 0,1 --vdev net_null0 -- \
 		--addr $HOST/24 --role http --body x --rxq 2 -i >"$LIB_TMP/tern.out" 2>"$LIB_TMP/tern.err" || fail "status $?"
 	grep -qE '^ +0 +2 +ipv4-tcp ipv6-tcp +128 +0:64 1:64 +[0-9a-f]{80}$' "$LIB_TMP/tern.out" || fail "port rss"
